@@ -7,12 +7,12 @@ import { ServerChecks } from "./server.ts";
 import { siteChecks } from "./site.ts";
 import { tlsChecks } from "./tls.ts";
 
-/** The configuration to look at. */
+/** The client's configuration to be examined. */
 export interface GivenConfig {
   config: ClientConfig;
-  /** The file of settings, if there is one. */
+  /** Path of the settings file; null if there is none. */
   file: string | null;
-  /** That file, if it contains a secret. */
+  /** Path of the settings file, if it contains a secret; else null. */
   secretFile: string | null;
 }
 
@@ -31,10 +31,11 @@ Exits 0 where all is well, 1 where something is wrong, 2 for a wrong flag.
 `;
 
 /**
- * Looks for what is wrong with a client. It changes nothing, and a running client goes on.
+ * Examines whether a client can work, and reports what is wrong. Changes nothing, and does not disturb a
+ * running client.
  * @param readConfig reads the configuration as the client does
- * @returns whether nothing is wrong
- * @throws whatever `readConfig` throws that is no UsageError
+ * @returns true if nothing is wrong
+ * @throws any error of `readConfig` that is not a UsageError
  */
 export function examineClient(
   readConfig: () => GivenConfig,

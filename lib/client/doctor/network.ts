@@ -8,7 +8,7 @@ import { openTcp, openTunnel, type Place, placeOf } from "./way.ts";
 
 type Way = Pick<ClientConfig, "serverUrl" | "proxy" | "tls">;
 
-/** Checks of the way to the server: name resolution, the link, and a proxy. */
+/** Returns the checks of the network path to the server: name resolution, TCP connection, and proxy. */
 export function networkChecks({ serverUrl, proxy, tls }: Way): Check[] {
   const server = placeOf(serverUrl);
   const proxyUrl = proxy === null ? null : new URL(proxy);
@@ -78,7 +78,7 @@ async function checkConnection(
   }
 }
 
-/** What to do about a proxy's answer, by status. */
+/** Advice for a proxy's HTTP status. */
 const PROXY_ADVICE: Record<string, string> = {
   "407":
     "it wants a user and a password: put them into its URL, http://USER:PASSWORD@HOST:PORT, or ask for an exception for the server",
@@ -109,7 +109,7 @@ async function checkProxy(
   };
 }
 
-/** The system's code of an error. */
+/** Returns the code of a system error, else the error as text. */
 function codeOf(error: unknown): string {
   return systemCode(error) ?? String(error);
 }

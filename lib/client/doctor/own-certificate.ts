@@ -6,10 +6,11 @@ import { placeOf } from "./way.ts";
 type Way = Pick<ClientConfig, "serverUrl" | "tls">;
 
 /**
- * Whether a server goes on once it has seen the certificate of this client, or that there is none. Since
- * TLS 1.3 the handshake is over before that, so the first answer tells.
- * @param socket on which nothing was sent yet
- * @returns null where it goes on
+ * Checks whether the server accepts this client's certificate, or a client without one. In TLS 1.3 the
+ * client's handshake ends before the server has checked this certificate, so a request is sent and its answer
+ * awaited.
+ * @param socket a fresh TLS connection on which nothing was sent yet
+ * @returns null if the server accepts; else what is wrong
  */
 export async function checkOwnCertificate(
   socket: TLSSocket,

@@ -4,17 +4,17 @@ import { describeClose } from "../connection.ts";
 import { describeAnswer, dial, type DialOptions } from "../dial.ts";
 import { introductionOf, type IntroductionOptions } from "../introduction.ts";
 
-/** The result of a probe: an answer, or the reason why there is none. */
+/** The result of a probe: the server's answer, or the reason why there is none. */
 export interface ProbeOutcome {
   answer: Probed | null;
   reason: string;
-  /** The server's code, where it gave one. */
+  /** The server's error code; undefined if the server gave none. */
   code: ErrorCode | undefined;
 }
 
 /**
- * Asks a server whether this client may register. It changes nothing, and does not disturb a client that is
- * connected.
+ * Asks the server whether this client could register. Changes nothing, and does not disturb a connected
+ * client.
  */
 export function probe(
   options: DialOptions & IntroductionOptions,

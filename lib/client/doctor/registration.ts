@@ -8,7 +8,7 @@ import { tlsTowards } from "../server-identity.ts";
 import { TlsFiles } from "../tls-files.ts";
 import { type ProbeOutcome, probe } from "./probe.ts";
 
-/** Checks whether the server would let this client register, without registering. */
+/** Returns the check whether the server would let this client register, without registering. */
 export function registrationCheck(config: ClientConfig, version: string): Check {
   return {
     name: "registration",
@@ -37,8 +37,8 @@ async function checkRegistration(
       },
       signal,
     );
-  // The client does the same: it sends the enrolment token only where no server can know its key, or on
-  // request.
+  // As the client does, sends the enrolment token only if the key is new, or if the server asks for
+  // enrolment.
   let outcome = await ask(known === null ? (enrolToken ?? undefined) : undefined);
   if (known !== null && enrolToken !== null && asksToEnrol(outcome.code)) {
     outcome = await ask(enrolToken);
@@ -52,7 +52,7 @@ function asksToEnrol(code: ErrorCode | undefined): boolean {
   return code !== undefined && meaningOf(code).asksToEnrol === true;
 }
 
-/** What a server can do, for a person. */
+/** Descriptions of the server's optional features, for people. */
 const ABILITIES: Record<string, string> = {
   [FEATURES.list]: "look into folders",
   [FEATURES.set]: "ask for many files at once",
@@ -78,7 +78,7 @@ function refusal({ code, reason }: ProbeOutcome, { id, enrolToken }: Enrolling):
   }
   return {
     status: "wrong",
-    // The code stands in front already.
+    // Removes the error code at the start of the reason, because the text is for people.
     text: `the server refuses: ${reason.replace(/^[a-z_]+: /, "")}`,
     ...adviceFor(code, id, enrolToken !== null),
   };

@@ -5,29 +5,32 @@ import { TlsFiles } from "../tls-files.ts";
 
 type Way = Pick<ClientConfig, "serverUrl" | "proxy" | "tls">;
 
-/** Difference of clocks, in ms, above which it is reported. */
+/** Difference in ms between this machine's clock and the server's above which a clock counts as wrong. */
 const MAX_SKEW_MS = 60_000;
 
-/** How long the server has to answer, in ms; the whole check has longer. */
+/**
+ * How long, in ms, the server may take to answer one request. This is less than the time limit of the whole
+ * check.
+ */
 const ASK_WITHIN_MS = 4_000;
 
 /** Most characters of an unknown server's answer that are shown. */
 const MAX_SHOWN = 200;
 
-/** The fields of `GET /health` that are needed here. A newer server may send more. */
+/** The fields of the `GET /health` answer that are used. A newer server may send more. */
 const Health = z.object({ status: z.string(), version: z.string().max(255) });
 
-/** An answer of whatever is at the server's address. */
+/** An HTTP answer of whatever server runs at the configured address. */
 interface Answer {
   status: number;
   type: string;
   location: string | null;
-  /** The time in its Date header, in ms since 1970; null: none. */
+  /** The time in the answer's Date header, in ms since 1970; null if there is none. */
   date: number | null;
   text: string;
 }
 
-/** Checks of the server's state and clock. */
+/** Checks of the server's health and clock. */
 export class ServerChecks {
   #answer: Answer | undefined;
   #isSilent = false;
@@ -37,7 +40,10 @@ export class ServerChecks {
     private readonly version: string,
   ) {}
 
-  /** Runs before the check of TLS: with a wrong clock, a good certificate looks wrong. */
+  /**
+   * The check of this machine's clock. It precedes the check of TLS, because with a wrong clock a valid
+   * certificate looks expired.
+   */
   get clock(): Check {
     const needs = ["connection", "proxy"];
     return { name: "clock", needs, run: (signal) => this.#checkClock(signal) };
@@ -57,7 +63,7 @@ export class ServerChecks {
     this.#isSilent = inTime.aborted;
     const date = this.#answer?.date ?? null;
     if (date === null) return { status: "not_needed", text: "the server tells no time" };
-    // The Date header has whole seconds.
+    // The Date header has a resolution of one second.
     const skew = Date.now() - date;
     const text = `${skew < 0 ? "behind" : "ahead of"} the server's`;
     const seconds = Math.round(Math.abs(skew) / 1000);
@@ -118,7 +124,9 @@ export class ServerChecks {
     return { status: "ok", text: `${text}; this client is ${this.version}` };
   }
 
-  /** Asks without a secret, so any server may answer; the next checks find out which one it is. */
+  /**
+   * Sends a GET to /health without any secret and without verifying the certificate, which later checks do.
+   */
   async #ask(signal: AbortSignal): Promise<Answer> {
     const { serverUrl, proxy, tls } = this.way;
     const url = new URL(serverUrl);
@@ -129,7 +137,7 @@ export class ServerChecks {
       redirect: "manual",
       signal,
       ...(url.protocol === "https:" && { tls: { ...pems, rejectUnauthorized: false } }),
-      // Without this option, the runtime would choose a proxy by the environment, by other rules than the
+      // Without this option, the runtime would choose a proxy from the environment, by other rules than the
       // client's.
       proxy: proxy === null ? false : { url: proxy, respectNoProxy: false },
     });
@@ -144,7 +152,7 @@ export class ServerChecks {
   }
 }
 
-/** Most bytes of an answer that are read: an unknown server may send for ever. */
+/** Most characters of an answer that are read, because an unknown server may send data endlessly. */
 const MAX_BODY = 64 * 1024;
 
 async function beginningOf({ body }: Response): Promise<string> {

@@ -10,24 +10,24 @@ import type { ClientConfig } from "../config.ts";
 import { keyFiles, lookAtKeys } from "../key.ts";
 import { Roots } from "../owner-rules/roots.ts";
 
-/** Permission bits: group and others may write. */
+/** Permission bits that let the group or others write. */
 const OTHERS_WRITE = 0o022;
 
-/** Least free space for the state folder, in bytes, as the record of requests grows there. */
+/** Least free bytes on the disk of the state folder, where the record of requests grows. */
 const MIN_FREE = 64 * 1024 * 1024;
 
-/** Most neighbours of the state folder that are searched for a copy of this client's key. */
+/** Most folders beside the state folder that are searched for a copy of this client's key. */
 const MAX_NEIGHBOURS = 1_000;
 
 type SiteConfig = Pick<
   ClientConfig,
   "stateDir" | "roots" | "allow" | "deny" | "keyMaxAge" | "tls"
 > & {
-  /** The file of settings, if it contains a secret. */
+  /** Path of the settings file, if it contains a secret; else null. */
   secretFile: string | null;
 };
 
-/** Checks of this machine itself. */
+/** Returns the checks of this machine itself: user, state folder, disk, key and roots. */
 export function siteChecks(config: SiteConfig): Check[] {
   return [
     userCheck(resolve(config.stateDir)),
@@ -62,7 +62,7 @@ async function checkStateFolder(folder: string): Promise<Finding> {
   return { status: "ok", text: `"${path}", writable by "${user}"` };
 }
 
-/** Checks a folder that does not exist yet: the client makes it if it may. */
+/** Checks whether the client may make the state folder, which does not exist yet. */
 async function checkFutureFolder(path: string, user: string): Promise<Finding> {
   const above = await nearestFolder(path);
   const mayWrite = await access(above, constants.W_OK | constants.X_OK).then(
@@ -121,7 +121,7 @@ function isKeys(found: unknown): found is Keys {
   return typeof found === "object" && found !== null && "keys" in found;
 }
 
-/** @returns the state folder of another client on this machine with the same key, as a copy has it */
+/** @returns the path of a state folder nearby with the same key, as left by copying; null if there is none */
 async function sameKeyBeside(stateDir: string, key: string): Promise<string | null> {
   const own = resolve(stateDir);
   const above = dirname(own);
@@ -155,7 +155,7 @@ async function checkRoot(path: string, { allow, deny }: SiteConfig): Promise<Fin
   } catch (error) {
     const cause = error instanceof Error ? (error.cause ?? error) : error;
     const code = typeof found === "string" ? found : systemCode(cause);
-    // An error about a pattern says what to do already.
+    // The message of an error about a pattern already contains the advice.
     if (code === null) throw error;
     const user = await userName();
     const how = process.platform === "linux" ? `: setfacl -R -m u:${user}:rX "${full}"` : "";

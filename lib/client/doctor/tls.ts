@@ -10,10 +10,13 @@ import { opened, openTcp, openTunnel, placeOf, serverName } from "./way.ts";
 type Way = Pick<ClientConfig, "serverUrl" | "proxy" | "tls">;
 
 const DAY_MS = 86_400_000;
-/** Days before its end from which a certificate is reported: most are renewed a month before. */
+/**
+ * If a certificate is valid for fewer days, its coming end is reported. Most certificates are renewed a month
+ * before.
+ */
 const SOON_DAYS = 14;
 
-/** Checks whether the server is the right one. */
+/** Returns the check of the server's certificate, and of whether the server accepts the client's. */
 export function tlsChecks(way: Way): Check[] {
   return [{ name: "TLS", needs: ["connection", "proxy"], run: (signal) => checkTls(way, signal) }];
 }
@@ -41,7 +44,7 @@ async function checkTls(way: Way, signal: AbortSignal): Promise<Finding> {
   }
 }
 
-/** Whether a server is who it should be, by its certificate. */
+/** Checks whether the certificate proves that this is the right server. */
 function checkServer(socket: TLSSocket, { serverUrl, tls }: Way): Finding {
   const certificate = socket.getPeerCertificate();
   const problem = socket.authorizationError;
@@ -70,7 +73,10 @@ function checkServer(socket: TLSSocket, { serverUrl, tls }: Way): Finding {
   };
 }
 
-/** Opens TLS as the client does, but accepts any certificate, to be able to say what is wrong with it. */
+/**
+ * Opens a TLS connection as the client does, but accepts any certificate, so that the check can say what is
+ * wrong with the certificate.
+ */
 async function handshake(way: Way, pems: TlsPems, signal: AbortSignal): Promise<TLSSocket> {
   const server = placeOf(way.serverUrl);
   const plain =
@@ -97,7 +103,10 @@ interface Flaw {
   advice: string;
 }
 
-/** @param reason OpenSSL's code for why the certificate is not trusted; "" where it is */
+/**
+ * Describes what is wrong with a certificate; null if it is trusted.
+ * @param reason OpenSSL's error code; "" if the certificate is trusted
+ */
 function flawOf(
   reason: string,
   host: string,
@@ -132,7 +141,7 @@ function flawOf(
   return { text, advice };
 }
 
-/** Describes a certificate: its subject, its issuer, and until when it is valid. */
+/** Describes a certificate: its names, its issuer, and the last day of its validity. */
 function describe(certificate: PeerCertificate): string {
   const { issuer, valid_to } = certificate;
   const signer = [issuer?.CN, issuer?.O].flat().filter(Boolean).join(", ") || "nobody";

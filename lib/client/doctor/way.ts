@@ -14,13 +14,13 @@ const PORTS: Record<string, number> = { "ws:": 80, "http:": 80, "wss:": 443, "ht
 /** Most bytes of a proxy's answer that are read. */
 const MAX_ANSWER = 8 * 1024;
 
-/** The host and port of a URL. */
+/** Returns the host and port of a URL. */
 export function placeOf(url: URL): Place {
   const port = url.port === "" ? (PORTS[url.protocol] ?? 0) : Number(url.port);
   return { host: url.hostname.replace(/^\[(.*)\]$/, "$1"), port };
 }
 
-/** @throws an error of the system */
+/** Opens a TCP connection. @throws an error of the system */
 export async function openTcp({ host, port }: Place, signal: AbortSignal): Promise<Socket> {
   const socket = connect({ host, port });
   await opened(socket, "connect", signal);
@@ -36,8 +36,8 @@ export interface Tunnel {
 }
 
 /**
- * Asks a proxy for a tunnel to a server, as the client's connection does.
- * @param pems of the client, which count for a proxy that speaks TLS too
+ * Asks a proxy for a tunnel to a server by HTTP CONNECT, as the client's connection does.
+ * @param pems the client's TLS files, also used for a proxy that speaks TLS
  * @throws an error of the system
  */
 export async function openTunnel(
@@ -71,12 +71,12 @@ async function proxyTls(
   return secure;
 }
 
-/** The name for TLS to verify; none for an IP address. */
+/** Returns the option for the server name that TLS verifies; none for an IP address. */
 export function serverName(host: string): { servername?: string } {
   return isIP(host) ? {} : { servername: host };
 }
 
-/** Waits until a socket is open. @throws the socket's error; the socket is destroyed then */
+/** Waits until a socket is connected. @throws the socket's error, after destroying the socket */
 export async function opened(
   socket: Socket,
   event: "connect" | "secureConnect",
@@ -84,7 +84,7 @@ export async function opened(
 ): Promise<void> {
   try {
     await once(socket, event, { signal });
-    // A later break is noticed by whoever reads.
+    // A later error also closes the socket, which the reader notices.
     socket.on("error", () => socket.destroy());
   } catch (error) {
     socket.on("error", () => undefined).destroy();
@@ -92,7 +92,10 @@ export async function opened(
   }
 }
 
-/** @returns the first line of an answer, once its head is complete; where it ends early, what came */
+/**
+ * Reads an HTTP answer until its head is complete.
+ * @returns the first line, possibly cut off if the connection ends early
+ */
 async function headOf(socket: Socket, signal: AbortSignal): Promise<string> {
   let text = "";
   const whole = Promise.withResolvers<void>();

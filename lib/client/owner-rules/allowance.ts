@@ -1,17 +1,18 @@
 import type { DailyLimit, Reservation } from "./daily-limit.ts";
 
 /**
- * The share of one request in the daily limit. Bytes are reserved before they leave, so that none leaves
- * without being counted, and what did not leave is given back.
+ * One request's part of the site's daily limit. Bytes are reserved before they are sent, so that all sent
+ * bytes are counted. Unused reservations are given back.
  */
 export class Allowance {
   readonly #reserved: Reservation[] = [];
-  /** Bytes that are reserved but have not left yet. */
+  /** Bytes that are reserved but were not sent yet. */
   #left = 0;
 
   /**
-   * @param limit null: no limit
-   * @param step bytes to reserve at a time where more follows, as each reservation is a write to the disk
+   * @param limit the site's daily limit; null for no limit
+   * @param step least number of bytes to reserve at a time, so that many small files need few writes to the
+   *   disk
    */
   constructor(
     private readonly limit: DailyLimit | null,
@@ -19,19 +20,20 @@ export class Allowance {
   ) {}
 
   /**
-   * Reserves enough for a number of further bytes.
-   * @throws FdsError `access_denied` when that is more than is left for the day, or cannot be recorded
+   * Reserves as many bytes as are missing for sending a number of further bytes.
+   * @throws FdsError `access_denied` when the rest of the daily limit is too small, or when a reservation
+   *   cannot be recorded
    */
   async ensure(bytes: number): Promise<void> {
     if (this.limit && bytes > this.#left) await this.#reserve(this.limit, bytes - this.#left);
   }
 
-  /** Counts bytes that left, after {@link Allowance.ensure}. Bytes sent twice count twice. */
+  /** Counts sent bytes, which were reserved by {@link Allowance.ensure}. Bytes sent twice count twice. */
   spend(bytes: number): void {
     this.#left -= bytes;
   }
 
-  /** Gives back what did not leave. */
+  /** Gives back the reserved bytes that were not sent. */
   async end(): Promise<void> {
     for (const reservation of this.#reserved.splice(0).toReversed()) {
       const unused = Math.min(Math.max(0, this.#left), reservation.bytes);
@@ -41,7 +43,7 @@ export class Allowance {
   }
 
   async #reserve(limit: DailyLimit, missing: number): Promise<void> {
-    // Less than a step may be left, which can still be enough.
+    // If less than a whole step is left for the day, only the missing bytes are reserved.
     const reservation =
       missing < this.step
         ? await limit.reserve(this.step).catch(() => limit.reserve(missing))

@@ -1,9 +1,9 @@
 /**
- * Expands braces: `{a,b}.txt` becomes `a.txt` and `b.txt`. A brace after a backslash or in brackets is
- * plain, and ranges such as `{1..9}` are not expanded.
- * @param most no more than these are made, as there can be very many
- * @returns null when there are more
- * @throws Error that says which brace or bracket lacks its partner
+ * Expands the braces of a pattern: `{a,b}.txt` becomes `a.txt` and `b.txt`. A brace after a backslash or in
+ * brackets stands for itself, and ranges such as `{1..9}` are not expanded.
+ * @param most limit of the number of results, which can grow exponentially with the length of the pattern
+ * @returns the expanded patterns; null if there would be more than `most`
+ * @throws Error that names the brace or bracket without a partner
  */
 export function expandBraces(pattern: string, most: number): string[] | null {
   const group = findGroup(pattern);
@@ -25,13 +25,13 @@ export function expandBraces(pattern: string, most: number): string[] | null {
 const RANGE = /^[^{},[\]\\]+\.\.[^{},[\]\\]+$/;
 
 interface Group {
-  /** Positions of its braces. */
+  /** Positions of the opening and of the closing brace in the pattern. */
   start: number;
   end: number;
   branches: string[];
 }
 
-/** The first group of braces that is not inside another one. */
+/** Finds the first outermost group of braces in a pattern; null if there is none. */
 function findGroup(pattern: string): Group | null {
   let depth = 0;
   let start = 0;
@@ -68,7 +68,10 @@ function findGroup(pattern: string): Group | null {
   return null;
 }
 
-/** The end of a class of characters. A bracket that comes first in it belongs to it. */
+/**
+ * Returns the position of the `]` that ends a bracket expression. As in POSIX, a `]` right after the `[`
+ * stands for itself.
+ */
 function endOfClass(pattern: string, start: number): number {
   const first = start + (/^\[[!^]/.test(pattern.slice(start, start + 2)) ? 2 : 1);
   for (let at = first; at < pattern.length; at++) {

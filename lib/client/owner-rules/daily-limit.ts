@@ -10,29 +10,29 @@ import { systemCode } from "../../util/system-error.ts";
 
 const FILE = "sent-today.json";
 
-/** What was sent on a day, as the state folder keeps it. */
+/** The contents of the file that records how many bytes left the site on which day. */
 const Sent = z.object({ day: z.string(), bytes: z.int().transform((bytes) => Math.max(0, bytes)) });
 type Sent = z.infer<typeof Sent>;
 
-/** Bytes that may leave, counted for a day. */
+/** Bytes that a request may send, already counted against the limit of a day. */
 export interface Reservation {
   bytes: number;
-  /** Gives back bytes that did not leave. */
+  /** Returns the part of a reservation that was not sent. */
   giveBack(unused: number): Promise<void>;
 }
 
 export interface DailyLimitOptions {
   stateDir: string;
-  /** Bytes a day. */
+  /** Most bytes that may leave the site in a day. */
   limit: number;
   logger: Logger;
-  /** The site's clock. */
+  /** Returns the site's local time. */
   now?: () => Date;
 }
 
 /**
- * The most bytes of files that may leave a site in a day of its own clock. Bytes are reserved, and recorded
- * on the disk, before they are sent, so neither a crash nor a restart lets more out.
+ * The most bytes of files that may leave the site in a day, by the site's own clock. Bytes are recorded on
+ * the disk before they are sent, so a crash or restart cannot lead to more.
  */
 export class DailyLimit {
   readonly #saving = new SerialQueue();
@@ -45,8 +45,8 @@ export class DailyLimit {
   ) {}
 
   /**
-   * Opens the record. Where it cannot be read, today's limit counts as used up, so nothing more leaves
-   * today.
+   * Reads the record of the bytes that left today. If the record cannot be read, the limit counts as used up,
+   * so that nothing more leaves today.
    */
   static async open({
     stateDir,
@@ -65,8 +65,10 @@ export class DailyLimit {
   }
 
   /**
+   * Reserves bytes of today's limit, and records them on the disk.
    * @param bytes 0 or more
-   * @throws FdsError `access_denied` when that is more than is left for the day, or cannot be recorded
+   * @throws FdsError `access_denied` when the rest of the daily limit is too small, or when the reservation
+   *   cannot be recorded
    */
   async reserve(bytes: number): Promise<Reservation> {
     const today = dayOf(this.now());
@@ -76,7 +78,8 @@ export class DailyLimit {
       const message = `the site lets ${formatSize(this.limit)} a day leave, ${formatSize(Math.max(0, left))} are left, the file needs ${formatSize(bytes)}`;
       throw new FdsError("access_denied", message);
     }
-    // A reservation of an earlier day no longer counts.
+    // Kept here, because `this.sent` is another object after midnight. Bytes given back later still belong to
+    // this day.
     const { sent } = this;
     sent.bytes += bytes;
     try {
@@ -89,19 +92,24 @@ export class DailyLimit {
       bytes,
       giveBack: async (unused) => {
         sent.bytes -= unused;
-        // Until the next write that works, the disk says more than what left, which is safe.
+        // If this write fails, the record on the disk states too many bytes until the next write. This keeps
+        // within the limit.
         await this.#save().catch(() => undefined);
       },
     };
   }
 
-  /** Writes one after the other, so that the last one is current. */
+  /** Writes the record. Writes wait for each other, so that the last one has the latest state. */
   #save(): Promise<void> {
     return this.#saving.run(() => writeFileDurably(this.path, JSON.stringify(this.sent), 0o600));
   }
 }
 
-/** @throws Error when the record of today cannot be read; one of another day does not matter */
+/**
+ * Reads the record of sent bytes.
+ * @throws Error if the file cannot be read and was written today; a broken file of an earlier day counts as
+ *   empty
+ */
 async function load(path: string, today: string): Promise<Sent> {
   const nothing = { day: today, bytes: 0 };
   try {
@@ -113,7 +121,7 @@ async function load(path: string, today: string): Promise<Sent> {
   }
 }
 
-/** The error where bytes cannot be recorded: without the record, the limit could not be kept. */
+/** Returns the error for a reservation that cannot be recorded, in which case the limit could not be kept. */
 function cannotRecord(cause: unknown): FdsError {
   const why =
     systemCode(cause) === "ENOSPC"
@@ -123,7 +131,7 @@ function cannotRecord(cause: unknown): FdsError {
   return new FdsError("access_denied", message, { cause });
 }
 
-/** The local date, such as `2026-01-31`. */
+/** Returns the local date, such as `2026-01-31`. */
 function dayOf(date: Date): string {
   const two = (number: number) => String(number).padStart(2, "0");
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;

@@ -3,22 +3,22 @@ import { basename, join, parse, resolve } from "node:path";
 import { Refusal } from "./refusal.ts";
 import { contains, stepsOf, walk } from "./paths.ts";
 
-/** A folder: the path that was given, and its real one. */
+/** A folder: the path that the site's owner gave, and its real path without links. */
 export interface Place {
   given: string;
   real: string;
 }
 
-/** A name in the path that was given. */
+/** A name in the path of a folder that the site's owner gave. */
 interface Step {
   name: string;
   isLink: boolean;
 }
 
 /**
- * A folder that the site's owner named. The owner's path may contain links, and where one of them is moved,
- * the folder moves with it. A name that was no link when the client started is never followed as one:
- * anybody who can write in the folder above could have put it there.
+ * A folder that the site's owner named. If its path contains symbolic links and one of these is changed, the
+ * folder is found at its new place. A name that was no link at the start is not followed if it becomes one,
+ * because anybody who can write to its parent folder could have replaced it.
  */
 export class Folder implements Place {
   private last: string;
@@ -34,7 +34,7 @@ export class Folder implements Place {
     this.last = real;
   }
 
-  /** @throws an error of the system when it is not there */
+  /** Opens a folder by its path. @throws an error of the system if the folder does not exist */
   static async open(path: string): Promise<Folder> {
     const given = resolve(path);
     let fixed = parse(given).root;
@@ -51,9 +51,9 @@ export class Folder implements Place {
   }
 
   /**
-   * The place of the folder now. A broken link stands for itself.
-   * @param isOthers whether others than the owner may have put a link at a place; then the folder stays
-   *   where it was
+   * Returns the real path of the folder at present. A broken link is not followed.
+   * @param isOthers reports whether others than the owner could have made a link at this path. Such a link is
+   *   not followed, and the folder counts as unmoved.
    */
   async locate(isOthers: (path: string) => boolean): Promise<Place> {
     const onLink = (path: string) => {
@@ -66,7 +66,7 @@ export class Folder implements Place {
       if (!isLink) continue;
       try {
         real = await walk(real, { isKnown: () => false, onLink });
-        // On other systems, one file can have several spellings of its name.
+        // Other systems than Linux can have several spellings of one file's name.
         if (process.platform !== "linux") real = await realpath(real);
       } catch (error) {
         if (error instanceof Refusal && error.code === "outside") return this;
@@ -76,7 +76,7 @@ export class Folder implements Place {
     return { given, real };
   }
 
-  /** Whether a path lies in the folder, where it was at first or when it was last located. */
+  /** Reports whether a path is in the folder, at the folder's first or last known place. */
   holds(path: string): boolean {
     return [this.real, this.last].some((place) => contains(place, path));
   }

@@ -1,33 +1,33 @@
 /*
- * Names of files and folders that hold keys or passwords. They are guesses by the names that programs use:
- * a secret under another name has to be denied by the site's owner.
+ * Names of files and folders that are likely to hold keys or passwords, after the names that common programs
+ * use. The site's owner has to deny secrets with other names.
  */
 
-/** Endings of names. The ending of a copy may follow: `server.key`, `server.key.old`. */
+/** Extensions of files that hold secrets. The extension of a copy may follow, as in `server.key.old`. */
 const ENDINGS = [
-  // Private keys and certificates with their keys
+  // Private keys, and certificates together with their keys
   ["pem", "key", "keys", "p8", "p12", "pfx", "pkcs8", "pkcs12", "ppk", "pvk", "snk", "jwk", "nk"],
   // Stores of keys and passwords
   ["jks", "jceks", "bks", "keystore", "keychain", "keychain-db", "kwallet", "wallet"],
   ["kdb", "kdbx", "psafe3", "agilekeychain", "opvault", "1pif"],
-  // Kerberos
+  // Kerberos keys and tickets
   ["keytab", "ccache", "kirbi"],
   // Passwords, plain or hashed
   ["secret", "secrets", "cred", "creds", "passwd", "htpasswd", "env", "tfvars", "tfstate"],
   ["ovpn", "rdg", "publishsettings", "kubeconfig"],
-  // Encrypted data, and keys for it
+  // Encrypted data, and keys to decrypt it
   ["gpg", "pgp", "agekey"],
 ].flat();
 
-/** Endings of copies and of public halves: `key~`, `key.bak`, `id_rsa.pub`, `key.2026-01-31`. */
+/** Endings of copies and of public keys, as in `key~`, `key.bak`, `id_rsa.pub` and `key.2026-01-31`. */
 const COPY = String.raw`(?:~|[._ -](?:old|bak|backup|orig|save|new|tmp|swp|copy|pub|\d+))*`;
 
-/** The part of the name stands by itself: no letter before it or after it. */
+/** Regular expressions for the edges of a word, so that no letter precedes or follows it. */
 const [START, END] = [String.raw`(?:^|[^\p{L}])`, String.raw`(?!\p{L})`];
 
 const KEY_NAMES = [
   String.raw`\.(?:${ENDINGS.join("|")})${END}`,
-  // SSH keys, by the names that its programs and people use
+  // SSH files, by the names that OpenSSH and its users commonly give them
   String.raw`^id_(?:rsa|dsa|ecdsa|ed25519|xmss)`,
   String.raw`^ssh_host_`,
   String.raw`^(?:authorized_keys|known_hosts)`,
@@ -35,7 +35,7 @@ const KEY_NAMES = [
   String.raw`(?:^|_)key${COPY}$`,
   String.raw`^key\.(?:txt|json)${COPY}$`,
   `${START}(?:private|secret|api|access|root|master|host|signing|encryption|ssh|deploy)[_. -]?keys?${END}`,
-  // Passwords and tokens, by their names
+  // Files with passwords or tokens, by words in their names
   `${START}credentials?${END}`,
   String.raw`^(?:secrets|passwords?|passphrase)(?:\.|$)`,
   `^(?:secret|tokens?)${COPY}$`,
@@ -44,7 +44,7 @@ const KEY_NAMES = [
   `${START}service[_-]?account.*\\.json${COPY}$`,
   String.raw`-adminsdk-.*\.json${COPY}$`,
   String.raw`^vault[_-]pass`,
-  // Files in which programs keep them
+  // Files in which particular programs keep passwords and keys
   `^(?:_?netrc|pgpass\\.conf|htpasswd|kubeconfig|g?shadow-?)${COPY}$`,
   String.raw`^(?:wallet\.dat|ntds\.dit|key[34]\.db|logins\.json|signons\.sqlite|login data)`,
   String.raw`^(?:krb5cc_|utc--\d{4}-)`,
@@ -52,7 +52,10 @@ const KEY_NAMES = [
 
 const KEY_NAME = new RegExp(KEY_NAMES.join("|"), "u");
 
-/** @param name of a file or folder, lower-case and composed (NFC) */
+/**
+ * Reports whether a name looks like that of a file with keys or passwords.
+ * @param name of a file or folder, lower-case and composed (NFC)
+ */
 export function isKeyName(name: string): boolean {
   return KEY_NAME.test(name);
 }

@@ -4,7 +4,7 @@ import * as z from "zod";
 import { systemCode } from "../../util/system-error.ts";
 import { LEFT_FILE } from "./request-log.ts";
 
-/** Bytes at the end of the record that are read. A line has a path of 4 KiB at most. */
+/** Bytes that are read from the end of the record of requests. A line holds a path of up to 4 KiB. */
 const LOOK_AT_BYTES = 256 * 1024;
 
 const Line = z.object({
@@ -14,13 +14,13 @@ const Line = z.object({
   bytes_sent: z.number(),
 });
 
-/** A file or a set that left the site. */
+/** A file or a set that was sent to the server. */
 export type Delivery = Omit<z.infer<typeof Line>, "outcome">;
 
 /**
- * The last file or set that left complete, from the site's own record.
- * @returns null where there is none, or none lately
- * @throws Error of the system where the record may not be read
+ * Returns the last file or set that was sent completely, according to the site's own record of requests.
+ * @returns null if the last part of the record contains none
+ * @throws Error of the system if the record cannot be read
  */
 export async function lastDelivery(stateDir: string): Promise<Delivery | null> {
   for (const name of [LEFT_FILE, `${LEFT_FILE}.1`]) {
@@ -38,7 +38,8 @@ function deliveryOf(line: string): Delivery | null {
     const { time, file_path, bytes_sent } = Line.parse(JSON.parse(line));
     return { time, file_path, bytes_sent };
   } catch {
-    // A line about something else, the rest of a cut line, or a line that a full disk cut off.
+    // Not a line about a sent file, or an incomplete line, as at the start of the bytes read or after the
+    // disk was full.
     return null;
   }
 }

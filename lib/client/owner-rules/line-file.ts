@@ -6,13 +6,13 @@ export interface LineFileOptions {
   path: string;
   /** Size in bytes at which the file is rotated. */
   maxBytes: number;
-  /** How many earlier files are kept; `.1` is the latest. */
+  /** The number of rotated files to keep. The latest one ends with `.1`. */
   older: number;
 }
 
 /**
- * A log file that only the program's user may read. It is rotated at a given size, and the oldest file is
- * removed.
+ * A log file that only the client's own user may read. The file is rotated at a given size, and the oldest
+ * rotated file is removed.
  */
 export class LineFile {
   readonly #writing = new SerialQueue();
@@ -28,7 +28,11 @@ export class LineFile {
     return this.#writing.idle();
   }
 
-  /** @param line without its end. Resolves when it is written. @throws an error of the disk */
+  /**
+   * Appends a line. Resolves when the line is written.
+   * @param line without a newline
+   * @throws an error of the system
+   */
   append(line: string): Promise<void> {
     return this.#writing.run(() => this.#append(`${line}\n`));
   }

@@ -8,33 +8,33 @@ import type { Rules } from "./rules.ts";
 import { type SourceFile, sourceFileOf } from "./source-file.ts";
 
 /**
- * Opened without blocking, so that a FIFO in the file's place cannot hang it, and without following links;
- * Windows has neither flag.
+ * Flags for opening a file. O_NONBLOCK keeps a FIFO at this path from blocking the open, and O_NOFOLLOW
+ * refuses symbolic links. Windows has neither flag.
  */
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 export interface PathCheckOptions {
-  /** Where the roots are now: one that was given as a link may move. */
+  /** The roots at their present places. A root that was given as a symbolic link may move. */
   roots: readonly Place[];
-  /** Folders that `~` and `$HOME` stand for. */
+  /** Folders that `~` and `$HOME` stand for in a path. */
   homes: readonly string[];
-  /** Real folders of which nothing leaves, whatever the rules say. */
+  /** Real paths of folders whose files may never leave the site, whatever the rules allow. */
   withheld: readonly string[];
   rules: Rules;
   mayBrowse: boolean;
-  /** Whether `/proc/self/fd` tells where an open file lies, as it does on Linux. */
+  /** Whether `/proc/self/fd` gives the path of an open file, as on Linux. */
   hasProc: boolean;
 }
 
 /**
- * Finds the file of one request. Links are followed by hand, and the first step out of the roots is refused
- * before the disk is looked at, so no answer tells anything about the rest of the machine. As links can
- * change between the look and the open, the place of the open file is checked once more.
+ * Resolves and checks the paths of one request. Links are followed step by step, and a step out of the roots
+ * is refused before the disk is accessed, so errors do not tell whether a file outside exists. After a file
+ * is opened its path is checked again, because links can change meanwhile.
  */
 export class PathCheck {
   constructor(private readonly options: PathCheckOptions) {}
 
-  /** See {@link Roots.openFile}. */
+  /** Opens a file for reading, see {@link Roots.openFile}. */
   async open(filePath: string): Promise<SourceFile> {
     let problem = explain(new Refusal("outside"), filePath);
     for (const path of this.#candidates(filePath)) {
@@ -48,7 +48,7 @@ export class PathCheck {
     throw problem;
   }
 
-  /** The roots at their present places. */
+  /** The roots, each with its present real path. */
   get roots(): readonly Place[] {
     return this.options.roots;
   }
@@ -58,15 +58,15 @@ export class PathCheck {
     return this.options.mayBrowse;
   }
 
-  /** Whether `/proc/self/fd` tells where an open file lies. */
+  /** Whether `/proc/self/fd` gives the path of an open file, as on Linux. */
   get hasProc(): boolean {
     return this.options.hasProc;
   }
 
   /**
-   * The real path of a folder in a root; it may turn out not to be a folder.
-   * @throws FdsError `access_denied` for paths outside the roots or denied, whether they exist or not;
-   *   `file_not_found` for a missing one inside
+   * Returns the real path of a folder in a root. Whether a folder is at this path is not checked.
+   * @throws FdsError `access_denied` for a path outside the roots or denied, whether or not it exists;
+   *   `file_not_found` for a missing path in a root
    */
   async findFolder(path: string): Promise<string> {
     let problem = explain(new Refusal("outside"), path);
@@ -84,18 +84,18 @@ export class PathCheck {
     throw problem;
   }
 
-  /** Whether a file may leave. @param path real and inside a root */
+  /** Reports whether a file may leave the site. @param path real and inside a root */
   permits(path: string): boolean {
     return this.#isPermitted(path);
   }
 
-  /** Whether a folder may be opened. @param path real and inside a root */
+  /** Reports whether a folder may be opened. @param path real and inside a root */
   mayEnter(path: string): boolean {
     if (this.options.withheld.some((folder) => contains(folder, path))) return false;
     return this.options.rules.mayEnter(this.#within(path));
   }
 
-  /** The absolute paths that a request can mean, without `..`. */
+  /** Returns the absolute paths, without `..`, that a requested path can stand for. */
   #candidates(filePath: string): string[] {
     if (filePath.includes("\0")) return [];
     for (const name of ["~", "$HOME"]) {
@@ -111,14 +111,15 @@ export class PathCheck {
   }
 
   async #openAt(path: string): Promise<SourceFile> {
-    // Before the disk is looked at, so that no answer tells whether a denied file exists.
+    // Checked before the disk is accessed, so that the error does not tell whether a denied file exists.
     if (this.#isInside(path) && !this.#isPermitted(path)) throw new Refusal("denied");
     const realPath = await this.#follow(path);
-    // Before the open: opening a device can have effects, and opening a FIFO waits.
+    // Checked before the open, because opening a device can have side effects, and opening a FIFO can block.
     if (!(await lstat(realPath)).isFile()) throw new Refusal("not_regular");
     const handle = await open(realPath, OPEN_FLAGS);
     try {
-      // /proc appends a word to the name of a file that was deleted meanwhile.
+      // For a file that was deleted meanwhile, /proc gives a path with " (deleted)" appended, which is
+      // checked too.
       for (const place of [realPath, await this.#locationOf(handle, realPath)]) {
         if (!this.#isInside(place)) throw new Refusal("outside");
         if (!this.#isPermitted(place)) throw new Refusal("denied");
@@ -131,8 +132,8 @@ export class PathCheck {
   }
 
   /**
-   * The real path. The folders above the roots are known to be real, so a link may lead through them and
-   * back.
+   * Resolves all symbolic links of a path. Folders above the roots are known to be real, so a link may lead
+   * through them into a root again.
    */
   async #follow(path: string): Promise<string> {
     const real = await walk(path, {
@@ -147,7 +148,9 @@ export class PathCheck {
     return real;
   }
 
-  /** The one spelling of a folder's path. Other systems than Linux have several for one folder. */
+  /**
+   * Returns the canonical path of a folder. Systems other than Linux can have several spellings of one path.
+   */
   async #canonical(path: string): Promise<string> {
     if (this.options.hasProc) return path;
     const real = await realpath(path);
@@ -155,7 +158,7 @@ export class PathCheck {
     return real;
   }
 
-  /** Where an open file lies; no change of a link can alter this any more. */
+  /** Returns the real path of an open file, which links cannot redirect any more. */
   async #locationOf(handle: FileHandle, path: string): Promise<string> {
     if (this.options.hasProc) return readlink(`/proc/self/fd/${handle.fd}`);
     const location = await realpath(path);
@@ -165,7 +168,10 @@ export class PathCheck {
     return location;
   }
 
-  /** Replaces a root's given path at the front of a path by its real one. */
+  /**
+   * If a path begins with the path of a root as the owner gave it, replaces this part by the root's real
+   * path.
+   */
   #respell(path: string): string {
     const asked = comparable(path);
     const root = this.options.roots.find(
@@ -179,7 +185,7 @@ export class PathCheck {
     return this.options.rules.permits(this.#within(path));
   }
 
-  /** The path within each root that contains it, with forward slashes. */
+  /** Returns the relative path within each root that contains the path, with forward slashes. */
   #within(path: string): string[] {
     return this.options.roots
       .filter(({ real }) => contains(real, path))

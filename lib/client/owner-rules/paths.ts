@@ -2,21 +2,23 @@ import { lstat, readlink } from "node:fs/promises";
 import { isAbsolute, join, parse, relative, sep } from "node:path";
 import { Refusal } from "./refusal.ts";
 
-/** Most links followed on the way to one file, as on Linux. */
+/** Most symbolic links followed in one path, as on Linux. */
 const MAX_LINKS = 40;
 
-/** Whether a path is a folder itself, or lies in it. Both are absolute and have no `..`. */
+/**
+ * Reports whether a path is a folder itself or inside this folder. Both paths are absolute and have no `..`.
+ */
 export function contains(folder: string, path: string): boolean {
   const rest = relative(folder, path);
   return rest !== ".." && !rest.startsWith(`..${sep}`) && !isAbsolute(rest);
 }
 
-/** The form of a path in which it is compared: Windows ignores case. */
+/** Returns a path in the form used for comparing. Windows ignores case. */
 export function comparable(path: string): string {
   return process.platform === "win32" ? path.toLowerCase() : path;
 }
 
-/** The names in a path. A backslash separates names on Windows only. */
+/** Returns the names in a path. A backslash separates names on Windows only. */
 export function stepsOf(path: string): string[] {
   return path
     .slice(parse(path).root.length)
@@ -24,20 +26,23 @@ export function stepsOf(path: string): string[] {
     .filter((step) => step !== "" && step !== ".");
 }
 
-/** Decisions on the way to a real path. */
+/** Callbacks that control how symbolic links are resolved. */
 export interface Guide {
-  /** True where the path is known to be a real folder and need not be looked at; throws to end the walk. */
+  /**
+   * Returns true if the path is known to be a real folder, so that the disk need not be accessed. May throw
+   * to end the resolution.
+   */
   isKnown(path: string): boolean;
-  /** Called with the place of each link before it is followed; throws to end the walk. */
+  /** Called with the path of each link before the link is followed. May throw to end the resolution. */
   onLink?: (path: string) => void;
-  /** Replaces the absolute target of a link. */
+  /** Returns the path to use instead of a link's target. */
   respell?: (target: string) => string;
 }
 
 /**
- * Follows a path to its real one, as the system would, one step at a time.
+ * Resolves all symbolic links of a path, one name at a time, as the operating system would.
  * @param path absolute
- * @throws Refusal `missing` when there are too many links, an error of the system, or what the guide throws
+ * @throws Refusal `missing` if there are too many links; an error of the system; any error of the guide
  */
 export async function walk(path: string, guide: Guide): Promise<string> {
   let current = parse(path).root;

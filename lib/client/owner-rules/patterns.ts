@@ -6,27 +6,28 @@ import { comparable } from "./paths.ts";
 /** A glob for paths within a root, with forward slashes and without braces. */
 export interface Pattern {
   text: string;
-  /** True for a pattern that begins at a root; others match at every depth. */
+  /** Whether the pattern starts at a root. Other patterns match at any depth. */
   isAnchored: boolean;
 }
 
-/** Places that a pattern may name, besides paths within a root. */
+/** Absolute paths that a pattern may begin with, besides paths within a root. */
 export interface Places {
-  /** Absolute paths of the roots, in every spelling. */
+  /** Absolute paths of the roots, both as given and without symbolic links. */
   roots: readonly string[];
-  /** Paths of the home folder, which `~` and `$HOME` stand for, in every spelling. */
+  /** Paths of the home folder, which `~` and `$HOME` stand for, both as given and without symbolic links. */
   homes: readonly string[];
 }
 
-/** Most alternatives of a pattern; more would take too long to match. */
+/** Most patterns that the braces of one pattern may expand to. Matching more would take too long. */
 const MAX_ALTERNATIVES = 100;
 const MAX_PATTERNS = 1000;
 
 /**
- * Reads an owner's patterns. Other spellings of a path within a root are corrected. A pattern that can
- * match nothing is refused, as it would protect nothing.
- * @param setting for the message
- * @throws UsageError that says how to write it
+ * Parses the site owner's patterns of files that may or may not leave. Absolute paths are turned into paths
+ * within a root. A pattern that cannot match anything is refused, because its owner would trust in it in
+ * vain.
+ * @param setting name of the setting, for the error message
+ * @throws UsageError that says how to write the pattern
  */
 export function readPatterns(setting: string, texts: readonly string[], places: Places): Pattern[] {
   const patterns = texts.flatMap((text) => {
@@ -41,7 +42,7 @@ export function readPatterns(setting: string, texts: readonly string[], places: 
   throw new UsageError(`${setting} has ${patterns.length} patterns, expected ${MAX_PATTERNS}`);
 }
 
-/** Why a pattern is refused, and how to write it. */
+/** An error in a pattern. The message says how to write the pattern. */
 class Problem extends Error {}
 
 function readPattern(text: string, places: Places): Pattern[] {
@@ -67,7 +68,7 @@ function checkSpelling(text: string): void {
   if (text.startsWith("!")) {
     throw new Problem(`write it without the "!", what may leave and what may not are apart`);
   }
-  // On other systems than Windows, a backslash makes the next character a plain one.
+  // Except on Windows, a backslash before a special character makes it stand for itself.
   const stray = sep === "\\" ? /\\/ : /\\(?![*?[\]{}!\\,])/;
   if (stray.test(text)) throw new Problem(`write "${text.replaceAll("\\", "/")}"`);
 }
@@ -91,7 +92,7 @@ function alternativesOf(text: string): string[] {
   return all;
 }
 
-/** The paths within roots that a spelling stands for; "" is the root itself. */
+/** Returns the paths within roots that a pattern stands for. "" is the root itself. */
 function pathsOf(text: string, { roots, homes }: Places): string[] {
   const [, inHome] = /^(?:~|\$HOME)(\/.*|$)/s.exec(text) ?? [];
   const isUp = text.split("/").includes("..");
@@ -106,7 +107,7 @@ function pathsOf(text: string, { roots, homes }: Places): string[] {
   if (within.length > 0) return [...new Set(within)];
   const path = cleaned(text);
   const isPlain = inHome === undefined && !isUp && path !== "";
-  // A leading slash before a single name has always been ignored.
+  // Kept for compatibility: "/name" means the same as "name".
   if (isPlain && !path.includes("/")) return [path];
   const example = isPlain ? path : "logs/a.txt";
   throw new Problem(`it is in no folder that is served, write a path within one: "${example}"`);
@@ -116,7 +117,7 @@ function slashed(path: string): string {
   return path.replaceAll(sep, "/");
 }
 
-/** @returns null where the path is outside */
+/** Returns a path relative to a folder; null if the path is outside. */
 function pathWithin(folder: string, path: string): string | null {
   if (comparable(cleaned(path)) === comparable(cleaned(folder))) return "";
   const start = folder.endsWith("/") ? folder : `${folder}/`;
@@ -124,7 +125,7 @@ function pathWithin(folder: string, path: string): string | null {
   return cleaned(path.slice(start.length));
 }
 
-/** Removes steps that name nothing: `./a//b/` becomes `a/b`. */
+/** Removes redundant parts of a path: `./a//b/` becomes `a/b`. */
 function cleaned(path: string): string {
   return path
     .split("/")

@@ -1,31 +1,36 @@
-/** Repetitions of an item beyond those that were reported one by one. */
+/**
+ * A summary of the items with one key that were only counted, after the first ones were reported one by one.
+ */
 export interface Repeated<T> {
-  /** The first of them. */
+  /** The first item that was only counted. */
   first: T;
   times: number;
   bytes: number;
 }
 
 export interface RecurrenceOptions<T> {
-  /** How many with the same key are reported one by one in a span. */
+  /** How many items with the same key are reported one by one in each span of time. */
   most: number;
-  /** ms */
+  /** Length of a span of time, in ms. */
   span: number;
-  /** Called at the end of a span with the repetitions of each key. */
+  /** Called at the end of a span, once for each key with items that were only counted. */
   onRepeated: (repeated: Repeated<T>) => void;
 }
 
-/** Most keys that are counted in a span; items with further keys are all reported one by one. */
+/** Most keys that are counted in a span. Items with any further key are all reported one by one. */
 const MAX_KEYS = 10_000;
 
-/** Counts repeated items, so that not each of them is reported. */
+/**
+ * Limits how many items with the same key are reported in a span of time. Further items are counted and
+ * summarized.
+ */
 export class Recurrence<T> {
   readonly #counts = new Map<string, { count: number; more: Repeated<T> | null }>();
   #timer: Timer | undefined;
 
   constructor(private readonly options: RecurrenceOptions<T>) {}
 
-  /** @returns true: report it by itself; false: it was counted */
+  /** Takes an item. @returns true if the caller should report the item; false if the item was only counted */
   take(key: string, item: T, bytes: number): boolean {
     const known = this.#counts.get(key) ?? { count: 0, more: null };
     if (known.count === 0) {
@@ -40,7 +45,7 @@ export class Recurrence<T> {
     return false;
   }
 
-  /** Ends the span: reports what was counted. The next item begins a new span. */
+  /** Ends the span and reports the counted items. The next item begins a new span. */
   end(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

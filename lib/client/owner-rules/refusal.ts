@@ -1,10 +1,13 @@
 import { FdsError } from "../../protocol/errors.ts";
 import { systemCode } from "../../util/system-error.ts";
 
-/** Most characters of a path in a message, as the wire limits messages. */
+/** Most characters of a path in an error message, because the protocol limits the length of messages. */
 const MAX_SHOWN = 500;
 
-/** Why a path is not served. {@link explain} makes an FdsError of it, with the path as it was asked for. */
+/**
+ * The reason why a path is not served. {@link explain} turns it into an FdsError with the path that was
+ * requested.
+ */
 export class Refusal extends Error {
   constructor(
     readonly code:
@@ -15,8 +18,9 @@ export class Refusal extends Error {
 }
 
 /**
- * The error for the operator. The cause, which may name real paths, stays at the site.
- * @param error a Refusal or an error of the system; any other is thrown again
+ * Returns the error to show to an operator. The original error, which may contain real paths, does not leave
+ * the site.
+ * @param error a Refusal or an error of the system; any other error is thrown again
  */
 export function explain(error: unknown, filePath: string): FdsError {
   const shown = `"${filePath.slice(0, MAX_SHOWN)}${filePath.length > MAX_SHOWN ? "…" : ""}"`;
@@ -48,7 +52,7 @@ export function explain(error: unknown, filePath: string): FdsError {
         "file_unreadable",
         `${shown} has more bytes than can be sent, ${Number.MAX_SAFE_INTEGER}`,
       );
-    // A link appeared or disappeared meanwhile.
+    // A symbolic link was made, changed or removed while the file was being opened.
     case "ELOOP":
     case "EINVAL":
     case "changed":

@@ -7,20 +7,21 @@ import { Recurrence, type Repeated } from "./recurrence.ts";
 
 const MiB = 1024 * 1024;
 
-/** Span in ms in which repeated requests are counted once they are many, instead of listed. */
+/** Span of time in ms in which equal requests are only counted after the first ones. */
 const SPAN = 10 * 60 * 1000;
 
-/** Name of the record about files that left. */
+/** Name of the file that records requests by which files left the site. */
 export const LEFT_FILE = "requests.log";
 
-/** Kept longest: 64 MiB, with a limit for each file and span. */
+/** Limits of this record: 64 MiB in all, and 20 lines per file and span of time. */
 const LEFT = { file: LEFT_FILE, maxBytes: 8 * MiB, older: 7, most: 20 };
 
-/** Limits of the lines about everything else, as the server decides how much it asks for. */
+/** Limits of the record of all other requests, because the server decides how many requests it sends. */
 const REFUSED = { file: "requests-refused.log", maxBytes: MiB, older: 1, most: 200 };
 
 /**
- * Most bytes of a text in JSON, where one character can take six. The path of a file that left always fits.
+ * Most bytes of a path or reason as JSON, where one character can take six bytes. The path of a file that was
+ * sent always fits.
  */
 const MAX_PATH_OF_LEFT = 4096;
 const MAX_TEXT_OF_REFUSED = 512;
@@ -29,15 +30,15 @@ const MAX_TEXT_OF_REFUSED = 512;
 export interface RequestEntry extends About {
   server: string;
   outcome: "sent" | "refused" | "cancelled" | "disconnected";
-  /** Bytes of files that left; bytes sent twice count twice. */
+  /** Bytes of files that were sent to the server. Bytes sent twice count twice. */
   bytes_sent: number;
-  /** Why it was refused. */
+  /** The error's code and message, if the request was refused. */
   reason?: string;
 }
 
 /**
- * The site's own record of what the server asked for: lines of JSON in the state folder. Requests of which
- * something left have a file of their own, so that a flood of others cannot push them out.
+ * The site's own record of the server's requests, as lines of JSON in the state folder. Requests that sent
+ * files have a log file of their own, so that many refused requests cannot displace them.
  */
 export class RequestLog {
   readonly #left: Kept;
@@ -57,7 +58,10 @@ export class RequestLog {
     this.#refused = keep(REFUSED);
   }
 
-  /** Resolves when the entry is written or counted. An error of the disk goes to the program's log. */
+  /**
+   * Adds a request to the record. Resolves when the request is written or only counted. An error of the disk
+   * is logged.
+   */
   async add(entry: RequestEntry): Promise<void> {
     const hasLeft = entry.outcome === "sent" || entry.bytes_sent > 0;
     const told = shortened(entry, hasLeft ? MAX_PATH_OF_LEFT : MAX_TEXT_OF_REFUSED);
@@ -66,7 +70,7 @@ export class RequestLog {
     if (again.take(key, told, told.bytes_sent)) await this.#write(lines, told);
   }
 
-  /** Writes what was counted, as the program ends. */
+  /** Writes the requests that were only counted so far, because the client stops. */
   async close(): Promise<void> {
     for (const { lines, again } of [this.#left, this.#refused]) {
       again.end();
@@ -84,13 +88,13 @@ export class RequestLog {
   }
 }
 
-/** A file of the record, and its counted repetitions. */
+/** A log file of the record, and the counter of its repeated requests. */
 interface Kept {
   lines: LineFile;
   again: Recurrence<RequestEntry>;
 }
 
-/** The line for repetitions that were counted. */
+/** Returns the line that summarizes requests that were only counted. */
 function lineOf({ first, times, bytes }: Repeated<RequestEntry>): object {
   const { server, file_path, outcome } = first;
   return bytes > 0 || outcome === "sent"
@@ -102,7 +106,7 @@ function shortened(entry: RequestEntry, most: number): RequestEntry {
   const { file_path, reason } = entry;
   return {
     ...entry,
-    // A long path is normalized first, so that steps taken back by `..` use up no room.
+    // A long path is normalized before it is cut, so that `..` in it cannot hide the part that matters.
     file_path: fits(file_path, most) ? file_path : cutToFit(normalize(file_path), most),
     reason: reason && cutToFit(reason, most),
   };

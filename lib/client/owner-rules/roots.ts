@@ -10,18 +10,18 @@ import { Rules } from "./rules.ts";
 import type { SourceFile } from "./source-file.ts";
 
 export interface RootsOptions {
-  /** Patterns of files that may leave, and of those that may not; see {@link Rules}. */
+  /** Patterns of files that may leave, and of files that may not; see {@link Rules}. */
   allow?: string[];
   deny?: string[];
-  /** Whether the names of files may be listed; otherwise only files named in full leave. */
+  /** Whether the names of files may be listed. If not, only files whose full path is given may leave. */
   mayBrowse?: boolean;
-  /** Folder that `~` and `$HOME` stand for; null: none. By default, the user's home folder. */
+  /** Folder that `~` and `$HOME` stand for; null for none. The default is the user's home folder. */
   home?: string | null;
-  /** Whether `/proc/self/fd` tells where an open file lies, as it does on Linux. */
+  /** Whether `/proc/self/fd` gives the path of an open file, as on Linux. */
   hasProc?: boolean;
 }
 
-/** The folders that a client is willing to serve. `path-check.ts` opens files in them, and nothing else. */
+/** The folders whose files the client serves. Files outside them are never opened for the server. */
 export class Roots {
   readonly #withheld: Folder[] = [];
 
@@ -34,9 +34,10 @@ export class Roots {
   ) {}
 
   /**
+   * Opens the roots.
    * @param paths folders, absolute or relative to the working directory
-   * @throws UsageError when there is none, when one is not a readable folder, or when a pattern can match
-   *   nothing
+   * @throws UsageError if there are no paths, if one is not a readable folder, or if a pattern cannot match
+   *   anything
    */
   static async open(paths: string[], options: RootsOptions = {}): Promise<Roots> {
     if (paths.length === 0) throw new UsageError("no folder to serve, pass --root FOLDER");
@@ -44,32 +45,33 @@ export class Roots {
     const homes = await namesOf(options.home === undefined ? homeOfUser() : options.home);
     const places = { roots: folders.flatMap(({ given, real }) => [given, real]), homes };
     const rules = new Rules(options.allow ?? [], options.deny ?? [], places);
-    // The real system decides: where tests imitate Windows on Linux, /proc is there too.
+    // Takes the platform from the process, not from the rules, because tests imitate Windows on Linux, where
+    // /proc exists.
     const hasProc = options.hasProc ?? process.platform === "linux";
     return new Roots(folders, homes, rules, options.mayBrowse ?? true, hasProc);
   }
 
   /**
-   * Keeps a whole folder at home from now on, whatever the rules say.
-   * @throws Error when it does not exist
+   * Keeps a folder's files from leaving the site from now on, whatever the rules allow.
+   * @throws Error if the folder does not exist
    */
   async withhold(path: string): Promise<void> {
     this.#withheld.push(await Folder.open(path));
   }
 
   /**
-   * Opens a file for reading. A relative path is tried in each root in order; the first root that has it
-   * decides, even if it refuses.
-   * @param filePath as an operator asked for it
-   * @throws FdsError `access_denied` for paths outside the roots, whether they exist or not, and for files
-   *   that the rules or the system do not let out; `file_not_found`, `not_a_regular_file` or
-   *   `file_unreadable` for paths inside
+   * Opens a file for reading. A relative path is tried in each root in order. The first root that contains
+   * the path decides, even if it refuses the file.
+   * @param filePath the path as an operator gave it
+   * @throws FdsError `access_denied` for a path outside the roots, whether or not it exists, and for a file
+   *   that the rules or the system's permissions keep back; `file_not_found`, `not_a_regular_file` or
+   *   `file_unreadable` for a path inside
    */
   async openFile(filePath: string): Promise<SourceFile> {
     return (await this.pathCheck()).open(filePath);
   }
 
-  /** Locates the roots, for one request. */
+  /** Finds out where the roots are at present, and returns the check of paths for one request. */
   async pathCheck(): Promise<PathCheck> {
     const { homes, rules, mayBrowse, hasProc } = this;
     const roots = await Promise.all(this.folders.map((folder) => this.#locate(folder)));
@@ -79,8 +81,8 @@ export class Roots {
   }
 
   /**
-   * Locates a root. Somebody who can write in another root decides what lies there, but must not decide
-   * where this root is.
+   * Finds out where a root is at present. A link inside another root is not followed, because whoever can
+   * write there must not be able to move this root.
    */
   #locate(folder: Folder) {
     return folder.locate((link) =>
@@ -89,7 +91,7 @@ export class Roots {
   }
 }
 
-/** @returns null for a user without a home, as in a container that runs as a number */
+/** @returns null for a user without a home folder, as in a container that runs under a numeric user id */
 function homeOfUser(): string | null {
   try {
     return homedir();
@@ -99,7 +101,7 @@ function homeOfUser(): string | null {
   }
 }
 
-/** The paths by which a folder is known. */
+/** Returns the paths of a folder: as given, and without symbolic links. */
 async function namesOf(folder: string | null): Promise<string[]> {
   if (folder === null) return [];
   const given = resolve(folder);

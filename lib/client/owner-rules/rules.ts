@@ -3,34 +3,35 @@ import { isKeyName } from "./key-files.ts";
 import { type Places, readPatterns } from "./patterns.ts";
 
 /*
- * Which files in its roots a site's owner lets leave: patterns that only the site can set, by flags or the
- * environment. Nothing that a server says can widen them.
+ * The site owner's rules on which files in the roots may leave. Only the site can set them, by flags or the
+ * environment, and a server cannot extend them.
  */
 
-/** A pattern of what may leave. */
+/** An allowed pattern. The flags say whether it names hidden files or key files. */
 interface Allowed {
   globs: Globs;
   namesHidden: boolean;
   namesKeys: boolean;
 }
 
-/** Globs of a pattern: for itself, and for everything inside a folder that it matches. */
+/** Two globs for one pattern: the pattern itself, and everything inside a folder that it matches. */
 type Globs = readonly [Bun.Glob, Bun.Glob];
 
 /**
- * Which files may leave. A pattern is a glob over the path within a root, with forward slashes;
- * one without a slash matches at any depth, and one that matches a folder matches all in it.
+ * Decides which files may leave the site. Each pattern is a glob over the path within a root, with forward
+ * slashes. A pattern without a slash matches at any depth, and a pattern that matches a folder matches
+ * everything inside.
  */
 export class Rules {
   readonly #allowed: Allowed[];
   readonly #denied: Globs[];
 
   /**
-   * @param allow what may leave; empty: everything
-   * @param deny what may not leave, whatever `allow` says
-   * @param places what patterns may name besides paths within a root
-   * @param isWindows whether names ignore case, and some names are not what they seem
-   * @throws UsageError that names a pattern that can match nothing
+   * @param allow patterns of files that may leave; if empty, all files may, except hidden files and key files
+   * @param deny patterns of files that may not leave, whatever `allow` says
+   * @param places absolute paths that patterns may begin with
+   * @param isWindows whether to ignore case, and to refuse names that Windows resolves to other files
+   * @throws UsageError for a pattern that cannot match anything
    */
   constructor(
     allow: string[],
@@ -43,16 +44,17 @@ export class Rules {
       namesHidden: isHidden(pattern.text),
       namesKeys: isKeyFile(pattern.text),
     }));
-    // Denied names are compared without case and in every spelling, as a file system that ignores case
-    // would find them. Rather too much stays than too little.
+    // Denied patterns ignore case on all systems, because the file system may ignore case. At worst, too many
+    // files are kept back.
     this.#denied = readPatterns("--deny or CLIENT_DENY", deny, places).map(({ text }) =>
       globsOf(fold(text), !text.includes("/")),
     );
   }
 
   /**
-   * Hidden files (a name on the way begins with a dot) and key files may leave only if an allowed pattern
-   * is about such files itself: `--allow .env` is, `--allow "**"` is not.
+   * Reports whether a file may leave. A hidden file, or a file in a hidden folder, may leave only if an
+   * allowed pattern itself names something hidden: `--allow .env` does, `--allow "**"` does not. The same
+   * holds for key files.
    * @param paths the file's path within each root that contains it, with forward slashes
    */
   permits(paths: string[]): boolean {
@@ -63,8 +65,8 @@ export class Rules {
   }
 
   /**
-   * Whether a folder may be opened: it is not denied, and it is not hidden, or an allowed pattern names it.
-   * `allow` is checked for each file in it.
+   * Reports whether a folder may be opened. A hidden folder or key folder needs an allowed pattern that names
+   * it. For other folders `allow` is ignored here, because it is checked for each file inside.
    * @param paths the folder's path within each root that contains it; "" for a root itself
    */
   mayEnter(paths: string[]): boolean {
@@ -75,7 +77,9 @@ export class Rules {
     );
   }
 
-  /** Whether each name on the way stands for exactly one file on this system. */
+  /**
+   * Reports whether each name in the paths stands for exactly one file. On Windows, some names are aliases.
+   */
   #areNames(paths: string[]): boolean {
     return !this.isWindows || paths.every((path) => path.split("/").every(isNameOnWindows));
   }
@@ -109,7 +113,7 @@ function isKeyFile(path: string): boolean {
   return fold(path).split("/").some(isKeyName);
 }
 
-/** Folds a name, so that names become equal that some file systems take for the same. */
+/** Normalizes a name: names that some file systems treat as the same file become equal. */
 function fold(text: string): string {
   return text.normalize("NFC").toLowerCase();
 }

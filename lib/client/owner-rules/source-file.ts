@@ -3,18 +3,21 @@ import type { FileHandle } from "node:fs/promises";
 import type { FileIdentity } from "../../protocol/identity.ts";
 import { Refusal } from "./refusal.ts";
 
-/** A file that may leave this site, opened for reading. */
+/** A file that may leave this site, open for reading. */
 export interface SourceFile {
   fd: number;
-  /** The present state of the open file, whoever has its name by now. */
+  /** Returns the present attributes of the open file, even if another file has its name by now. */
   identity(): Promise<FileIdentity>;
-  /** False once it was deleted or replaced, and no hard link is left. */
+  /**
+   * Reports whether the open file still has a name. False once it was deleted or replaced, and no hard link
+   * is left.
+   */
   hasName(): Promise<boolean>;
   close(): Promise<void>;
 }
 
 /**
- * Makes a source of an open file: it must be a regular one that ends at its size.
+ * Makes a SourceFile of an open file. The file must be a regular file that ends at its stated size.
  * @throws Refusal for any other file
  */
 export async function sourceFileOf(handle: FileHandle): Promise<SourceFile> {
@@ -31,21 +34,21 @@ export async function sourceFileOf(handle: FileHandle): Promise<SourceFile> {
 }
 
 /**
- * Whether a file ends at the size that it states. Files that the system generates when they are read do
- * not: those of /proc say 0, those of /sys say 4096.
+ * Reports whether a file ends at the size in its attributes. Files that the kernel generates on reading do
+ * not: /proc states 0, /sys 4096.
  */
 async function endsWhereItSays(handle: FileHandle, { size }: BigIntStats): Promise<boolean> {
   const last = Math.max(0, Number(size) - 1);
-  // Tries to read one byte beyond the end. A read error is reported later, by whoever reads the whole file.
+  // Tries to read one byte beyond the end. A read error is reported later, when the whole file is read.
   const reading = await handle.read(Buffer.alloc(2), 0, 2, last).catch(() => null);
   if (!reading || last + reading.bytesRead === Number(size)) return true;
-  // Somebody is writing to the file.
+  // If the size in the attributes has changed since, somebody is writing to an ordinary file.
   return (await handle.stat({ bigint: true })).size !== size;
 }
 
 /**
- * The identity of a file's present state.
- * @throws Refusal when its size does not fit a number of the protocol
+ * Returns the attributes that identify a state of a file.
+ * @throws Refusal if the file is larger than the protocol can state
  */
 export function identityOf(info: BigIntStats): FileIdentity {
   if (info.size > BigInt(Number.MAX_SAFE_INTEGER)) throw new Refusal("too_large");
@@ -54,7 +57,7 @@ export function identityOf(info: BigIntStats): FileIdentity {
     // Some file systems store years whose nanoseconds do not fit 64 bits.
     mtime_ns: String(BigInt.asIntN(64, info.mtimeNs)),
     ctime_ns: String(BigInt.asIntN(64, info.ctimeNs)),
-    // Unsigned 64 bits, which the runtime reads as signed.
+    // These numbers are unsigned 64-bit integers, which the runtime reads as signed ones.
     inode: String(BigInt.asUintN(64, info.ino)),
     device: String(BigInt.asUintN(64, info.dev)),
   };
