@@ -1,6 +1,6 @@
 /**
- * Does something with each item, in order, at most a given number at a time.
- * @throws the first error, once all that had begun is over
+ * Calls `work` for each item, in order, with at most `most` calls running at the same time.
+ * @throws the first error of a call, after all running calls have ended; later items are not begun
  */
 export async function atOnce<T>(
   most: number,

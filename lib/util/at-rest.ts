@@ -1,19 +1,19 @@
-/** Calls a function once no work was under way for some time, after each time of work. */
+/** Calls a function, such as a garbage collection, whenever the program has had nothing to do for a while. */
 export class AtRest {
   #timer: Timer | undefined;
 
-  /** @param after time without work, in ms */
+  /** @param after how long the program must be without work before `run` is called, in ms */
   constructor(
     private readonly run: () => void,
     private readonly after: number,
   ) {}
 
-  /** Work begins, or nothing is to be called any more. */
+  /** Cancels the planned call: work has begun, or the program ends. */
   busy(): void {
     clearTimeout(this.#timer);
   }
 
-  /** No work is under way. */
+  /** Plans the call, as no work is under way any more. */
   idle(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(this.run, this.after);

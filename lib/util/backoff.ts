@@ -1,10 +1,11 @@
 /**
- * How long to wait before try number `attempt` (0 is the first repeat): exponential with full
- * jitter, so that many that failed together do not come back together.
+ * Returns how long to wait before another try: exponential backoff with full jitter, so that many clients
+ * that failed at the same moment do not try again at the same moment.
+ * @param attempt number of the try, 0 for the first repeat
  * @param baseMs upper bound of the first wait
  * @param capMs upper bound of every wait
- * @param random from 0 up to, not including, 1
- * @returns ms
+ * @param random returns a number from 0 (included) to 1 (excluded)
+ * @returns the wait, in ms
  */
 export function fullJitter(
   attempt: number,

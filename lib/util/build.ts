@@ -1,24 +1,24 @@
-/** What a built program knows of itself. */
+/** Facts about a built program, which the build compiles into it. */
 export interface Build {
-  /** Commit of the sources, with `-changed` behind it where they had changes. */
+  /** Git commit of the sources, followed by `-changed` if there were uncommitted changes. */
   commit: string;
-  /** The machine that it is for, such as `linux-x64-musl`. */
+  /** The kind of machine that the program is built for, such as `linux-x64-musl`. */
   target: string;
 }
 
-/** Replaced by its value in `bun run build`. */
+/** Replaced by the build's values in `bun run build`; not defined when the sources are run. */
 declare const FDS_BUILD: Build | undefined;
 
-/** The build that runs; null where the programs are started from their sources. */
+/** Commit and target of the running program; null if it was started from its sources. */
 export const BUILD: Build | null = typeof FDS_BUILD === "undefined" ? null : FDS_BUILD;
 
-/** How a person starts one of the programs here, for help texts and messages. */
+/** Returns the command that starts a program on this machine, for help texts and messages. */
 export function howToRun(program: "fds" | "client" | "server"): string {
   if (BUILD === null) return `bun run ${program}`;
   return program === "fds" ? "fds" : `fds ${program}`;
 }
 
-/** A line of help on services, which only the built program installs. */
+/** Returns a help text about installing the program as a service; empty when run from its sources. */
 export function serviceNote(program: "client" | "server"): string {
   if (BUILD === null) return "";
   const name = `fds ${program}`;
@@ -27,7 +27,9 @@ As a service of this machine: ${name} install, ${name} status, ${name} uninstall
 `;
 }
 
-/** A line of help of a doctor: what it examines without flags. */
+/**
+ * Returns a help text on what `doctor` examines when called without flags; empty when run from its sources.
+ */
 export function installedNote(program: "client" | "server"): string {
   if (BUILD === null) return "";
   return `
@@ -36,7 +38,7 @@ Without flags it looks at the ${program} that "fds ${program} install" put here:
 }
 
 /**
- * End of a sentence about the environment in help texts. A built program reads a file only where it is told
- * to.
+ * Follows "the environment" in help texts. Bun reads `.env` by itself when it runs the sources; a built
+ * program does not.
  */
 export const ENVIRONMENT_NOTE = BUILD === null ? ", of which .env is a part" : "";

@@ -3,27 +3,27 @@ import { becomeOwnerOf } from "./machine.ts";
 import { plainJson, plainText } from "./plain-text.ts";
 import { flagsOf, type SettingTable } from "./settings.ts";
 
-/** What a check found. */
+/** The result of a check that was run. */
 export interface Finding {
-  /** `ok`, `wrong`, or `not_needed` for what does not apply here. */
+  /** `ok`, `wrong`, or `not_needed` if the check does not apply to this machine. */
   status: "ok" | "wrong" | "not_needed";
   /** The finding as a sentence for a person, without a full stop. */
   text: string;
-  /** What to do, or to know. */
+  /** Advice to the person: how to mend the fault, or what else is worth knowing. */
   advice?: string;
 }
 
-/** Something that is looked at. */
+/** One check of a `doctor` command, such as whether a port is free. */
 export interface Check {
-  /** What it is about: one or two words. */
+  /** The subject of the check in one or two words, such as "user" or "settings". */
   name: string;
-  /** Names of checks that must be well before this one can be tried. */
+  /** Names of earlier checks. If one of them is wrong, this check is not run. */
   needs?: readonly string[];
   /** @param signal aborted when the time of the check is over */
   run(signal: AbortSignal): Promise<Finding> | Finding;
 }
 
-/** What became of a check. */
+/** A check's result, also of a check that was not run. */
 export interface Checked {
   name: string;
   status: Finding["status"] | "not_tried";
@@ -31,7 +31,7 @@ export interface Checked {
   advice: string | null;
 }
 
-/** Most time of one check, in ms: a network that swallows what is sent answers never. */
+/** Longest time for one check, in ms. A firewall that drops packets would otherwise block it forever. */
 const CHECK_WITHIN_MS = 5_000;
 
 const MARKS: Record<Checked["status"], string> = {
@@ -41,13 +41,13 @@ const MARKS: Record<Checked["status"], string> = {
   not_tried: "–",
 };
 
-/** Columns of the mark and the name, before the text. */
+/** Width to which the name of a check is padded, in characters. */
 const NAME_WIDTH = 14;
 
 /**
- * Runs checks one after the other. A check is not tried unless all that it needs are well.
- * @param tell called with each check as it ends
- * @param limit time for each check, in ms
+ * Runs checks one after the other. A check is skipped if an earlier check that it needs is wrong.
+ * @param tell called with the result of each check as soon as it ends
+ * @param limit longest time for each check, in ms
  */
 export async function runChecks(
   checks: readonly Check[],
@@ -89,7 +89,7 @@ async function runCheck(
   }
 }
 
-/** How the findings are shown. */
+/** How and where the results of the checks are written. */
 export interface Report {
   /** True: one JSON document at the end, for scripts. */
   json: boolean;
@@ -97,8 +97,8 @@ export interface Report {
 }
 
 /**
- * Says with which user's rights the checkup looks.
- * @param folder whose owner is the user that the service runs as
+ * Returns a check that tells as which user the other checks run. Root first becomes the user of the service.
+ * @param folder a folder of the service, owned by the user that the service runs as
  */
 export function userCheck(folder: string): Check {
   return {
@@ -111,19 +111,20 @@ export function userCheck(folder: string): Check {
   };
 }
 
-/** How a checkup was called, apart from the settings that it looks at. */
+/** The parsed command line of a `doctor` command. */
 export interface Order {
   isHelp: boolean;
   json: boolean;
-  /** All other flags. */
+  /** All words of the command line but `--json`. */
   flags: string[];
 }
 
 /**
- * Reads the command line of a checkup. The values of flags are settings, which the checkup looks at.
- * @param argv behind the word that asks for the checkup
- * @param table of the program that is looked at
- * @throws UsageError for a flag that there is not, or one without its value
+ * Reads the command line of a `doctor` command. It takes all flags of the program that it examines, and
+ * `--json`. Their values are not checked yet.
+ * @param argv the words behind `doctor`
+ * @param table the settings of the examined program
+ * @throws UsageError for an unknown flag, or a flag without its value
  */
 export function readOrder(argv: string[], table: SettingTable): Order {
   const { values } = parseFlags(argv, { ...flagsOf(table), json: { type: "boolean" } });
@@ -135,11 +136,11 @@ export function readOrder(argv: string[], table: SettingTable): Order {
 }
 
 /**
- * Looks whether settings are right, and then at what they name.
- * @param read the settings
- * @param name what is said of those that are right
- * @param checksOf what else is looked at
- * @returns whether nothing is wrong
+ * Checks the settings of a program, and then the files, addresses and other things that the settings name.
+ * @param read reads the settings, and throws if one is wrong
+ * @param name returns the text to show if the settings are right
+ * @param checksOf returns the checks to run if the settings are right
+ * @returns true if no check found anything wrong
  */
 export async function examine<Config>(
   read: () => Config,
@@ -163,7 +164,7 @@ export async function examine<Config>(
   return ok;
 }
 
-/** The lines of a check for a person. */
+/** Formats the result of a check for a terminal, as one line or, with advice, two. */
 function linesOf({ name, status, text, advice }: Checked): string {
   const first = `${MARKS[status]} ${name.padEnd(NAME_WIDTH)} ${plainText(text)}\n`;
   return advice === null ? first : `${first}${" ".repeat(NAME_WIDTH + 3)}→ ${plainText(advice)}\n`;

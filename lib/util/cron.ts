@@ -1,33 +1,33 @@
 /*
- * Local times as cron writes them. The next time is first looked for as if the local clock were UTC, in
- * which each time comes exactly once, and then converted from the zone. So a fixed hour comes exactly once
- * a day, also where clocks are put forward or back.
+ * Cron expressions in local time. The next match is first computed as if the local clock were UTC, in which
+ * each local time exists exactly once, and then converted to a moment in the zone. So a fixed hour comes
+ * exactly once a day, also on days when clocks go forward or back.
  */
 
-/** Most characters of an expression. */
+/** Longest cron expression, in characters. */
 export const MAX_CRON_LENGTH = 200;
 
-/** The times that come next, all at the same moment. */
+/** The next moment at which a cron expression matches, with the local times that it stands for. */
 export interface NextTimes {
-  /** ms since 1970 */
+  /** The moment, in ms since 1970. */
   at: number;
   /**
-   * Local times without an offset: `2026-11-30T02:30:00`. Usually one. Two where clocks are put forward, and the
-   * skipped time is put off to a moment that is itself one of the times.
+   * The matching local times without an offset, such as `2026-11-30T02:30:00`. Usually one. Two where clocks
+   * go forward: if 02:30 is skipped and moved to 03:30, and 03:30 matches too.
    */
   localTimes: string[];
 }
 
-/** Local times are taken for UTC. */
+/** Lets Bun compute local times as if they were UTC. */
 const UTC = { tz: "UTC" };
 
 const DAY_MS = 86_400_000;
 
-/** An expression of five fields (minute, hour, day, month, day of the week), or `@daily` and the like. */
+/** A cron expression of five fields (minute, hour, day, month, day of the week), or `@daily` and the like. */
 export class Cron {
   /**
-   * Whether the expression names hours. Then a time that clocks skip is made up for; hourly times need not
-   * be.
+   * Whether the expression names hours. If so, a time that is skipped as clocks go forward is moved to after
+   * the gap. An hourly time that is skipped is left out.
    */
   readonly #hasHours: boolean;
 
@@ -36,7 +36,7 @@ export class Cron {
     this.#hasHours = !hours.includes("*") && text.toLowerCase() !== "@hourly";
   }
 
-  /** @returns what is wrong, in a few words, where the text is no expression */
+  /** Parses an expression. @returns a few words on what is wrong if the text is no expression */
   static parse(text: string): Cron | string {
     const trimmed = text.trim().replaceAll(/\s+/g, " ");
     if (trimmed.length > MAX_CRON_LENGTH) return `is longer than ${MAX_CRON_LENGTH} characters`;
@@ -50,14 +50,16 @@ export class Cron {
   }
 
   /**
-   * The next time in a zone.
-   * @param after ms since 1970
-   * @returns null: there are no more
+   * Returns the next moment at which the expression matches the local time of a zone.
+   * @param timeZone IANA name
+   * @param after the moment after which to look, in ms since 1970
+   * @returns null if the expression never matches again
    */
   next(timeZone: string, after: number): NextTimes | null {
     const clock = new ZoneClock(timeZone);
     let found: { at: number; locals: number[] } | null = null;
-    // A time that clocks skipped was put off, and may still be to come.
+    // Clocks may have gone forward in the last day. A time that was moved out of that gap may still lie
+    // ahead, so the search begins earlier by the length of the gap.
     const putForward = Math.max(0, clock.offsetAt(after) - clock.offsetAt(after - DAY_MS));
     const from = after + clock.offsetAt(after) - putForward;
     for (let local = this.#after(from); local !== null; local = this.#after(local)) {
@@ -66,13 +68,16 @@ export class Cron {
       const counts = at > after && (exists || this.#hasHours);
       if (counts && (!found || at < found.at)) found = { at, locals: [local] };
       else if (counts && at === found?.at) found.locals.push(local);
-      // Any later local time also comes later.
+      // Local times after this one also come at later moments, so the search is over.
       if (counts && exists) break;
     }
     return found && { at: found.at, localTimes: found.locals.map(localTimeOf) };
   }
 
-  /** The moment of a local time in a zone, in ms since 1970; null where the expression does not mean it. */
+  /**
+   * Returns the moment of a local time in a zone, in ms since 1970; null if the expression does not match
+   * that local time.
+   */
   momentOf(localTime: string, timeZone: string): number | null {
     const local = Date.parse(`${localTime}Z`);
     if (this.#after(local - 1) !== local) return null;
@@ -86,7 +91,7 @@ export class Cron {
   }
 }
 
-/** The local clock of a zone. Local times are given as if they were UTC, in ms since 1970. */
+/** The local clock of a zone. Its local times are numbers: the ms since 1970 that they would have as UTC. */
 class ZoneClock {
   constructor(private readonly timeZone: string) {}
 
@@ -96,8 +101,8 @@ class ZoneClock {
   }
 
   /**
-   * The moment of a local time. A skipped one comes later by as much as was skipped; of a repeated one the
-   * first counts.
+   * Returns the moment of a local time, in ms since 1970. A local time that is skipped as clocks go forward
+   * is moved by the length of the gap. A local time that comes twice stands for its first moment.
    */
   momentOf(local: number): number {
     const plain = Temporal.Instant.fromEpochMilliseconds(local)

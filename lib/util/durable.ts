@@ -5,7 +5,8 @@ import { dirname } from "node:path";
 import { systemCode } from "./system-error.ts";
 
 /**
- * Writes a whole file. After a power cut at any moment, the old or the new one is there.
+ * Replaces a file atomically and durably. After a power cut at any moment, the file has its old content or
+ * the new one.
  * @param mode permissions, such as 0o600
  */
 export async function writeFileDurably(path: string, data: string, mode: number): Promise<void> {
@@ -20,17 +21,19 @@ export async function writeFileDurably(path: string, data: string, mode: number)
   await syncFolder(dirname(path));
 }
 
-/** Flushes the names in a folder, so that they outlive a power cut. Some network shares cannot do it. */
+/**
+ * Flushes a folder, so that the names in it survive a power cut. Does nothing where that is not supported.
+ */
 export async function syncFolder(path: string): Promise<void> {
-  // Windows opens no folders; its file systems keep a log of names of their own.
+  // Windows cannot open a folder to flush it. Its file systems journal the names themselves.
   if (process.platform === "win32") return;
-  // Opened synchronously: the kernel has just changed the folder and has it in memory, while a trip to
-  // another thread takes ten times as long. Only the flush waits for the disk.
+  // Opened synchronously, as the kernel has the folder in memory after the change. An asynchronous open, by
+  // the thread pool, takes ten times as long. Only the flush waits for the disk.
   const folder = fs.openSync(path, "r");
   try {
     await flush(folder);
   } catch (error) {
-    // EINVAL means that it cannot be flushed (fsync(2)): nothing was tried, so nothing failed.
+    // EINVAL: this file system cannot flush folders, as some network shares (fsync(2)). That is no failure.
     if (systemCode(error) !== "EINVAL") throw error;
   } finally {
     fs.closeSync(folder);
@@ -43,7 +46,11 @@ function flush(fd: number): Promise<void> {
   });
 }
 
-/** Writes a file that does not exist yet, and flushes its bytes, but not its name. */
+/**
+ * Creates a file and flushes its bytes, but not its name in the folder.
+ * @param mode permissions, such as 0o600
+ * @throws an error of the system, `EEXIST` if the file exists
+ */
 export async function writeNewFile(path: string, data: string, mode: number): Promise<void> {
   const handle = await open(path, "wx", mode);
   try {

@@ -1,6 +1,6 @@
 const UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** The longest duration, in ms: 100 years. A time that far from now can still be written as a date. */
+/** The longest duration, in ms: 100 years. Now plus this duration is still a valid date. */
 export const MAX_DURATION = 36_500 * 86_400_000;
 
 /**

@@ -1,35 +1,37 @@
 /**
- * Time for long work in one round of the event loop, in ms. Calls and timers wait meanwhile. A block of
- * 1 MiB takes less.
+ * Longest time for work in one round of the event loop, in ms. Requests and timers wait meanwhile. Hashing a
+ * block of 1 MiB takes less.
  */
 const ROUND_MS = 2;
 
-/** The real setImmediate, kept before a test puts fake timers in its place. */
+/** The real setImmediate, saved before a test replaces the global one by a fake timer. */
 const atNextRound = setImmediate;
 
 /**
- * A budget for work that holds the event loop for a millisecond or so at a time, like hashing a block. The
- * work of all callers is spread over the rounds of the loop, so that everything else runs in between.
+ * Spreads long work, in pieces of about a millisecond such as hashing a block, over many rounds of the event
+ * loop, so that requests and timers run in between. All callers share one time limit for each round.
  */
 export class EventLoopBudget {
   readonly #line: (() => void)[] = [];
-  /** Time given in this round, in ms. */
+  /** Time that work has taken in this round of the event loop, in ms. */
   #used = 0;
 
   /** @param now ms, of a monotonic clock */
   constructor(private readonly now: () => number = performance.now.bind(performance)) {}
 
   /**
-   * Does the work now while this round has time left, else in a later round, in the order of the calls.
-   * @param work may throw
+   * Does a piece of work now if this round of the event loop has time left, otherwise in a later round, in
+   * the order of the calls.
+   * @param work if it throws, the promise is rejected with its error
    */
   async run<T>(work: () => T): Promise<T> {
     return this.soon(work);
   }
 
   /**
-   * The same without a promise where the work is done now: for very many small pieces.
-   * @throws what the work throws, where it is done now
+   * Like {@link run}, but returns the result itself, without a promise, if the work is done now. That is
+   * faster for very many small pieces.
+   * @throws the error of the work, if the work is done now
    */
   soon<T>(work: () => T): T | Promise<T> {
     if (this.#line.length === 0 && this.#used < ROUND_MS) return this.#do(work);
@@ -60,5 +62,5 @@ export class EventLoopBudget {
   }
 }
 
-/** The budget of the whole process, which has one event loop. */
+/** The budget that all work of this process shares, as the process has one event loop. */
 export const eventLoopBudget = new EventLoopBudget();

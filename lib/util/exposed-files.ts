@@ -1,15 +1,15 @@
 import { stat } from "node:fs/promises";
 
-/** Permission bit: everybody else may read. */
+/** Permission bit of a file's mode: users other than the owner and the group may read. */
 const OTHERS_READ = 0o004;
 
 /**
- * Warns of files that hold a secret and that everybody on this machine may read.
- * @param paths null and files that do not exist are passed over
+ * Returns a warning for each file with a secret that every user of this machine may read. On Windows, none.
+ * @param paths files with secrets; null and files that do not exist are skipped
  * @returns a sentence for each exposed file
  */
 export async function exposedFiles(...paths: (string | null)[]): Promise<string[]> {
-  // On Windows, access to a file follows from its folder.
+  // On Windows, files inherit their permissions from the folder, and the mode says nothing about them.
   if (process.platform === "win32") return [];
   const told = paths.map(async (path) => {
     const found = path === null ? null : await stat(path).catch(() => null);

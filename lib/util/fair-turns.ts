@@ -1,36 +1,36 @@
-/** Time for long work in one round of the event loop, in ms. Calls and timers wait meanwhile. */
+/** Longest time for work in one round of the event loop, in ms. Requests and timers wait meanwhile. */
 const ROUND_MS = 2;
 
-/** The real setImmediate, kept before a test puts fake timers in its place. */
+/** The real setImmediate, saved before a test replaces the global one by a fake timer. */
 const atNextRound = setImmediate;
 
-/** Runs a piece of long work when its turn comes. @returns what the piece gives */
+/** Runs a piece of long work as soon as its owner has a turn. @returns the result of the piece */
 export type InTurn = <T>(piece: () => Promise<T>) => Promise<T>;
 
-/** Runs a piece at once: for work that is known to be short. */
+/** An {@link InTurn} that runs each piece immediately, for work that is known to be short. */
 export const atOnce: InTurn = (piece) => piece();
 
 /**
- * Runs long work of many owners in pieces of a millisecond or so, one at a time. The owners take turns,
- * so one who asks for much waits longer than one who asks for little. Everything else runs between the
- * rounds of the event loop.
+ * Runs the long work of many owners, such as API tokens, in pieces of about a millisecond, one at a time. The
+ * owners take turns, so an owner with much work waits longer than one with little. The time for pieces in
+ * each round of the event loop is limited, so that other requests and timers run in between.
  */
 export class FairTurns {
-  /** Waiting pieces by owner. An owner who had a turn moves to the end. */
+  /** Waiting pieces by owner. After its turn, an owner moves to the end of the map. */
   readonly #lines = new Map<string, (() => Promise<void>)[]>();
   #isRunning = false;
-  /** When this round's time is over; null: no piece has begun in this round. */
+  /** When the time for pieces in this round of the event loop ends, by `now`; null if none has begun. */
   #roundEndsAt: number | null = null;
 
   /** @param now ms, of a monotonic clock */
   constructor(private readonly now: () => number = performance.now.bind(performance)) {}
 
-  /** How many pieces of an owner wait. */
+  /** Returns the number of an owner's pieces that wait for their turn. */
   waitingOf(owner: string): number {
     return this.#lines.get(owner)?.length ?? 0;
   }
 
-  /** Runs a piece once it is the owner's turn; pieces of one owner run in order. */
+  /** Runs a piece when it is the owner's turn. Pieces of the same owner run in the order of the calls. */
   run<T>(owner: string, piece: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const line = this.#lines.get(owner) ?? [];
@@ -50,7 +50,7 @@ export class FairTurns {
     this.#isRunning = false;
   }
 
-  /** Takes the next owner's piece. */
+  /** Removes and returns the first piece of the owner whose turn it is; undefined if no piece waits. */
   #next(): (() => Promise<void>) | undefined {
     const [first] = this.#lines;
     if (!first) return undefined;
@@ -68,14 +68,14 @@ export class FairTurns {
   }
 }
 
-/** Resolves once the event loop has done what else is due. */
+/** Resolves in the next round of the event loop, after other due callbacks have run. */
 export function nextRound(): Promise<void> {
   return new Promise((resolve) => atNextRound(resolve));
 }
 
 /**
- * For a loop that may be long: call the result in each step. It waits for the next round where this one has
- * had its time.
+ * Returns a function to await in each step of a long loop. If the loop has run for 2 ms, the function waits
+ * for the next round of the event loop, otherwise it returns at once.
  */
 export function pauses(now: () => number = performance.now.bind(performance)): () => Promise<void> {
   let endsAt = now() + ROUND_MS;

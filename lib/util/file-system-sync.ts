@@ -1,25 +1,25 @@
 import { constants } from "node:os";
 import { Worker } from "node:worker_threads";
 
-/** The error that syncfs(2) gives where a disk could not take everything, in the form of a system error. */
+/** Fields of a system error, for a syncfs(2) that failed to write everything to the disk. */
 const EIO = { code: "EIO", errno: -constants.errno.EIO };
 
 type Answer = "flushed" | "failed" | "unsupported";
 
 /**
- * Flushes a whole file system by syncfs(2): one call for any number of small files. It reports errors that
- * came since the folder was opened, also those of writes that the kernel did by itself in between (Linux
- * 5.8 and later). So open the folder before writing.
+ * Flushes a whole file system by syncfs(2): one call for any number of small files. The call reports every
+ * failed write since the folder was opened, also those of the kernel's own writeback (Linux 5.8 and later).
+ * So open the folder before writing the files.
  */
 class FileSystemSync {
   #worker: Worker | undefined;
   readonly #waiting: ((answer: Answer) => void)[] = [];
 
   /**
-   * Resolves when everything that was written before the call is on the disk.
-   * @param fd of an open folder
-   * @returns false where the system has no such call: nothing was flushed
-   * @throws Error when the disk could not take all of it
+   * Flushes everything that was written to a file system before this call.
+   * @param fd descriptor of an open folder of the file system
+   * @returns false if the system has no syncfs(2), and nothing was flushed
+   * @throws Error with code EIO if not everything could be written to the disk
    */
   async flush(fd: number): Promise<boolean> {
     if (process.platform !== "linux") return false;
@@ -28,7 +28,7 @@ class FileSystemSync {
     return answer === "flushed";
   }
 
-  /** The worker answers in the order in which it was asked. */
+  /** Sends a descriptor to the worker thread. The worker's answers come in the order of the requests. */
   #ask(fd: number): Promise<Answer> {
     const worker = (this.#worker ??= this.#start());
     return new Promise((resolve) => {
@@ -44,11 +44,11 @@ class FileSystemSync {
       for (const resolve of this.#waiting.splice(0)) resolve("failed");
       this.#worker = undefined;
     });
-    // It keeps no program alive.
+    // Without unref, the worker thread would keep the process running.
     worker.unref();
     return worker;
   }
 }
 
-/** One thread serves the whole program. */
+/** The flusher that the whole process shares, with one worker thread. */
 export const fileSystemSync = new FileSystemSync();

@@ -3,27 +3,27 @@ import fs, { type BigIntStats, constants } from "node:fs";
 import { openLibc } from "./libc.ts";
 
 /*
- * Opens and looks at files inside an open folder by its descriptor. Bun's own calls take whole paths, and
- * allocate twenty big integers for each file that is looked at.
+ * Opens files by name inside an open folder (openat), and reads their metadata (statx). Bun has no openat,
+ * and its lstat allocates twenty BigInts for each file.
  */
 
-/** What the system tells about a file. */
+/** Metadata of a file or folder, as stat(2) gives it. */
 export interface FileInfo {
   type: "file" | "folder" | "other";
-  /** Bytes; exact up to 2^53. */
+  /** Size in bytes; exact up to 2^53. */
   size: number;
-  /** Blocks on the disk; 0 for files that the system generates when they are read. */
+  /** Blocks of 512 bytes on the disk; 0 for files that the kernel generates on reading, as in /proc. */
   blocks: number;
-  /** Number of its hard links. */
+  /** Number of hard links to the file. */
   links: number;
-  /** Device, and the two halves of the inode's number. */
+  /** Number of the device, and of the inode in two halves of 32 bits. */
   device: number;
   inodeHigh: number;
   inodeLow: number;
-  /** Last change of its bytes: s since 1970, and the ns beyond these. */
+  /** Last change of the file's bytes: whole s since 1970, and the remaining ns. */
   mtimeS: number;
   mtimeNs: number;
-  /** The same for the last change of its bytes or metadata. */
+  /** Last change of the file's bytes or metadata: whole s since 1970, and the remaining ns. */
   ctimeS: number;
   ctimeNs: number;
 }
@@ -34,33 +34,36 @@ const libc = openLibc({
   statx: { args: [i32, ptr, i32, u32, ptr], returns: i32 },
 });
 
-/** Values on Linux, for which Bun has no constants. */
+/** Flags of openat(2) and statx(2) on Linux, for which Bun has no constants. */
 const O_CLOEXEC = 0o2000000;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
 
-/** Buffer for a name, with a 0 at its end. A name has at most 255 bytes. */
+/** Buffer for the name that a call is given, as a C string. Names have at most 255 bytes. */
 const asked = Buffer.alloc(1024);
-/** Buffer for a struct statx, as signed and as unsigned numbers. */
+/** Buffer that statx(2) fills with a struct statx, seen as signed and as unsigned numbers. */
 const answer = new Int32Array(64);
 const unsigned = new Uint32Array(answer.buffer);
 
 /**
- * Opens a name in a folder, on Linux.
- * @param folder descriptor
- * @throws an error of the system
+ * Opens a file by its name in an open folder, as openat(2). Linux only.
+ * @param folder descriptor of the folder
+ * @param flags of open(2), such as O_RDONLY
+ * @returns the file's descriptor
+ * @throws an error of the system, such as ENOENT
  */
 export function openAt(folder: number, name: string, flags: number): number {
   const fd = libc && ask(name) ? libc.openat(folder, asked, flags | O_CLOEXEC) : -1;
-  // Bun's call meets the same error, and tells its code.
+  // openat does not tell its error code here. Bun's open fails with the same error and throws it with the
+  // code.
   return fd >= 0 ? fd : fs.openSync(`/proc/self/fd/${folder}/${name}`, flags);
 }
 
 /**
- * Looks at a name in a folder without following a link, on Linux.
- * @param folder descriptor
- * @throws an error of the system
+ * Returns the metadata of a name in an open folder. A symbolic link is not followed. Linux only.
+ * @param folder descriptor of the folder
+ * @throws an error of the system, such as ENOENT
  */
 export function infoAt(folder: number, name: string): FileInfo {
   const isThere = libc && ask(name) && look(folder, AT_SYMLINK_NOFOLLOW);
@@ -68,13 +71,13 @@ export function infoAt(folder: number, name: string): FileInfo {
   return infoFrom(fs.lstatSync(`/proc/self/fd/${folder}/${name}`, { bigint: true }));
 }
 
-/** Looks at an open file or folder. @throws an error of the system */
+/** Returns the metadata of an open file or folder. @throws an error of the system */
 export function infoOf(fd: number): FileInfo {
   if (libc && ask("") && look(fd, AT_EMPTY_PATH)) return readAnswer();
   return infoFrom(fs.fstatSync(fd, { bigint: true }));
 }
 
-/** Converts the answer of Bun's own calls. */
+/** Converts the result of Bun's own stat calls. */
 export function infoFrom(info: BigIntStats): FileInfo {
   const [mtime, ctime] = [timeOf(info.mtimeNs), timeOf(info.ctimeNs)];
   const inode = BigInt.asUintN(64, info.ino);
@@ -93,7 +96,7 @@ export function infoFrom(info: BigIntStats): FileInfo {
   };
 }
 
-/** Whether a file is the same, and unchanged, at two looks. */
+/** Reports whether two readings of metadata show the same file, unchanged in between. */
 export function isUntouched(before: FileInfo, now: FileInfo): boolean {
   return (
     before.size === now.size &&
@@ -107,9 +110,9 @@ export function isUntouched(before: FileInfo, now: FileInfo): boolean {
   );
 }
 
-/** @returns a time as ns since 1970, in decimal digits, cut to a signed integer of 64 bits */
+/** Formats a time as ns since 1970 in decimal digits, wrapped to a signed 64-bit integer. */
 export function nanosecondsOf(s: number, ns: number): string {
-  // Only unusual times need big integers.
+  // Times from 1970 to 2255 are built as text. Only others need slower BigInts.
   if (s > 0 && s < 9e9) return `${s}${String(ns).padStart(9, "0")}`;
   return String(BigInt.asIntN(64, BigInt(s) * 1_000_000_000n + BigInt(ns)));
 }
@@ -125,7 +128,7 @@ function typeOf(mode: number): FileInfo["type"] {
   return type === constants.S_IFDIR ? "folder" : "other";
 }
 
-/** Writes a name to its buffer. @returns false if it does not fit, or has a NUL */
+/** Writes a name to the buffer for openat and statx. @returns false if it is too long or contains a NUL */
 function ask(name: string): boolean {
   const length = asked.write(name);
   asked[length] = 0;
@@ -152,7 +155,7 @@ function readAnswer(): FileInfo {
   };
 }
 
-/** @param offset in struct statx, whose numbers are little-endian on all of Bun's platforms */
+/** Reads a number from struct statx, little-endian as all of Bun's platforms. @param offset in bytes */
 function u32At(offset: number): number {
   return unsigned[offset / 4] ?? 0;
 }

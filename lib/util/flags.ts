@@ -1,29 +1,31 @@
 import { parseArgs } from "node:util";
 import * as z from "zod";
 
-/** A mistake of the person who started the program: one line, exit 2. */
+/**
+ * A mistake in how a person called the program. Its message is printed as one line, and the exit code is 2.
+ */
 export class UsageError extends Error {
   override name = "UsageError";
 }
 
-/** A flag of a program; `--help` is on every program and needs no mention. */
+/** A command-line flag of a program. Every program also has `--help`, which is never listed. */
 export interface Flag {
   type: "string" | "boolean";
   multiple?: boolean;
-  /** One letter. */
+  /** One-letter form of the flag, such as `h` for `-h`. */
   short?: string;
 }
 
 export interface ParsedFlags {
-  /** The given flags by name; a `multiple` one is a list. */
+  /** Values of the given flags, by name. A `multiple` flag has a list of values. */
   values: Record<string, string | boolean | string[] | undefined>;
   positionals: string[];
 }
 
 /**
- * Reads a command line.
- * @param argv without the program's name
- * @param positionals most words beside the flags
+ * Parses a command line.
+ * @param argv the words behind the program's name
+ * @param positionals highest number of words that are not flags
  * @throws UsageError that names the flag and what was expected
  */
 export function parseFlags(
@@ -39,7 +41,7 @@ export function parseFlags(
   const { tokens } = parseArgs({ args: argv, options, strict: false, tokens: true });
   for (const token of tokens) {
     if (token.kind !== "option") continue;
-    // A name such as "constructor" is on every object, and still is no flag.
+    // Every object inherits "constructor", so a plain look-up would take --constructor for a known flag.
     const flag = Object.hasOwn(options, token.name) ? options[token.name] : undefined;
     if (!flag) throw new UsageError(`unknown flag "${token.rawName}", expected one of ${known}`);
     if (flag.type === "string" && (token.value === undefined || isFlagLike(token))) {
@@ -62,35 +64,37 @@ export function parseFlags(
   };
 }
 
-/** `--host --port 1`: the value of --host is missing. */
+/**
+ * Reports whether the value of a flag looks like the next flag: `--host --port 1` has no value for `--host`.
+ */
 function isFlagLike(token: { value?: string; inlineValue?: boolean }): boolean {
   return token.inlineValue === false && token.value !== undefined && /^--?[a-z]/i.test(token.value);
 }
 
-/** The text of a setting from outside, and where it came from for the message. */
+/** The text that a person gave for a setting, and by which flag or variable. */
 export interface GivenText {
-  /** The name that the person used: `--port` or `SERVER_PORT`. */
+  /** The flag or variable by which the text was given, such as `--port` or `SERVER_PORT`. */
   source: string;
   text: string;
-  /** True: messages do not repeat the text. */
+  /** True if error messages must not contain the text. */
   secret?: boolean;
 }
 
 /**
- * Checks one setting against a schema for its text.
- * @param expected what a right value looks like, for the message
- * @throws UsageError that names the setting, the value (but no secret) and what was expected
+ * Parses the text of one setting.
+ * @param expected description of a valid text, for the error message
+ * @throws UsageError that names the setting, its text unless secret, and what was expected
  */
 export function readSetting<T>(setting: GivenText, schema: z.ZodType<T>, expected: string): T {
   const result = schema.safeParse(setting.text);
   if (result.success) return result.data;
-  // A URL may contain a password.
+  // Hides the user and password of a URL.
   const shown = setting.text.replace(/\/\/.*@/s, "//…@");
   const found = setting.secret ? "has a wrong value" : `is "${shown}"`;
   throw new UsageError(`${setting.source} ${found}, expected ${exactly(result.error) ?? expected}`);
 }
 
-/** What the schema says that it expected, where it says so. */
+/** Returns the exact description of what was expected, if the schema reported one with its error. */
 function exactly({ issues: [issue] }: z.ZodError): string | undefined {
   const expected: unknown = issue?.code === "custom" ? issue.params?.["expected"] : undefined;
   return typeof expected === "string" ? expected : undefined;

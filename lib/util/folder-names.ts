@@ -4,14 +4,17 @@ import { readdir } from "node:fs/promises";
 import { eventLoopBudget } from "./event-loop-budget.ts";
 import { openLibc } from "./libc.ts";
 
-/** Bytes of directory entries that are read at a time: some hundred names. */
+/** Bytes of directory entries that are read by one call, enough for about a thousand names. */
 const STEP_BYTES = 32 * 1024;
 
-/** A name in a folder. */
+/** An entry of a folder: a name, and the type if known. */
 export interface FolderName {
-  /** Has U+FFFD where it is not valid UTF-8. */
+  /** The name as text. Bytes that are not valid UTF-8 are replaced by U+FFFD. */
   name: string;
-  /** What it is, where the file system says so; `other`: a link, a device, a FIFO or a socket. */
+  /**
+   * The type of the entry. `other` is a symbolic link, a device, a FIFO or a socket. `unknown` means that the
+   * file system does not tell types.
+   */
   type: "file" | "folder" | "other" | "unknown";
 }
 
@@ -19,14 +22,14 @@ const libc = openLibc({
   getdents64: { args: [FFIType.i32, FFIType.ptr, FFIType.u64], returns: FFIType.i64 },
 });
 
-/** Types of names, as getdents64(2) has them. */
+/** Values of `d_type` in getdents64(2). All values that are not listed here count as `other`. */
 const TYPES: Record<number, FolderName["type"]> = { 0: "unknown", 4: "folder", 8: "file" };
 
 /**
- * Reads the names in a folder piece by piece and unsorted, as a folder may have millions. On systems
- * without getdents64(2) all names come at once: readdir() and opendir() of Bun 1.4.5 read them so.
- * @param path of the folder, or of a link to it
- * @throws an error of the system
+ * Reads the names in a folder, unsorted and in batches, as a folder may have millions of names. Without
+ * getdents64(2), which only Linux has, all names come in one batch, as Bun 1.4.5 cannot read fewer.
+ * @param path path of the folder, or of a symbolic link to the folder
+ * @throws an error of the system, such as ENOENT
  */
 export async function* namesIn(path: string): AsyncGenerator<FolderName[]> {
   if (libc === null) return yield (await readdir(path, { withFileTypes: true })).map(nameOf);
@@ -36,7 +39,7 @@ export async function* namesIn(path: string): AsyncGenerator<FolderName[]> {
     for (;;) {
       const length = Number(libc.getdents64(fd, ptr(buffer), buffer.length));
       if (length === 0) return;
-      // The call does not tell its error; readdir() meets the same one and throws it.
+      // getdents64 does not tell its error code here. readdir() fails with the same error and throws it.
       if (length < 0) return yield (await readdir(path, { withFileTypes: true })).map(nameOf);
       yield await eventLoopBudget.run(() => namesOf(buffer.subarray(0, length)));
     }
@@ -45,7 +48,9 @@ export async function* namesIn(path: string): AsyncGenerator<FolderName[]> {
   }
 }
 
-/** Reads what getdents64(2) gave: inode, offset, length of the entry, type, name and a 0. */
+/**
+ * Parses the entries of getdents64(2). Each has an inode, an offset, its length, a type, and a name with a 0.
+ */
 function namesOf(entries: Buffer): FolderName[] {
   const names: FolderName[] = [];
   for (let at = 0; at < entries.length;) {

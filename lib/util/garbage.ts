@@ -1,18 +1,18 @@
-/** Objects that may be made between two collections: a full one takes about 20 ms. */
+/** Number of new objects after which garbage is collected. Not fewer, as a collection takes about 20 ms. */
 const BETWEEN = 40_000;
 
 /**
- * Collects the garbage of work that makes very many objects, each of which lives for about a second. The
- * runtime's own quick collections take those for long-lived ones, and it then waits until the heap has
- * grown to three times its size.
+ * Runs a full garbage collection after every 40,000 objects of work that makes many objects, each living for
+ * about a second. The runtime takes such objects for long-lived ones, and would let the heap triple before it
+ * frees them.
  */
 export class Garbage {
   #made = 0;
 
-  /** @param collect frees what nobody needs any more */
+  /** @param collect runs a full garbage collection */
   constructor(private readonly collect: () => void) {}
 
-  /** Counts objects that were made. */
+  /** Counts new objects, and collects garbage after every 40,000. */
   add(objects: number): void {
     this.#made += objects;
     if (this.#made < BETWEEN) return;
@@ -21,5 +21,5 @@ export class Garbage {
   }
 }
 
-/** The garbage of the whole process. */
+/** The counter that the whole process shares, as it has one heap. */
 export const garbage = new Garbage(() => Bun.gc(true));

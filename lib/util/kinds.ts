@@ -4,20 +4,20 @@ import { parseDuration } from "./durations.ts";
 import { parseRateRules, type RateRule, RateRulesError } from "./rate-rules.ts";
 import { formatSize, parseSize } from "./sizes.ts";
 
-/** How the text of a setting or a flag is read, and what a right text looks like. */
+/** A kind of value for settings and flags, such as a size: how its text is parsed, and what is valid. */
 export interface Kind<T> {
   schema: z.ZodType<T>;
-  /** Ends the sentence `SERVER_PORT is "x", expected …`. */
+  /** Description of a valid text. It ends error messages such as `SERVER_PORT is "x", expected …`. */
   expected: string;
 }
 
-/** The value of a switch. */
+/** A setting that is on or off: `true` or `false`. */
 export const SWITCH: Kind<boolean> = {
   schema: z.enum(["true", "false"]).transform((text) => text === "true"),
   expected: "true or false",
 };
 
-/** One of two words; the first means true. */
+/** A setting of two words. The word `yes` is read as true, the word `no` as false. */
 export function either(yes: string, no: string): Kind<boolean> {
   return {
     schema: z.enum([yes, no]).transform((text) => text === yes),
@@ -31,19 +31,19 @@ export const TEXT: Kind<string> = {
   expected: "a text that is not empty",
 };
 
-/** A secret: what an HTTP header can carry, and at most as long as a message of ours takes it. */
+/** A secret token. It must fit into an HTTP header, and into the 512 characters that the protocol allows. */
 export const TOKEN: Kind<string> = {
   schema: z.string().regex(/^[\x21-\x7e]{1,512}$/),
   expected: "at most 512 ASCII characters without white space",
 };
 
-/** The path of a file that this program can read now. */
+/** The path of a regular file that this program can read at the moment. */
 export const READABLE_FILE: Kind<string> = {
   schema: z.string().refine(isReadableFile),
   expected: "the path of a file that can be read",
 };
 
-/** @param min, max both allowed */
+/** A whole number in decimal digits. @param min, max the smallest and the largest valid number */
 export function wholeNumber(min: number, max: number): Kind<number> {
   return {
     schema: z
@@ -55,7 +55,10 @@ export function wholeNumber(min: number, max: number): Kind<number> {
   };
 }
 
-/** @param min, max in bytes, both allowed; no max where it is not given */
+/**
+ * A number of bytes.
+ * @param min, max the smallest and the largest valid size; by default without a maximum
+ */
 export function size(min: number, max = Number.MAX_SAFE_INTEGER): Kind<number> {
   const range =
     max === Number.MAX_SAFE_INTEGER
@@ -67,7 +70,7 @@ export function size(min: number, max = Number.MAX_SAFE_INTEGER): Kind<number> {
   };
 }
 
-/** A rate, or rates by the hour. @param least in bytes a second */
+/** A rate, or several rates by the hour of the day. @param least the lowest valid rate, in bytes a second */
 export function rates(least: number): Kind<RateRule[]> {
   return {
     schema: z.string().transform((text, context) => {
@@ -83,7 +86,7 @@ export function rates(least: number): Kind<RateRule[]> {
   };
 }
 
-/** A length of time, in ms. */
+/** A length of time, such as `30d`. It is parsed to ms. */
 export const DURATION: Kind<number> = {
   schema: z.string().transform(parseDuration).pipe(z.number().min(1)),
   expected: 'a duration such as "30d", "12h", "15m" or "90s"',

@@ -1,11 +1,13 @@
 import { dlopen, type FFIFunction, type Library } from "bun:ffi";
 
-/** Names of the library with glibc and with musl. syncfs-worker.ts has a copy, as it may import nothing. */
+/**
+ * File names of the C library: glibc's, then musl's. syncfs-worker.ts has a copy, as it may import nothing.
+ */
 const LIBRARIES = ["libc.so.6", "libc.so"];
 
 /**
- * Calls of the system's C library, for what Bun has no call of its own.
- * @returns null where there is no such library, or it lacks one of them
+ * Opens functions of the C library, for system calls that Bun does not offer. Linux only.
+ * @returns the functions by name; null on other systems, or if the library lacks one of the functions
  */
 export function openLibc<Calls extends Record<string, FFIFunction>>(
   calls: Calls,
@@ -15,7 +17,7 @@ export function openLibc<Calls extends Record<string, FFIFunction>>(
     try {
       return dlopen(library, calls).symbols;
     } catch {
-      // Another library or system: the caller does without.
+      // This library is missing or lacks a function: try the next one.
     }
   }
   return null;

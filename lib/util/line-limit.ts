@@ -1,16 +1,16 @@
 import type { Logger } from "./logger.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 
-/** Rate of similar lines about one peer. */
+/** Limit of similar log lines about one peer: 50 at once, then one every 2 s. */
 const OF_A_PEER = { burst: 50, everyMs: 2_000 };
-/** Rate of lines about all peers together. */
+/** Limit of log lines about all peers together: 2,000 at once, then one every 20 ms. */
 const OF_ALL = { burst: 2_000, everyMs: 20 };
-/** How often the number of dropped lines is logged, in ms. */
+/** How long after a first dropped line the number of dropped lines is logged, in ms. */
 const TOLD_EVERY_MS = 10_000;
 
 /**
- * Limits the log lines that peers can cause. A flood of lines would fill the disk, and hide what a person
- * looks for. Dropped lines are counted.
+ * Limits the log lines that remote peers can cause. A flood of lines would fill the disk, and hide important
+ * lines. The number of dropped lines is logged.
  */
 export class LineLimit {
   readonly #ofPeers = new RateLimiter(OF_A_PEER);
@@ -18,21 +18,24 @@ export class LineLimit {
   #leftOut = 0;
 
   /**
-   * @param logger logs how many lines were dropped
-   * @param about whom the dropped lines are about, for that message
+   * @param logger logs the number of dropped lines
+   * @param about whom the dropped lines concern, such as "clients", for the line with their number
    */
   constructor(
     private readonly logger: Logger,
     private readonly about = "clients",
   ) {}
 
-  /** @param peer whom the lines are about @returns a logger that drops the lines above the limit */
+  /**
+   * Returns a logger that drops the lines above the limit.
+   * @param peer name of the peer that the lines are about; each peer has a limit of its own
+   */
   of(peer: string, logger = this.logger): Logger {
     return logger.where((message) => this.#take(peer, message));
   }
 
   #take(peer: string, message: string): boolean {
-    // What follows a colon differs from line to line.
+    // Lines count as similar if they agree up to the first colon, as details such as errors follow it.
     const [kind] = message.split(":", 1);
     if (this.#ofPeers.take(`${kind} ${peer}`) === 0 && this.#ofAll.take("") === 0) return true;
     if (this.#leftOut++ === 0) setTimeout(() => this.#tell(), TOLD_EVERY_MS).unref();

@@ -2,26 +2,26 @@ import { Database } from "bun:sqlite";
 import { systemCode } from "./system-error.ts";
 
 /**
- * Databases that hold locks. Without a reference, the garbage collector would close them and release the
- * lock.
+ * The lock files that this process holds open, as SQLite databases. Without this reference, the garbage
+ * collector would close them, and so release the locks.
  */
 const held = new Set<Database>();
 
 /**
- * Locks a folder or a file against all other servers, including those of this process, or against those
- * that do not share it. It is SQLite's lock on an open file, so the kernel releases it however this process
- * ends. Nothing else in this process may open the lock file: closing it would release the lock (POSIX locks
- * belong to the process).
- * @param what the folder or the file, for the message
- * @param isShared whether others that share it may hold the lock too
- * @returns a function that releases it
- * @throws Error that names it
+ * Takes a lock, so that no other server uses the same folder or file. The lock is that of an SQLite database,
+ * which the kernel releases however this process ends. No other code of this process may open the lock file:
+ * closing it would release the lock, as POSIX locks belong to the process.
+ * @param what the folder or file that the lock protects, for the error message
+ * @param lockFile path of the SQLite database to lock; created if missing
+ * @param isShared true takes a shared lock, which several servers can hold at once; false an exclusive one
+ * @returns a function that releases the lock
+ * @throws Error that names `what`, if another server holds the lock or the lock file cannot be opened
  */
 export function lockOut(what: string, lockFile: string, isShared = false): () => void {
   let database: Database | undefined;
   try {
     database = new Database(lockFile);
-    database.run("PRAGMA journal_mode = MEMORY"); // or a journal would lie beside the lock
+    database.run("PRAGMA journal_mode = MEMORY"); // without a journal file beside the lock file
     if (isShared) holdShared(database);
     else database.run("BEGIN EXCLUSIVE");
   } catch (cause) {
@@ -39,11 +39,11 @@ export function lockOut(what: string, lockFile: string, isShared = false): () =>
   };
 }
 
-/** Takes a shared lock: an open transaction that has read something keeps out all writers. */
+/** Takes a shared lock on an SQLite database. An open transaction that has read keeps all writers out. */
 function holdShared(database: Database): void {
   database.run("BEGIN");
   const reading = database.prepare("SELECT COUNT(*) FROM sqlite_master");
   reading.get();
-  // An open statement would keep the lock beyond the end.
+  // A statement that is not finalized would keep the lock after the database is closed.
   reading.finalize();
 }

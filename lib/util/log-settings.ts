@@ -2,7 +2,7 @@ import { LOG_FORMATS, LOG_LEVELS, type LogFormat } from "./logger.ts";
 import { oneOf } from "./kinds.ts";
 import { type SettingTable } from "./settings.ts";
 
-/** The settings of a program's log. */
+/** The settings LOG_LEVEL and LOG_FORMAT, which all programs with a log have. */
 export const LOG_SETTINGS = {
   logLevel: {
     variable: "LOG_LEVEL",
@@ -17,7 +17,7 @@ export const LOG_SETTINGS = {
   },
 } satisfies SettingTable;
 
-/** @param isTerminal whether a person sees the log as it is written */
+/** Returns the log format to use if none is set. @param isTerminal whether the log goes to a terminal */
 export function defaultLogFormat(isTerminal: boolean): LogFormat {
   return isTerminal ? "pretty" : "json";
 }

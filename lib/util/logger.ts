@@ -6,31 +6,31 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 export const LOG_FORMATS = ["pretty", "json"] as const;
 export type LogFormat = (typeof LOG_FORMATS)[number];
 
-/** Fields of a line, beside its message. Never put a secret here. */
+/** Named values of a log line, beside its message. They must not contain secrets. */
 export type LogFields = Record<string, string | number | boolean | null | undefined>;
 
 export interface LoggerOptions {
   level: LogLevel;
   format: LogFormat;
-  /** Called with a finished line; by default it goes to standard output. */
+  /** Writes a finished log line, with its line break. By default to standard output. */
   write?: (line: string) => void;
-  /** Asked before each line that the level allows. */
+  /** Called before each line that the level allows. False drops the line. */
   mayWrite?: (message: string) => boolean;
 }
 
-/** Lines of text for a terminal, or of JSON for a machine. */
+/** Writes log lines, as text for a terminal or as JSON for machines. */
 export class Logger {
   constructor(
     private readonly options: LoggerOptions,
     private readonly context: LogFields = {},
   ) {}
 
-  /** A logger whose lines also carry these fields. */
+  /** Returns a logger that adds these fields to each of its lines. */
   with(fields: LogFields): Logger {
     return new Logger(this.options, { ...this.context, ...fields });
   }
 
-  /** A logger that writes only the lines that `mayWrite` lets through. */
+  /** Returns a logger that writes only lines for which `mayWrite` returns true. */
   where(mayWrite: (message: string) => boolean): Logger {
     return new Logger({ ...this.options, mayWrite }, this.context);
   }
@@ -47,13 +47,13 @@ export class Logger {
     this.log("warn", message, fields);
   }
 
-  /** @param cause its stack is logged too, except for an error that a person made */
+  /** Logs an error. @param cause the error behind the message, whose stack trace is logged too */
   error(message: string, fields?: LogFields, cause?: unknown): void {
     const stack = cause instanceof Error ? cause.stack || String(cause) : undefined;
     this.log("error", message, stack === undefined ? fields : { ...fields, stack });
   }
 
-  /** Writes a line whatever the level: other programs wait for it. */
+  /** Writes a line at any log level, for lines that other programs wait for, such as "listening". */
   announce(message: string, fields?: LogFields): void {
     this.write("info", message, fields);
   }
@@ -86,12 +86,12 @@ function pretty(fields: LogFields): string {
   return text;
 }
 
-/** Escapes line breaks, so that text from outside cannot make up a line of the log. */
+/** Replaces line breaks by spaces, so that text from outside cannot forge a log line of its own. */
 function oneLine(text: string): string {
   return plainText(text.replace(/[\t\r\n]+/g, " "));
 }
 
-/** Indents a stack, so that none of its lines can be taken for a line of the log. */
+/** Indents the lines of a stack trace, so that text in an error cannot forge a log line of its own. */
 function indented(stack: string): string {
   return plainLines(stack).replaceAll(/^/gm, "  ");
 }

@@ -1,8 +1,8 @@
 import { isIPv4 } from "node:net";
 
 /**
- * True if a host is this machine: what is sent to it meets no network.
- * @param host a name or an address, one of IPv6 also in brackets as URLs have it
+ * Reports whether a host is this machine for certain, so that data sent to the host never leaves the machine.
+ * @param host a name or an IP address; an IPv6 address may be in brackets, as in URLs
  */
 export function isLoopback(host: string): boolean {
   if (isIPv4(host)) return host.startsWith("127.");
@@ -10,19 +10,19 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * True if a URL leads to this machine: no proxy is used for it. Wider than {@link isLoopback}: names below
- * `localhost` stand for this machine (RFC 6761, 6.3), but not every resolver knows that, so they are
- * not safe to trust.
- * @param hostname as `URL.hostname` has it
+ * Reports whether a URL's host is meant to be this machine, so that no proxy is used. Unlike {@link
+ * isLoopback}, names such as `a.localhost` count (RFC 6761, 6.3). Some resolvers send those elsewhere, so the
+ * result must not decide on trust.
+ * @param hostname a host as in `URL.hostname`
  */
 export function leadsHere(hostname: string): boolean {
   const host = hostname.toLowerCase().replace(/\.$/, "");
-  // `[::ffff:7f00:1]` is 127.0.0.1.
+  // `[::ffff:7f00:1]` is 127.0.0.1 as an IPv4-mapped IPv6 address.
   const isMapped = /^\[::ffff:7f[0-9a-f]{2}:/.test(host);
   return isLoopback(host) || isMapped || host.endsWith(".localhost") || isUnspecified(host);
 }
 
-/** The unspecified address: connecting to it reaches this machine. */
+/** Reports whether a host is the unspecified address. Connections to that address reach this machine. */
 function isUnspecified(host: string): boolean {
   return host === "0.0.0.0" || host === "[::]";
 }

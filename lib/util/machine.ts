@@ -5,12 +5,12 @@ import { dirname, join, resolve } from "node:path";
 import { systemCode } from "./system-error.ts";
 
 /*
- * What a checkup asks about the machine that it runs on.
+ * Facts about this machine for `doctor` commands: users, free disk space, write permissions.
  */
 
 /**
- * The user that this program runs as. It asks the system, as os.userInfo() of Bun believes the environment,
- * which services do not have.
+ * Returns the name of the user that this program runs as. It is looked up by user id, as os.userInfo() of Bun
+ * takes it from the environment, where services have no user name.
  */
 export async function userName(): Promise<string> {
   const id = process.getuid?.();
@@ -18,7 +18,7 @@ export async function userName(): Promise<string> {
   return (await nameOf(id)) ?? `user ${id}`;
 }
 
-/** @returns null for a number that has no name here */
+/** Returns the name of a user id from /etc/passwd; null if the id is not listed there. */
 async function nameOf(id: number): Promise<string | null> {
   const users = await readFile("/etc/passwd", "utf8").catch(() => "");
   const lines = users.split("\n").map((line) => line.split(":"));
@@ -26,10 +26,11 @@ async function nameOf(id: number): Promise<string | null> {
 }
 
 /**
- * Takes the rights of the user that the service runs as. Root may do everything, which says nothing about
- * such a service: then this program becomes the owner of the service's folder, for good.
- * @param folder of the service; it need not exist
- * @returns the user's name, and whether it became that user
+ * Changes this process from root to the user that owns a service's folder, for good. Checks made by root
+ * would all succeed, and so tell nothing about the service. Does nothing if not root, or if root owns the
+ * folder.
+ * @param folder folder of the service; it need not exist
+ * @returns the name of the user that this process now runs as, and whether it changed
  */
 export async function becomeOwnerOf(folder: string): Promise<{ user: string; became: boolean }> {
   const found = await stat(folder).catch(() => null);
@@ -38,9 +39,9 @@ export async function becomeOwnerOf(folder: string): Promise<{ user: string; bec
   return { user: await userName(), became };
 }
 
-/** @returns false where root may not become another user, as in some containers */
+/** Changes the user and groups of this process. @returns false if not permitted, as in some containers */
 function become({ uid, gid }: { uid: number; gid: number }, user: string | number): boolean {
-  // Missing in the types of Bun.
+  // Bun has initgroups, but not in its TypeScript types.
   const { initgroups } = process as { initgroups?: (user: string | number, group: number) => void };
   try {
     // The user comes last: after that, the process may no longer change its groups.
@@ -54,7 +55,7 @@ function become({ uid, gid }: { uid: number; gid: number }, user: string | numbe
   }
 }
 
-/** The folder itself, or the nearest one above it that exists. */
+/** Returns the path itself if it exists, otherwise its nearest parent folder that exists. */
 export async function nearestFolder(path: string): Promise<string> {
   let folder = resolve(path);
   while (!(await stat(folder).catch(() => null)) && dirname(folder) !== folder) {
@@ -63,13 +64,16 @@ export async function nearestFolder(path: string): Promise<string> {
   return folder;
 }
 
-/** Free bytes on the disk of a folder, which need not exist. */
+/** Returns the free bytes on the disk of a folder. The folder need not exist yet. */
 export async function freeBytes(folder: string): Promise<number> {
   const { bavail, bsize } = await statfs(await nearestFolder(folder));
   return bavail * bsize;
 }
 
-/** @returns the system's code for why nothing can be written there; null where it can */
+/**
+ * Tries to create a file in a folder.
+ * @returns null if that works, otherwise the error code, such as `EACCES`
+ */
 export async function flawOfWriting(folder: string): Promise<string | null> {
   const path = join(folder, `.doctor-${randomUUID()}`);
   try {

@@ -1,12 +1,12 @@
 import { systemCode } from "./system-error.ts";
 
-/** How long a slow reader has after the process was told to end, in ms. */
+/** How long a slow reader of this process's output has to take the rest when the process must end, in ms. */
 const GRACE_MS = 1000;
 
-/** Something that was written is lost: the reader left, as `head` does, or a disk is full. */
+/** Output of this process is lost, as its reader ended (such as `head`) or a disk is full. */
 export class OutputLost extends Error {
   override name = "OutputLost";
-  /** The reader left, so there is nobody to tell. */
+  /** True if the reader of the pipe has ended, so that nobody would see an error message. */
   readonly readerLeft: boolean;
 
   constructor(cause: Error) {
@@ -14,27 +14,28 @@ export class OutputLost extends Error {
     this.readerLeft = systemCode(cause) === "EPIPE";
   }
 
-  /** The exit code that a shell reports for SIGPIPE: the reader left. */
+  /** Exit code for this loss: 141, as shells report for SIGPIPE, if the reader has ended; otherwise 1. */
   get exitCode(): number {
     return this.readerLeft ? 141 : 1;
   }
 }
 
 /**
- * A standard stream of this process. A pipe takes 64 KiB; what is beyond that waits in this process
- * for its reader, and is gone if the process ends before {@link Output.drained}.
+ * Standard output or standard error of this process. A pipe holds 64 KiB. Further output waits in this
+ * process until the reader takes it, and is lost if the process ends before {@link Output.drained} resolves.
  */
 export class Output {
-  /** Called once, at the first loss. */
+  /** Called once, when output is lost for the first time. */
   onLost: (lost: OutputLost) => void = () => undefined;
-  /** The first loss; null while nothing is lost. */
+  /** The error by which output was first lost; null if none is lost. */
   lost: OutputLost | null = null;
-  /** Writes that the reader has not taken yet. */
+  /** The number of writes that are not completed yet, as the reader is slow. */
   private waiting = 0;
   private idle = Promise.withResolvers<void>();
 
   constructor(private readonly stream: NodeJS.WriteStream) {
-    // Each write reports its own failure. Without a listener, the event would end the process.
+    // Errors are handled in the callback of each write. Without this listener, an error would end the
+    // process.
     stream.on("error", () => undefined);
   }
 
@@ -51,11 +52,11 @@ export class Output {
   }
 
   /**
-   * Writes at once, or as soon as the reader takes more. What a full disk refused is lost, later writes are tried
-   * all the same.
+   * Writes data, now or as soon as the reader takes more. Data that a full disk refuses is lost, but later
+   * writes are still tried. Never throws.
    */
   write(data: string | Uint8Array): void {
-    // A reader that left does not come back.
+    // The reader of the pipe has ended, so no write can succeed any more.
     if (this.lost?.readerLeft) return;
     if (this.waiting++ === 0) this.idle = Promise.withResolvers();
     this.stream.write(data, (error) => {
@@ -65,9 +66,10 @@ export class Output {
   }
 
   /**
-   * Writes, and waits until it was taken.
-   * @throws OutputLost
-   * @throws the reason of `signal` when it is aborted
+   * Writes data, and waits until the reader has taken it.
+   * @param signal when it is aborted, the wait ends after one more second
+   * @throws OutputLost if any output is lost
+   * @throws the reason of `signal` if it is aborted
    */
   async send(data: string | Uint8Array, signal: AbortSignal): Promise<void> {
     this.write(data);
@@ -77,9 +79,9 @@ export class Output {
   }
 
   /**
-   * Waits until everything was taken or lost, however slow the reader is.
-   * @param hurry once it is aborted, the reader has one more second
-   * @returns whether everything was taken
+   * Waits until all output is taken by the reader or lost, however long that takes.
+   * @param hurry when this signal is aborted, the wait ends after one more second
+   * @returns true if the reader took everything
    */
   async drained(hurry: AbortSignal): Promise<boolean> {
     if (this.waiting > 0) {
@@ -106,8 +108,8 @@ export const stdout = new Output(process.stdout);
 export const stderr = new Output(process.stderr);
 
 /**
- * Ends the process once what it wrote was taken.
- * @param hurry once it is aborted, readers have one second more
+ * Ends the process after the readers have taken all of its output.
+ * @param hurry when this signal is aborted, the process ends after one more second at the latest
  */
 export async function exit(code: number, hurry: AbortSignal): Promise<never> {
   await Promise.all([stdout.drained(hurry), stderr.drained(hurry)]);

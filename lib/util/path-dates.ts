@@ -1,43 +1,45 @@
 /*
- * Dates in paths: `{date}` stands for a local date, in any of several forms. A template is checked once,
- * when a request brings it, and filled in with the local time of the client's zone.
+ * Dates in requested paths: `{date}` stands for the local date at a client, such as `2026-11-30`. A path is
+ * checked when it is requested. The date is filled in later, for each client by its time zone.
  */
 
-/** Parts of a form. The characters between them stay as they are. */
+/** Parts of a date format such as `yyyy-MM-dd`, each replaced by digits. Characters in between are kept. */
 const PARTS = ["yyyy", "yy", "MM", "dd", "HH", "mm", "ss"] as const;
 type Part = (typeof PARTS)[number];
 
 const PART = new RegExp(PARTS.join("|"), "g");
 
-/** Characters allowed between parts; `T` is for ISO 8601. */
+/** Characters allowed between the parts of a date format. `T` is for ISO 8601, as in `yyyy-MM-ddTHH`. */
 const BETWEEN = /^[-_. /T]*$/;
 
-/** `{date}`, `{date:yyyyMMdd}`, `{date-1d}`, `{date-1d:yyyyMMdd}`. */
+/** Matches a valid date placeholder: `{date}`, `{date:yyyyMMdd}`, `{date-1d}`, `{date-1d:yyyyMMdd}`. */
 const DATE = /^\{date(?:-([1-9]\d{0,3})d)?(?::([^{}]*))?\}$/;
 
-/** Text that begins like a date, up to its closing brace. */
+/** Matches text that begins like a date placeholder, valid or not, up to its closing brace. */
 const DATE_LIKE = /\{date[^{}]*\}?/g;
 
-/** The same in a pattern, where a backslash takes the next character as it is. */
+/**
+ * Matches date placeholders in a glob pattern, and also `\` with the next character, which is then literal.
+ */
 const ESCAPED_OR_DATE_LIKE = /\\.|\{date[^{}]*\}?/gs;
 
-/** A local time for measuring: all have the same number of characters. */
+/** Any local time, to find out how long a path becomes when its dates are filled in. */
 export const ANY_LOCAL_TIME = "2026-11-30T02:30:00";
 
-/** Whether the text is a path, or a pattern, in which `\{` is a plain brace. */
+/** Whether a text with dates is a path, or a glob pattern, in which `\{` is a literal brace. */
 export type TemplateKind = "path" | "pattern";
 
-/** Whether a text has a date, or what looks like one. */
+/** Reports whether a text contains `{date…}`, even with a mistake in it. */
 export function hasDates(text: string, kind: TemplateKind = "path"): boolean {
   return datesIn(text, kind).length > 0;
 }
 
-/** A text without its dates. */
+/** Removes all `{date…}` from a text. */
 export function withoutDates(text: string): string {
   return text.replace(DATE_LIKE, "");
 }
 
-/** Why the dates of a text cannot be read, in a sentence; null if they can. */
+/** Returns a sentence on the first invalid `{date…}` of a text; null if all are valid. */
 export function flawOfDates(text: string, kind: TemplateKind): string | null {
   const wrong = datesIn(text, kind).find((date) => readDate(date) === null);
   if (wrong === undefined) return null;
@@ -46,8 +48,8 @@ export function flawOfDates(text: string, kind: TemplateKind): string | null {
 }
 
 /**
- * Fills in the dates of a text that has no flaw.
- * @param localTime `2026-11-30T02:30:00`
+ * Replaces each `{date…}` of a text by its date.
+ * @param localTime local time without an offset, such as `2026-11-30T02:30:00`
  */
 export function fillDates(text: string, kind: TemplateKind, localTime: string): string {
   return text.replace(matcher(kind), (match) => {
@@ -72,7 +74,7 @@ function readDate(text: string): { daysBefore: number; form: string } | null {
   return whole !== undefined && isForm ? { daysBefore: Number(days), form } : null;
 }
 
-/** The same time on an earlier day of the calendar. */
+/** Returns the same time of day, a number of calendar days earlier. */
 function dayBefore(localTime: string, days: number): string {
   const date = new Date(`${localTime}Z`);
   date.setUTCDate(date.getUTCDate() - days);

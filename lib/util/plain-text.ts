@@ -1,15 +1,15 @@
 /*
- * Makes text from outside safe for a terminal, and for a log that somebody reads at one. All text that a
- * program writes there goes through one of these functions, if any part of it came from elsewhere.
+ * Makes untrusted text safe to print on a terminal or into a log. Text with any part from outside the program
+ * goes through one of these functions before it is printed.
  */
 
 /**
- * Characters that a terminal obeys instead of showing them, or that change how the text around them is
- * shown: control characters, bidi marks, zero-width characters and fillers, separators of lines.
+ * Invisible characters that could control a terminal or change how the text around them looks: control
+ * characters, bidi marks, zero-width characters and fillers, line separators.
  */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
-/** Plain text on one line: escape sequences and invisible characters are gone. */
+/** Removes escape sequences, line breaks and other invisible characters from a text. */
 export function plainText(text: string): string {
   return Bun.stripANSI(text.toWellFormed()).replace(INVISIBLE, "");
 }
@@ -18,14 +18,14 @@ export function plainText(text: string): string {
 const SHORT: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
 /**
- * The name of a file on one line. Invisible characters are escaped, not dropped as in {@link plainText}, so
- * that two different names never look the same.
+ * Makes a file name safe to print on one line. Invisible characters are escaped, while {@link plainText}
+ * drops them, so that two different names never look the same.
  */
 export function plainName(name: string): string {
   return name.toWellFormed().replace(INVISIBLE, (one) => SHORT[one] ?? escaped(one));
 }
 
-/** {@link plainText} for text of several lines. */
+/** Makes a text of several lines safe to print, as {@link plainText} does for one line. */
 export function plainLines(text: string): string {
   return text
     .split(/\r?\n/)
@@ -34,23 +34,23 @@ export function plainLines(text: string): string {
 }
 
 /**
- * A value as JSON in which invisible characters are escaped: what reads it gets the same value.
- * @param value that JSON has a form for
- * @param indent spaces of each level; 0: all on one line
+ * Formats a value as JSON with invisible characters escaped. A JSON parser still reads the same value.
+ * @param value a value that JSON can express
+ * @param indent spaces for each level of indentation; 0 writes everything on one line
  */
 export function plainJson(value: unknown, indent = 0): string {
   return JSON.stringify(value, null, indent).replace(INVISIBLE, (character) =>
-    // Line breaks between the values of an indented text are not part of a value.
+    // A raw line break in JSON can only be indentation: those inside of strings are escaped already.
     character === "\n" ? character : escaped(character),
   );
 }
 
-/** True if a text takes at most `most` bytes in JSON, where one character can take six. */
+/** Reports whether a text takes at most `most` bytes as a JSON string. One character can take six bytes. */
 export function fits(text: string, most: number): boolean {
   return text.length <= most && sizeInJson(text) <= most;
 }
 
-/** The beginning of a text that fits into `most` bytes of JSON, with a word on how long the text was. */
+/** Cuts a text to about `most` bytes as a JSON string. A cut text ends with its original length. */
 export function cutToFit(text: string, most: number): string {
   if (fits(text, most)) return text;
   let head = text.slice(0, most);
@@ -64,7 +64,7 @@ function sizeInJson(text: string): number {
   return Buffer.byteLength(plainJson(text));
 }
 
-/** @returns `\u` and four digits for each of its UTF-16 units */
+/** Escapes a character as in JSON: `\u` and four hex digits for each of its UTF-16 units. */
 function escaped(character: string): string {
   return Array.from({ length: character.length }, (_, unit) => {
     const digits = character.charCodeAt(unit).toString(16).padStart(4, "0");

@@ -1,27 +1,27 @@
 export interface RateLimiterOptions {
-  /** How many may come at once. */
+  /** The number of uses of a key that are allowed at once. */
   burst: number;
-  /** After that, one more each time this has passed, in ms. */
+  /** The time after which one more use is allowed, when the burst is used up, in ms. */
   everyMs: number;
 }
 
-/** Most keys that are remembered; the one that came the longest ago is dropped first. */
+/** Highest number of keys in memory. Beyond it, the least recently used key is forgotten. */
 const MAX_KEYS = 10_000;
 
-/** Limits how often something may be done, for each key by itself, in bounded memory. */
+/** Limits how often an action is allowed, separately for each key such as an address, in bounded memory. */
 export class RateLimiter {
-  /** Key → time, by `now`, at which its debt is paid and it is forgotten; ordered by the last use. */
+  /** Key → the time, in ms of `now`, at which its whole burst is available again; ordered by last use. */
   readonly #forgottenAt = new Map<string, number>();
 
-  /** @param now ms, of a monotonic clock */
+  /** @param now returns ms of a monotonic clock */
   constructor(
     private readonly options: RateLimiterOptions,
     private readonly now: () => number = performance.now.bind(performance),
   ) {}
 
   /**
-   * Counts one use, unless the key has to wait.
-   * @returns how long it has to wait first, in ms; 0: it was counted
+   * Counts one use of a key, unless the key is over its limit.
+   * @returns 0 if the use was counted, otherwise the ms until the next use is allowed
    */
   take(key: string): number {
     const wait = this.waitOf(key);
@@ -29,13 +29,13 @@ export class RateLimiter {
     return wait;
   }
 
-  /** How long a key has to wait, in ms; 0: not at all. */
+  /** Returns the ms until the next use of a key is allowed, without counting one; 0 if it is allowed now. */
   waitOf(key: string): number {
     const { burst, everyMs } = this.options;
     return Math.max(0, Math.ceil(this.#left(key) - (burst - 1) * everyMs));
   }
 
-  /** Takes back one use of a key. */
+  /** Undoes one counted use of a key. */
   giveBack(key: string): void {
     this.#set(key, (this.#forgottenAt.get(key) ?? 0) - this.options.everyMs);
   }

@@ -1,21 +1,21 @@
-/** Keeps a sample this often, in ms. */
+/** Shortest time between two samples, in ms. */
 const SAMPLE_MS = 100;
 
-/** Measures a rate in bytes per second over the last moments. */
+/** Measures a rate in bytes per second over a sliding window of time. */
 export class RateMeter {
   readonly #samples: { at: number; total: number }[] = [];
   #total = 0;
 
   /**
-   * @param spanMs how far back it looks
-   * @param now ms, monotonic
+   * @param spanMs length of the window, in ms
+   * @param now returns ms of a monotonic clock
    */
   constructor(
     private readonly spanMs = 2000,
     private readonly now: () => number = performance.now.bind(performance),
   ) {}
 
-  /** Counts bytes; the clock starts at the first call, which may be with 0. */
+  /** Counts bytes. The measurement starts with the first call, which may be with 0 bytes. */
   add(bytes: number): void {
     this.#total += bytes;
     const at = this.now();
@@ -28,8 +28,8 @@ export class RateMeter {
   }
 
   /**
-   * The rate; null until some time has passed.
-   * @param leastMs shorter spans count as this long, so that a first burst does not look like a high rate
+   * Returns the rate; null before the first bytes are counted.
+   * @param leastMs shortest time to divide by, in ms, so that a first burst does not look like a high rate
    */
   bytesPerSecond(leastMs = 0): number | null {
     const first = this.#samples[0];

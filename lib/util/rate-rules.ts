@@ -1,28 +1,28 @@
 import { formatSize, parseSize } from "./sizes.ts";
 import { localClock } from "./time-zone.ts";
 
-/** A rate for some hours of the day. */
+/** A limit on the rate of transfers, for some hours of the day or for any time. */
 export interface RateRule {
-  /** Bytes a second; null: without a limit. */
+  /** The limit in bytes a second; null means no limit. */
   rate: number | null;
-  /** Minutes of the local day, the second one not included; null: at any time. */
+  /** Range in minutes since local midnight, `to` excluded; null means any time. */
   hours: { from: number; to: number } | null;
 }
 
-/** More rules than a person writes for a day. */
+/** Highest number of rules in one setting: one for each half hour of a day. */
 const MAX_RULES = 48;
 const MINUTE_MS = 60_000;
 const DAY_MINUTES = 24 * 60;
 
-/** The rules cannot be read; the message says what was expected, and where. */
+/** A text of rate rules is invalid. The message says what was expected, and in which rule. */
 export class RateRulesError extends Error {
   override name = "RateRulesError";
 }
 
 /**
- * Reads rates by the hour, such as `"256KiB@08:00-22:00,off"`.
- * @param least rate that is taken, in bytes a second
- * @throws RateRulesError whose message ends the sentence "expected …"
+ * Parses limits by the hour of the day, such as `"256KiB@08:00-22:00,off"`.
+ * @param least lowest valid rate, in bytes a second
+ * @throws RateRulesError with a message to put behind "expected"
  */
 export function parseRateRules(text: string, least: number): RateRule[] {
   const parts = text.split(",");
@@ -52,7 +52,7 @@ function parseRule(text: string, least: number, place: string): RateRule {
   throw new RateRulesError(`hours such as "08:00-22:00" or "22:00-06:00" behind the @${place}`);
 }
 
-/** @returns null where the text is no range of hours */
+/** Parses hours such as `22:00-06:00`. @returns null if the text is no such range */
 function parseHours(text: string): RateRule["hours"] {
   const match = /^(\d\d):([0-5]\d) ?- ?(\d\d):([0-5]\d)$/.exec(text);
   if (!match) return null;
@@ -61,22 +61,24 @@ function parseHours(text: string): RateRule["hours"] {
   return from === to || from >= DAY_MINUTES || to > DAY_MINUTES ? null : { from, to };
 }
 
-/** The rate of the first rule that covers a minute of the local day; null: no limit. */
+/**
+ * Returns the rate of the first rule that covers a minute since local midnight; null if there is no limit.
+ */
 export function rateAt(rules: readonly RateRule[], minute: number): number | null {
   return rules.find(({ hours }) => !hours || isWithin(hours, minute))?.rate ?? null;
 }
 
-/** A range that ends before it begins goes on over midnight. */
+/** Reports whether a minute is in a range. If `to` is before `from`, the range continues over midnight. */
 function isWithin({ from, to }: { from: number; to: number }, minute: number): boolean {
   return from < to ? minute >= from && minute < to : minute >= from || minute < to;
 }
 
 /**
- * Gives the rate that holds now. It is looked up once a minute, as offsets of time zones are whole minutes;
- * a change of the clock counts at once.
- * @param timeZone IANA name
- * @param now ms since 1970
- * @returns bytes a second; null: no limit
+ * Returns a function that gives the rate limit of the present moment. The rules are evaluated only when the
+ * minute of the clock changes.
+ * @param timeZone IANA name of the zone whose local time the rules mean
+ * @param now returns ms since 1970
+ * @returns a function that returns bytes a second; null if there is no limit
  */
 export function rateByHour(
   rules: readonly RateRule[],

@@ -1,16 +1,16 @@
-/** Remembers the latest of many texts, in bounded memory. */
+/** Remembers the most recently added texts, up to a number. */
 export class Recent {
-  /** In the order in which they were added, the oldest first. */
+  /** The remembered texts in the order of adding, the oldest first. */
   readonly #texts = new Set<string>();
 
-  /** @param most how many are remembered */
+  /** @param most highest number of remembered texts */
   constructor(private readonly most: number) {}
 
   has(text: string): boolean {
     return this.#texts.has(text);
   }
 
-  /** @returns false where it is remembered already */
+  /** Adds a text as the newest. @returns false if the text was remembered already */
   add(text: string): boolean {
     const isNew = !this.#texts.delete(text);
     this.#texts.add(text);

@@ -1,7 +1,7 @@
 /**
- * Frees the memory of bytes at once that nobody needs any more. The garbage collector would do it too, but
- * late: chunks pile up to a hundred MiB before it runs.
- * @param bytes a view of a buffer that nobody else uses; it is empty afterwards
+ * Frees the memory of a buffer at once. The garbage collector would free it only later, after up to a hundred
+ * MiB of unused buffers have piled up.
+ * @param bytes a view of an ArrayBuffer that no other code uses; the view is empty afterwards
  */
 export function release(bytes: Uint8Array): void {
   const { buffer } = bytes;

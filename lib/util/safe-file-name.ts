@@ -1,23 +1,23 @@
-/** Most bytes of UTF-8 in the name of a saved file. File systems take at most 255. */
+/** Longest name of a saved file, in bytes of UTF-8. File systems allow at most 255. */
 const MAX_NAME_BYTES = 200;
 
-/** Characters that nobody sees, or that change how the rest is shown: controls, bidi marks, fillers. */
+/** Characters that are invisible or change how a name is displayed: controls, bidi marks, fillers. */
 const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
-/** Characters that Windows forbids in names. A server's files are copied to Windows too. */
+/** Characters that Windows forbids in file names. People copy the server's files to Windows, too. */
 const FORBIDDEN = /[<>:"|?*]/g;
 
-/** Names that Windows opens as devices, whatever follows the first dot. */
+/** Names that Windows opens as devices, also with an extension: `con`, `nul.txt`, `com1`. */
 const DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\.|$)/i;
 
-/** Names that are safe as they are, but for device names; most names are such. */
+/** Matches most safe names quickly. Device names of Windows are checked separately. */
 const PLAIN = /^[A-Za-z0-9_-](?:[\w.-]{0,198}[\w-])?$/;
 
 /**
- * The last component of a path from elsewhere, made into a name that is safe on Linux, macOS and
- * Windows. A safe name comes back as it was.
- * @param filePath with `/` or `\` as separators
- * @returns 1 to 200 bytes of UTF-8, in Unicode's form NFC; `"file"` if nothing is left
+ * Turns the last component of an untrusted path into a file name that is safe on Linux, macOS and Windows. A
+ * name that is already safe is returned unchanged.
+ * @param filePath path with `/` or `\` as separators
+ * @returns a name of 1 to 200 bytes of UTF-8, in Unicode's form NFC; `"file"` if no valid character is left
  */
 export function safeFileName(filePath: string): string {
   if (PLAIN.test(filePath) && !DEVICE.test(filePath)) return filePath;
@@ -27,22 +27,23 @@ export function safeFileName(filePath: string): string {
   return DEVICE.test(short) ? shortFileName(`_${short}`) : short || "file";
 }
 
-/** True if {@link safeFileName} leaves the name as it is. */
+/** Reports whether {@link safeFileName} would return the name unchanged. */
 export function isSafeFileName(name: string): boolean {
   return safeFileName(name) === name;
 }
 
 /**
- * Whether a name names exactly one file on Windows. Windows opens a device for some names, a stream after a
- * colon, and drops dots and spaces at the end, so that one file has several names.
+ * Reports whether a name is an ordinary file name on Windows. It is not if Windows forbids a character of it,
+ * takes it for a device, or would drop a dot or space at its end.
  */
 export function isNameOnWindows(name: string): boolean {
   return !/[<>:"|?*\p{Cc}]|[. ]$/u.test(name) && !DEVICE.test(name);
 }
 
 /**
- * Puts `suffix` before the extension, and shortens the stem where the whole would be too long.
- * @param most bytes of UTF-8
+ * Inserts a suffix before the extension of a name. Shortens the part before both if the result would be too
+ * long.
+ * @param most longest result, in bytes of UTF-8
  */
 export function shortFileName(name: string, suffix = "", most = MAX_NAME_BYTES): string {
   if (suffix === "" && Buffer.byteLength(name) <= most) return name;
@@ -53,14 +54,12 @@ export function shortFileName(name: string, suffix = "", most = MAX_NAME_BYTES):
   return kept + suffix + extension;
 }
 
-/** The longest start of a text that takes at most a number of bytes of UTF-8. */
+/** Cuts a text to at most a number of bytes of UTF-8, between two characters. */
 function cut(text: string, bytes: number): string {
   return text.slice(0, new TextEncoder().encodeInto(text, new Uint8Array(bytes)).read);
 }
 
-/**
- * Removes dots and spaces at both ends: a dot in front hides a file, and Windows drops those at the end.
- */
+/** Removes dots and spaces from both ends. A leading dot hides a file, and Windows drops trailing ones. */
 function trim(name: string): string {
   return name.replaceAll(/^[\s.]+|[\s.]+$/g, "");
 }

@@ -1,20 +1,24 @@
-/** Runs work one piece after the other, in the order of the calls. */
+/**
+ * Runs asynchronous functions one after the other, in the order of the calls. Each key has a queue of its
+ * own.
+ */
 export class SerialQueue {
   readonly #last = new Map<string, Promise<void>>();
 
-  /** True when nothing runs and nothing waits. */
+  /** True if no work runs or waits, for any key. */
   get isIdle(): boolean {
     return this.#last.size === 0;
   }
 
-  /** Whether work with this key runs or waits. */
+  /** Reports whether work with the key `about` runs or waits. */
   has(about: string): boolean {
     return this.#last.has(about);
   }
 
   /**
-   * @param about key: only work with the same key waits for each other
-   * @returns what the work gives, once all earlier work with its key is over
+   * Runs work after all earlier work with the same key has ended, failed or not.
+   * @param about the key; work with different keys runs in parallel
+   * @returns the result of the work
    */
   run<T>(work: () => Promise<T>, about = ""): Promise<T> {
     const running = (this.#last.get(about) ?? Promise.resolve()).then(work);
@@ -26,12 +30,12 @@ export class SerialQueue {
     return running;
   }
 
-  /** Resolves when all work with a key is over, failed or not; never rejects. */
+  /** Resolves when all work with a key has ended, failed or not. Never rejects. */
   async over(about = ""): Promise<void> {
     await this.#last.get(about);
   }
 
-  /** Resolves when all work is over, whatever its key; never rejects. */
+  /** Resolves when the work of all keys has ended, failed or not. Never rejects. */
   async idle(): Promise<void> {
     await Promise.all(this.#last.values());
   }

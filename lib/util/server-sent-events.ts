@@ -1,37 +1,40 @@
 /*
- * The text/event-stream format, both ways (WHATWG HTML, "Server-sent events").
+ * Formats and parses text/event-stream (WHATWG HTML, "Server-sent events").
  */
 
 export interface ServerSentEvent {
-  /** `message` where the stream names none. */
+  /** The event's type; `message` if the stream does not name one. */
   event: string;
   data: string;
-  /** Id of the last event that had one; empty where none had. */
+  /** Id of this event or, if this one has none, of the last event with an id; empty if none had one. */
   id: string;
 }
 
 /**
- * Formats one event.
- * @param data its content, sent as JSON
- * @param id what a reader sends as Last-Event-ID when it connects again
+ * Formats one server-sent event.
+ * @param data the content of the event, sent as JSON
+ * @param id the value that a reader sends as Last-Event-ID when it reconnects after this event
  */
 export function formatEvent(event: string, data: unknown, id: string | number): string {
   return `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
-/** A line that readers ignore. It shows readers and proxies that the stream is alive. */
+/**
+ * A comment line of an event stream, which parsers ignore. It shows proxies and readers that the stream
+ * lives.
+ */
 export const COMMENT = ":\n\n";
 
 /**
- * Formats the start of a stream, before the first event.
- * @param retryMs how long a reader waits before it connects again
- * @param id where it then goes on, if no event has come
+ * Formats the start of an event stream, before the first event.
+ * @param retryMs how long a reader waits before it reconnects, in ms
+ * @param id the Last-Event-ID that a reader sends if it reconnects before the first event
  */
 export function formatStart(retryMs: number, id: string | number): string {
   return `retry: ${retryMs}\nid: ${id}\n\n`;
 }
 
-/** Reads the events of a stream, however its bytes are cut into pieces. */
+/** Parses the events of a stream. @param pieces the bytes of the stream, cut anywhere */
 export async function* readEvents(
   pieces: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<ServerSentEvent> {
@@ -52,14 +55,14 @@ export async function* readEvents(
   }
 }
 
-/** Lines that have ended; LF, CR and CRLF each end one. */
+/** Splits a stream into complete lines, which end with LF, CR or CRLF. */
 async function* readLines(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-  // The decoder also drops a byte order mark.
+  // TextDecoder also drops a byte order mark at the start of the stream.
   const decoder = new TextDecoder();
   let rest = "";
   for await (const piece of pieces) {
     rest += decoder.decode(piece, { stream: true });
-    // A CR at the very end may be half of a CRLF.
+    // A CR at the end of a piece may be the first half of a CRLF, so it does not end a line yet.
     const lines = rest.split(/\r\n|\n|\r(?!$)/);
     rest = lines.pop() ?? "";
     yield* lines;

@@ -6,42 +6,43 @@ import { exit, stderr, stdout } from "./output.ts";
 import { plainLines } from "./plain-text.ts";
 import { Away } from "./wait-until-there.ts";
 
-/** A service is ended after this time, in ms, if it does not stop by itself. */
+/** Longest time for a clean stop, in ms. After it, the process exits anyway. */
 const STOP_WITHIN_MS = 9_000;
 
 const isWindows = process.platform === "win32";
 /**
- * Signals that stop a service. On Windows SIGHUP means that the console closes, which cannot be ignored: the
- * process is ended some seconds later. Of a shutdown the runtime tells nothing.
+ * Signals that stop a service. On Windows, SIGHUP means that the console closes, and Windows ends the process
+ * some seconds later whatever the process does. The runtime reports no signal when Windows shuts down.
  */
 const STOPPING = isWindows
   ? (["SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP"] as const)
   : (["SIGINT", "SIGTERM", "SIGQUIT"] as const);
-/** Signals that would end the process at once if nobody handled them. */
+/** Signals that do not stop a service, but would end the process if it had no handler for them. */
 const OTHERS = isWindows ? [] : (["SIGHUP", "SIGUSR1", "SIGUSR2"] as const);
 
-/** A program that runs until it is told to stop. */
+/** A running program, such as the server, that goes on until a signal stops it. */
 export interface Service {
   logger: Logger;
-  /** Takes over outside changes, such as new certificates, without an interruption. Called at SIGHUP. */
+  /** Loads changed files, such as renewed certificates, while the service goes on. Called at SIGHUP. */
   reload?(): Promise<void>;
-  /** Rejects when it cannot go on: the program ends, so that its service manager starts it anew. */
+  /** Rejects if the service cannot go on. Then the process exits, so that its service manager restarts it. */
   readonly ended?: Promise<void>;
-  /** Ends its work cleanly. */
+  /** Stops the service cleanly. */
   stop(): Promise<void>;
 }
 
-/** A program that is done and has printed its result. */
+/** The result of a command that has ended and printed its output already. */
 export interface Finished {
   exitCode: number;
 }
 
 /**
- * Runs a service as the whole process, up to its exit code: 0 after SIGINT, SIGTERM or SIGQUIT, 1 when it
- * cannot start or go on, 2 for a person's mistake, which is told in one line. The service goes on when the
- * reader of its log leaves, and ends with the terminal that it was started at.
- * @param start gives the running service, a text to show instead, or the result of another command. Waits
- *   inside it end when its signal is aborted.
+ * Runs a service as the whole process, and exits with 0 after SIGINT, SIGTERM or SIGQUIT, 1 if the service
+ * cannot start or go on, and 2 for a mistake in the command line or the settings. The service goes on if the
+ * reader of its log ends, and stops when its terminal is closed.
+ * @param start starts the service. May instead return a text to print, such as the help, or the result of
+ *   another command. Its signal is aborted when the process is told to stop, and ends every wait inside of
+ *   it.
  */
 export async function runService(
   start: (toStop: AbortSignal) => Promise<Service | Finished | string>,
@@ -51,7 +52,7 @@ export async function runService(
   try {
     service = await start(toStop);
   } catch (error) {
-    // The start was waiting for something when it was told to stop.
+    // A signal to stop came while the start waited for something, such as the database. That is no error.
     if (toStop.aborted && error instanceof Away) return exit(0, toStop);
     stderr.write(`${plainLines(`error: ${messageOf(error)}`)}\n`);
     return exit(error instanceof UsageError ? 2 : 1, toStop);
@@ -59,7 +60,7 @@ export async function runService(
   if (typeof service === "string") return show(service, toStop);
   if ("exitCode" in service) return exit(service.exitCode, toStop);
   const { logger } = service;
-  // A bug in one download must not end all the others.
+  // The process goes on after an uncaught error, as a bug in one download must not end all others.
   process.on("unhandledRejection", (error) => logger.error("unhandled rejection", {}, error));
   process.on("uncaughtException", (error) => logger.error("uncaught exception", {}, error));
   service.ended?.catch((error: unknown) => {
@@ -73,7 +74,7 @@ export async function runService(
     logger.warn("some work did not end in time, it is taken up at the next start");
     process.exit(0);
   }, STOP_WITHIN_MS);
-  // A slow reader of the log is waited for until a signal to stop comes.
+  // A signal that is never aborted: the exit waits for a slow reader of the log, at most STOP_WITHIN_MS.
   const { signal: patient } = new AbortController();
   try {
     await service.stop();
@@ -89,7 +90,7 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Shows a text in place of a service. */
+/** Prints a text, such as the help, and exits. */
 async function show(text: string, toStop: AbortSignal): Promise<never> {
   stdout.write(text);
   await stdout.drained(toStop);
@@ -98,7 +99,7 @@ async function show(text: string, toStop: AbortSignal): Promise<never> {
   return exit(lost?.exitCode ?? 0, toStop);
 }
 
-/** Handles a signal that does not stop the service. */
+/** Handles a signal that does not stop the service: SIGHUP reloads it, others are only logged. */
 function hear(signal: string, { logger, reload }: Service, toStop: AbortSignal): void {
   if (toStop.aborted) return;
   if (signal !== "SIGHUP" || !reload) {
@@ -111,8 +112,8 @@ function hear(signal: string, { logger, reload }: Service, toStop: AbortSignal):
 }
 
 /**
- * A controller that the first stopping signal aborts, with the signal's name as the reason. It listens from
- * the first moment on, so a signal during the start is not lost.
+ * Returns a controller that is aborted by the first signal to stop, with the signal's name as the reason.
+ * Signals are handled from this call on, so one that comes during the start is not lost.
  */
 function stopSignal(): AbortController {
   const stop = new AbortController();
@@ -126,7 +127,7 @@ function stopSignal(): AbortController {
   return stop;
 }
 
-/** True if this program has a terminal now; a closed terminal does not count. */
+/** Reports whether this process has an open terminal. */
 function atTerminal(): boolean {
   return isatty(0) || isatty(1);
 }

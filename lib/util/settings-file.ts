@@ -4,26 +4,26 @@ import { UsageError } from "./flags.ts";
 import { CONFIG_FLAG, type Environment, type SettingTable } from "./settings.ts";
 import { systemCode } from "./system-error.ts";
 
-/** Most bytes of a file: far more than all settings take. */
+/** Largest settings file, in bytes: far more than all settings need. */
 const MAX_FILE_BYTES = 64 * 1024;
 
-/** Settings that a file states, by their variables. */
+/** The settings in a file: values by the names of their variables. */
 export type FileSettings = Record<string, string>;
 
-/** What a program was given besides its flags. */
+/** The settings of a program from the environment and from a file, without those from flags. */
 export interface GivenSettings {
-  /** The environment, and over it what the file of `--config` says. */
+  /** The environment's variables, overridden by those in the file of `--config`. */
   env: Environment;
-  /** The file of `--config`, if there is one. */
+  /** Path of the file given by `--config`; null without that flag. */
   file: string | null;
-  /** That file, if it contains a secret. */
+  /** Path of the file given by `--config` if it contains a secret; otherwise null. */
   secretFile: string | null;
 }
 
 /**
- * Adds what the file of `--config` says to the environment.
- * @param argv without the program's name
- * @throws UsageError when the file cannot be read, or a line of it is no setting of this table
+ * Merges the settings in the file of `--config`, if that flag is given, into the environment's variables.
+ * @param argv the words behind the program's name
+ * @throws UsageError if the file cannot be read, or contains a line that is no setting of `table`
  */
 export function withConfigFile(
   table: SettingTable,
@@ -32,7 +32,7 @@ export function withConfigFile(
 ): GivenSettings {
   const options = { [CONFIG_FLAG]: { type: "string" as const } };
   const path = parseArgs({ args: argv, options, strict: false }).values[CONFIG_FLAG];
-  // A flag without its value is reported along with all other flags.
+  // `--config` without a value is reported later, when all flags are parsed.
   if (typeof path !== "string") return { env, file: null, secretFile: null };
   const settings = readSettingsFile(path, table);
   const secrets = Object.values(table).filter(({ secret }) => secret);
@@ -42,14 +42,17 @@ export function withConfigFile(
 
 /**
  * Reads a file of settings: lines of `NAME=value`, and comments after `#`.
- * @param table the settings that it may contain; null: any
+ * @param table the settings that the file may contain; null allows any names
  * @throws UsageError that names the file and the line
  */
 export function readSettingsFile(path: string, table: SettingTable | null): FileSettings {
   return parseSettings(readText(path), path, table);
 }
 
-/** Parses the text of such a file, as {@link readSettingsFile}. @param path for messages */
+/**
+ * Parses the text of a settings file, as {@link readSettingsFile}.
+ * @param path the file's name in error messages
+ */
 export function parseSettings(
   text: string,
   path: string,
@@ -71,8 +74,9 @@ export function parseSettings(
 }
 
 /**
- * Changes settings in the text of a file. Other lines and comments stay as they are.
- * @param changes the new values by variable; null removes the line
+ * Changes settings in the text of a settings file. Other lines and comments stay as they are.
+ * @param changes new values by the names of their variables; null removes the variable's line
+ * @returns the new text of the file
  * @throws UsageError for a value of more than one line
  */
 export function changeSettings(text: string, changes: Record<string, string | null>): string {
@@ -91,9 +95,9 @@ export function changeSettings(text: string, changes: Record<string, string | nu
 }
 
 interface SettingLine {
-  /** Line number, from 1 on. */
+  /** Number of the line in its file; the first line is 1. */
   number: number;
-  /** Null: the line is no setting. */
+  /** Name of the variable; null if the line is not of the form `NAME=value`. */
   name: string | null;
   value: string;
 }
@@ -112,7 +116,7 @@ function linesOf(text: string): SettingLine[] {
 
 function lineOf(name: string, value: string): string {
   if (/[\r\n\0]/.test(value)) throw new UsageError(`${name} has a value of more than one line`);
-  // Quotes keep what a reader would strip.
+  // Quoted, as a parser would otherwise strip white space or quotes at the ends of the value.
   return /^\s|\s$|^["']/.test(value) ? `${name}="${value}"` : `${name}=${value}`;
 }
 

@@ -1,35 +1,37 @@
 import { type Flag, type GivenText, parseFlags, readSetting, UsageError } from "./flags.ts";
 import type { Kind } from "./kinds.ts";
 
-/** The flag that names a file of settings. Whoever starts a program reads that file (settings-file.ts). */
+/** Name of the flag `--config`, which gives the path of a settings file (settings-file.ts reads the file). */
 export const CONFIG_FLAG = "config";
 
-/** A setting of a program, stated once: a variable of the environment, and perhaps a flag. */
+/** A setting of a program: an environment variable, perhaps a flag, and how the value is parsed. */
 export interface Setting<T = unknown> {
-  /** The variable's name. */
+  /** Name of the environment variable, such as `SERVER_PORT`. */
   variable: string;
-  /** The flag that overrides it, without the dashes. */
+  /** Name of the flag that overrides the variable, without `--`. */
   flag?: string;
   kind: Kind<T>;
-  /** Makes it a list: separates the items in the variable, while the flag can be given several times. */
+  /**
+   * Set if the value is a list: separates the items in the variable. The flag is given once for each item.
+   */
   separator?: string;
-  /** The flag takes no value: it is there or not. */
+  /** True if the flag takes no value, such as `--json`. */
   isSwitch?: true;
-  /** Value of the variable that the switch stands for; by default `true`. */
+  /** The value that a flag without a value sets; by default `true`. */
   switchValue?: string;
-  /** As a person would write it. */
+  /** The default, as the text that a person would write. */
   default?: string;
-  /** The program cannot start without it. */
+  /** True if the program cannot start without a value for the setting. */
   isRequired?: true;
   secret?: boolean;
-  /** One line for `--help`. */
+  /** Description of the setting in one line of `--help`. */
   help: string;
 }
 
-/** The settings of a program, by the names that it has for them. */
+/** All settings of a program, by the names that its code uses for them. */
 export type SettingTable = Record<string, Setting>;
 
-/** Type of a setting's value; null is part of it where the setting may be missing. */
+/** Type of a setting's parsed value, which can be null only without `default` and `isRequired`. */
 type ValueOf<S extends Setting> =
   S["kind"] extends Kind<infer T>
     ? S extends { separator: string }
@@ -39,14 +41,14 @@ type ValueOf<S extends Setting> =
         : T | null
     : never;
 
-/** Types of all settings of a table, by name. */
+/** Types of the parsed values of all settings in a table, by name. */
 export type ValuesOf<Table extends SettingTable> = {
   [Name in keyof Table]: ValueOf<Table[Name]>;
 };
 
 export type Environment = Record<string, string | undefined>;
 
-/** The flags of a program that has these settings, for parseFlags. */
+/** Returns the flags of all settings in a table, and `--config`, as parseFlags wants them. */
 export function flagsOf(table: SettingTable): Record<string, Flag> {
   const settings = Object.values<Setting>(table).filter(({ flag }) => flag !== undefined);
   const flags = settings.map(({ flag, isSwitch, separator }) => [
@@ -56,12 +58,12 @@ export function flagsOf(table: SettingTable): Record<string, Flag> {
   return { ...Object.fromEntries(flags), [CONFIG_FLAG]: { type: "string" } };
 }
 
-/** The settings that a program was started with: flags first, then the environment, then defaults. */
+/** The settings that a program was started with. Flags override the environment, which overrides defaults. */
 export class Settings<Table extends SettingTable> {
   readonly helpWanted: boolean;
   readonly #flags: ReturnType<typeof parseFlags>["values"];
 
-  /** @throws UsageError when the flags are not right */
+  /** Parses the flags. @throws UsageError for an unknown flag, or one without its value */
   constructor(
     private readonly table: Table,
     argv: string[],
@@ -72,9 +74,9 @@ export class Settings<Table extends SettingTable> {
   }
 
   /**
-   * Reads a setting.
-   * @param kind how to read its value, where that depends on others; by default as the table says
-   * @throws UsageError when the value is wrong, or is missing and required
+   * Reads the value of a setting.
+   * @param kind how to parse the value, if that depends on other settings; by default as the table says
+   * @throws UsageError if the value is invalid, or required and missing
    */
   read<Name extends keyof Table & string>(
     name: Name,
@@ -94,17 +96,17 @@ export class Settings<Table extends SettingTable> {
   }
 
   /**
-   * Reads every setting but some.
-   * @throws UsageError as `read` does
+   * Reads all settings except those named.
+   * @throws UsageError if a value is invalid, or required and missing
    */
   readAllBut<Name extends keyof Table & string>(...names: Name[]): Omit<ValuesOf<Table>, Name> {
     const others = Object.keys(this.table).filter((name) => !names.includes(name as Name));
     const values = others.map((name) => [name, this.read(name)]);
-    // Each name has the type that `read` gives for it.
+    // TypeScript cannot know it, but each value has the type that `read` returns for its name.
     return Object.fromEntries(values) as Omit<ValuesOf<Table>, Name>;
   }
 
-  /** The text that a person wrote. An empty variable counts as not set, as in a `.env` to be filled in. */
+  /** Returns the texts given for a setting. An empty variable counts as not set, as in an unfilled `.env`. */
   #given({ variable, flag, switchValue, secret = false }: Setting): GivenText[] {
     const values = flag === undefined ? undefined : this.#flags[flag];
     if (values !== undefined) {
@@ -138,7 +140,7 @@ function waysOf({ variable, flag }: Setting): string {
   return flag === undefined ? `set ${variable}` : `pass --${flag} or set ${variable}`;
 }
 
-/** The settings of a program as its `--help` shows them. */
+/** Formats the settings of a program for its `--help`. */
 export function describeSettings(table: SettingTable): string {
   const lines = Object.values(table).map((setting) => {
     const { variable, flag, separator, default: text, help } = setting;

@@ -1,8 +1,8 @@
 import { syncFolder } from "./durable.ts";
 
 /**
- * Flushes folders, and shares one flush between all who want it at the same time. A caller who comes while
- * a flush runs gets the next one: the running one may have begun too early.
+ * Flushes folders to the disk, with one flush for all concurrent callers. A caller that comes while a flush
+ * runs waits for the next flush, as the running one may have begun before the caller's change.
  */
 export class SharedSync {
   readonly #running = new Map<string, Promise<void>>();
@@ -12,7 +12,7 @@ export class SharedSync {
     private readonly sync: (path: string) => Promise<void> = (path) => syncFolder(path),
   ) {}
 
-  /** Resolves when what was at the path at the time of the call is on the disk: every name in a folder. */
+  /** Resolves when all names that the folder had at the time of the call are on the disk. */
   flush(path: string): Promise<void> {
     const running = this.#running.get(path);
     if (!running) return this.#run(path);
@@ -22,7 +22,7 @@ export class SharedSync {
       this.#next.delete(path);
       return this.#run(path);
     };
-    // An error of the running flush is told to its own callers.
+    // The next flush also runs if the running one fails, whose error only its own callers get.
     const next = running.then(run, run);
     this.#next.set(path, next);
     return next;

@@ -1,8 +1,8 @@
 const UNITS: Record<string, number> = { "": 1, kib: 1024, mib: 1024 ** 2, gib: 1024 ** 3 };
 
 /**
- * Reads a size: plain bytes, or a number with KiB, MiB or GiB (`"1MiB"`, `"1.5 GiB"`).
- * @returns bytes, or null if the text is no size or not a whole number of bytes
+ * Parses a size: a number of bytes, or a number with KiB, MiB or GiB, such as `"1.5 GiB"`.
+ * @returns bytes; null if the text is no size, or not a whole number of bytes
  */
 export function parseSize(text: string): number | null {
   const match = /^(\d{1,16}(?:\.\d{1,6})?) ?([kmg]ib)?$/i.exec(text.trim());
@@ -12,7 +12,7 @@ export function parseSize(text: string): number | null {
   return Number.isSafeInteger(bytes) ? bytes : null;
 }
 
-/** A size for a person: `"512 B"`, `"1.5 MiB"`, `"100.0 MiB"`. */
+/** Formats a number of bytes for people: `"512 B"`, `"1.5 MiB"`, `"100.0 MiB"`. */
 export function formatSize(bytes: number): string {
   if (bytes < 1024) return `${Math.round(bytes)} B`;
   const names = ["KiB", "MiB", "GiB", "TiB"];

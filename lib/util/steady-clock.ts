@@ -1,6 +1,6 @@
 /**
- * A monotonic clock in ms since 1970: the wall clock at the start of the program plus the time that has
- * passed since. For lifetimes; times that a person reads come from `Date`.
+ * Returns the ms since 1970 by a clock that never jumps: the wall clock at the start of the process, plus the
+ * time since then. For expiry times. Times that people see come from `Date`.
  */
 export function steadyNow(): number {
   return Math.floor(performance.timeOrigin + performance.now());

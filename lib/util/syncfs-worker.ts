@@ -2,11 +2,11 @@ import { dlopen, FFIType } from "bun:ffi";
 import { parentPort } from "node:worker_threads";
 
 /*
- * Calls syncfs(2) for file-system-sync.ts, in a thread of its own: the call may take seconds, and Bun has
- * no function for it.
+ * A worker thread that calls syncfs(2) for file-system-sync.ts. The call can block for seconds, and Bun has
+ * no asynchronous function for it.
  */
 
-/** Names under which glibc and musl are found. */
+/** File names of the C library: glibc's, then musl's. */
 const LIBRARIES = ["libc.so.6", "libc.so"];
 
 const syncfs = LIBRARIES.reduce<((fd: number) => number) | null>((found, library) => {
@@ -17,7 +17,7 @@ const syncfs = LIBRARIES.reduce<((fd: number) => number) | null>((found, library
     });
     return symbols.syncfs;
   } catch {
-    // Another library or system: the answer says that the call is missing.
+    // This library is missing or lacks syncfs. If that is true of both, the worker answers "unsupported".
     return null;
   }
 }, null);

@@ -1,8 +1,8 @@
 import { readlinkSync } from "node:fs";
 
-/** Whether a text is the IANA name of a time zone. */
+/** Reports whether a text is the IANA name of a time zone, such as `Europe/Berlin`. */
 export function isTimeZone(name: string): boolean {
-  // A name that begins with a sign or a digit is an offset, which says nothing about summer time.
+  // Offsets such as "+02:00" are refused, although Intl takes them: they know no summer time.
   if (!/^[A-Za-z]/.test(name)) return false;
   try {
     return Intl.DateTimeFormat("en", { timeZone: name }).format(0) !== "";
@@ -11,16 +11,14 @@ export function isTimeZone(name: string): boolean {
   }
 }
 
-/**
- * The end of the link that sets a system's time zone, where that is a place, or UTC by one of its names.
- */
+/** Matches the target of /etc/localtime if it is a zone of a region and city, or one of the names of UTC. */
 const PLACE =
   /\/zoneinfo(?:\.default)?\/(?:((?:Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific)\/[\w+/-]+)|(?:Etc\/)?(?:UTC|UCT|Zulu|Universal))$/;
 
 /**
- * The time zone of this machine; null where it is not set.
- * @param variable the environment's TZ
- * @param link that sets the zone for all programs
+ * Returns the IANA name of this machine's time zone; null if it has no such name.
+ * @param variable value of the environment variable TZ
+ * @param link path of the symbolic link that sets the system's time zone
  */
 export function systemTimeZone(
   variable: string | undefined,
@@ -29,13 +27,13 @@ export function systemTimeZone(
   return (variable === undefined ? zoneOfLink(link) : null) ?? zoneOfRuntime();
 }
 
-/** The runtime's own answer costs 4 MiB of memory, for its knowledge of all languages. */
+/** Reads the zone from the link's target. Asking `Intl` instead loads 4 MiB of language data. */
 function zoneOfLink(link: string): string | null {
   try {
     const found = PLACE.exec(readlinkSync(link));
     return found && (found[1] ?? "UTC");
   } catch {
-    // No link, as on Windows.
+    // There is no such link, as on Windows.
     return null;
   }
 }
@@ -46,9 +44,9 @@ function zoneOfRuntime(): string | null {
 }
 
 /**
- * Reads the local clock of a zone.
+ * Returns a function that converts a moment to the local time of day in a zone.
  * @param timeZone IANA name
- * @returns a function from ms since 1970 to the minute of the local day, 0 to 1439
+ * @returns a function that takes ms since 1970 and returns minutes since local midnight, 0 to 1439
  */
 export function localClock(timeZone: string): (time: number) => number {
   const format = new Intl.DateTimeFormat("en", {
@@ -64,8 +62,8 @@ export function localClock(timeZone: string): (time: number) => number {
 }
 
 /**
- * The local time at a moment, without its offset: `2026-11-30T02:30:00`.
- * @param at ms since 1970
+ * Returns the local time at a moment, without the zone's offset, such as `2026-11-30T02:30:00`.
+ * @param at the moment, in ms since 1970
  */
 export function localTimeAt(at: number, timeZone: string): string {
   const local = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(timeZone);
@@ -73,8 +71,8 @@ export function localTimeAt(at: number, timeZone: string): string {
 }
 
 /**
- * The moment of a local time, in ms since 1970. One that is skipped as clocks are put forward comes later
- * by as much; of one that comes twice, the first counts.
+ * Returns the moment of a local time, in ms since 1970. A local time that is skipped as clocks go forward is
+ * moved by the length of the gap. A local time that comes twice stands for its first moment.
  */
 export function momentOf(localTime: string, timeZone: string): number {
   const local = Temporal.PlainDateTime.from(localTime);

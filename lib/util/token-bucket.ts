@@ -1,23 +1,25 @@
-/** Seconds of unused tokens that are kept: a burst must not make up for a longer pause. */
+/** Largest burst after a pause, in seconds of the rate. */
 const BURST_SECONDS = 0.1;
 
-/** Smallest burst, in bytes, so that a slow rate is not cut into tiny pieces. */
+/** Lower bound of the burst, in bytes, so that data at a slow rate is not sent in tiny pieces. */
 const MIN_BURST = 1024;
 
 /**
- * Holds a flow to a rate, smoothly. Tokens come in at the rate, and each byte takes one. More may be taken
- * than there are; whoever does so waits afterwards.
+ * Limits a flow of bytes to a rate. Tokens are added at the rate, and each byte takes one. More tokens can be
+ * taken than are available. The balance is then negative, and the next bytes wait longer.
  */
 export class TokenBucket {
   #rate = Infinity;
   #tokens = Infinity;
   #filledAt: number;
-  /** Gives the rate where it changes with the time of the day. */
+  /**
+   * Returns the rate of the moment, in bytes a second, if it changes with the time of day; otherwise null.
+   */
   #rateNow: (() => number | null) | null = null;
 
   /**
-   * @param rate bytes a second, or a function that gives the rate of the moment; null: no limit
-   * @param now ms, monotonic
+   * @param rate bytes a second, or a function that returns the rate of the moment; null means no limit
+   * @param now returns ms of a monotonic clock
    */
   constructor(
     rate: number | null | (() => number | null),
@@ -28,13 +30,13 @@ export class TokenBucket {
     else this.limit(rate);
   }
 
-  /** Bytes a second; Infinity without a limit. */
+  /** The rate in bytes a second; Infinity if there is no limit. */
   get rate(): number {
     this.#fill();
     return this.#rate;
   }
 
-  /** Most bytes that may pass at once after a pause. */
+  /** Highest number of bytes that may pass at once after a pause. */
   get burst(): number {
     this.#fill();
     return this.#burst();
@@ -44,13 +46,13 @@ export class TokenBucket {
     return this.#rate === Infinity ? Infinity : Math.max(MIN_BURST, this.#rate * BURST_SECONDS);
   }
 
-  /** Bytes that may pass now, a whole number; negative where more was taken than there was. */
+  /** Number of bytes that may pass now, rounded down; negative if more was taken than available. */
   get available(): number {
     this.#fill();
     return Math.floor(this.#tokens);
   }
 
-  /** Changes the rate, from now on. @param rate bytes a second; null: without a limit */
+  /** Sets a fixed rate from now on. @param rate bytes a second; null means no limit */
   limit(rate: number | null): void {
     this.#rateNow = null;
     this.#fill();
@@ -59,7 +61,7 @@ export class TokenBucket {
 
   #change(rate: number | null): void {
     this.#rate = rate ?? Infinity;
-    // Without a limit there are always enough tokens.
+    // Infinity, as bytes never wait while there is no limit.
     this.#tokens = rate === null ? Infinity : Math.min(this.#tokens, this.#burst());
   }
 
@@ -68,7 +70,7 @@ export class TokenBucket {
     this.#tokens -= bytes;
   }
 
-  /** How long until this many bytes may pass, in ms. Never more than a burst is available at once. */
+  /** Returns the ms until a number of bytes may pass. More bytes than a burst wait only for a full burst. */
   msUntil(bytes: number): number {
     this.#fill();
     const missing = Math.min(bytes, this.#burst()) - this.#tokens;

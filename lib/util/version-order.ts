@@ -1,9 +1,11 @@
-/** A version: numbers, and perhaps words after a `-` or `+`, which do not count for the order. */
+/**
+ * Matches a version such as `1.10` or `v1.9.0-rc1`. A part after `-` or `+` does not count in comparisons.
+ */
 const VERSION = /^v?(\d{1,9}(?:\.\d{1,9}){0,3})(?:[-+].*)?$/;
 
 /**
- * Whether a version came before another one: `1.9.0` before `1.10`.
- * @returns false also where one of them is not a version
+ * Reports whether a version is older than another one, as `1.9.0` is older than `1.10`.
+ * @returns false also if one of the two texts is no version
  */
 export function isOlder(version: string, than: string): boolean {
   const [ours, theirs] = [version, than].map(numbersOf);

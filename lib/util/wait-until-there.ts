@@ -1,20 +1,23 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { fullJitter } from "./backoff.ts";
 
-/** The first and the longest wait between tries, in ms. */
+/** Upper bounds of the first wait and of any wait between two tries, in ms. */
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 2_000;
 
-/** Something that is needed cannot be reached now; another try may work. */
+/**
+ * Something that a program needs to start, such as the database, is not reachable now. A retry may succeed.
+ */
 export class Away extends Error {
   override name = "Away";
 }
 
 /**
- * Opens something, and tries again while it is away.
- * @param onAway called once, with the error of the first try
- * @param signal ends the wait, after one last try
- * @throws whatever `open` throws that is no {@link Away}; the last one where the wait is ended
+ * Calls `open`, such as a function that connects to a database, again and again while it throws {@link Away}.
+ * @param onAway called once, with the error of the first try if that is an {@link Away}
+ * @param signal when it is aborted, one last try is made
+ * @returns the result of `open`
+ * @throws any error of `open` other than {@link Away}, and the last error after `signal` was aborted
  */
 export async function waitUntilThere<T>(
   open: () => Promise<T>,
@@ -29,7 +32,7 @@ export async function waitUntilThere<T>(
       if (attempt === 0) onAway(error);
     }
     const wait = fullJitter(attempt, FIRST_WAIT_MS, LONGEST_WAIT_MS);
-    // Once it is ended, the next try is the last one.
+    // An aborted signal ends this wait early, and the next try is the last one.
     await sleep(wait, undefined, { signal }).catch(() => undefined);
   }
 }
