@@ -20,6 +20,7 @@ import { type RestCalls, restCalls } from "./lib/server/http/rest-calls.ts";
 import type { RestEnv } from "./lib/server/http/rest-env.ts";
 import { admin, anyone, operator, viewer } from "./lib/server/http/role-guards.ts";
 import { refuseOtherMethods, type RestRoutes } from "./lib/server/http/routing.ts";
+import { RunningCalls } from "./lib/server/http/running-calls.ts";
 import { serve } from "./lib/server/http/serve.ts";
 import { SERVER_SETTINGS } from "./lib/server/settings.ts";
 import { Sharing } from "./lib/server/sharing.ts";
@@ -44,6 +45,9 @@ import { stdout } from "./lib/util/output.ts";
  * and a reset that overtakes the close frame is all that a client hears.
  */
 const GOODBYE_MS = 250;
+
+/** How long running calls of the API may take to end when the server stops, in ms. */
+const CALLS_END_WITHIN_MS = 3_000;
 
 /** This run of the server, among all that share a database. */
 const SERVER_ID = Bun.randomUUIDv7();
@@ -106,7 +110,8 @@ async function start(config: ServerConfig, { secretFile, isTerminal, toStop }: S
   const engine = await openEngine(config, logger, toStop);
   const { apiToken } = config;
   const access = authenticators({ apiToken, rows: engine.repository.access, logger });
-  const app = buildApp(config, engine, access, logger);
+  const runningCalls = new RunningCalls();
+  const app = buildApp(config, { engine, access, runningCalls, logger });
   const { openCalls } = access;
   const sharing = await Sharing.begin({ engine, openCalls, serverId: SERVER_ID, logger });
   await engine.downloads.recover();
@@ -121,7 +126,7 @@ async function start(config: ServerConfig, { secretFile, isTerminal, toStop }: S
   return {
     logger,
     ...(config.tls && { reload: () => listener.reload() }),
-    stop: () => stop(engine, listener, sharing),
+    stop: () => stop({ engine, listener, runningCalls, sharing }),
   };
 }
 
@@ -149,18 +154,24 @@ function openStorage({ storage, isShared }: ServerConfig): Promise<Storage> {
     : openDiskStorage(storage.path, isShared);
 }
 
+interface AppOptions {
+  engine: Engine;
+  access: Authenticators;
+  runningCalls: RunningCalls;
+  logger: Logger;
+}
+
 /** The REST interface as a Hono app. */
 function buildApp(
   { requestRate }: ServerConfig,
-  engine: Engine,
-  access: Authenticators,
-  logger: Logger,
+  { engine, access, runningCalls, logger }: AppOptions,
 ): Hono<RestEnv> {
   const { audit, turns, repository } = engine;
   // A burst is no harm: a page that is opened asks for much at once.
   const requests = new RateLimiter({ burst: 2 * requestRate, everyMs: 1000 / requestRate });
   const longAnswers = new LongAnswers({ turns, openCalls: access.openCalls, logger });
   const app = new Hono<RestEnv>();
+  app.use(runningCalls.counted);
   app.use(refuseWhileAway(repository));
   app.use(authentication({ access, requests }));
   app.notFound(nothingHere);
@@ -256,8 +267,16 @@ function addAdminRoutes(app: RestRoutes, { keys, tokens, webhooks, audit }: Rest
   app.get("/api/audit", admin, ...audit.audit);
 }
 
-async function stop(engine: Engine, listener: Listener, sharing: Sharing | null): Promise<void> {
+interface Running {
+  engine: Engine;
+  listener: Listener;
+  runningCalls: RunningCalls;
+  sharing: Sharing | null;
+}
+
+async function stop({ engine, listener, runningCalls, sharing }: Running): Promise<void> {
   listener.close();
+  runningCalls.refuse();
   engine.stopWatching();
   engine.schedules.stop();
   engine.jobs.stop();
@@ -268,6 +287,8 @@ async function stop(engine: Engine, listener: Listener, sharing: Sharing | null)
   await engine.telling.stop();
   const heard = Bun.sleep(GOODBYE_MS);
   engine.events.close();
+  // Running calls use the audit and the database.
+  await runningCalls.end(CALLS_END_WITHIN_MS);
   await engine.audit.close();
   await sharing?.stop();
   await engine.repository.close();

@@ -1,6 +1,6 @@
 import { unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { ApiCallError, UnreachableError } from "../../lib/cli/rest/api-errors.ts";
+import { ApiCallError, isTransient } from "../../lib/cli/rest/api-errors.ts";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
 import type { Random } from "../support/random.ts";
 import { versionOf } from "../support/sources.ts";
@@ -100,7 +100,7 @@ export class Operator {
       } catch (error) {
         const { isFull } = this.world;
         const full = isFull && error instanceof ApiCallError && error.status >= 500;
-        if (!full && !(error instanceof UnreachableError)) throw error;
+        if (!full && !isTransient(error)) throw error;
       }
       await Bun.sleep(TRY_AGAIN);
     }
