@@ -2,25 +2,27 @@ import type { Role } from "../../api/roles.ts";
 import { FdsError } from "../../protocol/errors.ts";
 import type { Sites } from "./sites.ts";
 
-/** Somebody who may call the API. */
+/** Somebody who calls the API, and what the caller may do. */
 export interface Caller {
-  /** Name of the token: `API_TOKEN` for the one in the settings; null where the server needs no token. */
+  /** Name of the caller's token, `API_TOKEN` for the one of the settings; null: the server needs no token. */
   name: string | null;
   role: Role;
-  /** The only clients that the caller sees; null: all. */
+  /** The only clients that the caller may see; null: all clients. */
   sites: Sites | null;
-  /** Hash of the token's secret; null: the token was not made by an admin. */
+  /** Hash of the secret of the caller's token; null: the token was not made by an admin. */
   tokenHash: string | null;
-  /** End of validity, ms since 1970; null: no end. */
+  /** When the caller's access ends, in ms since 1970; null: it does not end by itself. */
   expiresAt: number | null;
-  /** Hash of the session in the caller's cookie; null: a token was sent, or nothing. */
+  /** Hash of the session in the caller's cookie; null: the caller did not send a session's cookie. */
   sessionHash: string | null;
 }
 
-/** The name of the caller with the API_TOKEN of the settings. No other name has capital letters. */
+/**
+ * Name of the caller who sent the API_TOKEN of the settings. Names of other tokens have no capital letters.
+ */
 export const BOOTSTRAP = "API_TOKEN";
 
-/** The caller with the API_TOKEN of the settings. */
+/** The caller who sent the API_TOKEN of the settings. */
 export const BOOTSTRAP_ADMIN: Caller = {
   name: BOOTSTRAP,
   role: "admin",
@@ -30,19 +32,22 @@ export const BOOTSTRAP_ADMIN: Caller = {
   sessionHash: null,
 };
 
-/** Anybody on this machine, where the server has no API_TOKEN. */
+/** The caller on a server without an API_TOKEN: anybody on this machine. */
 export const LOCAL_ADMIN: Caller = { ...BOOTSTRAP_ADMIN, name: null };
 
-/** Whether the caller's access can end while the server runs; that of the API_TOKEN cannot. */
+/**
+ * Reports whether the caller's access can end while the server runs. The API_TOKEN of the settings is valid
+ * until the server stops.
+ */
 export function canEnd({ name, sessionHash }: Caller): boolean {
   return sessionHash !== null || (name !== null && name !== BOOTSTRAP);
 }
 
-/** The answer to a caller who names something that it may not see: the same as if it did not exist. */
+/** The error for a caller who names something that it may not see. It reads as if the thing did not exist. */
 export class OutOfScope extends FdsError {
   /**
-   * @param answer the error for something that does not exist
-   * @param clientId the client that it belongs to, for the audit
+   * @param answer the error for a thing that does not exist
+   * @param clientId id of the client that the thing belongs to, for the audit
    */
   constructor(
     answer: FdsError,

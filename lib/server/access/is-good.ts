@@ -2,8 +2,7 @@ import type { Caller } from "./caller.ts";
 import type { AccessRows } from "./rows.ts";
 
 /**
- * Whether a caller's session exists and its token is not revoked. Whether they have expired is not checked
- * here.
+ * Reports whether a caller's session still exists and its token is not revoked. Expiry is not checked here.
  */
 export async function isGood(
   { tokenHash, sessionHash }: Caller,

@@ -5,9 +5,9 @@ import type { Sites } from "./sites.ts";
 import { sitesOf } from "./tokens.ts";
 
 /**
- * The clients that the maker of something that goes on by itself may see now; null: all.
- * @param createdWith hash of the maker's token; null: not a token that an admin made, so it does not end
- * @returns "none" where the token is no longer valid
+ * Returns the clients that the maker of a job or schedule may see now; null: all clients.
+ * @param createdWith hash of the maker's token; null: no admin made the token, so it never ends
+ * @returns "none" if the token is no longer valid
  */
 export async function rightOfMaker(
   createdWith: string | null,

@@ -3,8 +3,7 @@ import { Topic } from "../../util/topic.ts";
 import { type Caller, canEnd } from "./caller.ts";
 
 /**
- * Longest wait of setTimeout, in ms. A caller whose access lasts longer is cut off then, and can call
- * again.
+ * Longest wait of setTimeout, in ms. A call that is open for longer is ended, and the caller can call again.
  */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
@@ -13,7 +12,7 @@ interface OpenCall {
   end: () => void;
 }
 
-/** Calls whose answers go on, such as event streams. Each is ended when its caller's access ends. */
+/** Open calls whose responses are streams, such as events. A call is ended when its caller's access ends. */
 export class OpenCalls {
   readonly #open = new Set<OpenCall>();
   /** Published when this server has ended the access of some callers. */
@@ -22,7 +21,11 @@ export class OpenCalls {
   /** @param now ms since 1970 */
   constructor(private readonly now: () => number = steadyNow) {}
 
-  /** @param end ends the answer @returns to be called when the answer has ended by itself */
+  /**
+   * Adds an open call.
+   * @param end ends the call's response
+   * @returns a function to call when the response has ended by itself
+   */
   add(caller: Caller, end: () => void): () => void {
     const call = { caller, end };
     this.#open.add(call);
@@ -35,13 +38,17 @@ export class OpenCalls {
     };
   }
 
-  /** Ends the calls of some callers, whose access has ended. */
+  /** Ends the calls of callers whose access this server has ended. */
   end(isMeant: (caller: Caller) => boolean): void {
     this.#end(isMeant);
     this.ended.publish();
   }
 
-  /** Ends the calls of those whose access was ended by another server. @throws whatever `isGood` throws */
+  /**
+   * Ends the calls of callers whose access another server has ended.
+   * @param isGood reports whether a caller still has access
+   * @throws whatever `isGood` throws
+   */
   async check(isGood: (caller: Caller) => Promise<boolean>): Promise<void> {
     const callers = new Map([...this.#open].map(({ caller }) => [rightOf(caller), caller]));
     for (const [right, caller] of callers) {
@@ -55,7 +62,7 @@ export class OpenCalls {
   }
 }
 
-/** The credential of a caller, as a key. */
+/** A key for the credential of a caller: its token and its session. */
 function rightOf({ tokenHash, sessionHash }: Caller): string {
   return `${tokenHash} ${sessionHash}`;
 }

@@ -1,10 +1,10 @@
 import { BlockList, isIP, isIPv6 } from "node:net";
 
-/** Reverse proxies that are trusted to state where a request came from. */
+/** The reverse proxies that are trusted to say where a request came from. */
 export class TrustedProxies {
   readonly #proxies = new BlockList();
 
-  /** @param list addresses and networks (`10.0.0.0/8`), as {@link isNetwork} knows them */
+  /** @param list addresses and networks (`10.0.0.0/8`), in the form that {@link isNetwork} accepts */
   constructor(list: readonly string[]) {
     for (const network of list) {
       const [address = "", prefix] = network.split("/");
@@ -15,9 +15,9 @@ export class TrustedProxies {
   }
 
   /**
-   * The address where a request came from. Each proxy appends the address that it saw to X-Forwarded-For.
-   * So the header is read from its end, as long as the proxies that wrote it are trusted; anybody may have
-   * made up the rest.
+   * Returns the address that a request came from. Each proxy appends the address of its peer to
+   * X-Forwarded-For, so the header is read from its end, up to the first address that is no trusted proxy.
+   * The rest could be forged.
    * @param peer address of the other end of the connection
    */
   addressOf(peer: string, request: Request): string {
@@ -38,7 +38,7 @@ export class TrustedProxies {
   }
 }
 
-/** Whether a text is an address or a network: `10.0.0.1`, `10.0.0.0/8`, `fd00::/8`. */
+/** Reports whether a text is an address or a network, such as `10.0.0.1`, `10.0.0.0/8` or `fd00::/8`. */
 export function isNetwork(text: string): boolean {
   const [address = "", prefix, ...rest] = text.split("/");
   const bits = isIPv6(address) ? 128 : 32;
@@ -47,8 +47,8 @@ export function isNetwork(text: string): boolean {
 }
 
 /**
- * The key under which an address is counted. One of IPv6 counts as its /64 network, as its owner has all
- * 2^64 addresses of it.
+ * Returns the key under which requests from an address are counted. An IPv6 address counts as its /64
+ * network, as one machine can use all addresses of that network.
  */
 export function networkOf(address: string): string {
   if (!isIPv6(address) || address.includes(".")) return address;
@@ -61,7 +61,7 @@ function familyOf(address: string): "ipv4" | "ipv6" {
   return isIPv6(address) ? "ipv6" : "ipv4";
 }
 
-/** The address in an element of X-Forwarded-For. Some proxies add a port or brackets. */
+/** Reads the address in an element of X-Forwarded-For, without a port or brackets; null: there is none. */
 function addressIn(element: string): string | null {
   const [, ipv4, bracketed, ipv6] =
     /^(?:([\d.]+)(?::\d{1,5})?|\[([\da-f:.]+)\](?::\d{1,5})?|([\da-f:.]+))$/i.exec(
@@ -71,7 +71,7 @@ function addressIn(element: string): string | null {
   return isIP(address) === 0 ? null : address;
 }
 
-/** An IPv4 address that is written as an IPv6 one, in its own form. */
+/** Converts an IPv4 address written as IPv6, such as `::ffff:10.0.0.1`, to its IPv4 form. */
 function plain(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/i, "");
 }

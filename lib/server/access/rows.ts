@@ -3,14 +3,14 @@ import type { Role } from "../../api/roles.ts";
 
 /** The row of an API token. Times are ms since 1970. */
 export interface ApiToken {
-  /** Unique among valid tokens; the name of an ended one may be used again. */
+  /** Name of the token. No two valid tokens have the same name, but a token that ended may have had it. */
   name: string;
-  /** SHA-256 of the secret, hex. The secret has 256 random bits, so a slower hash is not needed. */
+  /** SHA-256 of the secret, in hex. A slow hash is not needed, because the secret has 256 random bits. */
   tokenHash: string;
   role: Role;
-  /** Ids of clients that it sees; null, together with no labels: all. */
+  /** Ids of clients that the token may see. If `sites` and `labels` are both null, it may see all clients. */
   sites: string[] | null;
-  /** Selector of further clients that it sees by their labels; null: none. */
+  /** Selector of further clients that the token may see by their labels; null: none. */
   labels: string | null;
   createdAt: number;
   expiresAt: number | null;
@@ -18,19 +18,19 @@ export interface ApiToken {
   lastUsedAt: number | null;
 }
 
-/** The row of an enrolment key, with which clients enrol. Times are ms since 1970. */
+/** The row of an enrolment key, by which new clients register. Times are ms since 1970. */
 export interface EnrolmentKey {
-  /** Unique among keys that are valid and have uses left. */
+  /** Name of the key. No two keys that are valid and have uses left have the same name. */
   name: string;
-  /** SHA-256 of the secret, hex. */
+  /** SHA-256 of the key, in hex. */
   keyHash: string;
-  /** Ids that may enrol with it; a `*` stands for any characters, or none. */
+  /** Pattern of the client ids that may enrol with the key. A `*` stands for any characters, or none. */
   ids: string;
-  /** Labels for the clients that enrol with it. */
+  /** Labels that clients get when they enrol with the key. */
   labels: Labels;
-  /** True: it also lets another machine take over the id of a client that is registered or revoked. */
+  /** True: the key also lets a new machine take over the id of a registered or revoked client. */
   replaces: boolean;
-  /** null: no limit. */
+  /** Most clients that may enrol with the key; null: no limit. */
   maxUses: number | null;
   uses: number;
   createdAt: number;
@@ -39,75 +39,80 @@ export interface EnrolmentKey {
   lastUsedAt: number | null;
 }
 
-/** The session of a person who is signed in with a browser. */
+/** The session of a person who is signed in to the dashboard with a browser. */
 export interface SessionRow {
-  /** Hash of the cookie's value. */
+  /** Hash of the value of the session's cookie. */
   sessionHash: string;
-  /** Hash of the token with which it was begun; null: the API_TOKEN of the settings. */
+  /** Hash of the token that began the session; null: it was the API_TOKEN of the settings. */
   tokenHash: string | null;
-  /** Hash of the session that made its sign-in code, if one did; when that ends, this one does. */
+  /**
+   * Hash of the session that made the sign-in code of this one; null: none did. This session ends with that
+   * one.
+   */
   begunWith: string | null;
   expiresAt: number;
 }
 
-/** A code for signing in once. */
+/** A code that signs a person in once. */
 export interface SignInCode {
   /** SHA-256 of the code, hex. */
   codeHash: string;
-  /** Name of the token of its maker. */
+  /** Name of the token that made the code. */
   maker: string;
-  /** Hash of that token; null: the API_TOKEN of the settings. */
+  /** Hash of the token that made the code; null: it was the API_TOKEN of the settings. */
   tokenHash: string | null;
-  /** Hash of the session in which it was made; null: outside a session. */
+  /** Hash of the session in which the code was made; null: it was made outside a session. */
   sessionHash: string | null;
   expiresAt: number;
 }
 
-/** A page of a list that is sorted by name. */
+/** Selects a page of a list that is sorted by name. */
 export interface NamesPage {
-  /** Only rows after this name. */
+  /** Only rows whose names sort after this one. */
   after?: string;
-  /** Most rows. */
+  /** Most rows of the page. */
   limit: number;
 }
 
-/** The rows of tokens, keys, sessions and codes. Each change is one conditional statement. */
+/**
+ * The rows of tokens, enrolment keys, sessions and sign-in codes. Each change is one conditional statement.
+ */
 export interface AccessRows {
-  /** @returns false if a token of this name is valid at the time of making */
+  /** Inserts a token. @returns false: a token with this name is valid */
   insertToken(token: ApiToken): Promise<boolean>;
-  /** By name. */
+  /** Lists tokens by name. */
   listTokens(page: NamesPage): Promise<ApiToken[]>;
   tokenByHash(tokenHash: string): Promise<ApiToken | null>;
-  /** @returns the token as it is now; null: there is none. One that was revoked before is not changed */
+  /** Revokes a token, unless it is revoked already. @returns the token as it is now; null: there is none */
   revokeToken(name: string, at: number): Promise<ApiToken | null>;
   tokenUsed(tokenHash: string, at: number): Promise<void>;
 
-  /** See insertToken. */
+  /** Inserts an enrolment key. @returns false: a key with this name is valid and has uses left */
   insertEnrolmentKey(key: EnrolmentKey): Promise<boolean>;
-  /** By name. */
+  /** Lists enrolment keys by name. */
   listEnrolmentKeys(page: NamesPage): Promise<EnrolmentKey[]>;
   enrolmentKeyByHash(keyHash: string): Promise<EnrolmentKey | null>;
-  /** See revokeToken. */
+  /** Revokes a key, unless it is revoked already. @returns the key as it is now; null: there is none */
   revokeEnrolmentKey(name: string, at: number): Promise<EnrolmentKey | null>;
-  /** Counts a use. @returns false: the key is not valid, or has no use left */
+  /** Counts a use of an enrolment key. @returns false: the key is not valid, or has no use left */
   useEnrolmentKey(keyHash: string, now: number): Promise<boolean>;
 
   /**
-   * Inserts a session that begins at `now`, and removes some that have ended.
-   * @param most sessions of one token; older ones are ended
+   * Inserts a session that begins at `now`, and removes some sessions that have ended.
+   * @param most sessions of one token; further sessions end the oldest ones
    * @returns the hashes of the sessions that were ended
    */
   insertSession(session: SessionRow, now: number, most: number): Promise<string[]>;
-  /** @returns null where there is none, or where the session that it was begun with has ended */
+  /** @returns null: there is no such session, or the session whose code began it has ended */
   getSession(sessionHash: string): Promise<SessionRow | null>;
-  /** Deletes a session, and those begun with it. @returns their hashes */
+  /** Deletes a session, and those begun by codes made in it. @returns the hashes of all of them */
   deleteSession(sessionHash: string): Promise<string[]>;
 
   /**
-   * Inserts a code, and removes those that have expired by `now`.
-   * @param most codes of one maker; older ones are removed
+   * Inserts a sign-in code, and removes codes that have expired by `now`.
+   * @param most codes of one maker; further codes remove the oldest ones
    */
   insertCode(code: SignInCode, now: number, most: number): Promise<void>;
-  /** Takes a code, so that nobody else can use it. @returns null where there is none */
+  /** Takes a sign-in code, so that it cannot be used again. @returns null: there is no such code */
   useCode(codeHash: string): Promise<SignInCode | null>;
 }

@@ -1,14 +1,14 @@
 import type { Labels } from "../../api/labels.ts";
 import { matches, type Selector } from "../../api/selector.ts";
 
-/** The clients that a token may see: those with one of the ids, and those whose labels match. */
+/** The clients that a token may see: those listed by id, and those whose labels match the selector. */
 export interface Sites {
   ids: ReadonlySet<string>;
-  /** null: no clients by labels. */
+  /** Selects clients by their labels; null: none are selected so. */
   selector: Selector | null;
 }
 
-/** Whether a client is among those. @param sites null: all clients are */
+/** Reports whether a token may see a client. @param sites the token's clients; null: all clients */
 export function areOf(sites: Sites | null, clientId: string, labels: Labels): boolean {
   if (sites === null || sites.ids.has(clientId)) return true;
   return sites.selector !== null && matches(sites.selector, labels);

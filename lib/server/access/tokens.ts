@@ -10,7 +10,7 @@ import type { Sites } from "./sites.ts";
 import type { AccessRows, ApiToken, NamesPage } from "./rows.ts";
 import { hashSecret, newSecret } from "./secrets.ts";
 
-/** How often the use of a token is recorded at most, in ms. */
+/** Shortest time between two records of a token's use, in ms. */
 const USED_EVERY_MS = 60_000;
 
 export interface TokenOrder {
@@ -21,14 +21,14 @@ export interface TokenOrder {
   expires_in_seconds: number | null;
 }
 
-/** The secret belongs to no token, or to one whose name has been given to another token. */
+/** Thrown when a secret belongs to no token, or to an ended token whose name a newer one has. */
 export class UnknownToken extends FdsError {
   constructor() {
     super("unauthorized", "The API token is not the right one");
   }
 }
 
-/** The API tokens that admins make, besides the API_TOKEN of the settings. */
+/** The API tokens that admins make. The API_TOKEN of the settings is not among them. */
 export class Tokens {
   /** @param now ms since 1970 */
   constructor(
@@ -64,7 +64,7 @@ export class Tokens {
     );
   }
 
-  /** By name. */
+  /** Lists tokens by name. */
   list(page: NamesPage): Promise<ApiToken[]> {
     return this.rows.listTokens(page);
   }
@@ -78,14 +78,14 @@ export class Tokens {
   }
 
   /**
-   * The caller who sent a secret.
-   * @throws FdsError `unauthorized`; an {@link UnknownToken} where it never was a token's secret
+   * Returns the caller who sent a secret.
+   * @throws FdsError `unauthorized`; an {@link UnknownToken} if no token has this secret
    */
   callerOf(secret: string): Promise<Caller> {
     return this.callerWith(hashSecret(secret));
   }
 
-  /** See callerOf. @param tokenHash of the secret */
+  /** Returns the caller whose token has this hash. @throws FdsError `unauthorized`, as {@link callerOf} */
   async callerWith(tokenHash: string): Promise<Caller> {
     const token = await this.rows.tokenByHash(tokenHash);
     if (!token) throw new UnknownToken();
@@ -97,7 +97,9 @@ export class Tokens {
     return { name, role, sites: sitesOf(token), tokenHash, expiresAt, sessionHash: null };
   }
 
-  /** A failure to record it keeps nobody out: with a full disk, people need to look. */
+  /**
+   * Records the use of a token. An error is only logged, so that callers still get in when the disk is full.
+   */
   #used({ name, tokenHash, lastUsedAt }: ApiToken, now: number): void {
     if (lastUsedAt !== null && now - lastUsedAt < USED_EVERY_MS) return;
     this.rows
@@ -108,7 +110,7 @@ export class Tokens {
   }
 }
 
-/** The clients that a token sees; null: all. */
+/** Returns the clients that a token may see; null: all clients. */
 export function sitesOf({ sites, labels }: ApiToken): Sites | null {
   if (sites === null && labels === null) return null;
   return { ids: new Set(sites), selector: labels === null ? null : parseSelector(labels) };

@@ -8,10 +8,11 @@ import { AuditWindow } from "./window.ts";
 
 /** Delay of a write, in ms, so that actions of the same moment are written together. */
 const WRITE_AFTER_MS = 50;
-/** Time, in ms, within which the same action is counted in one record. */
+/** Time within which repetitions of an action are counted in one row, in ms. */
 const WINDOW_MS = 600_000;
 /**
- * Most rows that wait while the database cannot be written. Beyond that, the least important are dropped.
+ * Most rows that wait in memory while the database cannot be written. Beyond that, the least important rows
+ * are dropped.
  */
 const MAX_WAITING = 10_000;
 
@@ -21,17 +22,20 @@ export interface AuditFilter {
   clientId?: string;
   downloadId?: string;
   outcome?: string;
-  /** Only rows from this time on, ms since 1970. */
+  /** Only rows at or after this time, in ms since 1970. */
   since?: number;
-  /** Only rows with a smaller id, which are older. */
+  /** Only older rows, which have a smaller id. */
   before?: string;
   limit: number;
 }
 
-/** The rows of the audit. They are only added, and removed by age and size. */
+/** The rows of the audit. Rows are added, and are removed only by age and total size. */
 export interface AuditRows extends RoomRows {
   insertAudit(rows: AuditRow[]): Promise<void>;
-  /** Newest first. The search runs in pieces, each in its turn. */
+  /**
+   * Lists rows, newest first.
+   * @param inTurn runs each piece of the search when the caller has its turn
+   */
   listAudit(filter: AuditFilter, inTurn?: InTurn): Promise<AuditRow[]>;
 }
 
@@ -39,14 +43,14 @@ export interface AuditOptions {
   rows: AuditRows;
   /** How long rows are kept, in ms. */
   keep: number;
-  /** Most bytes of all rows together. */
+  /** Most bytes of all rows of the audit together. */
   maxSize: number;
   logger: Logger;
 }
 
 /**
- * Records who did what, and how it ended. Rows are written with a short delay, repetitions are counted in
- * one row, and the total size is limited.
+ * Records who did what, and with which result. Rows are written after a short delay, repetitions are counted
+ * in one row, and the total size is limited.
  */
 export class Audit {
   #waiting: AuditRow[] = [];
@@ -66,14 +70,14 @@ export class Audit {
     if (row !== null) this.#add(row);
   }
 
-  /** Newest first. Rows that wait are written first. */
+  /** Lists rows, newest first. Rows that wait in memory are written before that. */
   async list(filter: AuditFilter, inTurn?: InTurn): Promise<AuditRow[]> {
-    // With `before`, only older rows are asked for than those that wait.
+    // With `before`, the caller asks only for older rows than those that wait in memory.
     if (filter.before === undefined) await this.#writeAll();
     return this.options.rows.listAudit(filter, inTurn);
   }
 
-  /** Writes the remaining rows. */
+  /** Writes the rows that wait in memory, and ends. */
   async close(): Promise<void> {
     clearInterval(this.#windowTimer);
     await this.#writeAll();
@@ -108,14 +112,18 @@ export class Audit {
       await this.options.rows.insertAudit(rows);
       this.#room.take(rows);
     } catch (error) {
-      // They are written with the next row.
+      // The rows stay in memory and are written together with the next row.
       this.#waiting = worthMost([...rows, ...this.#waiting], MAX_WAITING);
       this.options.logger.error("the audit cannot be written", { rows: rows.length }, error);
     }
   }
 }
 
-/** @param rows oldest first; within a standing, the oldest are dropped first */
+/**
+ * Keeps the most important rows. The oldest rows of the least important standing are dropped first.
+ * @param rows oldest first
+ * @param most number of rows to keep
+ */
 function worthMost(rows: AuditRow[], most: number): AuditRow[] {
   let excess = rows.length - most;
   let kept = rows;

@@ -1,17 +1,17 @@
 import type { AuditAction } from "../../api/audit.ts";
 
-/** An action, done or attempted. No field of it is ever a secret. */
+/** An action that was done or attempted. No field ever holds a secret. */
 export interface AuditEntry {
   action: AuditAction;
   /** `ok`, or the code of the error. */
   outcome: string;
-  /** Name of the token; null: nobody was let in, or the actor does not call the API. */
+  /** Name of the caller's token; null: the caller had no access, or the actor is no caller of the API. */
   actor?: string | null;
   address?: string | null;
   /**
-   * The object of the action: the token, enrolment key, job or webhook; the call that was denied; the
-   * address of the other one of two machines with one id; what removed content, if no caller did; the kind
-   * of a change, such as a hold.
+   * The object of the action, such as a token, an enrolment key, a job or a webhook. For other actions: the
+   * call that was denied; the address of the second machine with the same client id; the rule that removed
+   * content; the kind of a change, such as a hold.
    */
   target?: string | null;
   clientId?: string | null;
@@ -20,26 +20,26 @@ export interface AuditEntry {
 }
 
 /**
- * How important a row is when space runs out: an `act` has changed something for good; `known` is any other
- * action, or attempt, by somebody with access; a `stranger` can be anybody.
+ * How important a row is when space runs out. An `act` changed something for good. `known` is any other
+ * action or attempt of somebody with access. A `stranger` may be anybody.
  */
 export const STANDINGS = ["act", "known", "stranger"] as const;
 export type Standing = (typeof STANDINGS)[number];
 
 /** A row of the audit. Times are ms since 1970. */
 export interface AuditRow extends Required<AuditEntry> {
-  /** UUIDv7 of the last time, so rows sort by that. */
+  /** UUIDv7 made from `lastAt`, so that ids sort by that time. */
   auditId: string;
   at: number;
-  /** Time of the last repetition, where `count` is above 1. */
+  /** Time of the last repetition, if `count` is above 1. */
   lastAt: number;
   count: number;
   standing: Standing;
-  /** Bytes by which the row counts to the audit's size. */
+  /** Bytes that the row adds to the size of the audit. */
   bytes: number;
 }
 
-/** Actions that change something for good, if they succeed. */
+/** Actions that change something for good if they succeed. */
 const ACTS: ReadonlySet<AuditAction> = new Set([
   "token_create",
   "token_revoke",
@@ -65,20 +65,20 @@ const ACTS: ReadonlySet<AuditAction> = new Set([
 
 export function standingOf({ action, outcome, actor, clientId }: AuditEntry): Standing {
   const isDone = outcome === "ok";
-  // The end of a download is unique, however it ends.
+  // A download ends only once, so its end is kept with any outcome.
   if (action === "download_end" || (isDone && ACTS.has(action))) return "act";
-  // Both machines had the key of the id.
+  // Both machines had the client's key, so they are no strangers.
   if (action === "two_machines") return "known";
   return actor != null || (isDone && clientId != null) ? "known" : "stranger";
 }
 
-/** Most characters of a text. A longer path keeps both of its ends. */
+/** Most characters of a text in a row. A longer text keeps its beginning and its end. */
 const MAX_TEXT = 256;
 
-/** Bytes of a row besides its texts: id, times, and entries in indexes. */
+/** Bytes of a row besides its texts: id, times, and index entries. */
 const ROW_BYTES = 320;
 
-/** The entry with its texts shortened. */
+/** Shortens the texts of an entry to at most {@link MAX_TEXT} characters. */
 export function shortened(entry: AuditEntry): Required<AuditEntry> {
   const { action, outcome, actor, address, target, clientId, downloadId, filePath } = entry;
   return {
@@ -93,7 +93,7 @@ export function shortened(entry: AuditEntry): Required<AuditEntry> {
   };
 }
 
-/** @param at when it happened, ms since 1970 */
+/** Makes a row for an entry. @param at when the action happened, in ms since 1970 */
 export function rowOf(entry: AuditEntry, at: number): AuditRow {
   const kept = shortened(entry);
   const texts = Object.values(kept).map((text) => Buffer.byteLength(text ?? ""));
@@ -108,7 +108,7 @@ export function rowOf(entry: AuditEntry, at: number): AuditRow {
   };
 }
 
-/** A new id. @param lastAt time of the last repetition, ms since 1970 */
+/** Makes an id for a row. @param lastAt time of the last repetition, in ms since 1970 */
 export function idOf(lastAt: number): string {
   return Bun.randomUUIDv7("hex", lastAt);
 }

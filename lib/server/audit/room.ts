@@ -4,23 +4,23 @@ import { steadyNow } from "../../util/steady-clock.ts";
 import { type AuditRow, type Standing, STANDINGS } from "./entry.ts";
 
 /**
- * Share of each standing in the audit's size. As each has its own, strangers cannot push out what anybody
- * with access did, and attempts and reads cannot push out acts.
+ * Share of each standing in the audit's size. With a share of its own for each, rows of strangers cannot push
+ * out those of people with access, and reads cannot push out changes.
  */
 const SHARES: Record<Standing, number> = { act: 1 / 2, known: 1 / 4, stranger: 1 / 4 };
 
-/** How often old rows are removed, in ms. */
+/** Time between two removals of old rows, in ms. */
 const PRUNE_EVERY_MS = 3_600_000;
 
 type Removed = Pick<AuditRow, "standing" | "bytes">;
 
 export interface RoomRows {
-  /** Bytes of all rows of each standing. */
+  /** The number of bytes of all rows of each standing. */
   auditSizes(): Promise<Record<Standing, number>>;
   /**
    * Removes a batch of rows, oldest first.
-   * @param which rows: those of a standing, or those last repeated before a time, ms since 1970
-   * @returns what was removed; nothing where no row is left
+   * @param which rows of a standing, or rows last repeated before a time in ms since 1970
+   * @returns the removed rows; none: no such row is left
    */
   removeAudit(which: { standing: Standing } | { before: number }): Promise<Removed[]>;
 }
@@ -29,17 +29,17 @@ export interface RoomOptions {
   rows: RoomRows;
   /** How long rows are kept, in ms. */
   keep: number;
-  /** Most bytes of all rows together. */
+  /** Most bytes of all rows of the audit together. */
   maxSize: number;
   logger: Logger;
 }
 
 /**
- * Keeps the audit within its limits: removes rows that are too old, and the oldest where there are too
- * many.
+ * Keeps the audit within its limits by removing rows that are too old, and the oldest rows if there are too
+ * many bytes.
  */
 export class AuditRoom {
-  /** Bytes of each standing; undefined until they have been counted. */
+  /** Bytes of the rows of each standing; undefined until they have been counted. */
   #used: Record<Standing, number> | undefined;
   #removing: Promise<void> | undefined;
   #isClosed = false;
@@ -50,7 +50,7 @@ export class AuditRoom {
     this.#removeSoon();
   }
 
-  /** Counts rows that were added. */
+  /** Adds the bytes of new rows to the count, and starts a removal if a limit is exceeded. */
   take(rows: readonly AuditRow[]): void {
     if (!this.#used) return;
     for (const { standing, bytes } of rows) this.#used[standing] += bytes;
@@ -78,7 +78,7 @@ export class AuditRoom {
     }
   }
 
-  /** @returns false where there was nothing more to remove, or no time for it */
+  /** Removes a batch of rows. @returns false: no row was left to remove, or the audit is closed */
   async #remove(which: Parameters<RoomRows["removeAudit"]>[0]): Promise<boolean> {
     if (this.#isClosed) return false;
     const removed = await eventLoopBudget.run(() => this.options.rows.removeAudit(which));

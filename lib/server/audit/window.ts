@@ -1,25 +1,29 @@
 import { networkOf } from "../access/remote-address.ts";
 import { type AuditEntry, type AuditRow, idOf, rowOf, shortened, standingOf } from "./entry.ts";
 
-/** Most rows of one actor for one action and outcome. */
+/** Most rows of one actor for one action and outcome, depending on whether the action succeeded. */
 const MAX_OF_ACTOR = { ok: 2_000, failed: 100 };
-/** Most rows of strangers for one action and outcome, from each network. */
+/** Most rows of strangers in one network for one action and outcome. */
 const MAX_OF_NETWORK = 10;
-/** Most networks of strangers that are told apart for one action and outcome. */
+/** Most networks of strangers that get rows of their own for one action and outcome. */
 const MAX_NETWORKS = 100;
 
 /**
- * The actions of a span of time. Repetitions are counted in one row. So is, above a limit, everything else
- * of the same actor, of the same network, and finally of all strangers. Acts are never merged, and the
+ * Merges the actions of a span of time into few rows. Repetitions are counted in one row. Above a limit, so
+ * are all actions of one actor, then of one network, then of all strangers. Acts are never merged, and the
  * actor is never dropped.
  */
 export class AuditWindow {
-  /** Rows by what happened, each with the number of repetitions since it was last taken. */
+  /** Rows by the fields of their entry. `count` is the number of repetitions since the row was last taken. */
   readonly #rows = new Map<string, AuditRow>();
-  /** Number of rows of an actor or a network, and of networks of strangers. */
+  /** The number of rows of each actor and network, and of networks of strangers. */
   readonly #counts = new Map<string, number>();
 
-  /** @param at ms since 1970 @returns a row to write at once; null: it was counted in an earlier row */
+  /**
+   * Counts an action.
+   * @param at ms since 1970
+   * @returns a row to write at once; null: the action was counted in an earlier row
+   */
   record(happened: AuditEntry, at: number): AuditRow | null {
     if (standingOf(happened) === "act") return rowOf(happened, at);
     const entry = shortened(happened);
@@ -31,7 +35,7 @@ export class AuditWindow {
     return row;
   }
 
-  /** Takes the repetitions that were counted since the last call. */
+  /** Returns rows for the repetitions since the last call, and starts counting again. */
   take(): AuditRow[] {
     const counted = this.#rows.values().filter(({ count }) => count > 0);
     return counted
@@ -43,7 +47,7 @@ export class AuditWindow {
       .toArray();
   }
 
-  /** @returns false where it did not happen before */
+  /** Counts an entry as a repetition. @returns false: no row has the same entry */
   #countAgain(entry: AuditEntry, at: number): boolean {
     const row = this.#rows.get(keyOf(entry));
     if (!row) return false;
@@ -53,7 +57,7 @@ export class AuditWindow {
     return true;
   }
 
-  /** The entry; without its details, where its actor has too many rows. */
+  /** Returns the entry, without its details if its actor has too many rows. */
   #ofKnown(entry: AuditEntry): AuditEntry {
     const { action, outcome, actor, clientId } = entry;
     const who = { action, outcome, ...(actor == null ? { clientId } : { actor }) };
@@ -62,7 +66,7 @@ export class AuditWindow {
   }
 
   /**
-   * The entry; without its details, where its network has too many rows, or there are too many networks.
+   * Returns the entry, without its details if its network has too many rows or there are too many networks.
    */
   #ofStranger(entry: AuditEntry): AuditEntry {
     const { action, outcome } = entry;
@@ -75,7 +79,7 @@ export class AuditWindow {
     return { action, outcome, address: network === entry.address ? network : `${network}::/64` };
   }
 
-  /** Counts one more, where the limit allows it. */
+  /** Counts one more row for a key, unless the limit is reached. @returns whether it was counted */
   #hasRoom(key: string, most: number): boolean {
     const count = this.#counts.get(key) ?? 0;
     if (count >= most) return false;

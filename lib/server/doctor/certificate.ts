@@ -6,10 +6,10 @@ import type { ServerConfig } from "../config.ts";
 import { readCertificate } from "../http/certificate.ts";
 
 const DAY_MS = 86_400_000;
-/** Days before its end from which a certificate is reported: most are renewed a month before. */
+/** A certificate with fewer days left than this is reported. Most are renewed a month before they end. */
 const SOON_DAYS = 14;
 
-/** Checks whether clients can trust the server's certificate, as far as that can be told here. */
+/** Makes the check of the server's certificate: its dates, names and issuer. */
 export function certificateCheck({ tls, host }: ServerConfig): Check {
   return { name: "certificate", run: () => checkCertificate(tls, host) };
 }

@@ -8,10 +8,10 @@ import { formatSize } from "../../util/sizes.ts";
 import type { ServerConfig } from "../config.ts";
 import type { StorageConfig } from "../storage-config.ts";
 
-/** Difference of clocks, in ms, above which it is reported. */
+/** Largest difference between two clocks, in ms, that is accepted. */
 const MAX_SKEW_MS = 60_000;
 
-/** What is known of a database, and the version that this program needs. */
+/** The state of a database, and the version of its schema that this program needs. */
 interface DatabaseLook {
   place: string;
   version: number | null;
@@ -19,11 +19,11 @@ interface DatabaseLook {
   now: number | null;
 }
 
-/** Functions that look at the storage of rows and bytes. */
+/** Functions that try out the database and the bucket of S3. */
 export interface Lookers {
-  /** @throws whatever keeps it from being used */
+  /** Reads the state of a database. @throws whatever keeps the database from being used */
   database: (url: string) => Promise<DatabaseLook>;
-  /** @throws whatever keeps it from being used */
+  /** Tries out a bucket. @throws whatever keeps the bucket from being used */
   bucket: (storage: StorageConfig & { type: "s3" }) => Promise<void>;
 }
 
@@ -32,7 +32,7 @@ interface Given {
   secretFile: string | null;
 }
 
-/** Checks whether rows and bytes can be stored. */
+/** Makes the checks of whether the server can store its rows and the bytes of files. */
 export function dataChecks({ config, secretFile }: Given, lookers: Lookers) {
   let clockOf: number | null = null;
   const database = async (): Promise<Finding> => {
@@ -106,7 +106,7 @@ function describe({ place, version, latest }: DatabaseLook): Finding {
   return { status: "ok", text: `${text}, which this program brings to ${latest} when it starts` };
 }
 
-/** @param theirs clock of the database's machine; null: it has none of its own */
+/** @param theirs clock of the database's machine, in ms since 1970; null: the database is on this machine */
 function checkClock(theirs: number | null): Finding {
   if (theirs === null) {
     return {

@@ -20,21 +20,21 @@ ${installedNote("server")}
 Exits 0 where all is well, 1 where something is wrong, 2 for a wrong flag.
 `;
 
-/** The configuration to look at. */
+/** The configuration that the doctor checks. */
 export interface GivenConfig {
   config: ServerConfig;
-  /** The file of settings, if there is one. */
+  /** Path of the file of settings; null: there is none. */
   file: string | null;
-  /** That file, if it contains a secret. */
+  /** Path of the file of settings, if that contains a secret; null otherwise. */
   secretFile: string | null;
 }
 
 /**
- * Looks for what is wrong with a server. It changes nothing, and a running server goes on.
- * @param readConfig reads the configuration as the server does
- * @param lookers look at the storage of rows and bytes
- * @returns whether nothing is wrong
- * @throws whatever `readConfig` throws that is no UsageError
+ * Checks what is wrong with a server. Nothing is changed, and a running server continues.
+ * @param readConfig reads the configuration in the same way as the server
+ * @param lookers try out the database and the bucket
+ * @returns true: nothing is wrong
+ * @throws whatever `readConfig` throws, except a UsageError, which is reported
  */
 export function examineServer(
   readConfig: () => GivenConfig,

@@ -9,13 +9,13 @@ import { howToRun } from "../../util/build.ts";
 import { systemCode } from "../../util/system-error.ts";
 import type { ServerConfig } from "../config.ts";
 
-/** Age of a client's last sighting, in ms, above which it is reported. */
+/** A client that was last seen longer ago than this, in ms, is reported. */
 const UNSEEN_MS = 86_400_000;
 
-/** Most client ids in a line. */
+/** Most client ids in a line of the report. */
 const MAX_NAMES = 5;
 
-/** Checks of the running server, and of clients that are missing. */
+/** Checks of the running server, and of clients that were not seen for long. */
 export class ServiceChecks {
   #isRunning = false;
 
@@ -34,7 +34,7 @@ export class ServiceChecks {
     if (port === 0) return { status: "not_needed", text: "any free one" };
     if (!(await isListening(ownHost(host), port, signal))) {
       const flaw = await flawOfListening(host, port);
-      // The user who starts the server may use ports that this user may not.
+      // EACCES: a port that this user may not use may be allowed to the server's user.
       const isFree = flaw === null || flaw === "EACCES";
       return {
         status: "wrong",
@@ -104,7 +104,10 @@ export class ServiceChecks {
     };
   }
 
-  /** Calls the server on this machine. If it has a certificate, it has shown it before. */
+  /**
+   * Calls the server on this machine, over TLS if it has a certificate. The check of the port has compared
+   * the certificate.
+   */
   #ask(path: string, token: string | null, signal: AbortSignal): Promise<Response> {
     const { host, port, tls } = this.config;
     const own = ownHost(host);
@@ -114,19 +117,19 @@ export class ServiceChecks {
       redirect: "error",
       proxy: false,
       ...(token !== null && { headers: { Authorization: `Bearer ${token}` } }),
-      // The certificate names the public name, not this machine's own address.
+      // The certificate is for the server's public name, and this call goes to a local address.
       ...(tls !== null && { tls: { rejectUnauthorized: false } }),
     });
   }
 }
 
-/** The address to call: a wildcard address means all addresses of a machine. */
+/** The address at which this machine reaches its own server. A wildcard address becomes loopback. */
 function ownHost(host: string): string {
   if (host === "0.0.0.0") return "127.0.0.1";
   return host === "::" ? "::1" : host;
 }
 
-/** Whether the listener at a port of this machine has a certificate. */
+/** Reports whether the program that listens at a port presents the certificate in a file. */
 async function showsCertificate(
   host: string,
   port: number,
@@ -157,7 +160,7 @@ async function isListening(host: string, port: number, signal: AbortSignal): Pro
   }
 }
 
-/** @returns the system's code for why nobody can listen there; null where somebody could */
+/** Tries to listen at a port. @returns the system's error code; null: the port can be used */
 async function flawOfListening(host: string, port: number): Promise<string | null> {
   const server = createServer();
   const done = Promise.withResolvers<string | null>();

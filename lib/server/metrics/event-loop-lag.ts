@@ -1,12 +1,12 @@
 import type { Histogram } from "./metrics.ts";
 
-/** Interval of the measurement, in ms. */
+/** Time between two samples, in ms. */
 const EVERY_MS = 100;
 
 /**
- * Measures the event loop's lag from time to time: whatever holds up the loop holds up every transfer.
- * @param lag receives seconds
- * @returns a function that stops it
+ * Samples by how much the event loop is late. Whatever blocks the loop delays every transfer.
+ * @param lag receives the samples, in seconds
+ * @returns a function that stops the sampling
  */
 export function watchEventLoop(lag: Histogram): () => void {
   let timer: Timer;

@@ -5,10 +5,10 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 const GiB = 1024 * MiB;
 
-/** A histogram: for each bound, how many values were not above it. */
+/** A histogram. Each bucket counts the values that are not above its bound. */
 export class Histogram {
   readonly buckets: { bound: number; count: number }[];
-  /** Number of values. */
+  /** The number of observed values. */
   count = 0;
   sum = 0;
 
@@ -23,24 +23,24 @@ export class Histogram {
   }
 }
 
-/** Counters since the start of the server: plain numbers, changed where things happen. */
+/** Counters since the start of the server. The code that does something increases its counter. */
 export class Metrics {
-  /** Bytes of files that were received, however their downloads ended. */
+  /** Bytes of files received, uncompressed, by all attempts of downloads. */
   receivedBytes = 0;
-  /** The same bytes as they travelled, some of them compressed. */
+  /** Bytes of files received as they were sent, some of them compressed. */
   wireBytes = 0;
-  /** Received bytes that have to be sent again: damaged ones, and those of attempts that started over. */
+  /** Received bytes that have to be sent again, as they were damaged or their attempt started over. */
   resentBytes = 0;
-  /** Bytes that resuming saved after a break. */
+  /** Bytes that did not have to be sent again because a download resumed after a break. */
   resumedBytes = 0;
-  /** Chunks with a wrong CRC. */
+  /** Received chunks with a wrong CRC. */
   damagedChunks = 0;
-  /** Files with another checksum than the client's. */
+  /** Received files whose checksum differs from the client's. */
   checksumFailures = 0;
-  /** Bytes of files that were removed. */
+  /** Bytes of stored files that were removed. */
   removedBytes = 0;
   registrations = 0;
-  /** Registrations of clients that were known already. */
+  /** Registrations of clients that had registered before. */
   reconnects = 0;
   readonly refusals: Partial<Record<ErrorCode, number>> = {
     enrolment_required: 0,
@@ -48,11 +48,11 @@ export class Metrics {
     key_mismatch: 0,
   };
   readonly ended: Record<Ended["status"], number> = { completed: 0, failed: 0, cancelled: 0 };
-  /** Attempts to deliver a message to a webhook, by result. */
+  /** Attempts to deliver messages to webhooks, by result. */
   readonly webhookAttempts = { delivered: 0, failed: 0 };
-  /** Duration of completed downloads, from the first start to the end, in seconds. */
+  /** Durations of completed downloads from their first start to their end, in seconds. */
   readonly durations = new Histogram([0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600, 14_400]);
-  /** Size of completed downloads, in bytes. */
+  /** Sizes of completed downloads, in bytes. */
   readonly sizes = new Histogram([64 * KiB, MiB, 10 * MiB, 100 * MiB, GiB, 10 * GiB, 100 * GiB]);
   /** Samples of the event loop's lag, in seconds. */
   readonly eventLoopLag = new Histogram([0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1]);

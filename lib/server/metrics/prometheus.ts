@@ -1,25 +1,23 @@
 import type { Histogram } from "./metrics.ts";
 
-/*
- * The text format of Prometheus, version 0.0.4.
- */
+/* Writes metrics in the text format of Prometheus, version 0.0.4. */
 
 export const CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
-/** A metric with its values, as text. */
+/** The text of a metric and its values. */
 export type Family = string;
 
-/** A value that goes up and down. */
+/** Writes a metric whose value goes up and down. */
 export function gauge(name: string, help: string, value: number): Family {
   return family(name, help, "gauge", [sample(name, {}, value)]);
 }
 
-/** A value that only rises. @param name must end in `_total` */
+/** Writes a metric whose value only rises. @param name must end in `_total` */
 export function counter(name: string, help: string, value: number): Family {
   return family(name, help, "counter", [sample(name, {}, value)]);
 }
 
-/** A metric with one value for each value of a label. */
+/** Writes a metric that has one value for each value of a label. */
 export function byLabel(
   type: "gauge" | "counter",
   name: string,
@@ -31,7 +29,7 @@ export function byLabel(
   return family(name, help, type, samples);
 }
 
-/** A histogram in the text of Prometheus. */
+/** Writes a histogram. */
 export function histogram(name: string, help: string, of: Histogram): Family {
   const buckets = [...of.buckets, { bound: "+Inf", count: of.count }];
   return family(name, help, "histogram", [

@@ -3,7 +3,10 @@ import { FdsError } from "../../protocol/errors.ts";
 import type { Entry, Listing } from "../transfer/listing-receiver.ts";
 import { isoTime } from "./records.ts";
 
-/** A page of a client's folder as REST shows it. @param path as requested; null: the roots */
+/**
+ * A page of a client's folder as REST shows it.
+ * @param path the requested folder; null: the roots are listed
+ */
 export function fileListRecord(
   clientId: string,
   path: string | null,
@@ -19,7 +22,10 @@ export function fileListRecord(
   };
 }
 
-/** The name after which a page continues. @throws FdsError `invalid_request` for an invalid cursor */
+/**
+ * Decodes the cursor of a page: the name after which the page begins.
+ * @throws FdsError `invalid_request` for an invalid cursor
+ */
 export function nameOf(cursor: string): string {
   const name = Buffer.from(cursor, "base64url").toString();
   if (name !== "" && Buffer.from(name).toString("base64url") === cursor) return name;
@@ -30,7 +36,9 @@ function fileRecord(path: string | null, { name, type, size, mtime_ms }: Entry):
   return { name, path: pathIn(path, name), type, size, modified_at: isoTime(mtime_ms) };
 }
 
-/** A root is named by its whole path; "." means the first one. */
+/**
+ * The path of an entry as a client takes it. A root is named by its whole path, and "." means the first root.
+ */
 function pathIn(folder: string | null, name: string): string {
   if (folder === null || folder === ".") return name;
   return folder.endsWith("/") ? folder + name : `${folder}/${name}`;

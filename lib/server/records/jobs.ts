@@ -39,7 +39,7 @@ export function jobRecord(
   };
 }
 
-/** A rule of retention as it was given. */
+/** A rule of retention with only the fields that its request had; null: no rule. */
 export function keepRecord({ keep }: Pick<Job, "keep">): JobRecord["keep"] {
   return (
     keep && {
@@ -49,7 +49,7 @@ export function keepRecord({ keep }: Pick<Job, "keep">): JobRecord["keep"] {
   );
 }
 
-/** Whether a caller may change a job or a schedule: one who may see all sites, or who made it. */
+/** Reports whether a caller may change a job or schedule: if it may see all sites, or its token made it. */
 export function mayChange(
   { createdWith }: Pick<Job, "createdWith">,
   { sites, tokenHash }: Pick<Caller, "sites" | "tokenHash">,
@@ -57,7 +57,10 @@ export function mayChange(
   return sites === null || (tokenHash !== null && tokenHash === createdWith);
 }
 
-/** The selection, without ids that somebody else named and that the caller may not see. */
+/**
+ * A job's or schedule's selection without the ids of clients that the caller may not see. Who made the job
+ * sees all of its ids.
+ */
 export function clientsFor(
   { selection, createdWith }: Pick<Job, "createdWith" | "selection">,
   viewer: Pick<Caller, "sites" | "tokenHash">,
@@ -78,7 +81,10 @@ const UNITS = [
   ["s", 1_000],
 ] as const;
 
-/** A duration as in requests, in the largest unit that divides it. @param ms whole seconds */
+/**
+ * Writes a duration as requests do, in the largest unit that divides it.
+ * @param ms a number of whole seconds
+ */
 export function durationOf(ms: number): string {
   if (ms === 0) return "0s";
   const [unit, size] = UNITS.find(([, length]) => ms % length === 0) ?? ["s", 1_000];

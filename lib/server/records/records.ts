@@ -9,7 +9,7 @@ import { timeZoneOf } from "../clients/time-zone.ts";
 import { type Download, durableOffsetOf, resolvedPath, resolvedSet } from "../download.ts";
 import type { Progress } from "../transfer/incoming-stream.ts";
 
-/** A download as REST shows it. `progress`, if given, is newer than the row. */
+/** A download as REST shows it. @param progress of a running attempt, newer than the row */
 export function downloadRecord(download: Download, progress?: Progress): DownloadRecord {
   const { source } = download;
   const running = download.status === "downloading";
@@ -72,7 +72,7 @@ function unmatchedPaths({ set, localTime, unmatched }: Download): string[] | nul
   return unmatched.flatMap((place) => paths[place] ?? []);
 }
 
-/** A client as REST shows it. */
+/** A client as REST shows it. @param activeDownloads number of its downloads that run */
 export function clientRecord(client: KnownClient, activeDownloads: number): ClientRecord {
   return {
     client_id: client.clientId,
@@ -91,7 +91,7 @@ export function clientRecord(client: KnownClient, activeDownloads: number): Clie
   };
 }
 
-/** An API token as REST shows it, without its hash. */
+/** An API token as REST shows it, without the hash of its secret. */
 export function tokenRecord(token: ApiToken): TokenRecord {
   return {
     name: token.name,
@@ -105,7 +105,7 @@ export function tokenRecord(token: ApiToken): TokenRecord {
   };
 }
 
-/** An enrolment key as REST shows it, without its hash. */
+/** An enrolment key as REST shows it, without the hash of the key. */
 export function enrolmentKeyRecord(key: EnrolmentKey): EnrolmentKeyRecord {
   return {
     name: key.name,
@@ -139,7 +139,7 @@ export function auditRecord(row: AuditRow): AuditRecord {
   };
 }
 
-/** The present rate while it runs; the average once it is completed. */
+/** The rate of a running download now, or the average rate of a completed one, in bytes a second. */
 function bytesPerSecond(download: Download, progress: Progress | undefined): number | null {
   if (download.status === "downloading") {
     return progress?.bytesPerSecond == null ? null : Math.round(progress.bytesPerSecond);
@@ -149,12 +149,12 @@ function bytesPerSecond(download: Download, progress: Progress | undefined): num
   return Math.round(download.source.totalSize / seconds);
 }
 
-/** Number of chunks; the last one is usually shorter. */
+/** The number of complete chunks received. The last chunk of a file is usually shorter. */
 function chunks(bytes: number, totalSize: number | null, chunkSize: number): number {
   return bytes === totalSize ? Math.ceil(bytes / chunkSize) : Math.floor(bytes / chunkSize);
 }
 
-/** With one decimal; 100 only when nothing is missing. */
+/** The percentage received, with one decimal. It is 100 only when no byte is missing. */
 function percent(bytes: number, totalSize: number): number {
   return totalSize === 0 ? 100 : Math.floor((bytes / totalSize) * 1000) / 10;
 }
@@ -163,7 +163,7 @@ function eta(bytes: number, rate: number): number {
   return Math.ceil(bytes / rate);
 }
 
-/** A time as REST shows it. @param ms since 1970 */
+/** A time as REST shows it, in ISO 8601. @param ms since 1970 */
 export function isoTime(ms: number): string {
   return new Date(ms).toISOString();
 }

@@ -5,11 +5,11 @@ import type { Delivery, DeliveryCounts, Schedule, TimeOnBoard } from "../schedul
 import { clientsFor, durationOf, keepRecord, mayChange } from "./jobs.ts";
 import { isoTime } from "./records.ts";
 
-/** The state of a schedule. */
+/** The next time of a schedule, and its latest deliveries. */
 export interface ScheduleStanding {
-  /** Its next time, ms since 1970; null: none. */
+  /** The next time at which the schedule makes a job, in ms since 1970; null: there is none. */
   nextAt: number | null;
-  /** Counts of its latest time, for the sites that the caller may see. */
+  /** Counts of deliveries at the schedule's latest time, for clients that the caller may see; null: none. */
   latest: DeliveryCounts | null;
 }
 
@@ -59,7 +59,7 @@ export function deliveryRecord(delivery: Delivery): DeliveryRecord {
   };
 }
 
-/** A local time of a board, as REST shows it. */
+/** The deliveries of one local time on a schedule's board, as REST shows them. */
 export function boardTimeRecord({ localTime, clients, nextDueAt, jobIds }: TimeOnBoard): BoardTime {
   return {
     scheduled_local: localTime,

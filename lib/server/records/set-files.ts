@@ -3,7 +3,10 @@ import type { Download } from "../download.ts";
 import type { SetFile } from "../set.ts";
 import { isoTime } from "./records.ts";
 
-/** A file of a set as REST shows it. @param savedPath relative to DOWNLOADS_DIR; null: not stored */
+/**
+ * A file of a set as REST shows it.
+ * @param savedPath path of the stored file, relative to DOWNLOADS_DIR; null: the file is not stored
+ */
 export function setFileRecord(
   { checksum }: Pick<Download, "checksum">,
   file: SetFile,
@@ -23,7 +26,7 @@ export function setFileRecord(
   };
 }
 
-/** The latest time of a date, in ms since 1970. */
+/** The latest time that a Date can hold, in ms since 1970. */
 const MAX_TIME = 8.64e15;
 
 function timeOf(ns: string): string {

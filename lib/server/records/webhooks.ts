@@ -19,7 +19,7 @@ export function webhookRecord(webhook: Webhook & { waiting: number }): WebhookRe
   };
 }
 
-/** An attempt to deliver a message as REST shows it. */
+/** An attempt to deliver a webhook's message, as REST shows it. */
 export function attemptRecord(attempt: Attempt): WebhookAttempt {
   return {
     attempt_id: attempt.attemptId,
