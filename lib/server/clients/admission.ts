@@ -5,30 +5,30 @@ import { flawOf } from "./enrolment.ts";
 import type { EnrolmentKey } from "../access/rows.ts";
 import { hashSecret, sameSecret } from "../access/secrets.ts";
 
-/** The enrolment credential of a registration. */
+/** What a client that registers may enrol with. */
 export interface Enrolment {
-  /** The ENROLL_TOKEN of the settings; null: any id without a key may register. */
+  /** The ENROLL_TOKEN of the settings; null: a client whose id is not enrolled needs no token. */
   token: string | null;
-  /** The enrolment key that the client sent, valid or not. */
+  /** The enrolment key that the client sent, valid or not; null: it sent none. */
   key: EnrolmentKey | null;
 }
 
 export interface Admission {
-  /** SHA-256 of the key that the id has from now on. */
+  /** SHA-256 of the key that belongs to the client id from now on. */
   keyHash: string;
-  /** When the id was bound to its key; null: it is not bound. */
+  /** When the client id was bound to its key, in ms since 1970; null: it is not bound. */
   enrolledAt: number | null;
-  /** The enrolment key whose use has to be counted before. */
+  /** The enrolment key of which a use has to be counted before the client is recorded; null: none. */
   uses: EnrolmentKey | null;
 }
 
 /**
- * Decides whether a client may register. An enrolled id belongs to its key until
- * the client itself replaces that key, or an admin makes an enrolment key that replaces it. A revoked id
- * belongs to nobody until then. An id that never enrolled needs the enrolment token or an enrolment key;
- * where the server has no token, no other key may be connected under it.
- * @param known the client's row, if there is one
- * @param connected whether a connection of this id is open
+ * Decides whether a client may register. An enrolled id belongs to its key until the client itself replaces
+ * that key, or until a machine enrols with an enrolment key that may replace it. A revoked id belongs to
+ * nobody until then. An id that never enrolled needs the enrolment token or an enrolment key. If the server
+ * has no token, such an id is refused while it is connected with another key.
+ * @param known the client's row; null: there is none
+ * @param connected whether a client with this id is connected
  * @throws FdsError `key_mismatch`, `client_revoked`, `enrolment_required` or `id_in_use`
  */
 export function admit(

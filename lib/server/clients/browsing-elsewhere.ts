@@ -3,31 +3,36 @@ import type { Logger } from "../../util/logger.ts";
 import type { ServerRows } from "../servers/rows.ts";
 import type { Listing, ListingOrder } from "../transfer/listing-receiver.ts";
 
-/** How often the answer is polled, in ms. */
+/** Time between two looks for the other server's answer, in ms. */
 const LOOK_EVERY_MS = 50;
 /**
- * How long to wait for the answer, in ms: the client's own limit, and time for the other server to see the
- * request.
+ * Longest wait for the other server's answer, in ms: the time that the client has to answer, and a reserve
+ * for the other server to notice the request.
  */
 const ANSWER_WITHIN_MS = 14_000;
 
-/** The answer of another server. */
+/** The answer of another server: the listing of a folder, or an error. */
 type Answer = { listing: Listing } | { code: ErrorCode; message: string };
 
 export interface BrowsingElsewhereOptions {
   rows: Pick<ServerRows, "answer" | "answerTo" | "ask" | "forget" | "takeAsked">;
-  /** Tells the server that holds the client about the request. */
+  /** Sends a hint about a request to the server that holds the client. */
   onAsked: (clientId: string) => void;
   /** Lists a folder of a client that this server holds. */
   list: (clientId: string, order: ListingOrder, signal: AbortSignal) => Promise<Listing>;
   logger: Logger;
 }
 
-/** Lists folders of clients that other servers hold. Requests and answers are rows. */
+/**
+ * Lists folders of clients that other servers hold. The requests and their answers are rows of the database.
+ */
 export class BrowsingElsewhere {
   constructor(private readonly options: BrowsingElsewhereOptions) {}
 
-  /** Asks the server that holds a client. @throws FdsError `client_timeout`, or the other server's error */
+  /**
+   * Lists a folder by way of the server that holds the client.
+   * @throws FdsError `client_timeout`, or the error of the other server
+   */
   async list(clientId: string, order: ListingOrder, signal: AbortSignal): Promise<Listing> {
     const { rows, onAsked } = this.options;
     const requestId = Bun.randomUUIDv7();
@@ -46,7 +51,7 @@ export class BrowsingElsewhere {
     throw new FdsError("client_timeout", `"${clientId}" did not answer in time`);
   }
 
-  /** Answers other servers' requests about clients that this server holds. */
+  /** Answers other servers' requests to list folders of clients that this server holds. */
   async answerAll(): Promise<void> {
     for (const { requestId, clientId, order } of await this.options.rows.takeAsked()) {
       void this.#answer(requestId, clientId, JSON.parse(order) as ListingOrder);

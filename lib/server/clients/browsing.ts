@@ -8,7 +8,7 @@ import { type Listing, type ListingOrder, ListingReceiver } from "../transfer/li
 import { BrowsingElsewhere } from "./browsing-elsewhere.ts";
 import { clientNotFound, type Clients } from "./clients.ts";
 
-/** Most listings of one client at the same time. */
+/** Most listings of one client's folders at the same time. */
 const MAX_AT_ONCE = 4;
 
 export interface BrowsingOptions {
@@ -16,17 +16,17 @@ export interface BrowsingOptions {
   clients: Pick<Clients, "get" | "isConnected" | "sessionOf">;
   credit: FlowControl;
   metrics: Metrics;
-  /** Tells the server that holds the client about a request. */
+  /** Sends a hint about a request to the server that holds the client. */
   onAsked: (clientId: string) => void;
   logger: Logger;
 }
 
-/** Lists folders of clients. */
+/** Lists the folders of clients. */
 export class Browsing {
-  /** Number of running listings by client. */
+  /** The number of running listings of each client. */
   readonly #running = new Map<string, number>();
 
-  /** null: this is the only server. */
+  /** Lists folders of clients that other servers hold; null: this is the only server. */
   readonly #elsewhere: BrowsingElsewhere | null;
 
   constructor(private readonly options: BrowsingOptions) {
@@ -35,16 +35,16 @@ export class Browsing {
     this.#elsewhere = servers && new BrowsingElsewhere({ ...options, rows: servers, list });
   }
 
-  /** Answers other servers' requests about clients that this server holds. */
+  /** Answers other servers' requests to list folders of clients that this server holds. */
   async answerAll(): Promise<void> {
     await this.#elsewhere?.answerAll();
   }
 
   /**
    * Lists a page of a client's folder.
-   * @param signal aborted when nobody waits any more
+   * @param signal aborted when the caller no longer waits
    * @throws FdsError `client_not_found`, `client_not_connected`, `client_outdated`, `rate_limited`,
-   *   `client_timeout`, or the client's own error: `access_denied`, `file_not_found`, `not_a_folder`
+   * `client_timeout`, or the client's own error: `access_denied`, `file_not_found`, `not_a_folder`
    */
   async list(clientId: string, order: ListingOrder, signal: AbortSignal): Promise<Listing> {
     const isHere = this.options.clients.sessionOf(clientId)?.isOpen ?? false;

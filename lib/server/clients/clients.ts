@@ -25,7 +25,7 @@ import { areOf } from "../access/sites.ts";
 
 export interface ClientsOptions {
   repository: Repository;
-  /** Null: clients need none. */
+  /** Token that a client sends to enrol; null: clients need none. */
   enrolToken: string | null;
   enrolmentKeys: Pick<EnrolmentKeys, "find" | "use">;
   /** Most bytes in a frame that this server accepts. */
@@ -34,19 +34,19 @@ export interface ClientsOptions {
   metrics: Metrics;
   audit: Pick<Audit, "record">;
   logger: Logger;
-  /** A client has registered, so it can be asked for files. */
+  /** Called when a client has registered, so that files can be requested from it. */
   onRegistered: (session: Session) => void;
-  /** A client has registered or left. */
+  /** Called when a client has registered, has left or was changed. */
   onChange: (clientId: string) => void;
-  /** A client's labels or time zone changed. */
+  /** Called when a client's labels or time zone changed. */
   onLabelled: (clientId: string) => void;
 }
 
-/** The connected clients. It lets clients register, and keeps one session for each id. */
+/** The connected clients. Lets clients register, and keeps one session for each client id. */
 export class Clients implements SessionHost {
   readonly #sessions = new OpenSessions();
   readonly #byId = new Map<string, Session>();
-  /** Link measurements of clients that delivered something and left. */
+  /** Measurements of the links of clients that delivered something and left, for their next connections. */
   readonly #ways = new Map<string, Way>();
   readonly #lastSeen: LastSeen;
   readonly #registrations = new SerialQueue();
@@ -55,7 +55,7 @@ export class Clients implements SessionHost {
   readonly #ownedFields: OwnedFields;
   readonly #lines: LineLimit;
   readonly #shared: SharedIds;
-  /** The server that holds each connected client, where there are several. */
+  /** Records which clients this server holds, if there are several servers. */
   readonly held: HeldClients;
   readonly #known: KnownClients;
 
@@ -106,7 +106,7 @@ export class Clients implements SessionHost {
     return session;
   }
 
-  /** Refuses a connection: tells it why, and ends it. */
+  /** Refuses a connection: sends it the error as the close reason, and ends it. */
   refuse(socket: Socket, remoteAddress: string, error: FdsError): void {
     this.options.metrics.refused(error.code);
     const fields = { code: error.code, remote_address: remoteAddress };
@@ -115,7 +115,7 @@ export class Clients implements SessionHost {
     this.connect(socket, remoteAddress).end(error);
   }
 
-  /** See {@link SharedIds.problemOf}. */
+  /** Returns the problem of a shared id, see {@link SharedIds.problemOf}. */
   problemOf(clientId: string, since?: number): string | null {
     return this.#shared.problemOf(clientId, since);
   }
@@ -124,7 +124,7 @@ export class Clients implements SessionHost {
     return this.#byId.get(clientId);
   }
 
-  /** By id. @param connected only connected ones, or only the others */
+  /** Lists clients by id. */
   list(filter: ClientListFilter): Promise<KnownClient[]> {
     return this.#known.list(filter);
   }
@@ -133,7 +133,9 @@ export class Clients implements SessionHost {
     return this.#known.get(clientId);
   }
 
-  /** Registers a client; one id after the other, so that a second registration sees the first. */
+  /**
+   * Registers a client. Registrations of one id run one after the other, so that each sees the one before.
+   */
   register(session: Session, message: Register): Promise<void> {
     return this.#registrations.run(() => this.#register(session, message), message.client_id);
   }
@@ -149,7 +151,7 @@ export class Clients implements SessionHost {
     }
   }
 
-  /** Checks whether a client may register. It changes nothing, and does not disturb a connected client. */
+  /** Checks whether a client could register. Nothing is changed, and a connected client is not disturbed. */
   async probe(session: Session, message: Introduction): Promise<ProbeAnswer> {
     const { version, audit } = this.options;
     const about = { clientId: message.client_id, address: session.remoteAddress };
@@ -163,7 +165,7 @@ export class Clients implements SessionHost {
     }
   }
 
-  /** Counts and records a refusal, so that guessing is slow and leaves a trace. */
+  /** Counts and records a refused registration. Guessing keys becomes slow and can be seen in the audit. */
   #refused(action: AuditAction, about: { clientId: string; address: string }, error: unknown) {
     this.#limits.refused(about.address);
     const code = error instanceof FdsError ? error.code : "internal_error";
@@ -171,7 +173,7 @@ export class Clients implements SessionHost {
     this.options.audit.record({ action, outcome: code, ...about });
   }
 
-  /** @returns the name of the enrolment key that was used, if any */
+  /** @returns name of the enrolment key that the client used; null: it used none */
   async #letIn(session: Session, message: Register): Promise<string | null> {
     const { chunkSize, version, logger } = this.options;
     const { client, known, enrolledWith } = await this.#registrar.record(
@@ -185,7 +187,7 @@ export class Clients implements SessionHost {
       this.held.left(clientId, session);
       return enrolledWith;
     }
-    // Either the same client, back before its old connection was found dead, or another machine.
+    // This is the same client whose old connection was not yet found dead, or another machine.
     const old = this.#byId.get(clientId);
     const [hostname, before] = [client.hostname, known?.hostname ?? client.hostname];
     old?.replace(() => {
@@ -214,10 +216,10 @@ export class Clients implements SessionHost {
 
   /**
    * Changes a client's labels or time zone.
-   * @throws FdsError `client_not_found`; `invalid_request` where it would have too many labels
+   * @throws FdsError `client_not_found`; `invalid_request` if the client would have too many labels
    */
   change(clientId: string, changes: OwnedChanges): Promise<KnownClient> {
-    // One after the other: two changes at once could exceed the number of labels.
+    // Changes of a client run one after the other, as two at once could exceed the number of labels.
     return this.#registrations.run(async () => {
       const before = await this.options.repository.getClient(clientId);
       if (!before) throw clientNotFound(clientId);
@@ -230,9 +232,8 @@ export class Clients implements SessionHost {
   }
 
   /**
-   * Whether a caller may see a client and its downloads. What a caller may not see is answered as if it did
-   * not exist: with 404, or left out of lists, totals and events. A 403 means only that the role is too low
-   * for a call.
+   * Reports whether a caller may see a client and its downloads. To the caller, anything else does not exist:
+   * it gives 404, and is left out of lists, totals and events. 403 only means that the role is too low.
    */
   async sees({ sites }: Pick<Caller, "sites">, clientId: string): Promise<boolean> {
     if (sites?.selector == null) return areOf(sites, clientId, {});
@@ -240,8 +241,8 @@ export class Clients implements SessionHost {
   }
 
   /**
-   * Revokes a client: refuses its key from now on, and cuts its connection. Its downloads go back to the
-   * queue, and wait for the machine that an admin lets take its place.
+   * Revokes a client: refuses its key from now on, and ends its connection. Its downloads wait in the queue
+   * until an admin lets another machine take the id.
    * @throws FdsError `client_not_found`
    */
   async revoke(clientId: string): Promise<KnownClient> {
@@ -255,7 +256,7 @@ export class Clients implements SessionHost {
     return this.#known.withConnection(client);
   }
 
-  /** Reports that two machines use one id: one answered after the other had taken its id. */
+  /** Reports that two machines use one id, as one still answered after the other had taken the id. */
   #noticeTwo(clientId: string, first: Machine, second: Machine): string {
     const message = this.#shared.notice(clientId, first, second);
     const { logger, audit, onChange } = this.options;
@@ -267,7 +268,7 @@ export class Clients implements SessionHost {
     return message;
   }
 
-  /** Ends every session; the clients come back, to this server or another one. */
+  /** Ends every session. The clients connect again, to this server or another one. */
   endAll(): void {
     this.#sessions.endAll();
   }
@@ -284,16 +285,16 @@ export class Clients implements SessionHost {
     this.#lastSeen.left(clientId, session.lastHeardAt);
   }
 
-  /** Ends every session as the server stops; the clients come back. */
+  /** Ends every session as the server stops. The clients connect again later. */
   async close(): Promise<void> {
     this.#sessions.close();
     await this.#lastSeen.settled();
   }
 }
 
-/** The answer for an id without a client, or with one that the caller may not see. */
+/** Makes the error for an id that no client has, or whose client the caller may not see. */
 export function clientNotFound(clientId: string): FdsError {
-  // An invalid id may be of any length, and have line breaks.
+  // An invalid id is not repeated in the message, as it may be long or contain line breaks.
   const named = ClientId.safeParse(clientId).success ? `"${clientId}"` : "of this name";
   return new FdsError("client_not_found", `No client ${named} ever registered`);
 }

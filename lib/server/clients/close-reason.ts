@@ -3,12 +3,12 @@ import type { FdsError } from "../../protocol/errors.ts";
 /** Most bytes of a WebSocket's close reason (RFC 6455, 5.5). */
 const MAX_REASON_BYTES = 123;
 
-/** The close reason for an error. */
+/** Returns the reason for a WebSocket's close frame, from an error. */
 export function closeReason({ code, message }: FdsError): string {
   const reason = `${code}: ${message}`;
   const bytes = Buffer.from(reason);
   if (bytes.length <= MAX_REASON_BYTES) return reason;
-  // A partial character at the end would make the close frame invalid.
+  // A character that is cut in the middle would make the close frame invalid.
   return new TextDecoder("utf-8", { ignoreBOM: true })
     .decode(bytes.subarray(0, MAX_REASON_BYTES))
     .replace(/\uFFFD+$/, "");

@@ -15,7 +15,7 @@ export interface EnrolmentOrder {
   expires_in_seconds: number | null;
 }
 
-/** The enrolment keys that admins make, besides the ENROLL_TOKEN of the settings. */
+/** The enrolment keys that admins make. The ENROLL_TOKEN of the settings is not among them. */
 export class EnrolmentKeys {
   /** @param now ms since 1970 */
   constructor(
@@ -24,8 +24,8 @@ export class EnrolmentKeys {
   ) {}
 
   /**
-   * Makes a key.
-   * @returns also its secret, which is stored nowhere
+   * Makes an enrolment key.
+   * @returns the row of the key and its secret, which is stored nowhere
    * @throws FdsError `invalid_request` when a valid key has this name
    */
   async create(order: EnrolmentOrder): Promise<{ secret: string; key: EnrolmentKey }> {
@@ -51,7 +51,7 @@ export class EnrolmentKeys {
     );
   }
 
-  /** By name. */
+  /** Lists enrolment keys by name. */
   list(page: NamesPage): Promise<EnrolmentKey[]> {
     return this.rows.listEnrolmentKeys(page);
   }
@@ -63,15 +63,15 @@ export class EnrolmentKeys {
     return key;
   }
 
-  /** The key with a secret, valid or not; null: there is none. */
+  /** Finds the enrolment key with a secret, even if the key is no longer valid; null: there is none. */
   async find(secret: string | undefined): Promise<EnrolmentKey | null> {
     return secret === undefined ? null : this.rows.enrolmentKeyByHash(hashSecret(secret));
   }
 
   /**
-   * Counts a use. If two clients want the last one, one of them gets it. A crash before the client is
-   * recorded loses a use, and never adds one.
-   * @throws FdsError `enrolment_required` when none was left
+   * Counts a use of an enrolment key. If two clients want the last use, one of them gets it. A crash before
+   * the client is recorded may lose a use, but never adds one.
+   * @throws FdsError `enrolment_required` when the key is not valid any more or has no use left
    */
   async use({ keyHash }: EnrolmentKey): Promise<void> {
     if (await this.rows.useEnrolmentKey(keyHash, this.now())) return;
@@ -79,7 +79,7 @@ export class EnrolmentKeys {
   }
 }
 
-/** Why a key does not let a client enrol; null: it does, if a use is left by then. */
+/** Says why a client cannot enrol with a key; null: the client can, if a use is left when it enrols. */
 export function flawOf(key: EnrolmentKey, clientId: string, now: number): string | null {
   if (key.revokedAt !== null) return "the enrolment key was revoked";
   if (hasExpired(key, now)) return "the enrolment key has expired";

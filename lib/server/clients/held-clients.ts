@@ -6,7 +6,7 @@ import type { Machine } from "./shared-ids.ts";
 
 export interface HeldClientsOptions {
   repository: Pick<Repository, "getClient" | "servers">;
-  /** The session of a client that is registered at this server. */
+  /** Returns the session of a client that is registered at this server. */
   sessionOf: (clientId: string) => Session | undefined;
   sessions: () => ReadonlyMap<string, Session>;
   /** Reports that two machines use a client's id. @returns a sentence for people */
@@ -15,18 +15,18 @@ export interface HeldClientsOptions {
 }
 
 /**
- * The clients that this server holds, as one of several servers: a row for each client names the session
- * that holds it. With a single server there are no such rows, and nothing is asked.
+ * The clients that this server holds, as one of several servers. A row for each client names the session that
+ * holds it. A single server has no such rows, and these methods do nothing.
  */
 export class HeldClients {
-  /** Ids of this server's sessions, known before their rows are written. */
+  /** Ids of this server's sessions. An id is added before its row is written. */
   readonly #own = new Set<string>();
 
   constructor(private readonly options: HeldClientsOptions) {}
 
   /**
-   * Takes a client that registers here from whichever server held it.
-   * @throws FdsError `shutting_down` where this server has just lost its lease
+   * Makes this server hold a client that registers here, whichever server held it before.
+   * @throws FdsError `shutting_down`: this server has just lost its lease
    */
   async take(clientId: string, { id: sessionId }: Session): Promise<void> {
     const { servers } = this.options.repository;
@@ -37,7 +37,7 @@ export class HeldClients {
     throw new FdsError("shutting_down", "the server begins anew");
   }
 
-  /** Removes the row of a session that is over. */
+  /** Deletes the row of a session that has ended. */
   left(clientId: string, { id: sessionId }: Session): void {
     const { servers } = this.options.repository;
     if (!servers || !this.#own.delete(sessionId)) return;
@@ -49,8 +49,8 @@ export class HeldClients {
   }
 
   /**
-   * Compares the rows with this server's sessions, and corrects differences.
-   * @param count of the rows
+   * Corrects the rows or this server's sessions if they differ.
+   * @param count number of the rows. They are read only if this is not the number of sessions.
    */
   async check(count: number): Promise<void> {
     const { repository, sessions } = this.options;
@@ -64,7 +64,7 @@ export class HeldClients {
     }
   }
 
-  /** The same for one client. */
+  /** Corrects the row or the session of one client, if they differ. */
   async checkOne(clientId: string): Promise<void> {
     const { repository, sessionOf } = this.options;
     const { servers } = repository;
@@ -76,12 +76,12 @@ export class HeldClients {
       session.end(new FdsError("client_revoked", "an operator revoked this client"));
     } else if (await servers.isHeldElsewhere(clientId)) this.#leave(session, client);
     else if (!(await servers.isHeldBy(clientId, session.id))) {
-      // The server that had taken it has ended since then.
+      // The server that had taken the client has ended since, and its row with it.
       await servers.hold({ clientId, sessionId: session.id });
     }
   }
 
-  /** Ends a session here: its client is connected to another server, and belongs to that one. */
+  /** Ends a session here, as its client is now connected to another server. */
   #leave(session: Session, { clientId, remoteAddress, hostname }: Client): void {
     const { repository, noticeTwo } = this.options;
     session.replace(() => {

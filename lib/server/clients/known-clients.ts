@@ -5,29 +5,29 @@ import type { SharedIds } from "./shared-ids.ts";
 /** A client's row, and whether it is connected now. */
 export interface KnownClient extends Client {
   connected: boolean;
-  /** A problem for a person to solve, as a sentence. */
+  /** A problem of the client that a person has to solve, as a sentence. */
   problem?: string;
 }
 
 export interface ClientListFilter extends Omit<ClientFilter, "ids"> {
-  /** Only connected clients, or only the others. */
+  /** True: only connected clients. False: only clients that are not connected. */
   connected?: boolean | undefined;
-  /** Only these clients, connected or not. */
+  /** Only clients with these ids, connected or not. */
   among?: ReadonlySet<string>;
 }
 
 export interface KnownClientsOptions {
   repository: Pick<Repository, "getClient" | "listClients" | "servers">;
-  /** The sessions of this server, by client. */
+  /** The sessions of this server, by client id. */
   here: ReadonlyMap<string, Session>;
   shared: Pick<SharedIds, "problemOf">;
 }
 
-/** Reads clients from their rows, with whether they are connected now. */
+/** Reads the rows of clients, and adds whether each client is connected now. */
 export class KnownClients {
   constructor(private readonly options: KnownClientsOptions) {}
 
-  /** By id. @param connected only connected ones, or only the others */
+  /** Lists clients by id. */
   async list({ connected, among, ...filter }: ClientListFilter): Promise<KnownClient[]> {
     const { repository, here } = this.options;
     const named = among && { are: "in" as const, ids: among };

@@ -3,22 +3,23 @@ import type { Repository } from "../database/repository.ts";
 
 export interface LastSeenOptions {
   repository: Pick<Repository, "clientsSeen">;
-  /** Called for each client when it has been recorded, or failed to be. */
+  /** Called for each client when its time has been recorded, or failed to be recorded. */
   onChange: (clientId: string) => void;
   logger: Logger;
 }
 
 /**
- * Records when clients that left were last heard. All that leave while a statement runs share the next one.
+ * Records when clients that disconnected were last heard. One statement records all clients that left while
+ * the previous statement ran.
  */
 export class LastSeen {
-  /** Times to record: when each client was last heard, ms since 1970. */
+  /** When each client was last heard, in ms since 1970, as far as this is still to be recorded. */
   readonly #left = new Map<string, number>();
   #recording: Promise<void> | undefined;
 
   constructor(private readonly options: LastSeenOptions) {}
 
-  /** Records that a client left. @param heardAt when it was last heard, ms since 1970 */
+  /** Records that a client disconnected. @param heardAt when it was last heard, in ms since 1970 */
   left(clientId: string, heardAt: number): void {
     this.#left.set(clientId, heardAt);
     this.#recording ??= this.#record().finally(() => {
@@ -26,7 +27,7 @@ export class LastSeen {
     });
   }
 
-  /** Resolves when all of them are recorded. */
+  /** Resolves when all times are recorded. */
   async settled(): Promise<void> {
     await this.#recording;
   }

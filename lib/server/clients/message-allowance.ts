@@ -1,6 +1,6 @@
 /**
- * How many messages a connection may send at once, and per second after that. Frames with new bytes do not
- * count.
+ * The number of messages that a connection may send at once, and each second after that. Frames that bring
+ * new bytes of a file do not count.
  */
 export interface Allowance {
   burst: number;
@@ -8,14 +8,14 @@ export interface Allowance {
 }
 
 /**
- * Limits the messages of one connection. A working client sends few messages, or frames with new bytes;
- * anything beyond that only keeps the server busy.
+ * Limits the messages of one connection. A working client sends few messages besides frames with new bytes,
+ * so many messages would only load the server.
  */
 export class MessageAllowance {
   #left: number;
   #refilledAt: number;
 
-  /** @param now ms, of a monotonic clock */
+  /** @param now returns the time of a monotonic clock, in ms */
   constructor(
     private readonly options: Allowance,
     private readonly now: () => number = performance.now.bind(performance),
@@ -24,7 +24,7 @@ export class MessageAllowance {
     this.#refilledAt = now();
   }
 
-  /** Counts a message. @returns false where it exceeds the limit */
+  /** Counts a message. @returns false: the message exceeds the limit */
   take(): boolean {
     if (this.#left < 1) this.#refill();
     if (this.#left < 1) return false;

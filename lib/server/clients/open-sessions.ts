@@ -2,10 +2,10 @@ import { FdsError } from "../../protocol/errors.ts";
 import { pauses } from "../../util/fair-turns.ts";
 import type { Session } from "./session.ts";
 
-/** How often sessions are checked for dead peers and stalled downloads, in ms, on average. */
+/** Average time between two checks for dead clients and stalled downloads, in ms. */
 const TEND_INTERVAL_MS = 2_500;
 
-/** All sessions with an open connection, registered or not. It checks each of them periodically. */
+/** All sessions with an open connection, registered or not. Each session is checked periodically. */
 export class OpenSessions {
   readonly #sessions = new Set<Session>();
   #timer = this.#tendLater();
@@ -22,20 +22,20 @@ export class OpenSessions {
     return this.#sessions.has(session);
   }
 
-  /** Ends all sessions as the server stops; the clients come back. */
+  /** Ends all sessions for good, as the server stops. The clients connect again later. */
   close(): void {
     clearTimeout(this.#timer);
     this.endAll();
   }
 
-  /** Ends the present sessions; the clients come back. */
+  /** Ends all sessions. The clients connect again. */
   endAll(): void {
     for (const session of [...this.#sessions]) {
       session.end(new FdsError("shutting_down", "the server is restarting"));
     }
   }
 
-  /** At random times: a client that knew the time could pretend to be busy just then. */
+  /** Checks all sessions after a random time. A client that knew the time could look busy just then. */
   #tendLater(): Timer {
     return setTimeout(() => void this.#tend(), TEND_INTERVAL_MS * (0.5 + Math.random()));
   }

@@ -5,11 +5,11 @@ import type { Logger } from "../../util/logger.ts";
 import type { EnrolmentKey } from "../access/rows.ts";
 import type { Client, Repository } from "../database/repository.ts";
 
-/** The changes; absent fields stay as they are. */
+/** Changes of labels and time zone. Absent fields stay as they are. */
 export interface OwnedChanges {
-  /** null removes a label. */
+  /** New values by label; null removes a label. */
   labels?: LabelChanges | undefined;
-  /** null: use the zone that the client reports. */
+  /** The client's time zone; null: the one that the client reports is used. */
   timeZone?: string | null | undefined;
 }
 
@@ -18,12 +18,12 @@ export interface OwnedFieldsOptions {
   logger: Logger;
 }
 
-/** The fields of a client that operators set, not the client: labels and time zone. */
+/** The fields of a client that operators set: labels and time zone. The client itself cannot change them. */
 export class OwnedFields {
   constructor(private readonly options: OwnedFieldsOptions) {}
 
   /**
-   * Adds the labels of an enrolment key to a client that enrols with it, before the client is announced.
+   * Adds the labels of an enrolment key to a client that enrols with it, before anybody learns of the client.
    */
   async enrol(clientId: string, { name, labels }: EnrolmentKey): Promise<void> {
     const { repository, logger } = this.options;
@@ -35,7 +35,10 @@ export class OwnedFields {
     });
   }
 
-  /** @throws FdsError `invalid_request` where the client would have too many labels */
+  /**
+   * Changes the labels or the time zone of a client.
+   * @throws FdsError `invalid_request` if the client would have too many labels
+   */
   async change(client: Client, { labels, timeZone }: OwnedChanges): Promise<void> {
     const { repository } = this.options;
     const { clientId } = client;

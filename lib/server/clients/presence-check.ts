@@ -1,4 +1,4 @@
-/** How long the other side has to answer, in ms. */
+/** Time that the other side has to answer a ping, in ms. */
 const ANSWER_WITHIN_MS = 5_000;
 
 interface Question {
@@ -7,16 +7,16 @@ interface Question {
   timer: Timer;
 }
 
-/** Checks that the other side of a connection is still there: only it can return the nonce of a ping. */
+/** Checks that the other side of a connection is there. Only that side can return the nonce of a ping. */
 export class PresenceCheck {
   #question: Question | undefined;
 
   /** @param ping sends a ping with a payload */
   constructor(private readonly ping: (word: string) => void) {}
 
-  /** Sends a ping. One of the two callbacks is called, unless {@link stop} comes first. */
+  /** Sends a ping. Then one of the two callbacks is called, unless {@link stop} is called first. */
   ask({ onAnswer, onSilence }: { onAnswer: () => void; onSilence: () => void }): void {
-    // New each time, so that no earlier pong is taken for the answer.
+    // A new nonce each time, so that the pong to an earlier ping does not count as the answer.
     const nonce = crypto.randomUUID();
     const timer = setTimeout(() => {
       this.stop();
@@ -26,7 +26,7 @@ export class PresenceCheck {
     this.ping(nonce);
   }
 
-  /** @param word payload of a pong */
+  /** Handles a pong. @param word payload of the pong */
   answered(word: string): void {
     if (this.#question?.nonce !== word) return;
     const { onAnswer } = this.#question;
@@ -34,7 +34,7 @@ export class PresenceCheck {
     onAnswer();
   }
 
-  /** Waits for the answer no longer. */
+  /** Stops waiting for the answer. No callback is called. */
   stop(): void {
     clearTimeout(this.#question?.timer);
     this.#question = undefined;

@@ -3,9 +3,9 @@ import type { Introduction } from "../../protocol/messages.ts";
 import type { Logger } from "../../util/logger.ts";
 
 /**
- * Logs why a client may not register.
- * @param error anything that was thrown
- * @returns the error that the client is told
+ * Logs why a client was not registered.
+ * @param error anything that was thrown during the registration
+ * @returns the error to send to the client
  */
 export function refusalOf(
   error: unknown,
@@ -17,8 +17,7 @@ export function refusalOf(
     return new FdsError("internal_error", "the server could not register the client");
   }
   const fields = { code: error.code, client_id, remote_address: remoteAddress };
-  // Clients that registered before send an enrolment token only on request, so this is part of the normal
-  // course.
+  // A client that registered before sends an enrolment token only when asked, so this refusal is usual.
   if (error.code === "enrolment_required" && enroll_token === undefined) {
     logger.info("client has to enrol", fields);
   } else {

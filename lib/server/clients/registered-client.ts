@@ -1,15 +1,15 @@
 import type { Probed } from "../../protocol/messages.ts";
 
-/** What a session knows of its client. */
+/** The fields of a registered client that its session needs. */
 export interface RegisteredClient {
   clientId: string;
   keyHash: string;
-  /** Most bytes in a frame, as agreed by both sides. */
+  /** Most bytes in a frame, as agreed between client and server. */
   chunkSize: number;
   connectedAt: number;
-  /** Its abilities beyond single files; see FEATURES of the protocol. */
+  /** Abilities of the client beyond sending single files; see FEATURES of the protocol. */
   features: ReadonlySet<string>;
 }
 
-/** The answer to a client that asked whether it may register. */
+/** The answer to a client that asks whether it could register. */
 export type ProbeAnswer = Pick<Probed, "version" | "enrols" | "connected">;

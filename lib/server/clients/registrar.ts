@@ -9,7 +9,7 @@ import type { RegistrationLimits } from "./registration-limits.ts";
 
 export interface RegistrarOptions {
   repository: Pick<Repository, "getClient" | "registerClient">;
-  /** Null: clients need none. */
+  /** Token that a client sends to enrol; null: clients need none. */
   enrolToken: string | null;
   enrolmentKeys: Pick<EnrolmentKeys, "find" | "use">;
   limits: RegistrationLimits;
@@ -17,23 +17,23 @@ export interface RegistrarOptions {
   isConnected: (clientId: string) => Promise<boolean>;
 }
 
-/** A client that may register and is recorded. */
+/** A client that was allowed to register, and is recorded. */
 export interface Registration {
   client: RegisteredClient;
-  /** Its row before the registration; null: there was none. */
+  /** The client's row before the registration; null: there was none. */
   known: Client | null;
-  /** Name of the enrolment key that was used, if any. */
+  /** Name of the enrolment key that the client used; null: it used none. */
   enrolledWith: string | null;
 }
 
-/** Records clients that may register. */
+/** Decides which clients may register, and records them. */
 export class Registrar {
   constructor(private readonly options: RegistrarOptions) {}
 
   /**
-   * Records a client.
-   * @param address where it connects from
-   * @throws FdsError when it may not register, see {@link admit}; `rate_limited`
+   * Records a client that registers.
+   * @param address the client's address
+   * @throws FdsError when the client may not register, see {@link admit}; `rate_limited`
    */
   async record(message: Register, address: string): Promise<Registration> {
     const { repository, enrolmentKeys, limits, ownedFields } = this.options;
@@ -51,25 +51,25 @@ export class Registrar {
       }
       const client = clientOf(message, admission, address, Date.now());
       if (await repository.registerClient(client, known)) return { client, known, enrolledWith };
-      // Another registration changed the row, perhaps this client's own: decide again.
+      // Another registration has changed the row, perhaps one of the same client, so the decision is made
+      // again.
     }
   }
 
   /**
-   * Checks whether a client may register, and records nothing.
-   * @param address where it connects from
-   * @returns whether it would enrol
-   * @throws FdsError see {@link record}
+   * Checks whether a client could register, and records nothing.
+   * @param address the client's address
+   * @returns whether the registration would enrol the client
+   * @throws FdsError as {@link record}
    */
   async probe(message: Introduction, address: string): Promise<boolean> {
     const { known, admission } = await this.#admit(message);
-    // Not counted as a new id, as none is made.
+    // A probe makes no new id, so none is counted.
     this.options.limits.count(message.client_id, address, false);
     const { enrolledAt } = admission;
     return enrolledAt !== null && enrolledAt !== known?.enrolledAt;
   }
 
-  /** @throws FdsError see {@link admit} */
   async #admit(message: Introduction): Promise<{ known: Client | null; admission: Admission }> {
     const { repository, enrolToken, enrolmentKeys, isConnected } = this.options;
     const clientId = message.client_id;
@@ -81,7 +81,7 @@ export class Registrar {
   }
 }
 
-/** @param now ms since 1970 */
+/** Makes the row of a client that registers. @param now ms since 1970 */
 function clientOf(
   message: Register,
   { keyHash, enrolledAt }: Admission,
@@ -104,7 +104,7 @@ function clientOf(
   };
 }
 
-/** The time zone that a client reports, if this runtime knows it. */
+/** Returns the time zone that a client reports; null: none, or one that this runtime does not know. */
 function timeZoneOf({ time_zone: name }: Register): string | null {
   return name !== undefined && isTimeZone(name) ? name : null;
 }

@@ -3,17 +3,17 @@ import { RateLimiter } from "../../util/rate-limiter.ts";
 import { networkOf } from "../access/remote-address.ts";
 
 /**
- * Refused registrations from one address. Many clients behind one router may enrol at the same time, and
- * each is refused once before it sends its enrolment token.
+ * Limit of refused registrations from one address. Many clients behind one router may enrol at once, and each
+ * is refused once before it sends its enrolment token.
  */
 const REFUSED = { burst: 2_000, everyMs: 1_000 };
-/** Connections from one address that end before a registration. */
+/** Limit of connections from one address that end without a registration. */
 const UNREGISTERED = { burst: 2_000, everyMs: 1 };
-/** New ids from one address, as each is a row for good. */
+/** Limit of new client ids from one address. Each new id adds a row that is never removed. */
 const NEW_IDS = { burst: 20_000, everyMs: 10_000 };
-/** Registrations of one client. A client whose connection keeps breaking needs no more. */
+/** Limit of registrations of one client. Even a client whose connection keeps breaking stays below it. */
 const OF_A_CLIENT = { burst: 60, everyMs: 1_000 };
-/** Registrations of all clients from one address. */
+/** Limit of registrations of all clients from one address. */
 const OF_AN_ADDRESS = { burst: 20_000, everyMs: 10 };
 
 /** Limits how often clients may connect and register, by address and by client. */
@@ -30,20 +30,20 @@ export class RegistrationLimits {
     return Math.max(this.#refused.waitOf(network), this.#unregistered.waitOf(network));
   }
 
-  /** Counts a refused registration. */
+  /** Counts a refused registration from an address. */
   refused(address: string): void {
     this.#refused.take(networkOf(address));
   }
 
-  /** Counts a connection that ended before a registration. */
+  /** Counts a connection from an address that ended without a registration. */
   leftUnregistered(address: string): void {
     this.#unregistered.take(networkOf(address));
   }
 
   /**
-   * Counts the registration of a client that has proved its identity. Merely stating another client's id
-   * does not use up that client's limit.
-   * @param isNew whether the id is new
+   * Counts the registration of a client that has proved its identity. So nobody can use up a client's limit
+   * by sending only its id.
+   * @param isNew whether the client id is new to the server
    * @throws FdsError `rate_limited`
    */
   count(clientId: string, address: string, isNew: boolean): void {

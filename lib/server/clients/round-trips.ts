@@ -1,23 +1,23 @@
 /**
- * Number of round trips that are remembered. The shortest is the link's; old ones are dropped, as routes
- * change.
+ * The number of round trips that are remembered. The shortest is taken as that of the link. Old ones are
+ * dropped, as routes change.
  */
 const ROUND_TRIPS_KEPT = 8;
 
 /** Pings the other side of a connection, and measures the round trips. */
 export class RoundTrips {
-  /** The latest round trips, in ms. */
+  /** The latest measured round trips, in ms. */
   readonly #latest: number[] = [];
-  /** Round trip of the client's previous connection, in ms. */
+  /** Round trip of the client's previous connection, in ms; 0: not known. */
   #former = 0;
-  // Monotonic, in ms: setting the clock must not end a connection.
+  // Taken from a monotonic clock, in ms, so that setting the system's clock ends no connection.
   #pingedAt = performance.now();
   #isPending = false;
 
   /** @param sendPing sends a ping */
   constructor(private readonly sendPing: () => void) {}
 
-  /** The shortest of the latest round trips, in ms; 0: not known. */
+  /** The shortest of the latest round trips, in ms; 0: none is known. */
   get least(): number {
     return this.#latest.length === 0 ? this.#former : Math.min(...this.#latest);
   }
@@ -27,9 +27,7 @@ export class RoundTrips {
     return performance.now() - this.#pingedAt;
   }
 
-  /**
-   * Sets the round trip of the client's previous connection, in ms: the best guess until one is measured.
-   */
+  /** Sets the round trip of the client's previous connection, in ms. It is used until one is measured. */
   recall(roundTripMs: number): void {
     this.#former = roundTripMs;
   }
@@ -40,7 +38,7 @@ export class RoundTrips {
     this.sendPing();
   }
 
-  /** Handles a pong. Only the first one after a ping counts. */
+  /** Handles a pong. Only the first pong after a ping is measured. */
   answered(): void {
     if (!this.#isPending) return;
     this.#isPending = false;

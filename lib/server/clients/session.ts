@@ -24,43 +24,45 @@ import { RoundTrips } from "./round-trips.ts";
 import type { Socket } from "./socket.ts";
 import { Streams } from "./streams.ts";
 
-/** How long a client has to register, in ms. */
+/** Time that a client has to register, in ms. */
 const REGISTER_WITHIN_MS = 10_000;
-/** Limits of messages before the registration, and after it. */
+/** Limits of a connection's messages, before and after its registration. */
 const STRANGERS_MESSAGES = { burst: 20, perSecond: 1 };
 const CLIENTS_MESSAGES = { burst: 20_000, perSecond: 500 };
 /** Measurements of the link to a client, see {@link ClientLink}. */
 export type Way = Pick<ClientLink, "rate"> & { roundTripMs: number };
 
-/** The methods of the owner of all sessions that a session calls. */
+/** The methods that a session calls on the owner of all sessions. */
 export interface SessionHost {
   /** @throws FdsError when the client may not register */
   register(session: Session, message: Register): Promise<void>;
   /** @throws FdsError when the client may not register */
   probe(session: Session, message: Introduction): Promise<ProbeAnswer>;
-  /** Called once when the session has ended, even if it never registered. */
+  /** Called once when a session has ended, even if no client registered on it. */
   ended(session: Session): void;
 }
 
 /**
- * One connection of a client: reads messages and frames, passes them to their streams, and notices when the
- * other side is dead. A breach of the protocol ends the connection with a code.
+ * One connection of a client. A session reads messages and frames, passes them to their streams, and notices
+ * when the client is dead. A breach of the protocol ends the connection with a code.
  */
 export class Session implements ClientLink {
   readonly id = Bun.randomUUIDv7();
-  /** Set when the client has registered. */
+  /** The client; undefined until it has registered. */
   client: RegisteredClient | undefined;
   lastHeardAt = Date.now();
   rate: number | null = null;
   #state: "new" | "registering" | "registered" | "ended" = "new";
   readonly #streams = new Streams();
   readonly #roundTrips = new RoundTrips(() => void this.socket.ping());
-  // Monotonic, in ms: setting the clock must not end a connection.
+  // Taken from a monotonic clock, in ms, so that setting the system's clock ends no connection.
   readonly #openedAt = performance.now();
   #heardAt = performance.now();
-  /** Limits messages, and frames without new bytes. */
+  /** Limits the number of messages, and of frames that bring no new bytes. */
   #allowance = new MessageAllowance(STRANGERS_MESSAGES);
-  /** Used when another connection has taken the client's id. */
+  /**
+   * Checks, after another connection has taken the client's id, whether this connection's machine is there.
+   */
   readonly #presence = new PresenceCheck((word) => void this.socket.ping(word));
 
   constructor(
@@ -86,24 +88,26 @@ export class Session implements ClientLink {
     return { rate: this.rate, roundTripMs: this.roundTripMs() };
   }
 
-  /** Sets the measurements of the client's previous connection: the best guess until new ones are made. */
+  /** Sets measurements of the client's previous connection, used until this connection has its own. */
   recall({ rate, roundTripMs }: Way): void {
     this.rate = rate;
     this.#roundTrips.recall(roundTripMs);
   }
 
-  /** Gives a stream its number on this connection, and from then on passes it what comes for it. */
+  /**
+   * Gives a stream its number on this connection. It then receives the messages and frames with that number.
+   */
   attach<Stream extends IncomingStream>(make: (number: number) => Stream): Stream {
     return this.#streams.attach(make);
   }
 
   send(message: ServerMessage): void {
     if (this.#state !== "registered") return;
-    // 0 means dropped. A client that missed a message can no longer be talked to.
+    // 0 means that the message was dropped. Without it, the client can no longer be in step with the server.
     if (this.socket.sendText(JSON.stringify(message)) === 0) this.drop("it reads too slowly");
   }
 
-  /** Answers the registration. From here on, requests may be sent. */
+  /** Sends the client that its registration succeeded. From then on, requests may be sent to it. */
   registered(
     client: RegisteredClient,
     answer: Pick<Registered, "version" | "new_key_taken">,
@@ -136,7 +140,7 @@ export class Session implements ClientLink {
       const frame = decodeFrame(bytes, this.client.chunkSize);
       this.#mustBeRegistered();
       const isOfUse = this.#streams.hand(frame, (stream) => stream.onFrame(frame)) ?? false;
-      // New bytes of a file are limited by credit. Other frames count by their length on the wire.
+      // Credit limits new bytes of a file. Any other frame counts by its length on the wire.
       const length = isOfUse ? frame.rawLength : frame.payload.length;
       if (length < MIN_CHUNK_SIZE) this.#count();
     });
@@ -155,7 +159,7 @@ export class Session implements ClientLink {
     this.#roundTrips.answered();
   }
 
-  /** Called periodically: sends pings, and ends the connection of a silent peer. */
+  /** Called periodically: sends pings, and ends the connection if the client is silent for too long. */
   tend(): void {
     if (this.#state === "ended") return;
     const now = performance.now();
@@ -180,9 +184,9 @@ export class Session implements ClientLink {
   }
 
   /**
-   * Called when another connection has taken the client's id. This session stops its streams, and ends when
-   * the other side has answered, or has failed to.
-   * @param onAnswer it answered: so another machine uses the id, not the same client with a new connection
+   * Called when another connection has taken the client's id. This session stops its streams, and closes its
+   * connection once the client has answered a ping, or has failed to.
+   * @param onAnswer called when the client answered, which shows that two machines use the id
    */
   replace(onAnswer: () => void): void {
     if (this.#state === "ended") return;
@@ -196,12 +200,12 @@ export class Session implements ClientLink {
     });
   }
 
-  /** Stops its streams, which go on later. The records give the reason. */
+  /** Stops the session's streams. Their downloads continue later, and their records name the problem. */
   interrupt(problem: Problem): void {
     for (const stream of this.#streams.values()) stream.giveWay(problem);
   }
 
-  /** Ends the connection without a close frame, which nobody would read. */
+  /** Ends the connection without a close frame, as the client could not read one. */
   drop(reason: string): void {
     if (this.#state === "ended") return;
     this.logger.warn(`connection dropped: ${reason}`, { client_id: this.client?.clientId });
@@ -261,13 +265,10 @@ export class Session implements ClientLink {
     }
   }
 
-  /**
-   * Handles something from the client. A breach of the protocol ends the connection, and counts against its
-   * streams.
-   */
+  /** Handles input from the client. A breach of the protocol ends the connection, and fails its streams. */
   #guard(handle: () => void): void {
     if (this.#state === "ended") {
-      // A replaced connection may stay open for a while.
+      // A replaced connection may stay open for a while, so its messages are still limited.
       if (!this.#allowance.take()) this.socket.terminate();
       return;
     }

@@ -1,33 +1,33 @@
-/** A machine's address, and its own name. */
+/** A machine's address and its hostname. */
 export interface Machine {
   address: string;
   hostname: string;
 }
 
 /**
- * Time, in ms, after which the problem counts as over. Two machines with one id take it from each other
- * whenever one tries again, which is within 60 s; after a longer pause, one of them has given up.
+ * Time after which the problem of a shared id counts as over, in ms. Each of the two machines tries again
+ * within 60 s and takes the id from the other one. After a longer pause, one of them has given up.
  */
 const FORGOTTEN_AFTER_MS = 150_000;
 
 interface Shared {
   words: string;
-  /** By `performance.now`. */
+  /** When the problem was last noticed, by `performance.now`, in ms. */
   noticedAt: number;
   timer: Timer;
 }
 
 /**
- * Ids that two machines use, for example after a disk was cloned. Each takes the id from the other, again
- * and again.
+ * The client ids that two machines use, for example after a disk was cloned. Each machine takes the id from
+ * the other one again and again.
  */
 export class SharedIds {
   readonly #shared = new Map<string, Shared>();
 
-  /** @param onForgotten called when the problem is over */
+  /** @param onForgotten called when the problem of a client id is over */
   constructor(private readonly onForgotten: (clientId: string) => void) {}
 
-  /** Records an occurrence. @returns it as a sentence */
+  /** Records that two machines use an id. @returns the problem as a sentence for people */
   notice(clientId: string, first: Machine, second: Machine): string {
     const words = `two machines use this id: ${described(first)} and ${described(second)}`;
     clearTimeout(this.#shared.get(clientId)?.timer);
@@ -40,8 +40,8 @@ export class SharedIds {
   }
 
   /**
-   * The problem of an id as a sentence for people; null: none.
-   * @param since only if it was noticed since then, by `performance.now`
+   * Returns the problem of an id as a sentence for people; null: there is none.
+   * @param since ignores a problem that was last noticed before this time, by `performance.now`
    */
   problemOf(clientId: string, since = -Infinity): string | null {
     const shared = this.#shared.get(clientId);

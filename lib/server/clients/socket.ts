@@ -1,4 +1,4 @@
-/** The methods of a WebSocket that a session uses; Bun's ServerWebSocket has them. */
+/** The methods of a WebSocket that a session uses. Bun's ServerWebSocket has them. */
 export interface Socket {
   sendText(text: string): number;
   ping(data?: string): number;

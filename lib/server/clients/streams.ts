@@ -1,12 +1,14 @@
 import { FdsError } from "../../protocol/errors.ts";
 import type { IncomingStream } from "../transfer/incoming-stream.ts";
 
-/** The streams of one connection, by number. */
+/** The streams of one client's connection, by number. */
 export class Streams {
   readonly #open = new Map<number, IncomingStream>();
   #last = 0;
 
-  /** Gives a stream its number. It receives the messages and frames with that number until it has ended. */
+  /**
+   * Gives a stream its number. The stream receives the messages and frames with that number until it ends.
+   */
   attach<Stream extends IncomingStream>(make: (number: number) => Stream): Stream {
     const number = ++this.#last;
     const stream = make(number);
@@ -21,9 +23,9 @@ export class Streams {
   }
 
   /**
-   * Passes something to its stream. A bug in one download is not the client's fault, and must not affect
-   * its other downloads.
-   * @returns the stream's result; undefined where the stream has ended, so it came late
+   * Passes a message or frame to its stream. An unexpected error ends only that stream, as a bug of the
+   * server must not affect the client's other downloads.
+   * @returns the result of `over`; undefined: the stream has ended, so the message came too late
    * @throws FdsError `protocol_error`
    */
   hand<T>(

@@ -1,7 +1,8 @@
 import type { Client } from "../database/repository.ts";
 
 /**
- * The zone of a client's local times: the one that operators set, else the one that it reports, else UTC.
+ * Returns the zone of a client's local times: the zone that operators set, else the one that the client
+ * reports, else UTC.
  */
 export function timeZoneOf({
   timeZone,
