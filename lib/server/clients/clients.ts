@@ -79,25 +79,25 @@ export class Clients implements SessionHost {
     });
   }
 
-  /** Number of registered and connected clients, at any server. */
+  /** The number of connected clients, at any server. */
   async countConnected(): Promise<number> {
     return (await this.options.repository.servers?.countConnected()) ?? this.#byId.size;
   }
 
-  /** Whether a client is connected, to any server. */
+  /** Reports whether a client is connected to any server. */
   async isConnected(clientId: string): Promise<boolean> {
     if (this.#byId.has(clientId)) return true;
     return (await this.options.repository.servers?.isHeldElsewhere(clientId)) ?? false;
   }
 
-  /** How long an address has to wait after too many connections without a registration, in ms. */
+  /** How long an address may not connect, in ms, after too many connections without a registration. */
   waitOf(remoteAddress: string): number {
     return this.#limits.waitOf(remoteAddress);
   }
 
   /**
    * Begins a session for a connection that has not registered yet.
-   * @param onRegistered called when it has
+   * @param onRegistered called when the client has registered
    */
   connect(socket: Socket, remoteAddress: string, onRegistered?: () => void): Session {
     const logger = this.#lines.of(networkOf(remoteAddress));
@@ -232,8 +232,8 @@ export class Clients implements SessionHost {
   }
 
   /**
-   * Reports whether a caller may see a client and its downloads. To the caller, anything else does not exist:
-   * it gives 404, and is left out of lists, totals and events. 403 only means that the role is too low.
+   * Reports whether a caller may see a client and its downloads. Other clients seem not to exist: REST
+   * answers with 404, and lists, totals and events leave them out. A 403 only means that the role is too low.
    */
   async sees({ sites }: Pick<Caller, "sites">, clientId: string): Promise<boolean> {
     if (sites?.selector == null) return areOf(sites, clientId, {});

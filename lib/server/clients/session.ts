@@ -94,9 +94,7 @@ export class Session implements ClientLink {
     this.#roundTrips.recall(roundTripMs);
   }
 
-  /**
-   * Gives a stream its number on this connection. It then receives the messages and frames with that number.
-   */
+  /** Gives a stream its number on this connection. The stream then receives the messages with that number. */
   attach<Stream extends IncomingStream>(make: (number: number) => Stream): Stream {
     return this.#streams.attach(make);
   }
@@ -233,13 +231,16 @@ export class Session implements ClientLink {
     this.socket.close(error.close, closeReason(error));
   }
 
-  /** @throws FdsError `rate_limited` */
+  /** Counts a message. @throws FdsError `rate_limited` for too many */
   #count(): void {
     if (this.#allowance.take()) return;
     throw new FdsError("rate_limited", "the client says too much that brings no file on");
   }
 
-  /** @throws FdsError `protocol_error` for a client that has introduced itself before */
+  /**
+   * Handles the message by which a client introduces itself.
+   * @throws FdsError `protocol_error` for a second one
+   */
   #introduce(message: Register | Probe): void {
     if (this.#state !== "new") throw new FdsError("protocol_error", `${message.type} came twice`);
     this.#state = "registering";

@@ -42,7 +42,7 @@ export const PEERS: readonly Mutation[] = [
     name: "question-uses-up-the-key",
     breaks: "an enrolment key is good until somebody enrols with it",
     file: "lib/server/clients/registrar.ts",
-    find: `    // Not counted as a new id, as none is made.`,
+    find: `    // A probe makes no new id, so none is counted.`,
     replace: `    if (admission.uses) await this.options.enrolmentKeys.use(admission.uses);`,
     caughtBy: { [CLIENT_DOCTOR]: "of one with an enrolment key, which is not used up" },
   },
