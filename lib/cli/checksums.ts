@@ -4,16 +4,16 @@ import type { ChecksumAlgorithm } from "../api/checksums.ts";
 import { systemCode } from "../util/system-error.ts";
 import { Failure } from "./program.ts";
 
-/** The file with the sums of the test files, in the format of `md5sum`. */
+/** The name of the file that lists the MD5 of each test file, in the format of `md5sum`. */
 export const CHECKSUMS_FILE = "checksums.txt";
 
-/** The parsed text of a file in the format of `md5sum`. */
+/** The parsed content of a file in the format of `md5sum`. */
 export interface Checksums {
   /** MD5 by path, without a leading `./`. If a path is listed twice, the last one counts. */
   sums: Map<string, string>;
   /**
-   * Numbers, from 1, of lines that cannot be trusted: of another form, or with another sum for a path
-   * listed before. Comments and empty lines do not count.
+   * Line numbers, counted from 1, of lines in an unknown format or with a second, different sum for a path.
+   * Comments and empty lines are accepted.
    */
   strange: number[];
 }
@@ -32,7 +32,11 @@ export function parseChecksums(text: string): Checksums {
   return { sums, strange };
 }
 
-/** Parses a line of `md5sum`. "*" (binary mode) is ignored; a backslash at the start means escapes in the path. */
+/**
+ * Parses one line in the format of `md5sum`. A "*" (binary mode) is ignored. A backslash at the start means
+ * that the path contains escapes.
+ * @returns null for a line in another format
+ */
 function parseLine(line: string): { path: string; md5: string } | null {
   const usual = /^(?<escaped>\\?)(?<md5>[0-9a-f]{32}) [ *](?<path>.+?)\r?$/i;
   const tagged = /^(?<escaped>\\?)MD5 \((?<path>.+)\) = (?<md5>[0-9a-f]{32})\r?$/i;
@@ -42,15 +46,18 @@ function parseLine(line: string): { path: string; md5: string } | null {
   return plain === null ? null : { md5: md5.toLowerCase(), path: normalize(plain) };
 }
 
-/** @returns null where there is an escape that `md5sum` never writes */
+/**
+ * Decodes the escapes that `md5sum` writes in a path.
+ * @returns null for an escape that `md5sum` never writes
+ */
 function unescaped(path: string): string | null {
   if (!/^(?:[^\\]|\\[\\nr])+$/.test(path)) return null;
   return path.replaceAll(/\\(.)/g, (_, letter) => ({ n: "\n", r: "\r" })[String(letter)] ?? "\\");
 }
 
 /**
- * Sets one sum in a text in the format of `md5sum`, replacing the path's old one or at the end. All other
- * lines stay as they are.
+ * Sets the checksum of a path in a text in the format of `md5sum`. An existing line of the path is replaced,
+ * otherwise a line is appended. All other lines stay as they are.
  * @param path relative to the text's folder, with forward slashes
  */
 export function withChecksum(text: string, path: string, md5: string): string {
@@ -64,8 +71,9 @@ export function withChecksum(text: string, path: string, md5: string): string {
 }
 
 /**
- * @returns the text of a checksums file; empty where there is none
- * @throws Failure where it is a folder, a FIFO or the like
+ * Reads a file of checksums.
+ * @returns the text of the file; empty where the file does not exist
+ * @throws Failure where the path is a folder, a FIFO or the like
  */
 export async function readChecksums(file: string): Promise<string> {
   try {
@@ -77,13 +85,13 @@ export async function readChecksums(file: string): Promise<string> {
   }
 }
 
-/** Refuses a FIFO, as opening it would wait for ever. @throws Failure */
+/** Refuses a path that is not a regular file, as opening a FIFO would block for ever. @throws Failure */
 async function requireRegularFile(file: string): Promise<void> {
   if ((await stat(file)).isFile()) return;
   throw new Failure(`remove "${file}", or name another file: it is no regular file`);
 }
 
-/** Writes the whole file or, if interrupted, nothing. */
+/** Replaces the file atomically. An interruption leaves the old file unchanged. */
 export async function writeChecksums(file: string, text: string): Promise<void> {
   const temporary = `${file}.${crypto.randomUUID()}.tmp`;
   try {
@@ -95,11 +103,11 @@ export async function writeChecksums(file: string, text: string): Promise<void> 
 }
 
 /**
- * Computes digests of a file, which is read once and in pieces.
- * @param onBytes called with the size of each piece
+ * Computes several digests of a file, which is read once and in pieces.
+ * @param onBytes called after each piece with the size of the piece in bytes
  * @returns lower-case hex, by algorithm
- * @throws Failure where it is not a regular file
- * @throws the reason of `signal` when it is aborted
+ * @throws Failure where the path is not a regular file
+ * @throws the reason of `signal` when `signal` is aborted
  */
 export async function digestsOfFile<Algorithm extends ChecksumAlgorithm>(
   file: string,

@@ -33,10 +33,10 @@ ${TEST_FILE_FLAGS_HELP}
       show this
 `;
 
-/** Bytes of each file of `--night`, which shows who delivers, not how fast. */
+/** The default size of each test file in the demo of a schedule (`--night`). */
 const NIGHT_SIZE = "1MiB";
 
-/** Bytes that the demo leaves free on the disk: more than the server itself requires. */
+/** Disk space that the demo leaves free, in bytes. It is more than the server itself requires. */
 const RESERVE = 512 * 1024 ** 2;
 
 await runProgram(async (signal) => {
@@ -54,7 +54,7 @@ await runProgram(async (signal) => {
   await inFreshFolder((folder) => runDemo(folder, options, terminal, signal));
 });
 
-/** Runs something in a new folder, and always removes the folder afterwards. */
+/** Runs a function with a new folder, and always removes the folder afterwards. */
 async function inFreshFolder(run: (folder: string) => Promise<void>): Promise<void> {
   await mkdir(DEMOS, { recursive: true });
   const folder = await mkdtemp(join(DEMOS, "run-"));
@@ -67,11 +67,11 @@ async function inFreshFolder(run: (folder: string) => Promise<void>): Promise<vo
 }
 
 interface DemoOptions {
-  /** Bytes of each file. */
+  /** The size of each file, in bytes. */
   size: number;
   clientIds: string[];
   keep: boolean;
-  /** True: show a schedule instead of a pull. */
+  /** Whether to play three nights of a schedule. False pulls all files once. */
   night: boolean;
 }
 
@@ -83,7 +83,7 @@ async function runDemo(
 ): Promise<void> {
   const heading = (text: string) => terminal.write(`\n${paint(text, "bold", terminal.colour)}\n`);
   heading(`Making ${clientIds.length} test files of ${formatSize(size)}`);
-  // In the end each file exists twice: at its client and at the server.
+  // The server stores a second copy of each client's file, on the same disk.
   const reserve = size * clientIds.length + RESERVE;
   const files = await makeTestFilesWithBars(
     { folder, clientIds, size, reserve, signal: interrupted },
@@ -114,13 +114,14 @@ async function runDemo(
   const { code } = await api.signInCode(signal);
   await describeKept({ folder, server, token: tokens.api }, code, terminal);
   if (!signal.aborted) await once(signal, "abort");
-  // Ctrl-C is the normal end of a kept demo; a program that ended by itself is a failure.
+  // Ctrl-C is the normal end of a demo with `--keep`. Any other abort means that the server or a client
+  // ended.
   if (!interrupted.aborted) signal.throwIfAborted();
 }
 
 /**
- * Says where everything is, for people and for other programs.
- * @param code for signing in to the dashboard once
+ * Prints the dashboard's address, the API token and the logs, and records them for other programs.
+ * @param code signs a browser in to the dashboard, once
  */
 async function describeKept(demo: KeptDemo, code: string, terminal: Terminal) {
   await announceDemo(demo);

@@ -45,7 +45,7 @@ import { type Terminal, terminalOf } from "./terminal/terminal.ts";
 import { wrapHelp } from "./terminal/wrap.ts";
 import { stderr, stdout } from "../util/output.ts";
 
-/** All commands, by purpose. */
+/** All commands, grouped by purpose. */
 const GROUPS: Record<string, Record<string, Command>> = {
   "pull files": { pull, limit, cancel, retry },
   "many sites": { jobs, job, label },
@@ -79,13 +79,13 @@ const COMMAND_LIST = [...COMMANDS]
 
 const FDS = howToRun("fds");
 
-/** The programs that a built one contains besides these commands. */
+/** Help text about the client and the server in the built program. Empty when run from source. */
 const PROGRAMS =
   BUILD === null
     ? ""
     : "The client and the server: fds client --help, fds server --help\nWhat is wrong with them: fds client doctor, fds server doctor";
 
-/** Fits a terminal of 24 rows; with a line for each command, the first ones would scroll away. */
+/** The help of `fds` without a command. Commands are listed in groups, to fit a terminal of 24 rows. */
 const OVERVIEW = `Usage: ${FDS} COMMAND [flags]
 
 ${Object.entries(GROUPS)
@@ -116,8 +116,8 @@ Examples:
 if (import.meta.main) await runFds(process.argv.slice(2));
 
 /**
- * Runs a command as the whole process.
- * @param argv without the program's name
+ * Runs one command of `fds` as the whole process.
+ * @param argv arguments without the program's name
  */
 export async function runFds(argv: string[]): Promise<void> {
   await runProgram(async (_, interruptions) => {
@@ -174,14 +174,17 @@ async function runCommand(
   });
 }
 
-/** The environment, overridden by the file of `--config`. */
+/** Returns the environment, overridden by the settings file that `--config` names. */
 function environmentOf(file: ParsedFlags["values"][string]): Environment {
   return file === undefined
     ? process.env
     : { ...process.env, ...readSettingsFile(String(file), null) };
 }
 
-/** Finds the command's name, which may come after general flags. */
+/**
+ * Splits the command's name from the other arguments. Flags that all commands share may precede the name.
+ * @returns name null where no command is given
+ */
 function splitCommand(argv: string[]): { name: string | null; rest: string[] } {
   const { tokens } = parseArgs({ args: argv, options: COMMON_FLAGS, strict: false, tokens: true });
   const word = tokens.find(({ kind }) => kind === "positional");
@@ -205,7 +208,7 @@ function helpOf(
   return `${parts.filter(Boolean).join("\n\n")}\n`;
 }
 
-/** A terminal that prints nothing, for scripts that read JSON. */
+/** Returns a terminal that discards its output, for scripts that read JSON. */
 function silent(terminal: Terminal): Terminal {
   return { ...terminal, write: () => undefined };
 }

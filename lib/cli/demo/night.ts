@@ -9,26 +9,29 @@ import { pause } from "../pause.ts";
 import { Failure } from "../program.ts";
 import type { ApiClient } from "../rest/api-client.ts";
 
-/** The demo's schedule. */
+/** The name of the demo's schedule. */
 export const SCHEDULE = "nightly";
 
-/** Time after the request at which a file counts as late. */
+/** Time after a scheduled time at which a delivery is due. A later file counts as late. */
 const DUE_AFTER = "4s";
 
 /** Interval at which deliveries are polled, in ms. */
 const POLL_INTERVAL = 100;
 
-/** Shortest duration of a night, in ms: each needs a local time of its own, in whole seconds. */
+/**
+ * The shortest duration of one simulated night, in ms. Local times are in whole seconds, and each night needs
+ * a different one.
+ */
 const NIGHT_MS = 2_000;
 
-/** Time limit of a night, in ms. */
+/** The time limit of one simulated night, in ms. */
 const NIGHT_TIMEOUT = 60_000;
 
 const NIGHTS = ["all deliver", "one is late", "one does not deliver"] as const;
 
 export interface NightOptions {
   api: ApiClient;
-  /** The folder of the test files. */
+  /** The folder that contains the test files. */
   folder: string;
   files: readonly TestFile[];
   terminal: Terminal;
@@ -36,11 +39,10 @@ export interface NightOptions {
 }
 
 /**
- * Creates a schedule and plays three of its nights, a few seconds each. Clocks are not touched; the
- * schedule is run on request. In the second night a file arrives too late, in the third one it does not
- * exist.
- * @returns the board of these nights
- * @throws Failure when a night does not end
+ * Creates a schedule and runs it three times, a few seconds each, in place of three nights. In the second
+ * night a file arrives too late, and in the third night a file does not exist.
+ * @returns the deliveries of the three nights
+ * @throws Failure when a night does not end in time
  */
 export async function runNights(options: NightOptions): Promise<DeliveryRecord[]> {
   const { api, files, terminal, signal } = options;
@@ -65,7 +67,7 @@ export async function runNights(options: NightOptions): Promise<DeliveryRecord[]
   return (await api.deliveries(SCHEDULE, { limit: "1000" }, signal)).deliveries;
 }
 
-/** Does something while a site's file is missing. */
+/** Runs a function while a site's file is renamed, as if the file did not exist. */
 async function withFileAway(
   { folder }: NightOptions,
   file: TestFile | undefined,
@@ -81,7 +83,7 @@ async function withFileAway(
   }
 }
 
-/** Asks all sites, and waits until the status of each delivery is known. */
+/** Runs the schedule for all sites, and waits until each delivery has a final status. */
 async function oneNight({ api, signal }: NightOptions): Promise<void> {
   const { jobs } = await api.runSchedule(SCHEDULE, {}, signal);
   await pause(NIGHT_MS, signal);
@@ -93,7 +95,7 @@ async function oneNight({ api, signal }: NightOptions): Promise<void> {
   });
 }
 
-/** Asks a site again, as its file exists now. */
+/** Runs the schedule again for one site, whose file exists by now, and waits until the delivery is late. */
 async function comesLate({ api, signal }: NightOptions, clientId: string): Promise<void> {
   const query = { client_id: clientId, limit: "1" };
   const newest = async () => (await api.deliveries(SCHEDULE, query, signal)).deliveries[0];
@@ -114,14 +116,17 @@ async function untilTrue(signal: AbortSignal, check: () => Promise<boolean>): Pr
   }
 }
 
-/** Each status as a mark and a word. */
+/** The mark and the word that the board shows for each final status of a delivery. */
 const MARKS: Partial<Record<DeliveryRecord["status"], Shown>> = {
   received: { text: "✓ received", colour: "green" },
   late: { text: "◷ late", colour: "yellow" },
   missing: { text: "✗ missing", colour: "red" },
 };
 
-/** The board as a table for a terminal: sites by nights, with a line for those who owe something. */
+/**
+ * Formats the board as a table for a terminal: a row for each site, a column for each night. The last line
+ * names the sites whose file is missing in the last night.
+ */
 export function boardLines(
   deliveries: readonly DeliveryRecord[],
   terminal: Pick<Terminal, "colour" | "columns" | "live">,

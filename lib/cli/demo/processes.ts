@@ -9,13 +9,13 @@ import { Failure } from "../program.ts";
 /** Interval at which logs are polled, in ms. */
 const POLL_INTERVAL = 50;
 
-/** How long a process may take to end after SIGTERM, in ms. */
+/** Time limit for a process to end after SIGTERM, in ms. */
 const STOP_TIMEOUT = 10_000;
 
-/** Lines of a log in an error message. */
+/** The number of log lines that an error message quotes. */
 const LAST_LINES = 10;
 
-/** Variables that programs need to run. None of them is a setting of ours. */
+/** Environment variables that a child process inherits. None of them is a setting of this project. */
 const INHERITED = [
   "HOME",
   "LANG",
@@ -28,8 +28,8 @@ const INHERITED = [
 ] as const;
 
 /**
- * The environment for a child process that must not see the settings of its parent.
- * @param own variables of the child
+ * Returns the environment for a child process that must not see the settings of its parent.
+ * @param own variables to add for the child
  */
 export function childEnvironment(
   env: Environment,
@@ -42,7 +42,7 @@ export function childEnvironment(
   return { ...Object.fromEntries(inherited), ...own };
 }
 
-/** Programs that run together: if one ends by itself, all have failed. */
+/** Child processes that run together. If one of the processes ends by itself, the whole group has failed. */
 export class Processes implements AsyncDisposable {
   private readonly children: Bun.Subprocess[] = [];
   private readonly failure = new AbortController();
@@ -50,30 +50,30 @@ export class Processes implements AsyncDisposable {
   private readonly killAll = () => {
     for (const child of this.children) child.kill("SIGKILL");
   };
-  /** Aborted with the outer signal, or when a program ends by itself. */
+  /** Aborted with the constructor's signal, or when a child process ends by itself. */
   readonly signal: AbortSignal;
 
   /**
-   * @param folder in which they run and write their logs; no `.env` is read
-   * @param signal ends waiting for them
+   * @param folder the working directory of the processes, which also holds their logs
+   * @param signal aborts waiting for a process
    */
   constructor(
     private readonly folder: string,
     signal: AbortSignal,
   ) {
     this.signal = AbortSignal.any([signal, this.failure.signal]);
-    // The last resort, for an exit without stop().
+    // Kills the child processes if this process exits without a call of stop().
     process.once("exit", this.killAll);
   }
 
   /**
-   * Starts a Bun program, whose output goes to `<name>.log`.
+   * Starts a Bun program, whose output is appended to `<name>.log`. No `.env` file is read.
    * @param argv the program's file and its flags
    */
   start(name: string, argv: string[], env: Record<string, string>): void {
     const log = openSync(this.logFile(name), "a");
     try {
-      // --no-orphans ends it even if this process is killed.
+      // --no-orphans ends the child even if this process is killed.
       const child = Bun.spawn([process.execPath, "--no-env-file", "--no-orphans", ...argv], {
         cwd: this.folder,
         env,
@@ -91,8 +91,8 @@ export class Processes implements AsyncDisposable {
   /**
    * Waits for a line in a program's log.
    * @param timeout ms
-   * @throws Failure with the last lines of the log when it does not come in time
-   * @throws the reason of {@link Processes.signal} when that is aborted
+   * @throws Failure with the last lines of the log when the line does not appear in time
+   * @throws the reason of {@link Processes.signal} when that signal is aborted
    */
   async waitForLine(name: string, pattern: RegExp, timeout: number): Promise<RegExpExecArray> {
     const deadline = performance.now() + timeout;
@@ -111,8 +111,8 @@ export class Processes implements AsyncDisposable {
   }
 
   /**
-   * Ends every program with SIGTERM, and waits until it is gone.
-   * @param timeout ms until they are killed
+   * Sends SIGTERM to every child process, and waits until all of them have ended.
+   * @param timeout ms after which the remaining processes are killed
    */
   async stop(timeout = STOP_TIMEOUT): Promise<void> {
     this.stopping = true;

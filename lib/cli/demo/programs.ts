@@ -4,15 +4,15 @@ import type { Environment } from "../../util/settings.ts";
 import { childEnvironment, type Processes } from "./processes.ts";
 import type { TestFile } from "../setup/test-files.ts";
 
-/** The server's folder of downloads, relative to the folder it runs in. */
+/** The server's folder of downloads, relative to the server's working directory. */
 export const DOWNLOADS = "downloads";
 
 const PROJECT = join(import.meta.dir, "../../..");
 
-/** How long a program may take until it is ready, in ms. */
+/** Time limit for a program to become ready, in ms. */
 const START_TIMEOUT = 30_000;
 
-/** Tokens for this demo only. */
+/** Random tokens that are valid for one run of the demo. */
 export interface Tokens {
   api: string;
   enroll: string;
@@ -24,8 +24,8 @@ export function freshTokens(): Tokens {
 
 /**
  * Starts a server on a free port.
- * @param env the demo's own environment
- * @returns its address
+ * @param env the environment of the demo itself
+ * @returns the URL of the server
  */
 export async function startServer(
   processes: Processes,
@@ -40,7 +40,7 @@ export async function startServer(
   return address;
 }
 
-/** Starts a client for each file, which serves that file's folder, and waits for all of them. */
+/** Starts a client for each file, with the file's folder as its root, and waits until all are registered. */
 export async function startClients(
   processes: Processes,
   server: string,

@@ -5,14 +5,14 @@ import { follow, startDownloads } from "../rest/follow.ts";
 import { Failure } from "../program.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
-/** How long the downloads may stand still, in ms. */
+/** Time without progress of any download after which the demo fails, in ms. */
 const STALL_TIMEOUT = 60_000;
 
 /**
  * Pulls the default file of every client at the same time, with a progress bar for each.
  * @returns the final records, in the order of the clients
- * @throws Failure when nothing moves any more, or what the API throws
- * @throws the reason of the signal when it is aborted
+ * @throws Failure when a download is refused, or no download makes progress for {@link STALL_TIMEOUT}
+ * @throws the reason of `outer` when `outer` is aborted
  */
 export async function pullAll(
   api: ApiClient,

@@ -10,7 +10,7 @@ import { type ListingColumn, listingTable } from "../terminal/listing.ts";
 import { say, show, type Terminal } from "../terminal/terminal.ts";
 import { testFilePath } from "../setup/test-files.ts";
 
-/** A download, and whether its saved file equals the original. */
+/** A download, and whether the saved file equals the original. */
 interface Result {
   record: DownloadRecord;
   verified: boolean;
@@ -21,7 +21,7 @@ const RESULT_COLUMNS: ListingColumn<Result>[] = [
   { ...column("size", 8, ({ record }) => sizeOf(record)), right: true },
   { ...column("seconds", 7, ({ record }) => known(secondsFor(record), 2)), right: true },
   { ...column("MiB/s", 7, ({ record }) => known(rateOf(record), 1)), right: true },
-  // The end of a checksum is enough for comparing by eye.
+  // A narrow table shows only the end of an MD5, which is enough for comparing by eye.
   { ...column("MD5", 6, ({ record }) => record.md5 ?? "–"), least: 9 },
   column("verdict", 10, ({ verified }) =>
     verified ? { text: "✓ verified", colour: "green" } : { text: "✗ wrong", colour: "red" },
@@ -29,10 +29,10 @@ const RESULT_COLUMNS: ListingColumn<Result>[] = [
 ];
 
 /**
- * Checks the saved file of every download, and prints a table.
- * @param folder of the originals' checksums.txt
+ * Compares the saved file of every download with the checksum of its original, and prints a table.
+ * @param folder contains checksums.txt, with the checksums of the original files
  * @param downloadsDir the server's folder of downloads
- * @throws Failure that says which files are wrong, and why
+ * @throws Failure that names each wrong file and its problem
  */
 export async function verifyAll(
   folder: string,
@@ -79,7 +79,7 @@ function secondsFor({ started_at, completed_at }: DownloadRecord): number {
   return secondsOf([started_at], [completed_at]);
 }
 
-/** Rate of a download, in MiB a second. */
+/** Returns the rate of a download, in MiB a second. */
 function rateOf(record: DownloadRecord): number {
   return (record.total_size ?? 0) / 1024 ** 2 / secondsFor(record);
 }

@@ -9,7 +9,7 @@ import { formatMoment } from "../terminal/times.ts";
 import { type Command, type CommandContext, CURSOR, readFlag } from "./command.ts";
 import { printListing } from "./listing.ts";
 
-/** `fds audit` */
+/** The command `fds audit`, which lists who did what. */
 export const audit: Command = {
   words: "",
   count: [0, 0],

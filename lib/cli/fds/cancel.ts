@@ -3,7 +3,7 @@ import { DOWNLOAD_FIELDS } from "../terminal/download-listing.ts";
 import type { Command } from "./command.ts";
 import { printDone } from "./listing.ts";
 
-/** `fds cancel` */
+/** The command `fds cancel`, which ends a download. */
 export const cancel: Command = {
   words: "ID",
   count: [1, 1],

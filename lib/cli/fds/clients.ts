@@ -9,7 +9,7 @@ import type { Command, CommandContext } from "./command.ts";
 import { readSelector } from "./pull-job.ts";
 import { printListing } from "./listing.ts";
 
-/** `fds clients` */
+/** The command `fds clients`, which lists the clients that the server knows. */
 export const clients: Command = {
   words: "",
   count: [0, 0],
@@ -33,7 +33,7 @@ time zone, with tabs between them.`,
     const query = labels === undefined ? {} : { labels: readSelector(String(labels)) };
     const { signal } = context.interruptions;
     const all = await context.api.clientsWith(query, signal);
-    // An unhealthy server still lists its clients.
+    // A failed health check must not prevent the listing of clients.
     const version = await context.api.health(signal).then(
       (health) => health.version,
       () => "",
@@ -54,7 +54,7 @@ time zone, with tabs between them.`,
   },
 };
 
-/** The text for an empty list. */
+/** Returns the text to print for an empty list of clients. */
 function nothingOf({ values }: CommandContext): string {
   if (values["outdated"] === true) return "No client is older than the server";
   return values["labels"] === undefined ? NO_CLIENTS : "No client has such labels";

@@ -7,44 +7,48 @@ import type { ApiClient } from "../rest/api-client.ts";
 import type { Interruptions } from "../program.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
-/** What a command works with. */
+/** The arguments, the outputs and the API client that a command works with. */
 export interface CommandContext {
   api: ApiClient;
-  /** The words after the command's name. */
+  /** Arguments after the command's name, without flags. */
   words: string[];
   values: ParsedFlags["values"];
   env: Environment;
-  /** Output for results. */
+  /** Standard output, for results. */
   out: Terminal;
-  /** Output for progress and remarks; nothing is printed for scripts. */
+  /** Standard error, for progress and remarks. With `--json`, they are discarded unless it is a terminal. */
   err: Terminal;
   json: boolean;
-  /** Whether somebody can answer questions. */
+  /** Whether somebody can answer questions: standard input and standard error are terminals. */
   interactive: boolean;
   interruptions: Interruptions;
 }
 
 /** One command of `fds`. */
 export interface Command {
-  /** The words after its name: `CLIENT [FILE]`. */
+  /** Arguments after the command's name, as help texts show them: `CLIENT [FILE]`. */
   words: string;
-  /** Replaces the words in its own help, where more detail is needed. */
+  /** A more detailed form of `words`, for the command's own help. */
   usage?: string;
-  /** Smallest and largest number of words. */
+  /** The smallest and the largest number of arguments. */
   count: [least: number, most: number];
   summary: string;
   flags: Record<string, Flag>;
-  /** Its flags, for `--help`. */
+  /** Describes the command's flags, for `--help`. */
   flagsHelp?: string;
-  /** Further text for `--help`. */
+  /** Further paragraphs for `--help`. */
   notes?: string;
-  /** Lines for `--help`, without `fds`. */
+  /** Example calls for `--help`, without the leading `fds`. */
   examples: string[];
-  /** Runs the command; throws if it fails. */
+  /** Runs the command. An error means that the command failed. */
   run(context: CommandContext): Promise<void>;
 }
 
-/** The value of a flag; undefined where it was not given. @throws UsageError */
+/**
+ * Reads and checks the value of a flag.
+ * @returns undefined where the flag was not given
+ * @throws UsageError for a wrong value
+ */
 export function readFlag<T>(
   { values }: CommandContext,
   flag: string,
@@ -55,23 +59,23 @@ export function readFlag<T>(
   return readSetting({ source: `--${flag}`, text: String(text) }, kind.schema, kind.expected);
 }
 
-/** The position from which a list continues: `next_cursor` of an earlier answer. */
+/** The cursor from which a list continues: the `next_cursor` of an earlier page. */
 export const CURSOR: Kind<string> = {
   schema: z.uuid(),
   expected: "the next_cursor of an earlier list",
 };
 
-/** A result in its three formats. */
+/** The result of a command in its three output formats. */
 export interface Result {
-  /** For `--json`. */
+  /** The value to print with `--json`. */
   value: unknown;
-  /** Lines for a terminal. */
+  /** Returns the lines for a terminal. */
   shown: (coloured: boolean) => string[];
-  /** Lines for a pipe, with fields separated by tabs. */
+  /** Returns the lines for a pipe, with fields separated by tabs. */
   raw: () => string[];
 }
 
-/** Writes a result in the right format. */
+/** Writes a result as JSON, for a terminal or for a pipe. */
 export function print({ out, json }: CommandContext, { value, shown, raw }: Result): void {
   const lines = () => (out.live ? shown(out.colour) : raw());
   const texts = json ? [plainJson(value, out.live ? 2 : 0)] : lines();

@@ -3,7 +3,7 @@ import { paint } from "../terminal/terminal.ts";
 import { formatMoment } from "../terminal/times.ts";
 import { type Command, type CommandContext, print } from "./command.ts";
 
-/** `fds dashboard` */
+/** The command `fds dashboard`, which prints a link that signs a browser in. */
 export const dashboard: Command = {
   words: "",
   count: [0, 0],
@@ -27,7 +27,10 @@ with. It leads to the server by the address that this program calls.`,
   },
 };
 
-/** On a server without tokens, every browser has access. */
+/**
+ * Makes a URL of the dashboard that signs a browser in. The server may have no tokens. Then every browser has
+ * access, and the URL has no code.
+ */
 async function link({ api, interruptions }: CommandContext) {
   try {
     const { code, expires_at } = await api.signInCode(interruptions.signal);

@@ -18,7 +18,7 @@ const CURSOR: Kind<string> = {
   expected: "the next_cursor of an earlier list",
 };
 
-/** `fds deliveries` */
+/** The command `fds deliveries`, which lists the deliveries of a schedule. */
 export const deliveries: Command = {
   words: "NAME",
   count: [1, 1],

@@ -12,7 +12,7 @@ import { printListing } from "./listing.ts";
 const STATUS = oneOf(DownloadStatus.options);
 const LIMIT = wholeNumber(1, MAX_PAGE);
 
-/** `fds downloads` */
+/** The command `fds downloads`, which lists downloads, the newest first. */
 export const downloads: Command = {
   words: "",
   count: [0, 0],

@@ -17,7 +17,7 @@ const IDS: Kind<string> = {
 const USES = wholeNumber(1, 1_000_000);
 const USUAL_LIFETIME = 7 * 86_400;
 
-/** `fds enroll` */
+/** The command `fds enroll`, which manages enrolment keys for new clients. */
 export const enroll: Command = {
   words: "ACTION [NAME]",
   count: [1, 2],
@@ -93,7 +93,7 @@ async function revoke(context: CommandContext, name: string): Promise<void> {
   printDone(context, record, COLUMNS, `revoked ${name}`);
 }
 
-/** The state of a key. One without uses left counts as expired. */
+/** Returns the state of an enrolment key, including "used up" where no uses are left. */
 function keyState(record: EnrolmentKeyRecord): string {
   const { uses, max_uses } = record;
   const isUsedUp = max_uses !== null && uses >= max_uses;

@@ -10,7 +10,7 @@ import { printPages } from "./listing.ts";
 
 const STATUS = oneOf(SetFileStatus.options);
 
-/** `fds files` */
+/** The command `fds files`, which lists the files of a set. */
 export const files: Command = {
   words: "ID",
   count: [1, 1],

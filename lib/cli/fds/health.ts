@@ -2,7 +2,7 @@ import { healthFields } from "../terminal/health-fields.ts";
 import { fieldLines } from "../terminal/listing.ts";
 import { type Command, print } from "./command.ts";
 
-/** `fds health` */
+/** The command `fds health`, which shows whether the server works. */
 export const health: Command = {
   words: "",
   count: [0, 0],

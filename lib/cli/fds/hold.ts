@@ -3,7 +3,7 @@ import { DOWNLOAD_FIELDS } from "../terminal/download-listing.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { printDone } from "./listing.ts";
 
-/** `fds hold` */
+/** The command `fds hold`, which protects a download from removal. */
 export const hold: Command = {
   words: "ID",
   count: [1, 1],
@@ -14,7 +14,7 @@ export const hold: Command = {
   run: (context) => setHold(context, true),
 };
 
-/** `fds release` */
+/** The command `fds release`, which lifts the hold of a download. */
 export const release: Command = {
   words: "ID",
   count: [1, 1],

@@ -9,7 +9,7 @@ import { resultLine } from "../terminal/pull-result.ts";
 import { type Command, type CommandContext, print } from "./command.ts";
 import { printDone } from "./listing.ts";
 
-/** Clients whose failures are shown to a person; --json and fds downloads show all. */
+/** The most failures of a job that a terminal shows. The output of `--json` contains all of them. */
 const MOST_SHOWN = 20;
 
 type Action = (api: ApiClient, jobId: string, signal: AbortSignal) => Promise<JobRecord>;
@@ -21,7 +21,7 @@ const ACTIONS: Record<string, Action> = {
   rerun: (api, jobId, signal) => api.rerunJob(jobId, signal),
 };
 
-/** `fds job` */
+/** The command `fds job`, which shows or changes a job. */
 export const job: Command = {
   words: "ID [ACTION]",
   usage: `ID [${Object.keys(ACTIONS).join("|")}]`,

@@ -8,7 +8,7 @@ import { printListing } from "./listing.ts";
 const STATUS = oneOf(JobStatus.options);
 const LIMIT = wholeNumber(1, MAX_PAGE);
 
-/** `fds jobs` */
+/** The command `fds jobs`, which lists jobs, the newest first. */
 export const jobs: Command = {
   words: "",
   count: [0, 0],

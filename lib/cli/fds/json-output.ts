@@ -4,9 +4,9 @@ import { Interrupted } from "../program.ts";
 import { ApiCallError, UnreachableError } from "../rest/api-errors.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
-/** Standard output of a command, on which a script with `--json` always finds JSON. */
+/** Standard output of a command. With `--json`, it contains JSON even if the command fails. */
 export class JsonOutput {
-  /** Output for the command. */
+  /** The terminal to which the command writes its result. */
   readonly terminal: Terminal;
   private isEmpty = true;
 
@@ -18,7 +18,7 @@ export class JsonOutput {
     this.terminal = { ...output, write };
   }
 
-  /** Writes why the command failed, unless its result says so. */
+  /** Writes an error as JSON, unless the command has already written a result or was interrupted. */
   tellFailure(error: unknown): void {
     if (!this.isEmpty || error instanceof Interrupted) return;
     const message = error instanceof Error ? error.message : String(error);
@@ -26,7 +26,7 @@ export class JsonOutput {
   }
 }
 
-/** The server's code, or our own. */
+/** Returns the server's error code, or a code of this program where the server sent none. */
 function codeOf(error: unknown): string {
   if (error instanceof ApiCallError) return error.code;
   if (error instanceof UnreachableError) return "unreachable";

@@ -8,7 +8,7 @@ import { printDone } from "./listing.ts";
 
 const EXPECTED = 'KEY=VALUE or KEY-, each of 1 to 63 letters, digits, ".", "_", "/" or "-"';
 
-/** `fds label` */
+/** The command `fds label`, which sets and removes labels of a client. */
 export const label: Command = {
   words: "CLIENT LABEL…",
   usage: "CLIENT KEY=VALUE… KEY-…",
@@ -33,13 +33,17 @@ SELECTOR choose clients by them.`,
   },
 };
 
-/** @returns null as the value where the label is to be removed */
+/**
+ * Parses a change of a label: `KEY=VALUE`, or `KEY-` to remove the label.
+ * @returns null as the value where the label is to be removed
+ * @throws UsageError
+ */
 function readChange(text: string): [key: string, value: string | null] {
   const removed = text.slice(0, -1);
   return text.endsWith("-") && LABEL_PART.test(removed) ? [removed, null] : readLabel(text);
 }
 
-/** @throws UsageError */
+/** Parses a label, `KEY=VALUE`. @throws UsageError */
 export function readLabel(text: string): [key: string, value: string] {
   const [, key = "", value = ""] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
   if (LABEL_PART.test(key) && LABEL_PART.test(value)) return [key, value];

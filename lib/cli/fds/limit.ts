@@ -9,7 +9,7 @@ import { printDone } from "./listing.ts";
 
 const RATE = size(MIN_RATE_LIMIT);
 
-/** `fds limit` */
+/** The command `fds limit`, which changes the rate limit of a download. */
 export const limit: Command = {
   words: "ID RATE",
   count: [2, 2],

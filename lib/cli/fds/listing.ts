@@ -3,21 +3,24 @@ import { type Field, type ListingColumn, listingLines, listingTable } from "../t
 import { paint } from "../terminal/terminal.ts";
 import { type CommandContext, print } from "./command.ts";
 
-/** A list, and the text for an empty one. */
+/** A list to print: its items, its columns and the text for an empty list. */
 export interface Listing<T> {
   items: T[];
   columns: ListingColumn<T>[];
-  /** Cells for a script; by default, the columns. */
+  /** Fields of a line in a pipe. Default: the fields of `columns`. */
   fields?: Field<T>[];
-  /** A remark on an item for a person, on its own line; null: none. */
+  /** Returns a remark on an item, which a terminal shows on a line of its own. null means no remark. */
   detailOf?: (item: T) => string | null;
-  /** Text for a person where the list is empty. */
+  /** The text that a terminal shows for an empty list. */
   none: string;
-  /** Cursor of the next page; null: no more. */
+  /** The cursor of the next page; null after the last page. */
   nextCursor?: string | null;
 }
 
-/** Prints a list: a table for a person, fields for a pipe. @param value for `--json` */
+/**
+ * Prints a list: a table at a terminal, fields in a pipe.
+ * @param value the value to print with `--json`
+ */
 export function printListing<T>(
   context: CommandContext,
   value: unknown,
@@ -36,8 +39,8 @@ export function printListing<T>(
 }
 
 /**
- * Prints a list of any length, page by page: a table for a person, fields for a pipe.
- * @param valueOf makes the value for `--json` of all pages
+ * Prints a list of any length, page by page: a table at a terminal, fields in a pipe.
+ * @param valueOf makes the value to print with `--json` from the items of all pages
  */
 export async function printPages<T>(
   context: CommandContext,
@@ -58,7 +61,10 @@ export async function printPages<T>(
   else if (isEmpty && out.live) out.write(`${none}\n`);
 }
 
-/** Prints that something was done to an item. @param done in a few words, for a person */
+/**
+ * Prints that a command has changed an item.
+ * @param done the change in a few words, for a terminal
+ */
 export function printDone<T>(
   context: CommandContext,
   item: T,

@@ -5,7 +5,7 @@ import { FILE_COLUMNS } from "../terminal/file-listing.ts";
 import type { Command } from "./command.ts";
 import { printPages } from "./listing.ts";
 
-/** `fds ls` */
+/** The command `fds ls`, which lists files and folders of a client. */
 export const ls: Command = {
   words: "CLIENT [PATH]",
   count: [1, 2],

@@ -2,7 +2,7 @@ import type { ListingColumn } from "../terminal/listing.ts";
 import { NAME_COLUMNS } from "../terminal/terminal.ts";
 import { formatAge, formatMoment } from "../terminal/times.ts";
 
-/* The columns that lists of tokens and of enrolment keys have in common. */
+/* Columns that the lists of API tokens and of enrolment keys have in common. */
 
 export const NAME_COLUMN: ListingColumn<{ name: string }> = {
   title: "name",
@@ -12,7 +12,10 @@ export const NAME_COLUMN: ListingColumn<{ name: string }> = {
   raw: ({ name }) => name,
 };
 
-/** @param stateOf "good", or why it is good no more */
+/**
+ * Returns the column "state". The state "good" is green, any other is red.
+ * @param stateOf returns "good", or why the token or key is no longer valid
+ */
 export function stateColumn<R>(stateOf: (record: R) => string): ListingColumn<R> {
   return {
     title: "state",
@@ -25,7 +28,10 @@ export function stateColumn<R>(stateOf: (record: R) => string): ListingColumn<R>
   };
 }
 
-/** @param importance among the other columns: the least important ones are left out where there is no room */
+/**
+ * Returns the column "expires".
+ * @param importance rank of the column; a narrow terminal omits the least important columns
+ */
 export function expiresColumn(importance: number): ListingColumn<{ expires_at: string | null }> {
   return {
     title: "expires",

@@ -3,7 +3,7 @@ import { readSetting, UsageError } from "../../util/flags.ts";
 import { DURATION, type Kind } from "../../util/kinds.ts";
 import { type CommandContext, readFlag } from "./command.ts";
 
-/** The common parts of the commands that make, list and revoke tokens and enrolment keys. */
+/** Code shared by the commands that create, list and revoke tokens and enrolment keys. */
 
 const NAME: Kind<string> = {
   schema: CredentialName,
@@ -17,9 +17,9 @@ export interface NamedActions {
 }
 
 /**
- * Runs the action that the first word names, on what the second word names.
- * @param command for messages
- * @throws UsageError for an unknown action, or a missing or needless name
+ * Runs the action that the first argument names, on the token or key that the second argument names.
+ * @param command the name of the command, for error messages
+ * @throws UsageError for an unknown action, a missing name or a superfluous name
  */
 export async function runNamed(
   command: string,
@@ -43,7 +43,12 @@ export async function runNamed(
   return action === "create" ? create(context, checked) : revoke(context, checked);
 }
 
-/** Reads how long something is to be valid, in seconds; null: until it is revoked. @throws UsageError */
+/**
+ * Reads `--expires`: how long a new token or key is valid.
+ * @param usual seconds where the flag was not given; null means without end
+ * @returns seconds; null means without end
+ * @throws UsageError
+ */
 export function readLifetime(context: CommandContext, usual: number | null): number | null {
   if (context.values["expires"] === "never") return null;
   const given = readFlag(context, "expires", {
@@ -53,7 +58,7 @@ export function readLifetime(context: CommandContext, usual: number | null): num
   return given === undefined ? usual : Math.ceil(given / 1000);
 }
 
-/** The state of something that can end, such as a token or a key. */
+/** Reports whether a token or key is revoked, expired or good. */
 export function stateOf(
   { revoked_at, expires_at }: { revoked_at: string | null; expires_at: string | null },
   now = Date.now(),

@@ -4,18 +4,18 @@ import { Input } from "../terminal/input.ts";
 import { Interrupted } from "../program.ts";
 import type { CommandContext } from "./command.ts";
 
-/** Something that goes on at the server, even if this program ends. */
+/** A download or a job to follow. It continues at the server even if this program ends. */
 export interface Attended<T> {
-  /** What it is, for questions: `the download`. */
+  /** The noun for questions to the user: `the download`. */
   what: string;
-  /** Its id for other commands. */
+  /** The download's id, or the command that shows the job, for a message. */
   id: string;
-  /** Shows its progress until it has ended. */
+  /** Shows the progress until the download or job has ended. */
   follow: (options: FollowOptions) => Promise<T>;
   cancel: () => Promise<unknown>;
 }
 
-/** Shows the bars until the end. On Ctrl-C it asks whether to cancel. */
+/** Shows progress bars until a download or job has ended. On Ctrl-C, asks whether to cancel the work. */
 export async function followToTheEnd<T>(
   context: CommandContext,
   attended: Attended<T>,
@@ -34,7 +34,10 @@ export async function followToTheEnd<T>(
   }
 }
 
-/** @returns null after Ctrl-C, where somebody can be asked */
+/**
+ * Follows a download or job until its end, or until Ctrl-C where the user can be asked.
+ * @returns null after Ctrl-C
+ */
 async function followUntilCtrlC<T>(
   { interactive, interruptions }: CommandContext,
   { follow }: Attended<T>,
@@ -61,7 +64,7 @@ async function wantsToCancel(
   return await input.confirm(question, interruptions.signal);
 }
 
-/** Cancels it, unless it has ended by itself meanwhile. */
+/** Cancels a download or job. Does nothing if the work has already ended. */
 async function cancel({ cancel: end }: Attended<unknown>): Promise<void> {
   try {
     await end();

@@ -19,7 +19,7 @@ import { readOrder } from "./pull-requests.ts";
 import { closingLine, printAll, type PullResults, problemsOf } from "./pull-results.ts";
 import { sayWhatLacks } from "./pull-lacks.ts";
 
-/** Flags that choose many clients, and options of the job. */
+/** Flags of `fds pull` that choose many clients, and flags for the job's options. */
 export const CHOICE_FLAGS = {
   all: { type: "boolean" },
   labels: { type: "string", short: "l" },
@@ -50,7 +50,7 @@ export const CHOICE_FLAGS_HELP = `  --all
       of many: remove what came after so many days, but keep the last N of each client (default: as
       the server says, which is for ever without KEEP_DAYS)`;
 
-/** A duration, sent as it is written. */
+/** A duration such as `12h`. It stays text, as the API accepts the same notation. */
 export const SPAN: Kind<string> = {
   schema: z.string().refine((text) => (parseDuration(text) ?? 0) > 0),
   expected: DURATION.expected,
@@ -61,12 +61,15 @@ const NAME: Kind<string> = {
   expected: "1 to 200 characters",
 };
 
-/** Whether `fds pull` asks many clients. */
+/** Reports whether the flags of `fds pull` choose many clients. */
 export function isForMany({ values }: CommandContext): boolean {
   return Boolean(values["all"]) || values["labels"] !== undefined || values["ids"] !== undefined;
 }
 
-/** Asks many clients by one job, shows it until it has ended, and prints the result. */
+/**
+ * Creates a job that pulls from many clients, follows the job to its end, and prints the result.
+ * @throws Failure when a file did not arrive
+ */
 export async function pullFromMany(context: CommandContext): Promise<void> {
   const { api, err, interruptions } = context;
   const { order, leftOut, asked } = await readJob(context);
@@ -88,13 +91,16 @@ export async function pullFromMany(context: CommandContext): Promise<void> {
   throw new Failure(`${closingLine(results, context)}; fds job ${job_id} rerun asks again`);
 }
 
-/** Leaves out clients that were away and not waited for, as if they had never been asked. */
+/**
+ * Moves downloads that failed because their client was not connected to the list `refused`. Drops the
+ * downloads of clients in `leftOut`.
+ */
 function withoutAway(
   all: DownloadRecord[],
   leftOut: string[],
 ): Pick<PullResults, "records" | "refused"> {
   const isAway = ({ error_code }: DownloadRecord) => error_code === "client_not_connected";
-  // Those left out from the start have been reported already.
+  // Clients that were left out from the start have been reported already.
   const unasked = new Set(leftOut);
   const away = all.filter((record) => isAway(record) && !unasked.has(record.client_id));
   return {
@@ -107,10 +113,10 @@ function withoutAway(
 }
 
 /**
- * Reads what `fds pull` asks of many clients. Those that are not connected are left out, unless
- * `--if-offline` says otherwise.
- * @throws UsageError for a wrong word or flag
- * @throws Failure where there is nobody to ask
+ * Reads the job that `fds pull` requests of many clients. Clients that are not connected are left out, unless
+ * `--if-offline` is given.
+ * @throws UsageError for a wrong argument or flag
+ * @throws Failure where no client can be asked
  */
 async function readJob(context: CommandContext) {
   const { values, words } = context;
@@ -126,8 +132,8 @@ async function readJob(context: CommandContext) {
 }
 
 /**
- * The job that asks some clients of those that were meant. More than a request can name are all asked, and
- * those that are to be left out fail at once.
+ * Returns the job's clients and download, so that clients in `leftOut` deliver nothing. A job can name at
+ * most MAX_JOB_IDS clients. If more remain, all are asked, and clients that are not connected fail at once.
  */
 export function orderOf(
   { clients, download }: Pick<NewJob, "clients" | "download">,
@@ -139,7 +145,7 @@ export function orderOf(
   return { clients, download: { ...download, if_offline: "fail" } };
 }
 
-/** Reads which clients to ask. @throws UsageError */
+/** Reads `--all`, `--labels` and `--ids`, which choose the clients. @throws UsageError */
 export function readChoice({ values }: CommandContext): NewJob["clients"] {
   const { all, labels } = values;
   if (all) {
@@ -157,7 +163,10 @@ export function readChoice({ values }: CommandContext): NewJob["clients"] {
   };
 }
 
-/** @throws UsageError with the position of the error */
+/**
+ * Checks a label selector, and returns the selector unchanged.
+ * @throws UsageError with the position of the error
+ */
 export function readSelector(text: string): string {
   try {
     parseSelector(text);
@@ -168,7 +177,7 @@ export function readSelector(text: string): string {
   }
 }
 
-/** Reads the options of the job. @throws UsageError */
+/** Reads the flags for the job's options, such as `--name` and `--spread`. @throws UsageError */
 export function readOptions(
   context: CommandContext,
 ): Partial<Omit<NewJob, "dry_run" | "membership">> {
@@ -197,7 +206,7 @@ async function chooseClients(
   const isMeant = ({ client_id, revoked_at }: ClientRecord) => {
     if (ids?.includes(client_id)) return true;
     const isNamed = !ids || ids.some((id) => matchesWildcard(id, client_id));
-    // A revoked client never comes back.
+    // A revoked client never connects again.
     return isNamed && revoked_at === null;
   };
   const clients = known.filter(isMeant);

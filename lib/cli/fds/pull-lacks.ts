@@ -6,15 +6,15 @@ import { countFiles } from "../terminal/set-counts.ts";
 import { paint } from "../terminal/terminal.ts";
 import type { CommandContext } from "./command.ts";
 
-/** Most skipped files that are listed. */
+/** The most skipped files of a set that are listed. */
 const MAX_NAMED = 5;
 
-/** Prints what of a completed set is missing: patterns without a match, and skipped files. */
+/** Prints what a completed set lacks: the patterns without a match, and the skipped files. */
 export async function sayWhatLacks(context: CommandContext, record: DownloadRecord): Promise<void> {
   const { client_id, status, files_total } = record;
   const { err } = context;
   const lack = lackOf(record);
-  // The result of an empty set says so itself.
+  // The result line of an empty set already names the patterns without a match.
   if (status === "completed" && lack !== null && files_total !== 0) {
     const line = paint(`${client_id}: ${plainName(lack)}`, "yellow", err.colour);
     err.write(`${err.live ? Bun.sliceAnsi(line, 0, err.columns(), "…") : line}\n`);
@@ -22,7 +22,7 @@ export async function sayWhatLacks(context: CommandContext, record: DownloadReco
   await saySkipped(context, record);
 }
 
-/** Prints which files were skipped, and why: the first few, and how to see all. */
+/** Prints the first skipped files with their causes, and the command that lists all of them. */
 async function saySkipped(
   { api, err, interruptions }: CommandContext,
   { download_id, client_id, status, files_skipped }: DownloadRecord,

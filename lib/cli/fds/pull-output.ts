@@ -10,9 +10,9 @@ import { Progress } from "../terminal/progress.ts";
 import type { CommandContext } from "./command.ts";
 
 /**
- * Reads `-o`: where `fds pull` saves the file or set on this machine.
- * @returns a path, {@link STANDARD_OUTPUT}, or null for nowhere
- * @throws UsageError, Failure before anything is pulled
+ * Reads `-o`, the path on this machine where `fds pull` saves the file or set.
+ * @returns a path, {@link STANDARD_OUTPUT}, or null where `-o` was not given
+ * @throws UsageError, Failure for a path that cannot be used
  */
 export async function readOutput(
   { values, json }: CommandContext,
@@ -32,7 +32,10 @@ export async function readOutput(
   return STANDARD_OUTPUT;
 }
 
-/** Saves the file of a completed download here, with its own progress bar. @param path or `-` */
+/**
+ * Saves the file of a completed download on this machine, with a progress bar.
+ * @param path a file, or {@link STANDARD_OUTPUT}
+ */
 export async function saveFile(
   context: CommandContext,
   record: DownloadRecord,
@@ -60,7 +63,7 @@ export async function saveFile(
   }
 }
 
-/** Saves the files of a completed set here, with its own progress bar. */
+/** Saves the files of a completed set on this machine, with a progress bar. */
 export async function saveFiles(
   context: CommandContext,
   record: DownloadRecord,
@@ -72,7 +75,7 @@ export async function saveFiles(
   const show = ({ saved, present, failed, bytes }: SavedFiles, isOver: boolean) => {
     const done = saved + present + failed;
     const files = { done, total: count };
-    // The record does not count the size of unchanged files.
+    // The record's size excludes unchanged files. With such files, the total is unknown until the end.
     const total = record.files_unchanged === 0 ? record.total_size : isOver ? bytes : null;
     const note = failed > 0 ? `${failed} failed` : isOver ? "saved" : "saving";
     const tone = failed > 0 ? "bad" : isOver ? "good" : "active";

@@ -11,14 +11,14 @@ import { CLIENT_ID } from "../client-id.ts";
 import { type CommandContext, readFlag } from "./command.ts";
 import { readSet } from "./pull-set.ts";
 
-/** Flags that are copied into the request: name of the flag and of the field. */
+/** Flags whose values are copied into the request: the field of each flag, and the check of its value. */
 const REQUEST_FLAGS = {
   "if-offline": { field: "if_offline", kind: oneOf(["wait", "fail"]) },
   checksum: { field: "checksum", kind: oneOf(CHECKSUM_ALGORITHMS) },
   "rate-limit": { field: "rate_limit", kind: size(MIN_RATE_LIMIT) },
 } satisfies Record<string, { field: keyof DownloadOrder; kind: Kind<string | number> }>;
 
-/** Reads what `fds pull CLIENT` asks for. @throws UsageError for a wrong word or flag */
+/** Reads the request that `fds pull CLIENT` sends. @throws UsageError for a wrong argument or flag */
 export function readRequest(context: CommandContext): NewDownload {
   const [client, ...files] = context.words;
   const order = readOrder(context, files);
@@ -33,7 +33,9 @@ export function readRequest(context: CommandContext): NewDownload {
   return { client_id, ...order };
 }
 
-/** Reads the order. @throws UsageError for a wrong word or flag */
+/**
+ * Reads which file or set to pull, and with which options. @throws UsageError for a wrong argument or flag
+ */
 export function readOrder(context: CommandContext, files: string[]): DownloadOrder {
   const what = readSet(context, files) ?? { file_path: readFile(files[0] ?? DEFAULT_FILE) };
   return { ...what, ...readRequestFlags(context) };

@@ -13,21 +13,21 @@ import { countFiles } from "../terminal/set-counts.ts";
 import { paint, someOf } from "../terminal/terminal.ts";
 import { type CommandContext, print } from "./command.ts";
 
-/** Most downloads that are listed at a terminal, successful ones included. */
+/** The most downloads that a terminal lists. With more downloads, only failures are listed. */
 const MOST_SHOWN = 100;
 
 /** The result of `fds pull`. */
 export interface PullResults {
-  /** The final records. */
+  /** The final records of all downloads. */
   records: DownloadRecord[];
   refused: Refused[];
-  /** Clients that were left out, as they are not connected; only in a pull from many. */
+  /** Ids of clients that were not asked, as they were not connected. Empty when one client is pulled from. */
   leftOut: string[];
-  /** The job, in a pull from many. */
+  /** The job of a pull from many clients. Undefined when one client is pulled from. */
   job?: JobRecord;
 }
 
-/** Why something did not arrive, one text for each. */
+/** Returns a text for each client from which nothing arrived, with the reason. */
 export function problemsOf({ records, refused }: PullResults): string[] {
   return [
     ...refused.map(({ clientId, error }) => `${clientId}: ${error.message}`),
@@ -37,20 +37,23 @@ export function problemsOf({ records, refused }: PullResults): string[] {
   ];
 }
 
-/** Advice. */
+/** Returns advice to append to an error message. Empty where there is none. */
 function hintOf({ error_code, file_path }: DownloadRecord): string {
   if (error_code !== "not_a_regular_file") return "";
   return `; of a folder, pull "${plainText(file_path ?? "")}/"`;
 }
 
-/** What was saved on this machine. */
+/** A file or set that `-o` saved on this machine. */
 export interface LocalCopy {
   path: string;
-  /** Counts of a set; null for a single file. */
+  /** Counts of the set's files; null for a single file. */
   files: SavedFiles | null;
 }
 
-/** Prints the result of one download. @param copy null: nothing was to be saved here */
+/**
+ * Prints the result of one download.
+ * @param copy the file or set saved on this machine; null without `-o`
+ */
 export function printOne(
   context: CommandContext,
   [record]: DownloadRecord[],
@@ -68,7 +71,7 @@ export function printOne(
   });
 }
 
-/** Additional fields for `--json`. */
+/** Returns the fields that `--json` adds for the copy on this machine. */
 function localFields({ path, files }: LocalCopy) {
   const local_path = resolve(path);
   if (files === null) return { local_path };
@@ -93,7 +96,7 @@ function localLine({ path, files }: LocalCopy, coloured: boolean): string {
 export function printAll(context: CommandContext, results: PullResults): void {
   const { records, refused, leftOut, job } = results;
   const isFine = problemsOf(results).length === 0;
-  // At a terminal, with very many clients, only failures are listed.
+  // With very many downloads, a terminal lists only the failures.
   const shownRecords =
     records.length > MOST_SHOWN ? records.filter(({ status }) => status !== "completed") : records;
   print(context, {
@@ -119,7 +122,10 @@ export function printAll(context: CommandContext, results: PullResults): void {
   });
 }
 
-/** A summary in one sentence, with the reasons unless they were printed. */
+/**
+ * Returns a summary of all downloads in one sentence. The reasons of failures are omitted where they were
+ * printed already.
+ */
 export function closingLine(
   results: PullResults,
   { env, out, json }: Pick<CommandContext, "env" | "out" | "json">,
@@ -141,7 +147,7 @@ function nounOf(records: DownloadRecord[]): string {
   return records.some(({ kind }) => kind === "set") ? "sets" : "files";
 }
 
-/** `85.8 MiB in 2.1 s at 40.2 MiB/s` */
+/** Returns the total size, time and rate of downloads: `85.8 MiB in 2.1 s at 40.2 MiB/s`. */
 function sumOf(records: DownloadRecord[]): string {
   const bytes = records.reduce((sum, { total_size }) => sum + (total_size ?? 0), 0);
   const seconds = secondsOf(

@@ -7,9 +7,9 @@ import { type Flag, UsageError } from "../../util/flags.ts";
 import { DURATION, type Kind, oneOf, size, wholeNumber } from "../../util/kinds.ts";
 import { type CommandContext, readFlag } from "./command.ts";
 
-/* What `fds pull` sends to pull a set: many files in one download. */
+/* Reads the patterns and flags with which `fds pull` requests a set. */
 
-/** Flags for sets only. */
+/** Flags of `fds pull` that only apply to sets. */
 export const SET_FLAGS = {
   exclude: { type: "string", multiple: true },
   strict: { type: "boolean" },
@@ -33,7 +33,7 @@ export const SET_FLAGS_HELP = `  --exclude PATTERN
   --max-files N, --max-bytes SIZE
       of a set: fail before the first byte when there are more (default: ${MAX_SET_FILES} files)`;
 
-/** Sent as it is written. */
+/** A duration such as `15m`. It stays text, as the API accepts the same notation. */
 const MIN_AGE: Kind<string> = {
   schema: z.string().refine((text) => parseDuration(text) !== null),
   expected: DURATION.expected,
@@ -42,12 +42,12 @@ const IF_NONE = oneOf(["fail", "complete"]);
 const MAX_FILES = wholeNumber(1, MAX_SET_FILES);
 const MAX_BYTES = size(0);
 
-/** The fields of a set's request. */
+/** The fields of a download request that describe a set. */
 export type SetRequest = Pick<NewDownload, keyof typeof SetFields>;
 
 /**
- * Reads the words after the client as patterns, and the flags for sets.
- * @returns null where a single file is meant: one word that is no pattern and does not end in `/`
+ * Reads the arguments after the client as patterns, and the flags for sets.
+ * @returns null where a single file is meant: one argument that is not a pattern and does not end in `/`
  * @throws UsageError
  */
 export function readSet(context: CommandContext, words: string[]): SetRequest | null {
@@ -76,7 +76,11 @@ export function readSet(context: CommandContext, words: string[]): SetRequest | 
   };
 }
 
-/** @throws UsageError that names the wrong pattern, and why */
+/**
+ * Checks patterns, and returns them.
+ * @param source the name of the argument or flag, for error messages
+ * @throws UsageError that names the wrong pattern
+ */
 function readPatterns(source: string, texts: string[]): string[] {
   const { error, data } = SetFields.paths.unwrap().safeParse(texts);
   if (data) return data;
@@ -86,5 +90,5 @@ function readPatterns(source: string, texts: string[]): string[] {
   throw new UsageError(`${which}: ${issue?.message}`);
 }
 
-/** Most characters of a pattern in a message. */
+/** The most characters of a pattern that an error message shows. */
 const MAX_SHOWN = 100;

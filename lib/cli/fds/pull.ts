@@ -16,7 +16,7 @@ import { printOne, problemsOf } from "./pull-results.ts";
 import { SET_FLAGS, SET_FLAGS_HELP } from "./pull-set.ts";
 import { sayWhatLacks } from "./pull-lacks.ts";
 
-/** `fds pull` */
+/** The command `fds pull`, which pulls files from clients. */
 export const pull: Command = {
   words: "CLIENT [FILE…]",
   usage: "CLIENT [FILE | PATTERN…]",
@@ -83,7 +83,7 @@ async function pullFromOne(context: CommandContext): Promise<void> {
   }
   const path = completed ? await datedOutput(context, completed, wanted) : wanted;
   const saved = path !== null && completed ? await save(context, completed, path) : null;
-  // Standard output gets nothing but the file.
+  // If the file goes to standard output, the result is written to standard error.
   const { out, err } = context;
   const told = { ...context, out: path === STANDARD_OUTPUT ? err : out };
   for (const record of records) await sayWhatLacks(context, record);
@@ -94,7 +94,10 @@ async function pullFromOne(context: CommandContext): Promise<void> {
   throw refused[0]?.error.about(context.words[0] ?? "") ?? new Failure(problem);
 }
 
-/** The path for a file, with dates filled in. @param wanted the path without them */
+/**
+ * Returns the path on this machine for `-o`, with the dates in the file's name filled in.
+ * @param wanted the path as it was before the dates were known
+ */
 async function datedOutput(
   context: CommandContext,
   { file_path, resolved_path }: DownloadRecord,
@@ -104,7 +107,10 @@ async function datedOutput(
   return readOutput(context, { file_path: resolved_path });
 }
 
-/** Saves what was pulled on this machine. @returns for a set, its counts and problems */
+/**
+ * Saves a pulled file or set on this machine.
+ * @returns the counts of a set's files, and problems
+ */
 async function save(context: CommandContext, record: DownloadRecord, path: string) {
   if (record.kind === "file") {
     await saveFile(context, record, path);
@@ -133,7 +139,7 @@ async function pullIt(context: CommandContext, request: NewDownload) {
   return { records, refused };
 }
 
-/** Prints the id of a download, which goes on even if this program ends. */
+/** Prints the id of a download. With the id, the download can be found even after this program has ended. */
 function remark({ err }: CommandContext, { clientId, downloadId, message }: Started): void {
   const id = err.live ? shortId(downloadId) : downloadId;
   const name = err.live ? ending(clientId, NAME_COLUMNS) : clientId;

@@ -2,7 +2,7 @@ import { findDownloadId } from "../rest/download-id.ts";
 import { paint } from "../terminal/terminal.ts";
 import { type Command, print } from "./command.ts";
 
-/** `fds retry` */
+/** The command `fds retry`, which repeats a failed or cancelled download. */
 export const retry: Command = {
   words: "ID",
   count: [1, 1],

@@ -4,7 +4,7 @@ import { CLIENT_COLUMNS } from "../terminal/client-listing.ts";
 import type { Command } from "./command.ts";
 import { printDone } from "./listing.ts";
 
-/** `fds revoke` */
+/** The command `fds revoke`, which cuts a client off for good. */
 export const revoke: Command = {
   words: "CLIENT",
   count: [1, 1],

@@ -10,7 +10,7 @@ import { Failure } from "../program.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { printDone } from "./listing.ts";
 
-/** `fds rm` */
+/** The command `fds rm`, which removes the content of a download. */
 export const rm: Command = {
   words: "ID",
   count: [1, 1],
@@ -32,7 +32,7 @@ there. It cannot be undone: fds pull brings the file again, if the site still ha
     }
     const downloadId = await findDownloadId(api, text, interruptions.signal);
     const before = isSure ? null : await api.download(downloadId, interruptions.signal);
-    // Nobody is asked about content that the server will not remove.
+    // Confirmation is needed only if the server would remove the content.
     if (before && isStored(before) && !before.hold) await confirm(context, before);
     const record = await api.removeContent(downloadId, interruptions.signal);
     printDone(context, record, DOWNLOAD_FIELDS, `removed ${downloadId}`);
@@ -43,7 +43,7 @@ function isStored({ status, removed_at }: DownloadRecord): boolean {
   return status === "completed" && removed_at === null;
 }
 
-/** @throws Failure unless somebody confirms */
+/** Asks the user to confirm the removal. @throws Failure unless the user confirms */
 async function confirm({ err, interruptions }: CommandContext, record: DownloadRecord) {
   using input = new Input(process.stdin, err);
   const { kind, client_id, total_size, files_total } = record;

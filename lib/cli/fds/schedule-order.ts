@@ -9,9 +9,9 @@ import { CHOICE_FLAGS, isForMany, readChoice, readOptions, SPAN } from "./pull-j
 import { readOrder } from "./pull-requests.ts";
 import { SET_FLAGS } from "./pull-set.ts";
 
-/* Reads the words and flags of `fds schedule NAME create`. */
+/* Reads the arguments and flags of `fds schedule NAME create`. */
 
-/** Flags of a new schedule. */
+/** The flags of `fds schedule NAME create`. */
 export const ORDER_FLAGS = {
   ...CHOICE_FLAGS,
   "time-zone": { type: "string" },
@@ -61,7 +61,10 @@ const DUE: Kind<string> = {
 };
 const OVERLAP = oneOf(["skip", "allow"]);
 
-/** @throws UsageError for a wrong word or flag */
+/**
+ * Reads the schedule to create from the arguments and flags.
+ * @throws UsageError for a wrong argument or flag
+ */
 export function readSchedule(context: CommandContext, name: string): NewSchedule {
   const [, , cron = "", ...files] = context.words;
   const flaw = Cron.parse(cron);

@@ -29,7 +29,7 @@ const ACTIONS: Record<string, Action> = {
 
 const NAMES = Object.keys(ACTIONS).join(", ");
 
-/** `fds schedule` */
+/** The command `fds schedule`, which shows, creates or changes a schedule. */
 export const schedule: Command = {
   words: "NAME […]",
   usage: "NAME [preview|run|pause|resume|delete | create CRON [FILE | PATTERN…]]",
@@ -96,7 +96,7 @@ async function create(context: CommandContext, name: string): Promise<void> {
   done(context, record, record.paused ? "is made, and waits" : "is made");
 }
 
-/** Shows the next times of a schedule; nothing is made. */
+/** Shows the next times of a schedule without creating the schedule. */
 async function previewOf(context: CommandContext, order: NewSchedule): Promise<void> {
   const { cron, time_zone, job } = order;
   const count = readFlag(context, "count", COUNT);

@@ -2,7 +2,7 @@ import { SCHEDULE_COLUMNS } from "../terminal/schedule-listing.ts";
 import type { Command } from "./command.ts";
 import { printListing } from "./listing.ts";
 
-/** `fds schedules` */
+/** The command `fds schedules`, which lists all schedules. */
 export const schedules: Command = {
   words: "",
   count: [0, 0],

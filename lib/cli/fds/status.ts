@@ -4,7 +4,7 @@ import { downloadsDirOf, savedPathOf } from "../saved-path.ts";
 import { fieldLines } from "../terminal/listing.ts";
 import { type Command, print } from "./command.ts";
 
-/** `fds status` */
+/** The command `fds status`, which shows all fields of a download. */
 export const status: Command = {
   words: "ID",
   count: [1, 1],

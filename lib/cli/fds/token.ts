@@ -12,7 +12,7 @@ import { readSelector } from "./pull-job.ts";
 import { expiresColumn, MADE_COLUMN, NAME_COLUMN, stateColumn } from "./named-columns.ts";
 import { readLifetime, runNamed, stateOf } from "./named.ts";
 
-/** `fds token` */
+/** The command `fds token`, which manages API tokens. */
 export const token: Command = {
   words: "ACTION [NAME]",
   count: [1, 2],
@@ -86,7 +86,7 @@ async function revoke(context: CommandContext, name: string): Promise<void> {
   printDone(context, record, COLUMNS, `revoked ${name}`);
 }
 
-/** Ids and a selector; clients that either of them names may be seen. */
+/** Returns which sites a token may see, as text: client ids and a label selector, or "all". */
 function sitesShown({ sites, labels }: TokenRecord): string {
   return [...(sites ?? []), ...(labels === null ? [] : [labels])].join(" ") || "all";
 }

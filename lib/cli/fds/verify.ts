@@ -9,7 +9,7 @@ import { downloadsDirOf } from "../saved-path.ts";
 import { verifyWithBar } from "../verify/verify-with-bar.ts";
 import { type Command, type CommandContext, print } from "./command.ts";
 
-/** `fds verify` */
+/** The command `fds verify`, which compares saved files with their checksums. */
 export const verify: Command = {
   words: "",
   count: [0, 0],

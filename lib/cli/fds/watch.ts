@@ -11,16 +11,16 @@ import { Interrupted } from "../program.ts";
 import { paint, type Terminal } from "../terminal/terminal.ts";
 import type { Command, CommandContext } from "./command.ts";
 
-/** How often the screen is drawn, in ms. */
+/** Time between two redraws of the screen, in ms. */
 const INTERVAL = 250;
 
-/** Lines of the screen besides clients and downloads. */
+/** Lines of the screen that show neither a client nor a download. */
 const FRAME_LINES = 6;
 
 const ENTER_SCREEN = "\x1b[?1049h\x1b[?25l";
 const LEAVE_SCREEN = "\x1b[?25h\x1b[?1049l";
 
-/** `fds watch` */
+/** The command `fds watch`, which shows clients and downloads live. */
 export const watch: Command = {
   words: "",
   count: [0, 0],
@@ -34,22 +34,22 @@ export const watch: Command = {
     try {
       await (context.out.live && !context.json ? drawAll(context) : writeChanges(context));
     } catch (error) {
-      // Ctrl-C is the normal end.
+      // Ctrl-C is the normal way to end this command.
       if (!(error instanceof Interrupted && error.signal === "SIGINT")) throw error;
     }
   },
 };
 
-/** Most ended downloads to show, at first and later. */
+/** The most ended downloads that are loaded at the start and kept later. */
 const MAX_ENDED = 200;
 
-/** The present state. */
+/** The clients and downloads on the screen, updated by each change. */
 class View {
   readonly #clients = new Map<string, ClientRecord>();
   readonly #unended = new Map<string, DownloadRecord>();
   readonly #ended = new Map<string, DownloadRecord>();
 
-  /** Clients: connected ones first, then by id. */
+  /** All clients, connected ones first, then by id. */
   get clients(): ClientRecord[] {
     const byId = [...this.#clients.values()].toSorted((a, b) =>
       a.client_id < b.client_id ? -1 : 1,
@@ -57,7 +57,7 @@ class View {
     return byId.toSorted((a, b) => Number(b.connected) - Number(a.connected));
   }
 
-  /** Downloads: running ones first, then waiting ones, newest first. */
+  /** Running downloads, then queued ones, then ended ones, each group newest first. */
   get downloads(): DownloadRecord[] {
     const isQueued = ({ status }: DownloadRecord) => status === "queued";
     const unended = newestFirst(this.#unended);
@@ -87,7 +87,10 @@ function newestFirst(records: Map<string, DownloadRecord>): DownloadRecord[] {
   return [...records.values()].toSorted((a, b) => (a.download_id > b.download_id ? -1 : 1));
 }
 
-/** The present state with the latest downloads, then each change. */
+/**
+ * Yields the present clients and the latest downloads, then each change.
+ * @param onAway called when the connection to the server is lost
+ */
 async function* changes(
   api: ApiClient,
   signal: AbortSignal,
@@ -95,7 +98,7 @@ async function* changes(
 ): AsyncGenerator<Change> {
   let isFirst = true;
   for await (const change of api.changes({ signal, patience: Infinity, onAway })) {
-    // Not earlier: from here on no change is missed.
+    // The downloads are listed after the first event, so that no change between list and stream is missed.
     if (isFirst) {
       const { downloads } = await api.downloads({ limit: String(MAX_ENDED) }, signal);
       for (const data of downloads.toReversed()) yield { event: "download", data };
@@ -126,7 +129,7 @@ async function drawAll({ api, out, interruptions }: CommandContext): Promise<voi
   }
 }
 
-/** The lines of the screen. Clients get at most half of it. */
+/** Returns the lines of the screen. Clients take at most half of the rows. */
 function screenOf({ clients, downloads }: View, isAway: boolean, terminal: Terminal): string[] {
   const { colour } = terminal;
   const columns = terminal.columns();
@@ -164,7 +167,7 @@ function screenOf({ clients, downloads }: View, isAway: boolean, terminal: Termi
   ].map((line) => Bun.sliceAnsi(line, 0, columns));
 }
 
-/** Redraws the screen without flicker. */
+/** Redraws the screen in one write, which avoids flicker. */
 function draw(lines: string[], terminal: Terminal): void {
   terminal.write(`\x1b[H${lines.map((line) => `${line}\x1b[K`).join("\r\n")}\x1b[J`);
 }
@@ -177,7 +180,7 @@ async function writeChanges({ api, out, json, interruptions }: CommandContext): 
   for await (const change of changes(api, signal)) {
     const line = json ? plainJson(change) : `${change.event}\t${fieldsOf(change)}`;
     const id = idOf(change);
-    // After an interruption, the server sends everything again, except what ended meanwhile.
+    // After a reconnect, the server sends all clients and unended downloads again, many of them unchanged.
     if (written.get(id) === line) continue;
     if (change.event === "download" && hasEnded(change.data)) written.delete(id);
     else written.set(id, line);

@@ -44,7 +44,7 @@ const ACTIONS: Record<string, Action> = {
 
 const NAMES = Object.keys(ACTIONS).join(", ");
 
-/** `fds webhook` */
+/** The command `fds webhook`, which shows, creates or changes a webhook. */
 export const webhook: Command = {
   words: "ACTION NAME",
   usage: "ACTION NAME [ATTEMPT]",
@@ -180,7 +180,11 @@ async function remove(context: CommandContext, name: string): Promise<void> {
   printDone(context, record, WEBHOOK_COLUMNS, `removed ${name}`);
 }
 
-/** The events that are named or match a pattern; undefined: none were given. @throws UsageError */
+/**
+ * Reads `--event`: names of events, and patterns that match some.
+ * @returns undefined where the flag was not given
+ * @throws UsageError for a name or pattern that matches no event
+ */
 function readEvents({ values }: CommandContext): WebhookEvent[] | undefined {
   const given = [values["event"] ?? []].flat().map(String);
   if (given.length === 0) return undefined;
@@ -204,7 +208,10 @@ function printSecret(context: CommandContext, made: WebhookWithSecret, done: str
   });
 }
 
-/** Prints an attempt. @throws Failure afterwards, where it was not delivered */
+/**
+ * Prints the result of an attempt to send a message.
+ * @throws Failure, after printing, where the message was not delivered
+ */
 function printSent(context: CommandContext, attempt: WebhookAttempt): void {
   const { delivered, response_status: status, duration_ms: ms, error } = attempt;
   print(context, {

@@ -2,7 +2,7 @@ import { WEBHOOK_COLUMNS } from "../terminal/webhook-listing.ts";
 import type { Command } from "./command.ts";
 import { printListing } from "./listing.ts";
 
-/** `fds webhooks` */
+/** The command `fds webhooks`, which lists all webhooks. */
 export const webhooks: Command = {
   words: "",
   count: [0, 0],

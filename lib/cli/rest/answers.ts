@@ -4,12 +4,12 @@ import { plainText } from "../../util/plain-text.ts";
 import type { Failure } from "../program.ts";
 import { ApiCallError, UnreachableError } from "./api-errors.ts";
 
-/* Reads a server's answers. Errors name the server by the address that a person gave. */
+/* Parses responses of the server. Error messages name the server by the address that the user gave. */
 
-/** Statuses of a proxy whose server is missing. */
+/** HTTP statuses with which a proxy reports that the server behind the proxy does not respond. */
 const AWAY = new Set([502, 503, 504]);
 
-/** The validated JSON of an answer. @throws ApiCallError where it has another shape */
+/** Parses and validates the JSON of a response. @throws ApiCallError where the JSON has another shape */
 export async function readJson<T>(
   server: string,
   response: Response,
@@ -20,7 +20,7 @@ export async function readJson<T>(
   throw unexpectedAnswer(server, response.status);
 }
 
-/** The error of an answer outside of 2xx. */
+/** Returns the error for a response whose status is not 2xx. */
 export async function refusalOf(server: string, response: Response): Promise<Failure> {
   const { status, headers } = response;
   const elsewhere = status >= 300 && status < 400 ? headers.get("location") : null;
@@ -36,7 +36,7 @@ export async function refusalOf(server: string, response: Response): Promise<Fai
   );
 }
 
-/** The error for an answer that this version of the API does not know. */
+/** Returns the error for a response that does not match this version of the API. */
 export function unexpectedAnswer(server: string, status: number): ApiCallError {
   return new ApiCallError(
     status,
@@ -45,7 +45,7 @@ export function unexpectedAnswer(server: string, status: number): ApiCallError {
   );
 }
 
-/** @returns null where it is no JSON */
+/** Parses JSON. @returns null where the text is not valid JSON */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

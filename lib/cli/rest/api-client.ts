@@ -18,8 +18,8 @@ type Query<Name extends keyof Endpoints> = NonNullable<RequestOf<Endpoints[Name]
 type Body<Name extends keyof Endpoints> = RequestOf<Endpoints[Name]>["body"];
 
 /**
- * The typed REST interface. Each method throws ApiCallError or UnreachableError, or the reason of its
- * signal when that is aborted.
+ * The calls of the REST API, with types. Each method throws ApiCallError or UnreachableError, or the reason
+ * of its `signal` when the signal is aborted.
  */
 export class ApiClient {
   readonly #transport: Transport;
@@ -30,7 +30,7 @@ export class ApiClient {
     this.webhooks = new WebhookCalls(this.#transport);
   }
 
-  /** Its address, without a slash at the end. */
+  /** The server's address, without a trailing slash. */
   get server(): string {
     return this.#transport.baseUrl;
   }
@@ -39,7 +39,7 @@ export class ApiClient {
     return this.#transport.call(endpoints.health, {}, { signal });
   }
 
-  /** Makes a code for a link to the dashboard, good for one sign-in. */
+  /** Creates a code that signs a browser in to the dashboard, once. */
   signInCode(signal?: AbortSignal): Answer<"createSignInCode"> {
     return this.#transport.call(endpoints.createSignInCode, {}, { signal });
   }
@@ -49,7 +49,7 @@ export class ApiClient {
     return list.clients;
   }
 
-  /** The clients with matching labels; `connected`: only connected ones, or only the others. */
+  /** Lists the clients that match `query`: a selector of labels, and whether they are connected. */
   async clientsWith(query: Query<"listClients">, signal?: AbortSignal) {
     const list = await this.#transport.call(endpoints.listClients, { query }, { signal });
     return list.clients;
@@ -65,7 +65,7 @@ export class ApiClient {
     return this.#transport.call(endpoints.changeClient, request, { signal });
   }
 
-  /** Asks many clients at once. */
+  /** Creates a job, which pulls from many clients. */
   async createJob(
     body: Omit<Body<"createJob">, "dry_run">,
     signal?: AbortSignal,
@@ -75,7 +75,7 @@ export class ApiClient {
     throw new Error("only a dry run is answered with clients");
   }
 
-  /** One page; `next_cursor` leads to the next one. */
+  /** Returns one page of jobs. The page's `next_cursor` selects the next page. */
   jobs(query: Query<"listJobs"> = {}, signal?: AbortSignal): Answer<"listJobs"> {
     return this.#transport.call(endpoints.listJobs, { query }, { signal });
   }
@@ -100,7 +100,7 @@ export class ApiClient {
     return this.#transport.call(endpoints.rerunJob, { ...ofJob(jobId), body: {} }, { signal });
   }
 
-  /** One page of a client's folder; without a path, of its roots. */
+  /** Returns one page of a folder at a client. Without a path, lists the client's roots. */
   clientFiles(
     clientId: string,
     { path, cursor }: { path: string | undefined; cursor: string | undefined },
@@ -115,7 +115,7 @@ export class ApiClient {
     return this.#transport.call(endpoints.startDownload, { body }, { signal });
   }
 
-  /** One page; `next_cursor` leads to the next one. */
+  /** Returns one page of downloads. The page's `next_cursor` selects the next page. */
   downloads(query: Query<"listDownloads"> = {}, signal?: AbortSignal): Answer<"listDownloads"> {
     return this.#transport.call(endpoints.listDownloads, { query }, { signal });
   }
@@ -124,7 +124,7 @@ export class ApiClient {
     return this.#transport.call(endpoints.getDownload, ofDownload(downloadId), { signal });
   }
 
-  /** One page of the files of a set; `next_cursor` leads to the next one. */
+  /** Returns one page of the files of a set. The page's `next_cursor` selects the next page. */
   setFiles(
     downloadId: string,
     query: Query<"listSetFiles"> = {},
@@ -138,12 +138,12 @@ export class ApiClient {
     return this.#transport.call(endpoints.cancelDownload, ofDownload(downloadId), { signal });
   }
 
-  /** Removes the content of a completed download now. */
+  /** Removes the content of a completed download from the server's storage. */
   removeContent(downloadId: string, signal?: AbortSignal): Answer<"removeContent"> {
     return this.#transport.call(endpoints.removeContent, ofDownload(downloadId), { signal });
   }
 
-  /** @param body the changed fields */
+  /** Changes fields of a download. @param body the fields to change */
   change(
     downloadId: string,
     body: Body<"changeDownload">,
@@ -157,12 +157,12 @@ export class ApiClient {
     return this.#transport.call(endpoints.retryDownload, ofDownload(downloadId), { signal });
   }
 
-  /** One page of the audit; `next_cursor` leads to the next one. */
+  /** Returns one page of the audit log. The page's `next_cursor` selects the next page. */
   audit(query: Query<"audit"> = {}, signal?: AbortSignal): Answer<"audit"> {
     return this.#transport.call(endpoints.audit, { query }, { signal });
   }
 
-  /** Revokes a client: cuts its connection, and refuses its key from then on. */
+  /** Revokes a client: closes its connection, and refuses its key from then on. */
   revokeClient(clientId: string, signal?: AbortSignal): Answer<"revokeClient"> {
     const request = { params: { client_id: clientId } };
     return this.#transport.call(endpoints.revokeClient, request, { signal });
@@ -173,7 +173,7 @@ export class ApiClient {
     return list.enrolment_keys;
   }
 
-  /** Makes an enrolment key. Only this answer contains its secret. */
+  /** Creates an enrolment key. Only this response contains the secret. */
   createEnrolmentKey(
     body: Body<"createEnrolmentKey">,
     signal?: AbortSignal,
@@ -190,7 +190,7 @@ export class ApiClient {
     return list.tokens;
   }
 
-  /** Only this answer contains the secret. */
+  /** Creates an API token. Only this response contains the secret. */
   createToken(body: Body<"createToken">, signal?: AbortSignal): Answer<"createToken"> {
     return this.#transport.call(endpoints.createToken, { body }, { signal });
   }
@@ -243,7 +243,7 @@ export class ApiClient {
     return this.#transport.call(endpoints.runSchedule, { params: { name }, body }, { signal });
   }
 
-  /** One page; `next_cursor` leads to the next one. */
+  /** Returns one page of a schedule's deliveries. The page's `next_cursor` selects the next page. */
   deliveries(
     name: string,
     query: Query<"listDeliveries">,
@@ -254,7 +254,7 @@ export class ApiClient {
 
   /**
    * Follows a download until it has ended, even across restarts of the server.
-   * @param onChange called with the record at first, after each change, and when the server is back
+   * @param onChange called with the record at first, after each change, and after each reconnect
    * @returns the final record
    */
   async watchDownload(
@@ -273,19 +273,19 @@ export class ApiClient {
   }
 
   /**
-   * Follows all changes, even across restarts of the server: at first, and when it is back, all clients and
-   * all unfinished downloads, then each change.
+   * Follows all changes, even across restarts of the server. After each connect, yields all clients and all
+   * unended downloads, then each change.
    */
   changes(options: WatchOptions = {}): AsyncGenerator<Change> {
     return liveChanges(this.#transport, endpoints.events, {}, options);
   }
 
-  /** The bytes of a stored file; see {@link fetchContent}. */
+  /** Yields the bytes of a stored file; see {@link fetchContent}. */
   content(file: StoredFile, offset: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     return fetchContent(this.#transport, file, offset, signal);
   }
 
-  /** All files of a completed set; see {@link fetchArchive}. */
+  /** Yields the files of a completed set as a tar archive; see {@link fetchArchive}. */
   archive(record: DownloadRecord, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     return fetchArchive(this.#transport, record, signal);
   }

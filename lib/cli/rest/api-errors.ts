@@ -1,6 +1,6 @@
 import { Failure } from "../program.ts";
 
-/** A call that the server refused, or failed to do. */
+/** A call that the server refused or could not carry out, with the HTTP status and the API's error code. */
 export class ApiCallError extends Failure {
   override name = "ApiCallError";
 
@@ -13,22 +13,22 @@ export class ApiCallError extends Failure {
     super(message, options);
   }
 
-  /** The same error, with its subject. */
+  /** Returns the same error with a subject before the message. */
   about(what: string): ApiCallError {
     const { status, code, message } = this;
     return new ApiCallError(status, code, `${what}: ${message}`, { cause: this });
   }
 }
 
-/** There was no answer: nothing listens there, the connection broke, or time ran out. */
+/** The server did not answer: the connection was refused or broke, or time ran out. */
 export class UnreachableError extends Failure {
   override name = "UnreachableError";
 }
 
-/** Codes of a server that may do it later. */
+/** Error codes for which the same call may succeed later. */
 const WAITS: ReadonlySet<string> = new Set(["rate_limited", "unavailable"]);
 
-/** Whether another try makes sense: the server is away or too busy. */
+/** Reports whether another try makes sense, because the server is unreachable or too busy. */
 export function isTransient(error: unknown): error is ApiCallError | UnreachableError {
   return (
     error instanceof UnreachableError || (error instanceof ApiCallError && WAITS.has(error.code))

@@ -6,7 +6,7 @@ import { type Kind, READABLE_FILE, TOKEN, wholeNumber } from "../../util/kinds.t
 import type { Environment } from "../../util/settings.ts";
 import type { ServerConnection } from "./transport.ts";
 
-/** Flags of the programs that call a server, for parseFlags. */
+/** Command-line flags that name the server and the token. */
 export const CONNECTION_FLAGS = {
   server: { type: "string" },
   token: { type: "string" },
@@ -26,9 +26,9 @@ const ADDRESS: Kind<string> = {
 };
 
 /**
- * Reads which server to call, and how.
- * @param values of {@link CONNECTION_FLAGS}, which override the environment
- * @throws UsageError that names the setting, the value (but no secret) and what was expected
+ * Reads which server to call, with which token and certificates.
+ * @param values values of {@link CONNECTION_FLAGS}, which override the environment
+ * @throws UsageError that names the setting, the expected value, and the given value unless it is secret
  */
 export function readConnection(values: ParsedFlags["values"], env: Environment): ServerConnection {
   const token =
@@ -46,7 +46,10 @@ export function readConnection(values: ParsedFlags["values"], env: Environment):
   };
 }
 
-/** The warning where the token would be sent unencrypted over a network; null: it would not. */
+/**
+ * Returns a warning where the token would be sent unencrypted over a network. null means that the token is
+ * protected, or that `INSECURE` permits this.
+ */
 export function clearTextWarning(
   { server, token }: ServerConnection,
   env: Environment,
@@ -57,7 +60,7 @@ export function clearTextWarning(
   return `warning: the token goes to "${hostname}" without encryption, use https (INSECURE=true: the way is safe)`;
 }
 
-/** Warnings for a person, before the calls begin. */
+/** Returns warnings about an insecure connection, to be printed before the first call. */
 export async function connectionWarnings(
   connection: ServerConnection,
   env: Environment,
@@ -70,32 +73,38 @@ export async function connectionWarnings(
   ];
 }
 
-/** Whether a person has named the server. */
+/** Reports whether a flag or the environment names the server. */
 export function namesServer(values: ParsedFlags["values"], env: Environment): boolean {
   return Boolean(values["server"] ?? env["SERVER_URL"]);
 }
 
-/** The address where a server with the same environment listens. */
+/** Returns the address at which a server with the same environment listens on this machine. */
 function localAddress(env: Environment): string {
   const port = read("SERVER_PORT", env["SERVER_PORT"], wholeNumber(1, 65_535)) ?? 8080;
   return `${env["TLS_CERT"] ? "https" : "http"}://${localName(env["SERVER_HOST"] ?? "")}:${port}`;
 }
 
-/** The host at which a server that listens on `host` is reached from its own machine. */
+/** Returns the host name that reaches, from the same machine, a server listening on `host`. */
 function localName(host: string): string {
   const isHere = ["", "0.0.0.0", "::", "localhost"].includes(host) || isLoopback(host);
   if (isHere) return "localhost";
   return host.includes(":") ? `[${host}]` : host;
 }
 
-/** @returns null where it was not given; an empty variable counts as not given */
+/**
+ * Reads a flag or an environment variable.
+ * @returns null where the setting was not given; an empty variable counts as not given
+ */
 function read<T>(source: string, value: ParsedFlags["values"][string], kind: Kind<T>): T | null {
   if (value === undefined || (value === "" && !source.startsWith("--"))) return null;
   const secret = kind.expected === TOKEN.expected;
   return readSetting({ source, text: String(value), secret }, kind.schema, kind.expected);
 }
 
-/** The http(s) address of a server, also from the ws(s) one that clients use; null if it is no address. */
+/**
+ * Returns a server's address with http or https, also for a ws or wss address as clients use.
+ * @returns null for an invalid address
+ */
 function addressOf(text: string): string | null {
   const url = URL.parse(text);
   if (!url || !/^(?:http|ws)s?:$/.test(url.protocol)) return null;

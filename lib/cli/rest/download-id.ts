@@ -1,10 +1,10 @@
 import type { ApiClient } from "./api-client.ts";
 import { findId } from "./find-id.ts";
 
-/** Downloads per page of the search; records of sets with many patterns are long. */
+/** Page size of the search for a download's id. It is small, as the record of a set can be long. */
 const PAGE = "100";
 
-/** See {@link findId}, for downloads. */
+/** Finds a download by its id or the beginning of its id; see {@link findId}. */
 export function findDownloadId(api: ApiClient, text: string, signal: AbortSignal): Promise<string> {
   return findId(text, {
     name: "download",

@@ -4,8 +4,8 @@ import type { DownloadRecord } from "../../api/schemas.ts";
 import type { Transport } from "./transport.ts";
 
 /**
- * All files of a completed set as a tar archive, in pieces.
- * @throws UnreachableError also where it is cut off
+ * Yields all files of a completed set as one tar archive, in pieces.
+ * @throws UnreachableError also where the archive is cut off
  */
 export function fetchArchive(
   transport: Transport,

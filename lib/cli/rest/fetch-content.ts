@@ -5,9 +5,9 @@ import type { StoredFile } from "./stored-file.ts";
 import type { Transport } from "./transport.ts";
 
 /**
- * The bytes of a stored file, in pieces.
- * @param offset of the first byte, less than the size
- * @throws UnreachableError also where they are cut off
+ * Yields the bytes of a stored file, in pieces.
+ * @param offset position of the first byte to fetch, less than the file's size
+ * @throws UnreachableError also where bytes at the end are missing
  */
 export async function* fetchContent(
   transport: Transport,

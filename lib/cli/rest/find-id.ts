@@ -5,22 +5,22 @@ import { Failure } from "../program.ts";
 const WHOLE = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
 const BEGINNING = /^[\da-f]{4}[\da-f-]{0,31}$/i;
 
-/** Most items that are searched. */
+/** The most items that a search for an id reads. */
 const MOST = 1000;
 
-/** A list of items whose ids sort by time, newest first. */
+/** A list of items to search by id. Ids are ordered by time, and pages come newest first. */
 export interface Findable {
-  /** Name of an item: `download`. */
+  /** The noun for an item, for messages: `download`. */
   name: string;
-  /** The command of `fds` that lists them: `downloads`. */
+  /** The command of `fds` that lists the items: `downloads`. */
   command: string;
   page: (cursor: string | null) => Promise<{ ids: string[]; nextCursor: string | null }>;
 }
 
 /**
- * Finds the item that a person means, by its id or the beginning of it.
- * @throws UsageError for what cannot be the beginning of an id
- * @throws Failure where no item, or more than one, matches
+ * Finds an item by its id, or by the beginning of its id.
+ * @throws UsageError for a text that cannot be the beginning of an id
+ * @throws Failure where no item, or more than one item, matches
  */
 export async function findId(text: string, { name, command, page }: Findable): Promise<string> {
   if (WHOLE.test(text)) return text.toLowerCase();
@@ -32,7 +32,7 @@ export async function findId(text: string, { name, command, page }: Findable): P
   for (let cursor: string | null = null; ids.length < MOST;) {
     const { ids: more, nextCursor } = await page(cursor);
     ids.push(...more);
-    // Newest first, with ids ordered by time: no older one can match.
+    // Ids are ordered by time and come newest first. Below the searched beginning, no id can match.
     if (more.length === 0 || nextCursor === null || nextCursor < beginning) break;
     cursor = nextCursor;
   }

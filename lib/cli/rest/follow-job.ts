@@ -10,13 +10,13 @@ import type { ApiClient } from "./api-client.ts";
 import { follow, type FollowOptions } from "./follow.ts";
 import { findId } from "./find-id.ts";
 
-/** Clients whose downloads have a bar each. */
+/** The most clients of a job for which each download has a progress bar. */
 const MOST_BARS = 30;
 
 /** Interval at which the downloads of a new job are polled, in ms. */
 const LOOK_EVERY_MS = 50;
 
-/** See {@link findId}, for jobs. */
+/** Finds a job by its id or the beginning of its id; see {@link findId}. */
 export function findJobId(api: ApiClient, text: string, signal: AbortSignal): Promise<string> {
   return findId(text, {
     name: "job",
@@ -29,8 +29,9 @@ export function findJobId(api: ApiClient, text: string, signal: AbortSignal): Pr
 }
 
 /**
- * Shows a job until it has ended, with a bar for each download if there are few, and one for all.
- * @returns the newest download of each client, by client
+ * Shows a job until it has ended. A job with few clients has a progress bar for each download, and a larger
+ * job has one bar.
+ * @returns the newest download of each client, by client id
  */
 export async function followJob(
   api: ApiClient,
@@ -44,7 +45,7 @@ export async function followJob(
   return newestOf(api, jobId, options.signal);
 }
 
-/** The newest download of each client of a job, by client. */
+/** Returns the newest download of each client of a job, by client id. */
 export async function newestOf(
   api: ApiClient,
   jobId: string,
@@ -54,7 +55,7 @@ export async function newestOf(
   for (let cursor: string | null = null; ;) {
     const query = { job_id: jobId, limit: String(MAX_PAGE), ...(cursor !== null && { cursor }) };
     const { downloads, next_cursor } = await api.downloads(query, signal);
-    // Newest first.
+    // Downloads are listed newest first, so only the first one of each client is kept.
     for (const one of downloads) {
       if (!newest.has(one.client_id)) newest.set(one.client_id, one);
     }
@@ -107,14 +108,14 @@ async function untilEnded(
   }
 }
 
-/** One bar for a job. */
+/** Returns the progress bar of a whole job. */
 function barOf(job: JobRecord): BarState {
   const { counts, total, status } = job;
   const ended = counts.completed + counts.failed + counts.cancelled;
   return {
     label: `${ended} of ${total}`,
     done: job.bytes_received,
-    // Not all sizes are known before the end: until then the bar shows the share of downloads that have ended.
+    // The total size is known only at the end. Until then, the bar shows the share of ended downloads.
     total: ended === total ? job.total_size : null,
     share: total === 0 ? 1 : ended / total,
     bytesPerSecond: null,

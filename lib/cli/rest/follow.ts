@@ -11,17 +11,17 @@ import { Progress } from "../terminal/progress.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { watchMany } from "./watch-many.ts";
 
-/** How long the server may be away, in ms: enough to restart a machine. */
+/** Time that the server may be unreachable, in ms. A machine can restart within this time. */
 export const PATIENCE_MS = 10 * 60_000;
 
-/** Most requests at the same time, as a server limits their rate. */
+/** The most requests for downloads at the same time. A server limits the rate of requests. */
 const ASKED_AT_ONCE = 16;
 
-/** Tries of a request to a busy server, and the wait between them in ms. */
+/** The most tries of a request to a busy server, and the wait between two tries in ms. */
 const MAX_TRIES = 30;
 const RETRY_INTERVAL_MS = 1000;
 
-/** Most downloads that are followed by a stream each; more share one stream. */
+/** The most downloads that are followed by one event stream each. More downloads share a single stream. */
 const MAX_STREAMS = 8;
 
 /** A download that the server has accepted. */
@@ -31,7 +31,7 @@ export interface Started {
   message: string;
 }
 
-/** A client whose download was refused, and why. */
+/** A client whose download the server refused, and the error. */
 export interface Refused {
   clientId: string;
   error: ApiCallError;
@@ -39,9 +39,9 @@ export interface Refused {
 
 /**
  * Requests downloads, several at a time.
- * @returns started and refused ones, in the order of the requests
+ * @returns the accepted and the refused downloads, each in the order of the requests
  * @throws UnreachableError
- * @throws the reason of the signal when it is aborted while the server is busy
+ * @throws the reason of the signal when the signal is aborted while the server is busy
  */
 export async function startDownloads(
   api: ApiClient,
@@ -60,7 +60,7 @@ export async function startDownloads(
   };
 }
 
-/** Requests a download, and waits where the server is busy. */
+/** Requests a download. Repeats the request while the server is busy. */
 async function start(
   api: ApiClient,
   request: NewDownload,
@@ -82,16 +82,21 @@ async function start(
 export interface FollowOptions extends WatchOptions {
   /** Called with the record of each download at first, and after each change. */
   onChange?: (record: DownloadRecord) => void;
-  /** Also shows one bar for all. Where lines cannot be redrawn, only that one and the ends are shown. */
+  /**
+   * Whether to show a bar for the sum of all downloads, too. If lines cannot be redrawn, only this bar and
+   * ended downloads are shown.
+   */
   withTotal?: boolean;
-  /** The job that made them all. While it is paused, those that wait are shown as such. */
+  /**
+   * The job that made all of the downloads. While the job is paused, queued downloads are shown as paused.
+   */
   job?: JobRecord;
 }
 
 /**
  * Shows a progress bar for each download until all have ended.
  * @returns the final records, in the order of the downloads
- * @throws the reason of the signal when it is aborted, or what the API throws
+ * @throws the reason of `signal` when `signal` is aborted, or an error of {@link ApiClient}
  */
 export async function follow(
   api: ApiClient,
@@ -133,7 +138,7 @@ export async function follow(
   const ids = downloads.map(({ downloadId }) => downloadId);
   const watching = { ...options, signal: either, onAway };
   try {
-    // Only the stream of all changes has jobs.
+    // Only the stream of all changes reports changes of a job.
     if (job || ids.length > MAX_STREAMS) {
       return await watchMany(api, ids, show, { ...watching, onJob });
     }
@@ -144,7 +149,7 @@ export async function follow(
   }
 }
 
-/** The id of a job that is paused; null: it is not, or there is none. */
+/** Returns the id of a paused job; null where there is no job, or the job is not paused. */
 function pausedOf(job: JobRecord | undefined): string | null {
   return job?.status === "paused" ? job.job_id : null;
 }

@@ -5,31 +5,34 @@ import { writeFileDurably } from "../../util/durable.ts";
 import { systemCode } from "../../util/system-error.ts";
 
 /**
- * The folder for demos' folders. It is beside the code, as the system's folder for temporary files may be
- * in memory.
+ * The folder that contains the folders of all demos. It is inside the repository, as the system's folder for
+ * temporary files may be in memory.
  */
 export const DEMOS = join(import.meta.dir, "../../../.demo");
 
-/** File in a kept demo's folder with what other programs need to use it. */
+/** The name of the file, in the folder of a kept demo, with the server's address and API token. */
 const FILE = "demo.json";
 
 const Contents = z.object({ server: z.string(), api_token: z.string() });
 
-/** A demo that was started with `--keep`; it may have ended since. */
+/** A demo that was started with `--keep`. Its server may have ended since. */
 export interface KeptDemo {
   folder: string;
-  /** Address of its server. */
+  /** The URL of the demo's server. */
   server: string;
   token: string;
 }
 
-/** Writes the file by which other programs of the same user find a demo. */
+/** Writes the file by which other programs of the same user find a demo's server. */
 export async function announceDemo({ folder, server, token }: KeptDemo): Promise<void> {
   const text = `${JSON.stringify({ server, api_token: token })}\n`;
   await writeFileDurably(join(folder, FILE), text, 0o600);
 }
 
-/** Finds kept demos, latest first. @param demos the folder that holds the demos' folders */
+/**
+ * Finds demos that were started with `--keep`, latest first.
+ * @param demos the folder that contains the folders of demos
+ */
 export async function findKeptDemos(demos: string): Promise<KeptDemo[]> {
   const names = await unlessMissing(readdir(demos), []);
   const found = await Promise.all(
@@ -45,7 +48,10 @@ async function readDemo(folder: string): Promise<KeptDemo & { since: number }> {
   return { folder, server, token, since };
 }
 
-/** Reads with a fallback: a demo may end at any moment, and not every one is kept or readable. */
+/**
+ * Awaits a read, and returns a fallback where the file is missing or unreadable. A demo may remove its folder
+ * at any moment.
+ */
 async function unlessMissing<T>(reading: Promise<T>, fallback: T): Promise<T> {
   try {
     return await reading;

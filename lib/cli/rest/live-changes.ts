@@ -7,32 +7,36 @@ import { parseJson, unexpectedAnswer } from "./answers.ts";
 import { ApiCallError, isTransient } from "./api-errors.ts";
 import type { Transport } from "./transport.ts";
 
-/** Wait between two tries to reach a server that is away, in ms. */
+/** Wait between two tries to reach an unreachable server, in ms. */
 const POLL_INTERVAL = 200;
 
-/** The same where the server is busy. */
+/** Additional wait after a busy server has refused a call, in ms. */
 const BUSY_INTERVAL = 1000;
 
-/** How long a watched server may be away, in ms: enough to start it again. */
+/** Time that a watched server may be unreachable, in ms. A server can be restarted within this time. */
 const PATIENCE = 60_000;
 
 export interface WatchOptions {
-  /** Ends the watching; the download goes on. */
+  /** Ends the watching. The download itself continues. */
   signal?: AbortSignal;
-  /** Wait between two tries to reach a server that is away, in ms. */
+  /** Wait between two tries to reach an unreachable server, in ms. */
   pollInterval?: number;
-  /** How long the server may be away, in ms. */
+  /** Time that the server may be unreachable before watching fails, in ms. */
   patience?: number;
-  /** Called before each try to reach the server. Changes before that may be missed. */
+  /** Called before each connect to the server. Changes between two connections may be missed. */
   onDial?: () => void;
-  /** Called after each try that did not reach the server. */
+  /** Called after each failed try to reach the server. */
   onAway?: () => void;
 }
 
-/** The calls that answer with server-sent events. */
+/** Endpoints whose response is a stream of server-sent events. */
 type LiveEndpoint = (typeof endpoints)["events" | "downloadEvents"];
 
-/** The changes that the server reports, even across its restarts, until nobody wants them any more. */
+/**
+ * Yields the changes that the server reports, and reconnects after each interruption. The generator never
+ * ends by itself.
+ * @throws UnreachableError where the server stays unreachable for `patience` ms
+ */
 export async function* liveChanges<E extends LiveEndpoint>(
   transport: Transport,
   endpoint: E,

@@ -4,15 +4,15 @@ import { safeFileName } from "../../util/safe-file-name.ts";
 import { systemCode } from "../../util/system-error.ts";
 import { Failure } from "../program.ts";
 
-/** The path that stands for standard output. */
+/** The value of `-o` that means standard output. */
 export const STANDARD_OUTPUT = "-";
 
 /**
- * Decides where a file is saved, before anything is pulled.
+ * Returns the path at which to save a file. It is checked before anything is pulled.
  * @param output path of a file, or an existing folder, in which the file gets its own name, made safe for
  *   every disk
- * @param filePath the file at its client
- * @throws Failure where the folder does not exist, or something other than a file has the name
+ * @param filePath path of the file at the client
+ * @throws Failure where the folder does not exist, or the path is neither free nor a regular file
  */
 export async function localPath(output: string, filePath: string): Promise<string> {
   const isFolder = (await kindOf(output)) === "folder";
@@ -24,16 +24,16 @@ export async function localPath(output: string, filePath: string): Promise<strin
       `pass another -o, or "${STANDARD_OUTPUT}" for standard output: "${path}" is no regular file`,
     );
   }
-  // "name/" can only be a folder.
+  // A path that ends in a slash names a folder.
   const folder = /[/\\]$/.test(path) ? path : dirname(path);
   if ((await kindOf(folder)) === "folder") return path;
   throw new Failure(`make the folder "${folder}" first, the file is to be saved there`);
 }
 
 /**
- * Decides where the files of a set are saved, before anything is pulled.
- * @param output an existing folder, or the name of a new one
- * @throws Failure where it cannot be a folder
+ * Returns the folder in which to save the files of a set. It is checked before anything is pulled.
+ * @param output an existing folder, or the name of a new folder
+ * @throws Failure where a file has this name, or the parent folder does not exist
  */
 export async function localFolder(output: string): Promise<string> {
   const kind = await kindOf(output);
@@ -48,7 +48,7 @@ export async function localFolder(output: string): Promise<string> {
   throw new Failure(`make the folder "${parent}" first, the files are to be saved below it`);
 }
 
-/** The type of what is at a path. A broken link is `other`. */
+/** Returns the type of the entry at a path. A broken link is `other`. */
 async function kindOf(path: string): Promise<"file" | "folder" | "nothing" | "other"> {
   const own = await lookAt(path, lstat);
   if (!own) return "nothing";
@@ -57,7 +57,10 @@ async function kindOf(path: string): Promise<"file" | "folder" | "nothing" | "ot
   return found?.isDirectory() ? "folder" : "other";
 }
 
-/** @throws Failure for a name that the disk does not allow */
+/**
+ * Calls lstat or stat. @returns null where the path does not exist @throws Failure for a name that the disk
+ * rejects
+ */
 async function lookAt(path: string, look: typeof stat) {
   try {
     return await look(path);

@@ -3,22 +3,22 @@ import { type FileHandle, open, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { systemCode } from "../../util/system-error.ts";
 
-/** Flags of `open`; those that Windows does not know are 0 there. */
+/** Flags of open(2). Flags that Windows lacks are 0 there. */
 const { O_APPEND, O_CREAT, O_EXCL, O_RDWR, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
 
-/** Follows no link, and does not wait for the reader of a FIFO. */
+/** Flags to append to a file. A symbolic link is refused, and opening a FIFO does not block. */
 const OPEN_FLAGS = O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
 
-/** Errors of an open where something else has the name: a link, a FIFO, or another user's file. */
+/** Errors of open(2) where the path is a link, a FIFO or another user's file. */
 const TAKEN = new Set(["ELOOP", "EMLINK", "ENXIO", "EACCES"]);
 
-/** Hexadecimal digits of a part's name: 128 bits. */
+/** The number of hexadecimal digits in the name of a part: 128 bits of a hash. */
 const NAME_DIGITS = 32;
 
 /**
- * The path of an unfinished file, beside its final path. Its name is short whatever the final one is, and
- * the same in each run for the same file.
- * @param digest of the file
+ * Returns the path of a part, the unfinished file beside the final path. The name of the part is short,
+ * however long the final name is, and is the same in each run.
+ * @param digest checksum of the complete file
  */
 export function partPath(path: string, digest: string): string {
   const hash = new Bun.CryptoHasher("sha256").update(`${basename(path)}\n${digest}`).digest("hex");
@@ -26,7 +26,7 @@ export function partPath(path: string, digest: string): string {
 }
 
 /**
- * Opens a part to append to it. Anything else at its path, such as a link to another file, is removed and
+ * Opens a part to append to it. Anything else at the path, such as a link to another file, is removed and
  * never written to.
  */
 export async function openPart(path: string): Promise<FileHandle> {

@@ -8,34 +8,38 @@ import { SavedBatch } from "./saved-batch.ts";
 import type { StoredFile } from "./stored-file.ts";
 import { TarReader } from "./tar-reader.ts";
 
-/** A file of a set, and its state on this machine. */
+/** A file of a set, and how far it has been saved on this machine. */
 export interface FileHere {
   stored: StoredFile;
-  /** Its path within the set, and on this machine. */
+  /** The file's path within the set, with forward slashes. */
   place: string;
+  /** The file's path on this machine. */
   path: string;
-  /** `begun`: an earlier run fetched part of it. `over`: it is here, or cannot be. */
+  /**
+   * `missing`: nothing was fetched. `begun`: an earlier run fetched a part. `over`: the file is saved, or
+   * failed.
+   */
   state: "missing" | "begun" | "over";
-  /** Bytes that count as fetched. */
+  /** Bytes of this file that the shown progress includes. */
   counted: number;
 }
 
 export interface SaveArchiveOptions {
-  /** Where the set is saved. */
+  /** The folder on this machine in which the set is saved. */
   folder: string;
   signal: AbortSignal;
   onBytes: (file: FileHere, bytes: number) => void;
   onSaved: (file: FileHere) => void;
-  /** @throws errors that concern all files */
+  /** Called for an error of one file. @throws the error itself, where it concerns all files */
   onProblem: (file: FileHere, error: unknown) => void;
 }
 
 /**
- * Saves the missing files of a set from its archive, each one if its digest is right; otherwise it stays
+ * Saves the missing files of a set from its archive. A file with a wrong digest is not saved, and stays
  * missing.
- * @param files everything in the archive, in its order
+ * @param files all files of the archive, in the archive's order
  * @throws Failure where the archive has other files
- * @throws what the API throws; complete files are saved
+ * @throws errors of {@link ApiClient}, after saving the files that were complete
  */
 export async function saveArchive(
   api: ApiClient,
@@ -62,7 +66,10 @@ export async function saveArchive(
   }
 }
 
-/** @returns whether the digest was right */
+/**
+ * Writes a file from the archive to its part.
+ * @returns true where the digest was right; false for a wrong digest or a reported error
+ */
 async function write(
   archive: TarReader,
   part: string,

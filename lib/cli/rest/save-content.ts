@@ -11,26 +11,26 @@ import { Failure } from "../program.ts";
 import { openPart, partPath } from "./part-file.ts";
 import type { StoredFile } from "./stored-file.ts";
 
-/** Wait between two tries to continue, in ms. */
+/** Wait before fetching continues after an interruption, in ms. */
 const RETRY_INTERVAL = 500;
 
-/** Shares flushes between files of a set that are saved in the same folder at the same time. */
+/** Combines the flushes of a folder in which several files are saved at the same time. */
 const folderSync = new SharedSync();
 
 export interface SaveOptions {
   signal: AbortSignal;
-  /** Time without a byte, in ms, while the server is away, before it gives up. */
+  /** Time without a received byte, in ms, after which an unreachable server makes fetching fail. */
   patience: number;
-  /** Called with the number of bytes so far. */
+  /** Called with the number of the file's bytes that are saved so far. */
   onProgress: (bytes: number) => void;
 }
 
 /**
- * Saves a stored file on this machine. Its name appears only when its checksum is right. Bytes fetched
+ * Saves a stored file on this machine. The final name appears only once the checksum is right. Bytes fetched
  * before an interruption, or by an earlier run, are not fetched again.
- * @returns false if the same file was there already
+ * @returns false if the same file existed already
  * @throws Failure where another file has the name, which is never overwritten
- * @throws the reason of the signal when it is aborted; fetched bytes stay for the next time
+ * @throws the reason of `signal` when `signal` is aborted; the next run continues with the fetched bytes
  */
 export async function saveContent(
   api: ApiClient,
@@ -52,12 +52,15 @@ export async function saveContent(
   return true;
 }
 
-/** The path of the unfinished file. */
+/** Returns the path of the part for a final path. The part contains the unfinished file. */
 export function partOf(path: string, { checksum, digest }: StoredFile): string {
   return partPath(path, `${checksum}:${digest}`);
 }
 
-/** Whether a file is here already. @throws Failure where another file has its name */
+/**
+ * Reports whether the file exists already with the right checksum. @throws Failure where another file has the
+ * name
+ */
 export async function isThere(
   path: string,
   file: StoredFile,
@@ -75,7 +78,7 @@ async function isRight(name: string, file: StoredFile, signal: AbortSignal): Pro
 
 /**
  * Writes the bytes of a stored file to an output, and compares the checksum at the end.
- * @throws Failure where it is wrong, so that the written bytes are not the file
+ * @throws Failure where the checksum is wrong, so the written bytes must be discarded
  * @throws OutputLost when nobody reads the output any more
  */
 export async function streamContent(
@@ -95,7 +98,7 @@ export async function streamContent(
   throw new Failure("throw away what was written, and pull again: it is not the file");
 }
 
-/** Fetches the missing bytes of a part file. @returns true if an earlier run had begun it */
+/** Appends the missing bytes to a part, and flushes it. @returns true if an earlier run had begun the part */
 async function fetchInto(
   part: string,
   api: ApiClient,
@@ -118,7 +121,10 @@ async function fetchInto(
   return wasBegun;
 }
 
-/** The bytes of a file from an offset on, across interruptions and while the server is away. */
+/**
+ * Yields the bytes of a file from an offset on. Continues after interruptions, for up to `patience` ms
+ * without a received byte.
+ */
 async function* content(
   api: ApiClient,
   file: StoredFile,
@@ -130,7 +136,7 @@ async function* content(
       for await (const piece of api.content(file, offset, signal)) {
         offset += piece.length;
         yield piece;
-        // After the yield, as a reader may take as long as it likes.
+        // Set after the yield, so that time spent by a slow consumer does not count as silence of the server.
         lastByte = performance.now();
       }
     } catch (error) {
@@ -140,10 +146,10 @@ async function* content(
   }
 }
 
-/** Gives a flushed file its name. @throws Failure where something has taken it meanwhile */
+/** Renames a flushed part to its final path. @throws Failure where the path is taken by now */
 export async function takeName(part: string, path: string, file: StoredFile): Promise<void> {
   try {
-    // rename() replaces an empty file of our own; not every disk has links.
+    // An empty file claims the name, and rename() replaces it. Not every disk supports hard links.
     await (await open(path, "wx")).close();
   } catch (error) {
     throw systemCode(error) === "EEXIST" ? occupied(path, file) : error;

@@ -12,32 +12,32 @@ import { SetFolders } from "./set-folders.ts";
 import { SetSums } from "./set-sums.ts";
 import { storedFileIn } from "./stored-file.ts";
 
-/** Files fetched at the same time, each with several calls to server and disk. */
+/** The number of files that are fetched at the same time. Each one needs several calls of server and disk. */
 const AT_ONCE = 16;
 
-/** Missing files from which on the archive of the whole set is fetched. */
+/** The number of missing files from which on the archive of the whole set is fetched. */
 const MANY = 50;
 
-/** Most problems that are kept for the report. */
+/** The most error messages that are kept for the report. */
 const MAX_PROBLEMS = 10;
 
-/** Progress of saving a set. */
+/** How many files and bytes of a set are saved on this machine. */
 export interface SavedFiles {
-  /** Files that were fetched and verified. */
+  /** The number of files that were fetched and verified. */
   saved: number;
-  /** Files that were there before and are right. */
+  /** The number of files that existed already with the right checksum. */
   present: number;
-  /** Bytes of these files, and of the current one. */
+  /** Bytes of saved and present files, and of files that are being fetched. */
   bytes: number;
   failed: number;
-  /** Why the first ones failed, one sentence each. */
+  /** Error messages of the first failed files, one sentence each. */
   problems: string[];
 }
 
 /**
- * Saves the files of a completed set in a folder of this machine, each verified by its own digest: from the
- * archive of the set if most are missing, else file by file. A correct existing file is not fetched again;
- * another file is never overwritten, and counts as failed.
+ * Saves the files of a completed set in a folder of this machine, each verified by its own digest. If most
+ * files are missing, they come from the set's archive, otherwise one by one. A correct existing file is not
+ * fetched again. A different file is never overwritten, and counts as failed.
  * @param folder made if it does not exist
  * @throws Failure where the list of files does not belong to the set, or the server refuses to give them
  * @throws the reason of the signal when it is aborted; saved files stay, and are not fetched again
@@ -70,7 +70,7 @@ export type SaveSetOptions = Omit<SaveOptions, "onProgress"> & {
   onProgress: (so: SavedFiles) => void;
 };
 
-/** What saving one set works with. */
+/** The arguments and the progress of one call of saveSet, passed to its helper functions. */
 interface Saving {
   api: ApiClient;
   record: DownloadRecord;
@@ -79,7 +79,10 @@ interface Saving {
   so: SavedFiles;
 }
 
-/** Checks which files of the set are here. @returns all files that the server has, in their order */
+/**
+ * Checks which files of the set exist on this machine already.
+ * @returns all files of the set that the server has, in the order of the manifest
+ */
 async function lookAtFiles(saving: Saving): Promise<FileHere[]> {
   const { api, record, folder, options, so } = saving;
   const folders = new SetFolders(folder);
@@ -107,7 +110,10 @@ async function lookAtFiles(saving: Saving): Promise<FileHere[]> {
   return files;
 }
 
-/** Fetches the archive of the set if most of it is missing, and again where it is cut off. */
+/**
+ * Saves missing files from the set's archive, if most files are missing. The archive is fetched again after
+ * an interruption, as long as each try saves more files.
+ */
 async function saveFromArchive(saving: Saving, files: FileHere[]): Promise<void> {
   const { api, record, folder, options, so } = saving;
   for (let before = -1; isArchiveWorthIt(files) && so.saved > before;) {
@@ -126,7 +132,7 @@ async function saveFromArchive(saving: Saving, files: FileHere[]): Promise<void>
       });
       return;
     } catch (error) {
-      // Where the archive fails, each file is fetched by itself, and its error says what is wrong.
+      // After a transient error, the remaining files are fetched one by one, which reports a lasting error.
       if (!isTransient(error)) throw error;
     }
   }
@@ -138,7 +144,7 @@ function isArchiveWorthIt(files: FileHere[]): boolean {
   return missing.length >= MANY && 2 * bytesOf(missing) >= bytesOf(files);
 }
 
-/** Works on one file. An error of this file only is reported at the end, and the others continue. */
+/** Runs work on one file. An error that concerns only this file is recorded, and other files continue. */
 async function attempt({ so }: Saving, file: FileHere, work: () => Promise<void>): Promise<void> {
   await work().catch((error: unknown) => noteProblem(so, file, error));
 }
@@ -149,7 +155,10 @@ function advance({ so, options }: Saving, file: FileHere, bytes: number): void {
   options.onProgress(so);
 }
 
-/** Works on a few items at a time. When it returns, nothing is left running. */
+/**
+ * Processes items with AT_ONCE workers. The first error stops all workers. When the function returns, no
+ * worker is running any more.
+ */
 async function eachOf<T>(
   things: AsyncIterator<T> | Iterator<T>,
   signal: AbortSignal,
@@ -173,8 +182,8 @@ async function eachOf<T>(
 }
 
 /**
- * The files that the server has, in their order.
- * @throws Failure at the end, if the list does not belong to the set
+ * Yields the files that the server has, in the order of the manifest.
+ * @throws Failure at the end, if the list does not match the digest in the set's record
  */
 async function* storedFiles(
   api: ApiClient,
@@ -194,17 +203,17 @@ async function* storedFiles(
   );
 }
 
-/** The path of a file within its set. @throws Failure */
+/** Returns the path of a file within its set. @throws Failure for a file stored outside the set */
 function placeOf({ saved_path }: DownloadRecord, file: SetFileRecord): string {
   const folder = `${saved_path}/`;
   if (file.saved_path?.startsWith(folder)) return file.saved_path.slice(folder.length);
   throw new Failure(`look at the server: it has no place for "${file.path}" in the set`);
 }
 
-/** Codes of errors that concern one file, while others can be saved. */
+/** System error codes that concern one file, while other files can still be saved. */
 const OF_ONE_FILE = new Set(["EACCES", "EPERM", "EISDIR", "ENOTDIR", "ENAMETOOLONG", "EILSEQ"]);
 
-/** Records an error of one file for the report. @throws errors that concern all files */
+/** Records an error of one file for the report. @throws the error itself, where it concerns all files */
 function noteProblem(so: SavedFiles, file: FileHere, error: unknown): void {
   if (!(error instanceof Error) || !isOfOneFile(error)) throw error;
   file.state = "over";

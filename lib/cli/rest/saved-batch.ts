@@ -6,48 +6,53 @@ import { fileSystemSync } from "../../util/file-system-sync.ts";
 import { takeName } from "./save-content.ts";
 import type { StoredFile } from "./stored-file.ts";
 
-/** Files or bytes at which a batch is flushed. */
+/** A batch is flushed when it has this many files, or this many bytes. */
 const MAX_FILES = 2_000;
 const MAX_BYTES = 256 * 1024 * 1024;
 
-/** A file that is written but not flushed. */
+/** A file that is written, but not yet flushed to the disk. */
 export interface WrittenFile {
   stored: StoredFile;
-  /** Path of the file as it was written, and its final path. */
+  /** The path at which the file was written. */
   part: string;
+  /** The file's final path. */
   path: string;
 }
 
 export interface SavedBatchOptions<F extends WrittenFile> {
-  /** An existing folder on the disk of the files. */
+  /** An existing folder on the same disk as the files. */
   folder: string;
-  /** Called for a file that has its final name, when both are flushed. */
+  /** Called for a file once its bytes and its final name are flushed to the disk. */
   onSaved: (file: F) => void;
   /** Called for a file that could not get its final name. */
   onProblem: (file: F, error: unknown) => void;
 }
 
 /**
- * Flushes many files together, then gives them their final names. A flush for each would take far longer.
+ * Flushes many files together, then gives them their final names. Flushing each file alone would take far
+ * longer.
  */
 export class SavedBatch<F extends WrittenFile> implements Disposable {
   #files: F[] = [];
   #bytes = 0;
-  /** Opened before the first byte is written, so that a flush reports all errors since then. */
+  /**
+   * Opened before the first write, as syncfs(2) reports only errors that occur after the open. null on
+   * systems without syncfs.
+   */
   readonly #fd: number | null;
 
   constructor(private readonly options: SavedBatchOptions<F>) {
     this.#fd = process.platform === "linux" ? fs.openSync(options.folder, "r") : null;
   }
 
-  /** Adds a file whose digest was right. Its bytes need not be flushed yet. */
+  /** Adds a written file whose digest is right. The file's bytes need not be flushed yet. */
   async add(file: F): Promise<void> {
     this.#files.push(file);
     this.#bytes += file.stored.size;
     if (this.#files.length >= MAX_FILES || this.#bytes >= MAX_BYTES) await this.publish();
   }
 
-  /** Flushes the batch, and gives the files their names. */
+  /** Flushes the files of the batch, gives them their final names, and flushes the names. */
   async publish(): Promise<void> {
     const files = this.#files;
     this.#files = [];
@@ -74,7 +79,7 @@ export class SavedBatch<F extends WrittenFile> implements Disposable {
     if (this.#fd !== null) fs.closeSync(this.#fd);
   }
 
-  /** @returns false on systems without syncfs(2) */
+  /** Flushes the whole file system. @returns false on systems without syncfs(2) */
   async #flushAll(): Promise<boolean> {
     return this.#fd !== null && (await fileSystemSync.flush(this.#fd));
   }

@@ -10,20 +10,20 @@ import { Failure } from "../program.ts";
 import type { ApiClient } from "./api-client.ts";
 import { isTransient } from "./api-errors.ts";
 
-/** Wait between two tries to reach a server that is away, in ms. */
+/** Wait between two tries to reach an unreachable server, in ms. */
 const RETRY_INTERVAL = 500;
 
 export interface SetFileListOptions {
   status?: SetFileStatus;
   signal: AbortSignal;
-  /** How long the server may be away, in ms. */
+  /** Time that the server may be unreachable before the listing fails, in ms. */
   patience?: number;
 }
 
 /**
- * The files of a set, page by page, in the order of the manifest.
+ * Yields the files of a set, page by page, in the order of the manifest.
  * @throws Failure for more files than a set can have
- * @throws what the API throws; while the server is away, calls are repeated for as long as `patience` says
+ * @throws errors of {@link ApiClient}; an unreachable server is called again for up to `patience` ms
  */
 export async function* setFilePages(
   api: ApiClient,
@@ -50,7 +50,7 @@ export async function* setFilePages(
   }
 }
 
-/** Repeats a call while the server is away, up to a limit. */
+/** Repeats a call while the server is unreachable or busy, for up to `patience` ms. */
 async function patiently<T>(
   call: () => Promise<T>,
   patience: number,

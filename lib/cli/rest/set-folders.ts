@@ -5,24 +5,24 @@ import { systemCode } from "../../util/system-error.ts";
 import { Failure } from "../program.ts";
 
 /**
- * The folder of this machine in which a set's files are saved. Subfolders are made as needed. Nothing that
- * a server sends leads out of it: names must be safe, and links are not followed.
+ * The folder of this machine in which the files of a set are saved. Subfolders are made as needed. Unsafe
+ * names and links are refused, so a server cannot make a file outside the folder.
  */
 export class SetFolders {
-  /** Subfolders that were made or checked, by path. */
+  /** Subfolders that were made or checked in this run, by path. */
   readonly #folders = new Map<string, Promise<void>>();
 
   readonly #root: string;
 
-  /** @param root an existing folder, or the name of a new one */
+  /** @param root an existing folder, or the name of a new folder */
   constructor(root: string) {
     this.#root = resolve(root);
   }
 
   /**
-   * The path for a file, whose folders are made.
-   * @param place of the file in the set, separated by `/`
-   * @throws Failure where a name is not safe, or something else is in the way
+   * Returns the path for a file, and makes the folders above it.
+   * @param place path of the file within the set, with forward slashes
+   * @throws Failure where a name is not safe, or a link or a file is in the way
    */
   async pathOf(place: string): Promise<string> {
     const names = place.split("/");
@@ -50,7 +50,7 @@ export class SetFolders {
       await mkdir(path);
     } catch (error) {
       if (systemCode(error) !== "EEXIST") throw error;
-      // The root is the folder that a person named, even if it is a link.
+      // The root itself may be a link, as the user named it.
       if (path !== this.#root && (await linkAt(path)) !== "folder") throw inTheWay(path);
     }
   }

@@ -1,33 +1,37 @@
 import { Failure } from "../program.ts";
 
 /*
- * Reads the tar archives that the server makes of sets (POSIX.1-2001, "pax"): files, with extended headers
- * for paths and sizes that do not fit into a plain one.
+ * Reads tar archives of sets (POSIX.1-2001, "pax"). Paths and sizes that do not fit into a plain header are
+ * in an extended header before it.
  */
 
 const BLOCK = 512;
-/** Most bytes of an extended header; paths have 4,096 at most. */
+/** The largest extended header that is accepted, in bytes. A path has at most 4,096 bytes. */
 const MAX_EXTENDED = 64 * 1024;
 
-/** A file in an archive. */
+/** The header of a file in a tar archive. */
 export interface TarFile {
   path: string;
-  /** Bytes. */
+  /** The size of the file in bytes. */
   size: number;
 }
 
-/** A tar archive that is read piece by piece. */
+/** Reads a tar archive that arrives in pieces of any size. */
 export class TarReader {
-  /** Bytes that arrived and were not read yet. */
+  /** Received bytes that have not been read yet. */
   #left: Uint8Array = new Uint8Array(0);
-  /** Unread bytes of the current file, and of the zeros after it. */
+  /** The number of unread bytes of the current file, and of the zeros that pad it to whole blocks. */
   #unread = { file: 0, padding: 0 };
 
   constructor(private readonly pieces: AsyncGenerator<Uint8Array>) {}
 
-  /** The next file; null at the end. @throws Failure for anything but an archive of files */
+  /**
+   * Moves to the next file, and returns its header.
+   * @returns null at the end of the archive
+   * @throws Failure where the bytes are not a tar archive of files
+   */
   async next(): Promise<TarFile | null> {
-    for await (const _ of this.data()); // what nobody read of the file before
+    for await (const _ of this.data()); // skips the rest of the current file
     await this.#take(this.#unread.padding);
     let extended: Partial<TarFile> | null = null;
     for (;;) {
@@ -49,7 +53,7 @@ export class TarReader {
     }
   }
 
-  /** The bytes of the current file that were not read yet. */
+  /** Yields the unread bytes of the current file. */
   async *data(): AsyncGenerator<Uint8Array> {
     while (this.#unread.file > 0) {
       if (this.#left.length === 0) await this.#fill();
@@ -60,7 +64,7 @@ export class TarReader {
     }
   }
 
-  /** Closes it, without reading the rest. */
+  /** Closes the source of the archive without reading the rest. */
   async close(): Promise<void> {
     await this.pieces.return(undefined);
   }
@@ -90,8 +94,8 @@ function textOf(header: Uint8Array, at: number, length: number): string {
 }
 
 /**
- * The fields of an extended header: `LENGTH key=value
- * `, where the length includes itself.
+ * Parses an extended header. Each record is `LENGTH key=value` and a newline, where LENGTH is the number of
+ * bytes of the whole record.
  */
 function recordsOf(bytes: Uint8Array): Partial<TarFile> {
   const found: Partial<TarFile> = {};

@@ -11,41 +11,45 @@ import { Failure } from "../program.ts";
 import { readJson, refusalOf, unexpectedAnswer } from "./answers.ts";
 import { UnreachableError } from "./api-errors.ts";
 
-/** Time limit of a call, and of a pause within an answer, in ms. */
+/** Time limit of a call with a JSON response, and of each wait for bytes of a streamed response, in ms. */
 const CALL_TIMEOUT = 30_000;
 
-/** Which server to call, and how. */
+/** The address of a server, with the token and the certificates for calls. */
 export interface ServerConnection {
-  /** Such as `http://127.0.0.1:8080`. */
+  /** The server's URL, such as `http://127.0.0.1:8080`. */
   server: string;
-  /** The server's API_TOKEN; undefined: it has none. */
+  /** The token sent with each call. Undefined for a server without tokens. */
   token?: string;
   /**
-   * PEM files: the CA of the server's certificate, and our own certificate where the server asks for one.
+   * Paths of PEM files: the CA of the server's certificate, and the caller's own certificate and key for a
+   * server that requires one.
    */
   tls?: {
     ca?: string;
     cert?: string;
     key?: string;
-    /** The certificate of a server on this machine: it alone is trusted, whatever name it is for. */
+    /**
+     * Path of the certificate of a server on this machine. Only this certificate is trusted, for any host
+     * name.
+     */
     own?: string;
   };
 }
 
-/** Options of a call, besides what its endpoint needs. */
+/** Options of a call, besides the endpoint's own parameters. */
 export interface CallOptions {
   headers?: Record<string, string>;
   signal?: AbortSignal;
 }
 
 /**
- * Sends calls to one server. Each method throws ApiCallError or UnreachableError, or the reason of
- * the call's signal when that is aborted.
+ * Sends calls to one server. Each method throws ApiCallError or UnreachableError, or the reason of the call's
+ * `signal` when the signal is aborted.
  */
 export class Transport {
   constructor(private readonly connection: ServerConnection) {}
 
-  /** The server's address, as it was given. */
+  /** The server's address, as the user gave it. */
   get server(): string {
     return this.connection.server;
   }
@@ -55,7 +59,7 @@ export class Transport {
     return this.server.replace(/\/+$/, "");
   }
 
-  /** Makes a call whose answer is JSON. */
+  /** Sends a request, and returns the validated JSON of the response. */
   call<E extends Endpoint>(
     endpoint: E,
     request: RequestOf<E>,
@@ -73,9 +77,9 @@ export class Transport {
   }
 
   /**
-   * An answer in pieces, however long it goes on.
-   * @param options `isWanted` checks whether it is the expected kind of answer
-   * @throws UnreachableError also where it is cut off, or nothing comes for a while
+   * Yields the body of a response in pieces, with no limit on the total time.
+   * @param options `isWanted` checks whether the response has the expected status and headers
+   * @throws UnreachableError also where the body is cut off, or no byte arrives within CALL_TIMEOUT
    */
   pieces<E extends Endpoint>(
     endpoint: E,
@@ -109,7 +113,10 @@ export class Transport {
     }
   }
 
-  /** Why a call failed: the reason of its signal, the server's error, or that there was no answer. */
+  /**
+   * Returns the cause of a failed call: the reason of an aborted signal, the server's error, or
+   * UnreachableError.
+   */
   problemOf(error: unknown, signal?: AbortSignal): unknown {
     if (signal?.aborted) return signal.reason;
     if (error instanceof Failure) return error;
@@ -139,16 +146,16 @@ export class Transport {
         ...(tls?.cert && { cert: Bun.file(tls.cert) }),
         ...(tls?.key && { key: Bun.file(tls.key) }),
       },
-      // A proxy of the environment would see the token, and could not reach our loopback.
+      // An HTTP proxy could not reach the loopback address of this machine, and would see the token.
       ...(leadsHere(url.hostname) && { proxy: false }),
-      // After a redirect, the token would be missing, or be sent to another server.
+      // Redirects are not followed, as the token would be missing or be sent to another server.
       redirect: "manual",
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     });
   }
 }
 
-/** Options of TLS for a server that has exactly this certificate, which is for the name that the world calls. */
+/** Returns TLS options that trust exactly the certificate in this file, whatever host name it is for. */
 function trustOnly(file: string) {
   return {
     ca: Bun.file(file),
@@ -161,7 +168,7 @@ function trustOnly(file: string) {
   };
 }
 
-/** The schema of an endpoint's JSON answer. */
+/** Returns the schema of an endpoint's JSON response. */
 function schemaOf({ path, answers }: Endpoint): z.ZodType {
   const schema = answers.find((answer) => answer.schema)?.schema;
   if (!schema) throw new Error(`${path} does not answer JSON`);

@@ -12,9 +12,9 @@ export interface WatchManyOptions extends WatchOptions {
 }
 
 /**
- * Follows many downloads until all have ended, by one event stream, as a server limits the streams of each
- * token. It survives restarts of the server.
- * @param onChange called with each record at first, after each change, and when the server is back
+ * Follows many downloads over one event stream until all have ended, even across restarts of the server. A
+ * server limits the number of streams of each token.
+ * @param onChange called with each record at first, after each change, and after each reconnect
  * @returns the final records, in the order of the ids
  */
 export async function watchMany(
@@ -35,7 +35,7 @@ export async function watchMany(
   let isFresh = true;
   const onDial = () => (isFresh = true);
   for await (const change of api.changes({ ...options, onDial })) {
-    // The stream begins with unfinished downloads, and from here on reports each end.
+    // A stream does not report downloads that ended before the connect, so their records are read once.
     if (isFresh) isFresh = !(await lookBack(api, unended, take, options.signal));
     if (change.event === "download") take(change.data);
     else if (change.event === "job") onJob?.(change.data);
@@ -45,8 +45,9 @@ export async function watchMany(
 }
 
 /**
- * Reads the records of all followed downloads, newest first, as lists are ordered by id.
- * @returns false if the server is away again
+ * Passes the records of all followed downloads to `take`. Lists are ordered by id, newest first, so reading
+ * stops at the oldest id.
+ * @returns false if the server is unreachable or busy
  */
 async function lookBack(
   api: ApiClient,

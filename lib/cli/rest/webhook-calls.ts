@@ -8,7 +8,7 @@ type Answer<Name extends keyof Endpoints> = Promise<AnswerOf<Endpoints[Name]>>;
 type Query<Name extends keyof Endpoints> = NonNullable<RequestOf<Endpoints[Name]>["query"]>;
 type Body<Name extends keyof Endpoints> = RequestOf<Endpoints[Name]>["body"];
 
-/** The calls about webhooks. They throw the same errors as ApiClient. */
+/** The calls for webhooks. They throw the same errors as ApiClient. */
 export class WebhookCalls {
   constructor(private readonly transport: Transport) {}
 
@@ -21,7 +21,7 @@ export class WebhookCalls {
     return this.transport.call(endpoints.getWebhook, { params: { name } }, { signal });
   }
 
-  /** Only this answer contains the secret. */
+  /** Creates a webhook. Only this response contains the secret. */
   create(body: Body<"createWebhook">, signal?: AbortSignal): Answer<"createWebhook"> {
     return this.transport.call(endpoints.createWebhook, { body }, { signal });
   }
@@ -34,17 +34,17 @@ export class WebhookCalls {
     return this.transport.call(endpoints.deleteWebhook, { params: { name } }, { signal });
   }
 
-  /** Sends a message at once. @returns the attempt */
+  /** Sends a test message at once. @returns the attempt to send it */
   test(name: string, signal?: AbortSignal): Answer<"testWebhook"> {
     return this.transport.call(endpoints.testWebhook, { params: { name } }, { signal });
   }
 
-  /** Only this answer contains the new secret. */
+  /** Replaces the secret of a webhook. Only this response contains the new secret. */
   rotate(name: string, signal?: AbortSignal): Answer<"rotateWebhookSecret"> {
     return this.transport.call(endpoints.rotateWebhookSecret, { params: { name } }, { signal });
   }
 
-  /** One page; `next_cursor` leads to the next one. */
+  /** Returns one page of attempts to send messages. The page's `next_cursor` selects the next page. */
   attempts(
     name: string,
     query: Query<"listWebhookAttempts"> = {},
@@ -54,7 +54,7 @@ export class WebhookCalls {
     return this.transport.call(endpoints.listWebhookAttempts, request, { signal });
   }
 
-  /** Sends the message of an attempt again. @returns the new attempt */
+  /** Sends the message of an earlier attempt again. @returns the new attempt */
   replay(name: string, attemptId: string, signal?: AbortSignal): Answer<"replayWebhookAttempt"> {
     const request = { params: { name, attempt_id: attemptId } };
     return this.transport.call(endpoints.replayWebhookAttempt, request, { signal });
