@@ -2,25 +2,25 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { checkedDownloadId, isDownloadId } from "./paths.ts";
 
-/** A file or folder of an attempt on the disk. */
+/** The file or folder of one attempt on the disk. */
 export interface OfAttempt {
   path: string;
   epoch: number;
 }
 
 /**
- * Names of unfinished files and folders: `<download_id><suffix>`, or `<download_id>.<epoch><suffix>` where
- * several servers write. Then each attempt has its own name: a server that lost a download, and does not
- * know it yet, keeps writing where nobody reads.
+ * Names the files and folders of unfinished downloads: `<download_id><suffix>`, or
+ * `<download_id>.<epoch><suffix>` if several servers write. With an epoch, each attempt has its own file, so
+ * a server that lost the download without knowing it cannot write to the file of the next attempt.
  */
 export class AttemptNames {
-  /** Finished attempts of this process by download: nobody writes to their files any more. */
+  /** The last finished attempt of this process, by download id. Its file is no longer written to. */
   readonly #over = new Map<string, number>();
 
   constructor(
     private readonly folder: string,
     private readonly suffix: string,
-    /** Whether several servers write. */
+    /** True: several servers write to the folder. */
     private readonly isShared: boolean,
   ) {}
 
@@ -29,30 +29,30 @@ export class AttemptNames {
     return join(this.folder, `${id}${this.isShared ? `.${epoch}` : ""}${this.suffix}`);
   }
 
-  /** The file of the latest attempt up to an epoch that has one. */
+  /** Returns the file of the latest attempt up to the epoch `upTo`; null if no attempt has a file. */
   async latest(downloadId: string, upTo: number): Promise<OfAttempt | null> {
     const all = await this.all(downloadId);
     return all.findLast(({ epoch }) => epoch <= upTo) ?? null;
   }
 
-  /** The files of all attempts, earliest first. */
+  /** Returns the files of all attempts of a download, earliest first. */
   async all(downloadId: string): Promise<OfAttempt[]> {
     checkedDownloadId(downloadId);
     const own = (await this.#read()).filter((each) => each.downloadId === downloadId);
     return own.toSorted((a, b) => a.epoch - b.epoch);
   }
 
-  /** Ids of the downloads that have any. */
+  /** Returns the ids of the downloads that have files in the folder. */
   async list(): Promise<string[]> {
     return [...new Set((await this.#read()).map(({ downloadId }) => downloadId))];
   }
 
-  /** Records that an attempt of this process has ended. */
+  /** Records that an attempt of this process no longer writes to its file. */
   isOver(downloadId: string, epoch: number): void {
     if (this.isShared) this.#over.set(downloadId, epoch);
   }
 
-  /** Whether certainly nobody writes to an attempt's file any more. */
+  /** Whether it is certain that no process still writes to the file of an attempt. */
   isAtRest(downloadId: string, epoch: number): boolean {
     return !this.isShared || this.#over.get(downloadId) === epoch;
   }

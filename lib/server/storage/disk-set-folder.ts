@@ -14,35 +14,44 @@ import type { Part } from "./storage.ts";
 
 const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
 const LARGE_FILE = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
-/** Errors of link(2) where a file cannot get another name: no hard links, too many, or another disk. */
+/**
+ * Errors of link(2) if a file cannot get another hard link: none are supported, it has too many, or the disk
+ * differs.
+ */
 const NO_LINK = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EXDEV"]);
 
 export interface DiskSetFolderOptions {
   fileMode: number;
-  /** Gives the path on the disk for a published file's saved path. */
+  /** Returns the absolute path of a published file. */
   pathOf: (savedPath: string) => string;
-  /** Folders of earlier attempts, latest first. */
+  /** Folders of earlier attempts by other servers, latest first. */
   former: string[];
   onClose: () => void;
 }
 
-/** The files of a set, in a folder on the disk. */
+/** The files of an unfinished set, in a folder on the disk. */
 export class DiskSetFolder implements SetFolder {
-  /** Folders that exist already; "" is the set's own. */
+  /** Subfolders known to exist, relative to the set's folder, which is "". */
   readonly #folders = new Set([""]);
-  /** Files written since the last flush, on systems that flush each file by itself. */
+  /** Paths of the files written since the last flush. Systems without syncfs(2) flush each of these files. */
   readonly #unflushed = new Set<string>();
-  /** Large files that are being closed. */
+  /** Large files whose close is not complete yet. */
   #closing: Promise<void>[] = [];
 
   private constructor(
     private readonly path: string,
-    /** Opened before the first byte is written, so that a flush reports all errors since then. */
+    /**
+     * Descriptor of the set's folder. It is opened before the first write, so that syncfs(2) reports all
+     * write errors.
+     */
     private readonly fd: number,
     private readonly options: DiskSetFolderOptions,
   ) {}
 
-  /** @param path of the folder; made if it does not exist */
+  /**
+   * Opens the folder of an unfinished set.
+   * @param path path of the folder, which is created if it does not exist
+   */
   static async open(path: string, options: DiskSetFolderOptions): Promise<DiskSetFolder> {
     return onDisk("open the folder of the set", async () => {
       await mkdir(path, { recursive: true });
@@ -111,7 +120,7 @@ export class DiskSetFolder implements SetFolder {
 
   async setTime(path: string, mtimeNs: bigint): Promise<void> {
     const time = secondsOf(mtimeNs);
-    // A trip to the thread pool would take ten times as long.
+    // Synchronous, because a thread-pool call takes ten times as long.
     await onDisk("set the time of a file of the set", async () =>
       fs.utimesSync(this.#place(path), time, time),
     );
@@ -163,13 +172,13 @@ export class DiskSetFolder implements SetFolder {
     this.options.onClose();
   }
 
-  /** The next flush waits for it, and reports its error. */
+  /** Makes the next flush wait for the close of a file, and report its error. */
   #awaitClosing(closing: Promise<void>): void {
     closing.catch(() => undefined);
     this.#closing.push(closing);
   }
 
-  /** Flushes each file, then each folder, the deepest first, on systems without syncfs(2). */
+  /** Flushes each file, and then each folder from the deepest up. For systems without syncfs(2). */
   async #syncEach(files: string[]): Promise<void> {
     for (const path of files) {
       const file = await open(join(this.path, path), "r+");
@@ -183,7 +192,7 @@ export class DiskSetFolder implements SetFolder {
     for (const folder of deepestFirst) await syncFolder(join(this.path, folder));
   }
 
-  /** The path of a file, whose folder is made. Every path is checked here. */
+  /** Returns the absolute path of a file, after checking the path and creating its folder. */
   #place(path: string): string {
     checkedSetFile(path);
     this.#makeFolder(dirname(path) === "." ? "" : dirname(path));
@@ -207,9 +216,9 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
 }
 
 /**
- * Links a file under one more name, replacing what has it. It makes two synchronous calls: a trip to the
- * thread pool for each would take several times as long.
- * @returns false where it is no file of this size
+ * Creates a hard link to a file, replacing an existing file at the new path. Synchronous, because a
+ * thread-pool call for each system call takes several times as long.
+ * @returns false if `from` is not a file of this size
  */
 function linkSame(from: string, to: string, size: number): boolean {
   const found = fs.lstatSync(from);
@@ -224,7 +233,9 @@ function linkSame(from: string, to: string, size: number): boolean {
   return true;
 }
 
-/** A time as the system calls take it, in seconds. A double is exact to a fraction of a microsecond. */
+/**
+ * Converts a time from ns to seconds, as the system calls need it. A double is exact to a fraction of 1 µs.
+ */
 function secondsOf(ns: bigint): number {
   return Number(ns / 1_000n) / 1e6;
 }

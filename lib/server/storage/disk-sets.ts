@@ -10,32 +10,34 @@ import type { IsOurs, SetFolder, SetStorage } from "./storage.ts";
 
 const SET = ".set";
 const SUMS = ".sums";
-/** Ending of a published set that is being removed. */
+/** Ending of the folder of a published set that is being removed. */
 const REMOVED = ".removed";
-/** Bytes of a set between flushes, as each one flushes the whole file system. */
+/**
+ * Number of bytes of a set between two flushes. It is large because each flush covers the whole file system.
+ */
 const CHECKPOINT_BYTES = 32 * 1024 * 1024;
 
 export interface DiskSetsOptions {
   /** The folder of unfinished files and sets. */
   parts: string;
-  /** Whether several servers write there. */
+  /** True: several servers write to this folder. */
   isShared: boolean;
-  /** Mode of files, so that operators can read them. */
+  /** Mode of the files, so that operators can read them. */
   fileMode: number;
-  /** Checks the saved path of a file or set, and gives its path on the disk. */
+  /** Checks the saved path of a published file or set, and returns its absolute path. */
   publishedPath: (savedPath: string) => string;
-  /** The same for any published file, including those in sets. */
+  /** Checks the saved path of a published file, which may be in a set, and returns its absolute path. */
   pathOf: (savedPath: string) => string;
-  /** Makes a client's folder, durably. */
+  /** Creates a client's folder and flushes its name. */
   makeFolder: (folder: string) => Promise<void>;
 }
 
 /**
  * Stores sets on the disk: unfinished ones in `.server/parts/<download_id>.set/`, published ones in
- * `<client_id>/<name>/` with the checksums beside it.
+ * `<client_id>/<name>/` with a file of checksums beside the folder.
  */
 export class DiskSets implements SetStorage {
-  /** As many again may come while the first ones are flushed. */
+  /** Twice the bytes between flushes, so that bytes can go on arriving while a flush runs. */
   readonly maxUnsafe = 2 * CHECKPOINT_BYTES;
   readonly checkpointBytes = CHECKPOINT_BYTES;
   readonly sharesBytes = true;
@@ -74,7 +76,7 @@ export class DiskSets implements SetStorage {
   }
 
   async list(): Promise<string[]> {
-    // After a power cut, the checksums of a published set may be left here.
+    // After a power cut, the checksums file of a published set may still be in the folder of unfinished sets.
     return onDisk("list the sets", async () => {
       const ids = [...(await this.#folders.list()), ...(await this.#sums.list())];
       return [...new Set(ids)];
@@ -100,14 +102,15 @@ export class DiskSets implements SetStorage {
         await syncFolder(this.options.parts);
         if (await this.#publishSums(written, finalSums, sums.text)) return true;
       } catch (error) {
-        // The next try finds the set in its place. The error that matters is why it was not published.
+        // Move the set back, so that the next try finds it. The error to report is the one that stopped the
+        // publishing.
         if (await isOurs().catch(() => false)) {
           if (await isText(finalSums, sums.text)) await unlinkIfThere(finalSums);
           await rename(final, set).catch(() => undefined);
         }
         throw error;
       }
-      // Something else has that name, so the set will be published under another one.
+      // The name of the checksums file is taken. Move the set back, to be published under another name.
       await rename(final, set);
       await syncFolder(dirname(final));
       return false;
@@ -122,7 +125,7 @@ export class DiskSets implements SetStorage {
       if (await statIfThere(dirname(final))) {
         await unlinkIfThere(sums);
         await syncFolder(dirname(final));
-        // Renamed as a whole, as in publishing, so nobody ever sees part of a set under its name.
+        // Moved away by one rename, so that nobody ever sees part of a set under its published name.
         await renameIfThere(final, removed);
         await syncFolder(dirname(final));
         await syncFolder(parts);
@@ -133,10 +136,10 @@ export class DiskSets implements SetStorage {
   }
 
   async #publishSums(written: string, final: string, text: string): Promise<boolean> {
-    // An interrupted call may have written it already.
+    // An earlier, interrupted call may already have published the checksums file.
     const isWritten = (await statIfThere(written)) === null && (await isText(final, text));
     if (!isWritten) {
-      // An interrupted call may have linked an incomplete file to the final name.
+      // Remove the file of an earlier, interrupted call, because it may be incomplete.
       await unlinkIfThere(written);
       await writeNewFile(written, text, this.options.fileMode);
       if (!(await takeName(written, final)) && !(await isText(final, text))) return false;
@@ -146,14 +149,20 @@ export class DiskSets implements SetStorage {
     return true;
   }
 
-  /** The folder of an attempt, or of an earlier one; the attempt's own path where there is none. */
+  /**
+   * Returns the folder of this attempt, or of the latest earlier one. If none exists, returns this attempt's
+   * path.
+   */
   async #folderOf(downloadId: string, epoch: number): Promise<string> {
     const own = this.#folders.pathOf(downloadId, epoch);
     if (!this.options.isShared || (await statIfThere(own))) return own;
     return (await this.#folders.latest(downloadId, epoch))?.path ?? own;
   }
 
-  /** Folders of earlier attempts, latest first. One that nobody writes to is reused instead. */
+  /**
+   * Returns the folders of earlier attempts, latest first. If no process writes to the latest one any more,
+   * it becomes this attempt's folder instead.
+   */
   async #formerOf(downloadId: string, epoch: number): Promise<string[]> {
     const own = this.#folders.pathOf(downloadId, epoch);
     if (!this.options.isShared || (await statIfThere(own))) return [];
@@ -168,14 +177,14 @@ export class DiskSets implements SetStorage {
 }
 
 /**
- * Renames a set's folder to its final name. As rename(2) silently replaces an empty folder, it checks
- * first. Nothing can come in between: the row reserves the name, and the disk is locked against other
- * servers.
+ * Renames a set's folder to its final name. rename(2) silently replaces an empty folder, so the name is
+ * checked first. Nothing can take the name in between, because the row reserves it and the disk is locked
+ * against other servers.
  * @returns false if the name is taken
  */
 async function takeFolderName(set: string, final: string): Promise<boolean> {
   const isTaken = (await statIfThere(final)) !== null;
-  // No folder left: an interrupted call has renamed it already.
+  // The set's own folder is gone, so an earlier, interrupted call has already renamed it.
   if (!(await statIfThere(set))) return isTaken;
   if (isTaken) return false;
   await rename(set, final);

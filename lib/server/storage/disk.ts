@@ -13,22 +13,22 @@ import { SharedSync } from "../../util/shared-sync.ts";
 import type { FreeSpace, IsOurs, Part, SetStorage, Storage, StoredFile } from "./storage.ts";
 
 const PART = ".part";
-/** Ending of a copy of an earlier attempt's part that is not complete. */
+/** Ending of an incomplete copy of an earlier attempt's part. */
 const COPY = ".copy";
 /**
- * Mode of published files, so that operators can read them, less what the umask removes. Parts have it from
- * the start, in a folder that nobody else may enter: changing it later would need another flush.
+ * Mode of published files, so that operators can read them, minus the umask. Parts have the same mode from
+ * the start, in a private folder, because changing it later would need another flush.
  */
 const PUBLISHED_MODE = 0o644 & ~process.umask();
-/** Age, in ms, up to which a measured free space is used again: a small file asks for it several times. */
+/** How long a measurement of the free space is used, in ms. It is needed several times for one small file. */
 const ROOM_AGE_MS = 20;
 
 /**
- * Stores bytes in a folder: parts in `.server/parts/`, published files in `<client_id>/<name>`. The folder
- * belongs to this server alone until {@link Storage.close}, unless it is shared.
- * @param downloadsDir made if it does not exist
- * @param isShared whether several servers write there; their rows decide who does what
- * @throws Error that names the folder: it is not writable, or another server uses it
+ * Stores bytes in a folder: parts in `.server/parts/`, published files in `<client_id>/<name>`. The folder is
+ * locked against other servers until {@link Storage.close}, unless it is shared.
+ * @param downloadsDir the folder, which is created if it does not exist
+ * @param isShared true: several servers write to the folder, and coordinate by the rows of the database
+ * @throws Error naming the folder if it is not writable or another server uses it
  */
 export async function openDiskStorage(downloadsDir: string, isShared = false): Promise<Storage> {
   const unlock = await openServerFolder(downloadsDir, { isShared, names: ["parts"] });
@@ -37,10 +37,10 @@ export async function openDiskStorage(downloadsDir: string, isShared = false): P
 
 class DiskStorage implements Storage {
   readonly sets: SetStorage;
-  /** Flushes at the same time would block every thread of the pool. */
+  /** Simultaneous flushes would block all threads of the thread pool. */
   readonly checkpointsInTurn = true;
   readonly #shared = new SharedSync();
-  /** Folders of clients whose names are known to be flushed. */
+  /** Clients' folders whose names have been flushed. */
   readonly #named = new Set<string>();
   readonly #names: AttemptNames;
   readonly #copies: AttemptNames;
@@ -71,11 +71,11 @@ class DiskStorage implements Storage {
     return onDisk("open the part file", async () => {
       await this.#takeOver(downloadId, epoch, isWhole);
       let file = await openForPart(path);
-      // Synchronous: opening the file has brought its data to memory, and a trip to another thread takes
+      // Synchronous, because the file's metadata is in memory since the open, and a thread-pool call takes
       // ten times as long.
       if (fstatSync(file.fd).nlink > 1) {
-        // An interrupted publish() left a second name for the published file, which must never be written
-        // to.
+        // The file has a second hard link: an interrupted publish() has given it a published name. A
+        // published file must never be written to.
         await file.close();
         await unlink(path);
         file = await openForPart(path);
@@ -85,7 +85,8 @@ class DiskStorage implements Storage {
         if ((mode & 0o777) !== PUBLISHED_MODE) {
           await file.chmod(PUBLISHED_MODE).catch(unlessUnsupported);
         }
-        // Also for an existing file: whoever made it may have died before the flush.
+        // The folder is flushed even if the file already existed, because its creator may have crashed before
+        // the flush.
         const onClose = () => this.#names.isOver(downloadId, epoch);
         return new PartFile(file, size, this.#shared.flush(this.#parts), onClose);
       } catch (error) {
@@ -118,11 +119,13 @@ class DiskStorage implements Storage {
       await this.#makeFolder(folder);
       if (!(await this.#takeName(part, final))) return false;
       try {
-        // Before the part's name is removed, so that a power cut can never take both names.
+        // The new name is flushed before the part's name is removed, so that a power cut cannot lose both
+        // names.
         await this.#shared.flush(folder);
         await this.#removeParts(downloadId, part);
       } catch (error) {
-        // The download will be tried again under another name, so this one must be removed.
+        // The download will be tried again under another name, so this name is removed. Not if the part is
+        // gone, or if another server has taken over the publishing.
         const isToGo = (await statIfThere(part)) && (await isOurs().catch(() => false));
         if (isToGo) await unlinkIfThere(final);
         throw error;
@@ -151,7 +154,7 @@ class DiskStorage implements Storage {
     await this.freeSpace();
   }
 
-  /** Nothing waits for long: a disk answers or fails at once. */
+  /** Does nothing, because calls to a disk succeed or fail at once. */
   stopSoon(): void {}
 
   async #askForRoom(): Promise<FreeSpace> {
@@ -173,7 +176,7 @@ class DiskStorage implements Storage {
   async namesOf(clientId: string): Promise<Set<string>> {
     const folder = join(this.root, checkedClientId(clientId));
     return onDisk("look at the published files", async () => {
-      // If the disk is not mounted, nothing has been removed; this throws then.
+      // Throws if the disk is not mounted. Otherwise all files would seem to have been removed.
       await readdir(this.#parts);
       return new Set((await statIfThere(folder)) ? await readdir(folder) : []);
     });
@@ -187,14 +190,20 @@ class DiskStorage implements Storage {
     return onDisk("read the mark of the folder", () => markOf(join(this.root, ".server", "mark")));
   }
 
-  /** The part of an attempt, or of an earlier one; the attempt's own path where there is none. */
+  /**
+   * Returns the path of this attempt's part, or of the latest earlier one. If none exists, returns this
+   * attempt's path.
+   */
   async #partOf(downloadId: string, epoch: number): Promise<string> {
     const own = this.#names.pathOf(downloadId, epoch);
     if (!this.isShared || (await statIfThere(own))) return own;
     return (await this.#names.latest(downloadId, epoch))?.path ?? own;
   }
 
-  /** Continues an earlier attempt's part, in a file that only this attempt writes to. */
+  /**
+   * Turns the part of an earlier attempt into this attempt's part, by a rename or, if another server may
+   * still write to it, by a copy.
+   */
   async #takeOver(downloadId: string, epoch: number, isWhole: boolean): Promise<void> {
     const own = this.#names.pathOf(downloadId, epoch);
     if (!this.isShared || (await statIfThere(own))) return;
@@ -212,12 +221,15 @@ class DiskStorage implements Storage {
     }
   }
 
-  /** Parts and incomplete copies of them. */
+  /** Returns the parts of a download, and incomplete copies of parts. */
   async #allOf(downloadId: string): Promise<OfAttempt[]> {
     return [...(await this.#copies.all(downloadId)), ...(await this.#names.all(downloadId))];
   }
 
-  /** @param last file to remove after all others */
+  /**
+   * Removes all parts of a download.
+   * @param last path of the part to remove after all others
+   */
   async #removeParts(downloadId: string, last?: string): Promise<void> {
     const own = this.#names.pathOf(downloadId, 0);
     const all = this.isShared ? await this.#allOf(downloadId) : [{ path: own }];
@@ -226,20 +238,24 @@ class DiskStorage implements Storage {
     this.#names.forget(downloadId);
   }
 
-  /** @returns false if something other than the part itself has the name */
+  /**
+   * Gives a part its final name.
+   * @returns false if the name is taken by another file
+   */
   async #takeName(part: string, final: string): Promise<boolean> {
     try {
       return await takeName(part, final);
     } catch (error) {
       if (systemCode(error) !== "ENOENT") throw error;
-      // The part's name is removed last. So without it, an interrupted call has done the rest.
+      // The part's own name is removed last. If it is gone and the final name exists, an earlier, interrupted
+      // call has finished.
       if (!(await statIfThere(part)) && (await statIfThere(final))) return true;
       await this.#makeFolderAgain(dirname(final));
       return takeName(part, final);
     }
   }
 
-  /** Makes the folder, even if somebody removed it after it was made before. */
+  /** Creates a folder, even if it was created before and has been removed since. */
   async #makeFolderAgain(folder: string): Promise<void> {
     if (!(await statIfThere(folder))) this.#named.delete(folder);
     await this.#makeFolder(folder);
@@ -248,7 +264,7 @@ class DiskStorage implements Storage {
   async #makeFolder(folder: string): Promise<void> {
     if (this.#named.has(folder)) return;
     await mkdir(folder, { recursive: true });
-    // Also for an existing folder: whoever made it may have died before the flush.
+    // Flushed even if the folder already existed, because its creator may have crashed before the flush.
     await this.#shared.flush(this.root);
     this.#named.add(folder);
   }

@@ -2,13 +2,13 @@ import type { Stats } from "node:fs";
 import { link, lstat, rename, unlink } from "node:fs/promises";
 import { systemCode } from "../../util/system-error.ts";
 
-/** Errors of file systems without hard links, or without modes. */
+/** Errors of file systems that do not support hard links or file modes. */
 const UNSUPPORTED = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
 
 /**
- * Gives a file its final name, and never replaces what has it.
- * @param part path of the file. It keeps this name too where the file system has hard links.
- * @returns false if something other than the file itself has the name
+ * Gives a file its final name without ever replacing another file.
+ * @param part path of the file. On file systems with hard links, the file keeps this name too
+ * @returns false if the final name is taken by another file
  */
 export async function takeName(part: string, final: string): Promise<boolean> {
   try {
@@ -18,8 +18,8 @@ export async function takeName(part: string, final: string): Promise<boolean> {
     if (systemCode(error) === "EEXIST") return isSameFile(part, final);
     unlessUnsupported(error);
   }
-  // No hard links (FAT, some network shares): check, then rename. Nothing can come in between: a row
-  // reserves the name for one download before it is taken, and the folder is locked.
+  // Without hard links (FAT, some network shares), the name is checked before the rename. Nothing can take
+  // the name in between, because a row reserves it for one download and the folder is locked.
   if (await statIfThere(final)) return !(await statIfThere(part));
   await rename(part, final);
   return true;
@@ -30,12 +30,15 @@ async function isSameFile(a: string, b: string): Promise<boolean> {
   return one !== null && other !== null && one.ino === other.ino && one.dev === other.dev;
 }
 
-/** Rethrows an error, unless it means that the file system lacks the feature. */
+/** Rethrows an error, unless it means that the file system does not support the operation. */
 export function unlessUnsupported(error: unknown): void {
   if (!UNSUPPORTED.has(systemCode(error) ?? "")) throw error;
 }
 
-/** @returns null where nothing has that name */
+/**
+ * Reads the metadata of a file or folder.
+ * @returns null if nothing has that name
+ */
 export async function statIfThere(path: string): Promise<Stats | null> {
   try {
     return await lstat(path);
@@ -45,7 +48,9 @@ export async function statIfThere(path: string): Promise<Stats | null> {
   }
 }
 
-/** Renames a file or folder. It may be gone, as another server that does the same came first. */
+/**
+ * Renames a file or folder. It is no error if the file is gone: another server may have done the same rename.
+ */
 export async function renameIfThere(from: string, to: string): Promise<void> {
   try {
     await rename(from, to);
@@ -54,7 +59,7 @@ export async function renameIfThere(from: string, to: string): Promise<void> {
   }
 }
 
-/** Removes a file. Bun's rm() is not used, as it turns every error into EFAULT. */
+/** Removes a file, if it exists. Bun's rm() is not used, because it turns every error into EFAULT. */
 export async function unlinkIfThere(path: string): Promise<void> {
   try {
     await unlink(path);

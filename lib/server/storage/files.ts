@@ -5,7 +5,7 @@ import { syncFolder, writeNewFile } from "../../util/durable.ts";
 import { systemCode } from "../../util/system-error.ts";
 import { unlinkIfThere } from "./file-names.ts";
 
-/** Copies a file, sharing its blocks where the disk can, and flushes the copy. */
+/** Copies a file and flushes the copy. File systems that can share blocks between files do so. */
 export async function copyDurably(from: string, to: string): Promise<void> {
   await copyFile(from, to, constants.COPYFILE_FICLONE);
   const copy = await open(to, "r+");
@@ -17,8 +17,8 @@ export async function copyDurably(from: string, to: string): Promise<void> {
 }
 
 /**
- * A random mark stored in a file, which is made if it does not exist. All who ask get the same mark, also
- * after a power cut.
+ * Returns the random mark in a file, which is created if it does not exist. Every process gets the same mark,
+ * even after a power cut.
  */
 export async function markOf(path: string): Promise<string> {
   const mark = await readMark(path).catch(async (error: unknown) => {
@@ -26,7 +26,7 @@ export async function markOf(path: string): Promise<string> {
     await makeMark(path);
     return readMark(path);
   });
-  // Also of an existing file: whoever made it may have died before the flush.
+  // Flushed even if the file already existed, because its creator may have crashed before the flush.
   await syncFolder(dirname(path));
   return mark;
 }
@@ -37,7 +37,8 @@ async function makeMark(path: string): Promise<void> {
   const own = `${path}.${Bun.randomUUIDv7()}`;
   await writeNewFile(own, Bun.randomUUIDv7(), 0o600);
   try {
-    // If several processes make it at the same time, one wins, and its file is complete.
+    // If several processes create the mark at the same time, only one link succeeds, and its file is
+    // complete.
     await link(own, path);
   } catch (error) {
     if (systemCode(error) !== "EEXIST") throw error;

@@ -3,8 +3,8 @@ import { formatSize } from "../../util/sizes.ts";
 import type { Storage } from "./storage.ts";
 
 /**
- * Refuses a new download while the disk is full. REST answers it with 507.
- * @param minFreeDisk bytes that must stay free
+ * Refuses a new download while the disk is full. REST then answers with status 507.
+ * @param minFreeDisk number of bytes that must stay free
  * @throws FdsError `storage_full` or `storage_error`
  */
 export async function requireFreeSpace(
@@ -15,19 +15,19 @@ export async function requireFreeSpace(
   throw new FdsError("storage_full", "The server's disk is too full for another download");
 }
 
-/** Why a file does not fit. */
+/** The reason why a download does not fit on the disk or within a quota. */
 export interface SpaceShortage {
   problem: Problem;
-  /** True: it will never fit, however long it waits. */
+  /** True: waiting cannot help, because the download is larger than the whole disk or quota. */
   final: boolean;
 }
 
 /**
- * Checks whether the rest of a file would leave enough free space on the disk.
- * @param totalSize of the file, in bytes; 0 where it is not known yet
- * @param written bytes of it that are on the disk already
- * @param minFreeDisk bytes that must stay free
- * @returns null if it fits
+ * Checks whether the rest of a download would leave enough free space on the disk.
+ * @param totalSize size of the download in bytes; 0: not known yet
+ * @param written number of the download's bytes that are already on the disk
+ * @param minFreeDisk number of bytes that must stay free
+ * @returns null if there is enough space
  * @throws FdsError `storage_error`
  */
 export async function findSpaceShortage(

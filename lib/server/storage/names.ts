@@ -1,31 +1,35 @@
 import { safeFileName, shortFileName } from "../../util/safe-file-name.ts";
 
-/** Most names that are tried for one download, all with the same time. */
+/** Maximum number of names that are tried for one download. All have the same time. */
 export const MAX_NAMES = 10_000;
 
 /**
- * The path of a published file, relative to the downloads folder: `<client_id>/<YYYYMMDD_HHMMSS>_<file
- * name>`, the time in UTC.
- * @param filePath as the operator asked for it
- * @param at ms since 1970
- * @param n 1 for the first name; from 2 on, `-2`, `-3`, … is inserted before the extension
+ * Returns the path of a published file, relative to the downloads folder:
+ * `<client_id>/<YYYYMMDD_HHMMSS>_<file name>`, with the time in UTC.
+ * @param filePath path that the operator asked for
+ * @param at time, in ms since 1970
+ * @param n number of the try. From 2 on, `-2`, `-3`, … is inserted before the extension
  */
 export function savedPath(clientId: string, filePath: string, at: number, n: number): string {
   return `${clientId}/${shortFileName(stamped(filePath, at), suffixOf(n))}`;
 }
 
-/** Most bytes of a set's folder name, as its file of checksums has a longer name. */
+/**
+ * Maximum length of a set's folder name, in bytes. It leaves room for the longer name of the checksums file.
+ */
 const MAX_SET_NAME_BYTES = 190;
 
 /**
- * The path of a published set, relative to the downloads folder: a folder
- * `<client_id>/<YYYYMMDD_HHMMSS>_<name>`, named by the same rules.
+ * Returns the path of a published set's folder, relative to the downloads folder:
+ * `<client_id>/<YYYYMMDD_HHMMSS>_<name>`.
+ * @param at time, in ms since 1970
+ * @param n number of the try. From 2 on, `-2`, `-3`, … is added
  */
 export function setPath(clientId: string, name: string, at: number, n: number): string {
   return `${clientId}/${shortFileName(stamped(name, at), suffixOf(n), MAX_SET_NAME_BYTES)}`;
 }
 
-/** Most bytes of UTF-8 of a set's path, whatever the time. */
+/** Returns the maximum length of a set's path, in bytes of UTF-8. */
 export function longestSetPath(clientId: string, name: string): number {
   return Buffer.byteLength(setPath(clientId, name, 0, MAX_NAMES));
 }

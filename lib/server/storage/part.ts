@@ -3,15 +3,15 @@ import { systemCode } from "../../util/system-error.ts";
 import type { Part } from "./storage.ts";
 
 /**
- * Errors where disk space, quota or descriptors are used up, which can pass. A file that is too large
- * (EFBIG) stays so.
+ * Errors for used up disk space, quota or file descriptors. They may pass, unlike EFBIG (the file is too
+ * large).
  */
 const FULL = new Set(["ENOSPC", "EDQUOT", "EMFILE", "ENFILE"]);
 
 /**
- * Runs an action on the disk. Its errors reach REST, so they contain the system's code but not the system's
- * text, which names paths of this machine.
- * @param action what failed, for the message: `"write the part file"`
+ * Runs an action on the disk and converts its errors. REST shows these errors, so they contain the system's
+ * error code but not its text, which names paths of this machine.
+ * @param action the action for the error message, such as `"write the part file"`
  * @throws FdsError `storage_full` or `storage_error`
  */
 export async function onDisk<T>(action: string, work: () => Promise<T>): Promise<T> {
@@ -22,7 +22,7 @@ export async function onDisk<T>(action: string, work: () => Promise<T>): Promise
   }
 }
 
-/** The error that {@link onDisk} throws, for synchronous work. */
+/** Returns the error that {@link onDisk} throws. For synchronous work. */
 export function problemOnDisk(action: string, cause: unknown): FdsError {
   if (cause instanceof FdsError) return cause;
   const errno = systemCode(cause) ?? "unexpected error";
@@ -30,10 +30,10 @@ export function problemOnDisk(action: string, cause: unknown): FdsError {
   return new FdsError(code, `cannot ${action}: ${errno}`, { cause });
 }
 
-/** Bytes between flushes: what a crash costs at most, besides what is under way. */
+/** Number of bytes between flushes. A crash loses at most these bytes and those under way. */
 const CHECKPOINT_BYTES = 8 * 1024 * 1024;
 
-/** What a part uses of an open file; node's FileHandle has all of it. */
+/** The methods of an open file that a part needs. Node's FileHandle has all of them. */
 export interface OpenFile {
   write(
     bytes: Uint8Array,
@@ -51,19 +51,24 @@ export interface OpenFile {
 export class PartFile implements Part {
   readonly maxUnsafe = CHECKPOINT_BYTES;
   /**
-   * True after a failed flush: the kernel may have dropped the unflushed bytes, and may not report it
+   * Whether a flush has failed. The kernel may then have dropped unflushed bytes, and may not report that
    * again.
    */
   private givenUp = false;
 
-  /** @param bytes present length of the file @param named resolves when the file's name is flushed */
+  /**
+   * @param file the open file
+   * @param bytes length of the file in bytes
+   * @param named resolves when the file's name in its folder is flushed
+   * @param onClose called after the file is closed
+   */
   constructor(
     private readonly file: OpenFile,
     private bytes: number,
     private readonly named: Promise<void>,
     private readonly onClose: () => void = () => {},
   ) {
-    // The first flush reports its error.
+    // Avoids an unhandled rejection. The first flush awaits `named` and throws its error.
     named.catch(() => undefined);
   }
 
@@ -73,7 +78,7 @@ export class PartFile implements Part {
 
   truncate(size: number): Promise<void> {
     return this.use("shorten the part file", async () => {
-      // Never lengthens the file: truncate() would add zeros that nobody sent.
+      // Never lengthens the file, because truncate() would add zeros.
       if (size >= this.bytes) return;
       await this.file.truncate(size);
       this.bytes = size;

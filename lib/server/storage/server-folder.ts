@@ -6,18 +6,18 @@ import { lockOut } from "../../util/lock.ts";
 import { systemCode } from "../../util/system-error.ts";
 
 export interface ServerFolderOptions {
-  /** Whether other servers that share it may use it too. */
+  /** True: several servers may use the folder at the same time. */
   isShared?: boolean;
-  /** Folders inside `.server/` to make as well. */
+  /** Names of folders to create inside `.server/`. */
   names?: string[];
 }
 
 /**
- * Makes a folder with `.server/` in it, where the server keeps its own files, and locks it: only this
- * server may use it, unless it is shared.
- * @param folder made if it does not exist
+ * Creates a folder with a folder `.server/` in it, for the server's own files. Locks it against other
+ * servers, unless it is shared.
+ * @param folder path of the folder, which is created if it does not exist
  * @returns a function that releases the lock
- * @throws Error that names the folder: it is not writable, or another server uses it
+ * @throws Error naming the folder if it is not writable or another server uses it
  */
 export async function openServerFolder(
   folder: string,

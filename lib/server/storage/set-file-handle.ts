@@ -1,12 +1,12 @@
 import fs from "node:fs";
 import type { OpenFile } from "./part.ts";
 
-/** Bytes up to which a write is synchronous. */
+/** Maximum size of a synchronous write, in bytes. */
 const SMALL = 64 * 1024;
 
 /**
- * A large file of a set, open for writing. What takes the system some microseconds is synchronous: a trip to
- * another thread takes longer, the next file waits for it, and a set may have many files.
+ * A large file of a set, open for writing. System calls that take some microseconds are synchronous, because
+ * a thread-pool call takes longer and a set may have many files.
  */
 export class SetFileHandle implements OpenFile {
   private constructor(
@@ -15,9 +15,10 @@ export class SetFileHandle implements OpenFile {
   ) {}
 
   /**
-   * @param onClosing called with the end of its closing, which nobody else awaits; on some file systems it
-   *   reports errors of earlier writes
-   * @throws an error of the system
+   * Opens a file, synchronously.
+   * @param onClosing called with a promise of the close, which must be awaited before the set is flushed. On
+   *   some file systems, close(2) reports errors of earlier writes
+   * @throws Error of the system
    */
   static open(
     path: string,
@@ -28,7 +29,7 @@ export class SetFileHandle implements OpenFile {
     return new SetFileHandle(fs.openSync(path, flags, mode), onClosing);
   }
 
-  /** Its present length in bytes. */
+  /** Length of the file, in bytes. */
   get size(): number {
     return fs.fstatSync(this.fd).size;
   }
@@ -59,7 +60,7 @@ export class SetFileHandle implements OpenFile {
   }
 }
 
-/** Waits for a call of the system. */
+/** Converts a system call with a callback to a promise. */
 function done<T = void>(
   call: (tell: (error: Error | null | undefined, result?: T) => void) => void,
 ): Promise<T> {

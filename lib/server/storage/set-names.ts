@@ -1,32 +1,35 @@
 import { safeFileName, shortFileName } from "../../util/safe-file-name.ts";
 
-/** A folder of a set on the disk. */
+/** A folder of a set, and the names used in it. */
 interface Folder {
-  /** Its path within the set; "" for the set itself. */
+  /** Path of the folder within the set, with safe names; "" for the set itself. */
   path: string;
-  /** Folders inside it, by their names at the site. */
+  /** Subfolders, by their names at the site. */
   folders: Map<string, Folder>;
   /**
-   * Names in use, in the folded form in which some file systems compare them. Each has the next number to
-   * try, so that many files of the same name are not counted again and again; below 0 where a file has
-   * exactly this name at the site, too.
+   * Used names, in the folded form in which some file systems compare names. The value is the next number to
+   * try, so that many files with the same name do not all count from 2. It is negative if a file at the site
+   * has exactly this name.
    */
   taken: Map<string, number>;
-  /** Names at the site of all other files. Most sets have none: so each name is kept once. */
+  /**
+   * Original names of the files that `taken` does not record. Usually empty, so that each name is kept in
+   * memory only once.
+   */
   others: Set<string>;
 }
 
 /**
- * The paths of a set's files on the disk. Relative paths are kept, and each name is made safe. Names that
- * some file system takes for the same, of files or folders, get `-2`, `-3`, … in the order in which the
- * files come.
+ * Chooses the paths of a set's files on the disk. Relative paths are kept, and each name is made safe. A name
+ * that some file system considers equal to an earlier one gets `-2`, `-3`, …
  */
 export class SetNames {
   readonly #root: Folder = newFolder("");
 
   /**
-   * @param path of a file at the site, relative to its root, separated by `/`
-   * @returns its path within the set; null: it was added before
+   * Chooses the path of the next file.
+   * @param path path of the file at the site, relative to its root, separated by `/`
+   * @returns the file's path within the set; null if this file was already added
    */
   add(path: string): string | null {
     const names = path.split("/");
@@ -53,16 +56,16 @@ function pathIn(folder: Folder, name: string): string {
   return folder.path === "" ? name : `${folder.path}/${name}`;
 }
 
-/** The number of the first file whose name is taken. */
+/** First number that is appended to a name that is already used. */
 const FIRST = 2;
 
 function newFolder(path: string): Folder {
   return { path, folders: new Map(), taken: new Map(), others: new Set() };
 }
 
-/** Takes the first free name in a folder. */
+/** Returns a free name in a folder, and marks it as used. */
 function freeName({ taken }: Folder, name: string): string {
-  // A backslash is part of this one name, not a separator.
+  // On the site's system a backslash is part of the name, not a separator.
   const safe = safeFileName(name.replaceAll("\\", "_"));
   const asked = spellingOf(safe);
   const known = taken.get(asked) ?? 1;

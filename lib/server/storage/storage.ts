@@ -1,4 +1,4 @@
-/** Free and total space for downloads, in bytes; Infinity where there is no limit. */
+/** Free and total space for downloads, in bytes; Infinity if there is no limit. */
 export interface FreeSpace {
   free: number;
   total: number;
@@ -7,112 +7,120 @@ export interface FreeSpace {
 /** A published file, opened for reading. */
 export interface StoredFile {
   size: number;
-  /** The bytes from `start` up to but not including `end`. */
+  /** Returns the bytes from `start` up to but not including `end`. */
   slice(start: number, end: number): StoredBytes;
 }
 
-/** Bytes that are read as they are consumed. */
+/** Bytes of a stored file, which are read only as they are consumed. */
 export type StoredBytes = Blob | ReadableStream<Uint8Array>;
 
-/** Whether a publishing still belongs to this server: no other one has taken it over. */
+/** Reports whether a publishing still belongs to this server, and no other server has taken it over. */
 export type IsOurs = () => Promise<boolean>;
 
 /**
- * An incoming file that is not published yet. Every method throws FdsError `storage_full` or
- * `storage_error`.
+ * An incoming file that is not published yet. Every method throws FdsError `storage_full` or `storage_error`.
  */
 export interface Part {
-  /** Its present length in bytes, as far as this server wrote it. */
+  /** Current length of the part in bytes, as far as this server has written it. */
   readonly size: number;
   /**
-   * Bytes that may be written without being durable, besides those under way. When they are reached, a
-   * checkpoint is due.
+   * Number of bytes written but not durable after which a checkpoint is due. Bytes being written are not
+   * counted.
    */
   readonly maxUnsafe: number;
-  /** Removes everything from `size` on. */
+  /** Removes the bytes from the offset `size` on. */
   truncate(size: number): Promise<void>;
-  /** Writes all bytes at `offset`, its end. They are not durable before {@link Part.sync}. */
+  /**
+   * Appends bytes. They are durable only after {@link Part.sync}.
+   * @param offset must be the current length of the part
+   */
   write(bytes: Uint8Array, offset: number): Promise<void>;
-  /** Reads at most `length` bytes from `offset`; empty at the end. */
+  /** Reads at most `length` bytes from `offset`. Returns no bytes at the end. */
   read(offset: number, length: number): Promise<Uint8Array>;
-  /** When it resolves, everything written before the call is durable. */
+  /** Flushes everything written before the call. */
   sync(): Promise<void>;
   /**
-   * Makes bytes below `offset` durable, as far as it is worth it now. Where a flush is expensive, a few
-   * bytes may wait for a later one.
-   * @returns how many bytes from the start are durable, at most `offset`
+   * Makes bytes below `offset` durable. If a flush is expensive, the last bytes may wait for a later
+   * checkpoint.
+   * @returns the number of durable bytes from the start, at most `offset`
    */
   checkpoint(offset: number): Promise<number>;
   close(): Promise<void>;
 }
 
 /**
- * The files of an unfinished set, in their own folder, at the paths that they will have. Nothing is durable
- * before {@link SetFolder.sync}. Methods throw FdsError `storage_full` or `storage_error`. Paths are
- * relative, separated by `/`, and made of safe names.
+ * The files of an unfinished set, in a folder of their own, at the paths that they will have in the published
+ * set. Written files are durable only after {@link SetFolder.sync}. Paths are relative, separated by `/`, and
+ * consist of safe names. Methods throw FdsError `storage_full` or `storage_error`.
  */
 export interface SetFolder {
   /**
-   * Writes a complete small file, replacing an earlier one. It is synchronous, as a trip to another thread
-   * would cost more than the writing.
-   * @param mtimeNs last change of the file at the site, ns since 1970
+   * Writes a complete small file, replacing an earlier one. Synchronous, because a thread-pool call would
+   * take longer than the write.
+   * @param mtimeNs last change of the file at the site, in ns since 1970
    */
   writeFile(path: string, bytes: Uint8Array, mtimeNs: bigint): void;
-  /** Opens a large file that is written piece by piece; makes it if it does not exist. */
+  /** Opens a large file that is written piece by piece. Creates the file if it does not exist. */
   openFile(path: string): Promise<Part>;
-  /** Sets the time of a complete large file, ns since 1970. */
+  /** Sets the modification time of a complete large file, in ns since 1970. */
   setTime(path: string, mtimeNs: bigint): Promise<void>;
   /**
-   * Adds a published file by a hard link or, where there are none, by a copy.
-   * @param savedPath of the published file
-   * @returns false if it no longer exists, or has another size
+   * Adds a published file by a hard link or, if hard links are not supported, by a copy.
+   * @param savedPath path of the published file
+   * @returns false if the published file no longer exists or has another size
    */
   linkFile(path: string, savedPath: string, size: number): Promise<boolean>;
-  /** Whether files of an earlier attempt are elsewhere, until {@link SetFolder.dropFormer}. */
+  /**
+   * Whether other servers' attempts have left files in folders of their own. False after {@link
+   * SetFolder.dropFormer}.
+   */
   readonly hasFormer: boolean;
   /**
    * Takes over a file of an earlier attempt, if it exists.
-   * @param length how many of its bytes; null: the file is complete, and nobody writes to it any more
+   * @param length number of the file's bytes to take over; null: the file is complete, and no longer written
+   *   to
    */
   takeOver(path: string, length: number | null): Promise<void>;
-  /** Removes the files of earlier attempts. */
+  /** Removes the files of earlier attempts by other servers. */
   dropFormer(): Promise<void>;
-  /** Size of a flushed file; null if it does not exist. Synchronous, as it is asked for many files. */
+  /**
+   * Returns the size of a flushed file, in bytes; null if it does not exist. Synchronous, because many files
+   * are checked.
+   */
   sizeOf(path: string): number | null;
-  /** Removes a file that is not to be published; no error if it does not exist. */
+  /** Removes a file that is not to be published. It is no error if the file does not exist. */
   removeFile(path: string): Promise<void>;
-  /** When it resolves, everything written before the call is durable. */
+  /** Flushes everything written before the call. */
   sync(): Promise<void>;
   close(): Promise<void>;
 }
 
 /** The storage of sets. Methods throw FdsError `storage_full` or `storage_error`. */
 export interface SetStorage {
-  /** Bytes that may be written without being durable. */
+  /** Maximum number of bytes written but not durable. */
   readonly maxUnsafe: number;
   /**
-   * Bytes after which a checkpoint is due. With less than {@link SetStorage.maxUnsafe}, bytes go on
-   * arriving during the flush.
+   * Number of written bytes after which a checkpoint is due. If it is below {@link SetStorage.maxUnsafe},
+   * bytes go on arriving during the flush.
    */
   readonly checkpointBytes: number;
   /**
-   * Opens the folder of an unfinished set; makes it if it does not exist.
-   * @param epoch of the attempt; where several servers write, each attempt has its own folder
+   * Opens the folder of an unfinished set. Creates it if it does not exist.
+   * @param epoch epoch of the attempt. If several servers write, each attempt has its own folder
    */
   open(downloadId: string, epoch?: number): Promise<SetFolder>;
   /** Removes an unfinished set with all its files. */
   remove(downloadId: string): Promise<void>;
-  /** Ids of the downloads that have such a folder. */
+  /** Returns the ids of the downloads that have an unfinished set. */
   list(): Promise<string[]>;
   /**
-   * Gives a flushed set its final name: first the folder, by one rename, then the checksums beside it,
-   * which mark it as complete.
-   * @param savedPath relative, `<client_id>/<name>`
-   * @param sums name and text of the file of checksums, in the client's folder
-   * @param epoch of the attempt that publishes
-   * @param isOurs as of {@link Storage.publish}
-   * @returns false, and changes nothing, if one of the two names is taken. An interrupted call is completed
-   *   by the next one.
+   * Publishes a flushed set: gives the folder its final name, then places the file of checksums beside it,
+   * which marks the set as complete. An interrupted call is completed by the next one.
+   * @param savedPath relative path of the published set, `<client_id>/<name>`
+   * @param sums suffix of the checksums file's name, and its text
+   * @param epoch epoch of the attempt that publishes
+   * @param isOurs see {@link Storage.publish}
+   * @returns false if one of the two names is taken. Nothing has changed then
    */
   publish(
     downloadId: string,
@@ -121,63 +129,67 @@ export interface SetStorage {
     epoch?: number,
     isOurs?: IsOurs,
   ): Promise<boolean>;
-  /** Whether an unchanged file takes no space of its own, as with hard links. */
+  /** Whether an unchanged file takes no additional space, as with hard links. */
   readonly sharesBytes: boolean;
   /**
-   * Removes a published set: first its checksums, so that an incomplete set never has its mark, then its
-   * files. Files shared with other sets stay there. No error where it does not exist; an interrupted call
-   * is completed by the next one.
-   * @param suffix of the checksums' name
+   * Removes a published set: first its checksums, so that an incomplete set is never marked as complete, then
+   * its files. Other sets keep the files that they share. It is no error if the set does not exist. An
+   * interrupted call is completed by the next one.
+   * @param suffix suffix of the checksums file's name
    */
   unpublish(downloadId: string, savedPath: string, suffix: string): Promise<void>;
 }
 
 /**
- * Where bytes are stored. Parts are unfinished, and named by their download; published files are complete,
+ * The storage of bytes. A part is unfinished, and named by its download. A published file is complete,
  * verified, and never overwritten. Methods throw FdsError `storage_full` or `storage_error`.
  */
 export interface Storage {
-  /** Downloads of many files. */
+  /** The storage of sets, which are downloads of many files. */
   readonly sets: SetStorage;
   /**
-   * Whether checkpoints of several parts run one after the other, as they would only wait for each other.
+   * Whether checkpoints of different parts run one after the other, because they would only wait for each
+   * other.
    */
   readonly checkpointsInTurn: boolean;
   /**
-   * Opens the part of a download; makes it if it does not exist. Where several servers write, an earlier
-   * attempt's part is copied, as its server may still write to it.
-   * @param epoch of the attempt
-   * @param isWhole true: nobody writes to the part any more
+   * Opens the part of a download. Creates it if it does not exist. If several servers write, an earlier
+   * attempt's part is copied, because its server may still write to it.
+   * @param epoch epoch of the attempt
+   * @param isWhole true: the part is complete, and no server writes to it any more
    */
   openPart(downloadId: string, epoch?: number, isWhole?: boolean): Promise<Part>;
   removePart(downloadId: string): Promise<void>;
-  /** Ids of the downloads that have a part. */
+  /** Returns the ids of the downloads that have a part. */
   listParts(): Promise<string[]>;
   /**
-   * Gives a flushed part its final name.
-   * @param savedPath relative, `<client_id>/<name>`
-   * @param epoch of the attempt that publishes
-   * @param isOurs asked after an error that follows the naming: what another server has published since
-   *   is not taken back
-   * @returns false, and changes nothing, if something else has the name. A call interrupted after the part
-   *   got its name is completed by the next one.
+   * Publishes a flushed part: gives it its final name. A call interrupted after the part got its name is
+   * completed by the next one.
+   * @param savedPath relative path of the published file, `<client_id>/<name>`
+   * @param epoch epoch of the attempt that publishes
+   * @param isOurs asked before the name is removed again after an error, which is not done if another server
+   *   has taken over the publishing
+   * @returns false if the name is taken. Nothing has changed then
    */
   publish(downloadId: string, savedPath: string, epoch?: number, isOurs?: IsOurs): Promise<boolean>;
-  /** Opens a published file; null if it does not exist. */
+  /** Opens a published file for reading; null if it does not exist. */
   openFile(savedPath: string): Promise<StoredFile | null>;
-  /** Removes a published file, durably when it resolves; no error where it does not exist. */
+  /** Removes a published file durably. It is no error if the file does not exist. */
   unpublish(savedPath: string): Promise<void>;
   /**
-   * Names of a client's published files and sets.
-   * @throws FdsError `storage_error` also where the storage itself is missing
+   * Returns the names of a client's published files and sets.
+   * @throws FdsError `storage_error`, also if the storage is missing, for example a disk that is not mounted
    */
   namesOf(clientId: string): Promise<Set<string>>;
   freeSpace(): Promise<FreeSpace>;
-  /** Checks that the storage can be used now. @throws FdsError `storage_error` that says why not */
+  /**
+   * Checks that the storage can be used now.
+   * @throws FdsError `storage_error` with the reason if it cannot
+   */
   check(): Promise<void>;
-  /** Identity of the storage: servers with the same one use the same bytes. */
+  /** Returns the identity of the storage. Servers that get the same identity use the same bytes. */
   identity(): Promise<string>;
-  /** Called before the server stops: from then on nothing waits long for an unavailable storage. */
+  /** Called before the server stops. From then on, no call waits long for an unavailable storage. */
   stopSoon(): void;
   /** Releases the lock that keeps other servers out. */
   close(): Promise<void>;

@@ -2,55 +2,60 @@ import { fullJitter } from "../../../util/backoff.ts";
 import { errorOfAnswer, errorOfConnection, S3Error } from "./error.ts";
 import { type Credentials, encode, queryString, signed, UNSIGNED_BODY } from "./signature.ts";
 
-/** A bucket, and the credentials for it. */
+/** An S3 bucket, and the credentials for it. */
 export interface BucketOptions extends Credentials {
-  /** Such as `https://s3.eu-central-1.amazonaws.com`. Buckets are paths below it. */
+  /**
+   * URL of the S3 service, such as `https://s3.eu-central-1.amazonaws.com`. The bucket's name is added to its
+   * path.
+   */
   endpoint: string;
   bucket: string;
-  /** First and longest delay between two tries, in ms. */
+  /** First and longest delay between two tries of a request, in ms. */
   pauses?: { firstMs: number; longestMs: number };
 }
 
-/** A request about the bucket or one of its objects. */
+/** A request to S3, about the bucket or one of its objects. */
 export interface BucketRequest {
   method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
-  /** Without it, the request is about the bucket itself. */
+  /** Key of the object; undefined: the request is about the bucket. */
   key?: string;
   query?: Record<string, string>;
-  /** Names are in lower case. */
+  /** Headers of the request, with names in lower case. */
   headers?: Record<string, string>;
   body?: Uint8Array<ArrayBuffer>;
-  /** Expected size of the answer in bytes, for which more time is allowed. */
+  /** Expected size of the answer, in bytes. A larger answer gets more time. */
   expected?: number;
 }
 
-/** An answer with its whole body. */
+/** An answer of S3 with its whole body. */
 export interface BucketAnswer {
   status: number;
   headers: Headers;
   bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** How long a request is retried. */
+/** How long a request is retried, and how long one try may take. */
 export interface Patience {
-  /** Time after the first try in which retries may begin, in ms; Infinity: no limit. */
+  /** How long after the first try another one may begin, in ms; Infinity: no limit. */
   forMs: number;
-  /** Longest time for a request without a body, in ms. */
+  /** Time limit for one try of a request without a body, in ms. */
   answerMs?: number;
-  /** Also ends a try that is under way. */
+  /** Aborts the retries, and also the try under way. */
   signal?: AbortSignal;
 }
 
-/** Longest time for the answer to a request without a body, in ms. */
+/** Default time limit for the answer to a request without a body, in ms. */
 const ANSWER_MS = 30_000;
-/** Lowest rate of a request with a body before it is given up, in bytes a second. */
+/**
+ * Lowest accepted rate of a request with a body, in bytes a second. It determines the request's time limit.
+ */
 const SLOWEST = 64 * 1024;
 
 const PAUSES = { firstMs: 200, longestMs: 5_000 };
 
 /**
- * Sends requests to S3: signs them, limits their time, and retries what can pass (5xx, SlowDown, broken
- * connections, incomplete bodies).
+ * Sends requests to S3. Requests are signed, have a time limit, and are retried after temporary errors: 5xx,
+ * SlowDown, broken connections, incomplete bodies.
  */
 export class Bucket {
   readonly #origin: URL;
@@ -59,17 +64,24 @@ export class Bucket {
     this.#origin = new URL(options.endpoint);
   }
 
-  /** The value of the header that names the source of a copy. */
+  /** Returns the value of the header `x-amz-copy-source` for an object. */
   copySource(key: string): string {
     return this.#pathOf(key);
   }
 
-  /** @returns an answer with a status of 2xx, or 304 @throws S3Error for any other, after the last retry */
+  /**
+   * Sends a request, with retries.
+   * @returns an answer with status 2xx or 304
+   * @throws S3Error for any other answer, after the last retry
+   */
   ask(request: BucketRequest, patience: Patience): Promise<BucketAnswer> {
     return this.again(() => this.#once(request, patience), patience);
   }
 
-  /** Repeats work until it succeeds, as long as it throws an S3Error that can pass. @throws S3Error */
+  /**
+   * Repeats work until it succeeds, as long as it throws temporary errors.
+   * @throws S3Error when the retries are used up, or for a permanent error
+   */
   async again<T>(work: () => Promise<T>, { forMs, signal }: Patience): Promise<T> {
     const { firstMs, longestMs } = this.options.pauses ?? PAUSES;
     const start = performance.now();

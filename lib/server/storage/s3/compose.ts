@@ -7,29 +7,30 @@ import { bySegment, type Piece } from "./pieces.ts";
 import type { Place } from "./place.ts";
 
 /*
- * Composes one object of many pieces inside S3. A single piece is copied by one request. Otherwise all parts
- * except the last have the same size, as some S3 servers demand: a full segment is copied, and the tails of
- * one segment are read and joined. A file with more segments than an object may have parts is made of groups,
- * which are composed first.
+ * Composes one object from many pieces inside S3. A single piece is copied by one request. Otherwise the
+ * object is made by a multipart upload with one part for each segment, because some S3 servers demand parts
+ * of the same size, except the last. A full segment is copied. The tails of one segment are read, joined and
+ * sent. A file with more segments than an upload may have parts is made from groups of segments, which are
+ * composed first.
  */
 
-/** Segments in a group. The largest object of S3, 5 TiB, has 5,120 groups of 1 GiB. */
+/** Number of segments in a group, together 1 GiB. The largest object of S3, 5 TiB, has 5,120 such groups. */
 const GROUP = 128;
-/** Parts that are made at the same time. */
+/** Number of parts of an upload that are made at the same time. */
 const AT_ONCE = 4;
 
-/** @property prefix of the keys of its pieces */
+/** Options for composing an object. `prefix` is the common prefix of the pieces' keys. */
 export interface ComposeOptions extends Omit<Place, "now"> {
-  /** How the object is created. */
+  /** Conditions and metadata for creating the object. */
   how: NewObject;
 }
 
-/** Name of the object that records the running upload, so that it can be ended after a crash. */
+/** Name of the object that records the upload under way, so that it can be aborted after a crash. */
 export const UPLOAD = "upload";
 
 /**
- * Makes one object of pieces in a row. It appears as a whole, or not at all.
- * @throws S3Error, with status 412 where the name is taken and `how` forbids replacing
+ * Composes one object from consecutive pieces. The object appears as a whole or not at all.
+ * @throws S3Error, with status 412 if the name is taken and `how` forbids replacing
  */
 export async function compose(
   key: string,
@@ -51,7 +52,10 @@ export async function compose(
   await upload(key, parts, options);
 }
 
-/** Copies a single piece that is a whole object. @returns false for others, or if this S3 cannot do it */
+/**
+ * Composes an object from a single piece that is a whole object, by one copy.
+ * @returns false if there are several pieces, the piece is part of an object, or this S3 cannot copy
+ */
 async function isCopied(
   key: string,
   [only, ...others]: Piece[],
@@ -67,7 +71,7 @@ async function isCopied(
   throw new FdsError("storage_error", "a piece is missing");
 }
 
-/** Composes each group into an object of its own. */
+/** Composes each group of segments into an object of its own. */
 async function inGroups(segments: Piece[][], options: ComposeOptions): Promise<Piece[][]> {
   const groups: Piece[][] = [];
   for (let at = 0; at < segments.length; at += GROUP) {
@@ -96,7 +100,7 @@ async function upload(key: string, parts: Piece[][], options: ComposeOptions): P
     });
     await multipart.complete(under, etags, how);
   } catch (error) {
-    // If it cannot be ended now, it is ended together with the part. The first error is the one to report.
+    // If the abort fails, it is repeated when the part is removed. The error to report is the first one.
     await multipart.abort(under).catch(() => undefined);
     throw error;
   }
@@ -132,7 +136,7 @@ async function joined(objects: Objects, pieces: Piece[]): Promise<Uint8Array<Arr
   return bytes;
 }
 
-/** Ends the upload that an object records as running, if there is one. */
+/** Aborts the upload that the object `UPLOAD` below a prefix records, if that object exists. */
 export async function endUpload(objects: Objects, prefix: string): Promise<void> {
   const head = await objects.head(prefix + UPLOAD);
   if (!head) return;
@@ -141,7 +145,10 @@ export async function endUpload(objects: Objects, prefix: string): Promise<void>
   if (under) await new Multipart(objects).abort(under);
 }
 
-/** Whether the error means that the name is taken, perhaps by this same request, whose answer was lost. */
+/**
+ * Whether an error means that the name is taken. Status 404 means that the upload is gone, perhaps because
+ * the same request succeeded before and its answer was lost.
+ */
 export function isTaken(error: unknown): boolean {
   return error instanceof S3Error && (error.status === 412 || error.status === 404);
 }

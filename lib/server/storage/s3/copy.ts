@@ -1,12 +1,12 @@
 import { Multipart } from "./multipart.ts";
 import type { Listed, Objects } from "./objects.ts";
 
-/** Most bytes that one request copies. */
+/** Maximum number of bytes that are copied by one request. */
 const MOST_BYTES = 1024 * 1024 * 1024;
 
 /**
  * Copies an object of any size inside S3.
- * @returns false if it does not exist, or was replaced meanwhile
+ * @returns false if the source does not exist, or was replaced meanwhile
  */
 export async function copyObject(objects: Objects, from: Listed, to: string): Promise<boolean> {
   const { size } = from;

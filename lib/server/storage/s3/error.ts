@@ -2,13 +2,13 @@ import { FdsError } from "../../../protocol/errors.ts";
 import { systemCode } from "../../../util/system-error.ts";
 import { valueOf } from "./xml.ts";
 
-/** Codes of S3 servers that are full, which can pass. */
+/** Error codes of S3 servers without free space. The condition may pass. */
 const FULL = new Set(["QuotaExceeded", "XMinioStorageFull", "InsufficientStorage"]);
 
-/** Codes after which a retry may work. */
+/** Error codes after which a retry may succeed. */
 const PASSING = new Set(["InternalError", "SlowDown", "ServiceUnavailable", "RequestTimeout"]);
 
-/** Status for a request that this S3 does not implement. */
+/** HTTP status for a request that the S3 server does not implement. */
 const NOT_IMPLEMENTED = 501;
 
 /** A failed request to S3. */
@@ -16,8 +16,8 @@ export class S3Error extends Error {
   override name = "S3Error";
 
   /**
-   * @param code S3's own, such as `NoSuchKey`, or a system's, such as `ECONNREFUSED`
-   * @param status of the answer; null: no answer
+   * @param code error code of S3, such as `NoSuchKey`, or of the system, such as `ECONNREFUSED`
+   * @param status HTTP status of the answer; null: no answer
    */
   constructor(
     readonly code: string,
@@ -27,14 +27,14 @@ export class S3Error extends Error {
     super(status === null ? code : `${code} (${status})`, options);
   }
 
-  /** Whether the same request may work later. */
+  /** Whether the error is temporary, so that the same request may succeed later. */
   get isPassing(): boolean {
     const { status } = this;
     if (status === null || status === 429 || PASSING.has(this.code)) return true;
     return status >= 500 && status !== NOT_IMPLEMENTED;
   }
 
-  /** Whether this S3 does not implement the request. */
+  /** Whether the S3 server does not implement the request. */
   get isUnknown(): boolean {
     return this.status === NOT_IMPLEMENTED;
   }
@@ -45,14 +45,17 @@ export class S3Error extends Error {
   }
 }
 
-/** The error of an unsuccessful answer. @param text its body, which may or may not be S3's XML */
+/**
+ * Returns the error for an unsuccessful answer.
+ * @param text body of the answer, which may or may not be S3's XML
+ */
 export function errorOfAnswer(status: number, text: string): S3Error {
   return new S3Error(valueOf(text, "Code") ?? "no reason", status);
 }
 
 /**
- * The error of a request without an answer. It contains only the error's code, as the runtime's text
- * contains addresses.
+ * Returns the error for a request without an answer. It contains only the system's error code, because the
+ * system's text contains addresses.
  */
 export function errorOfConnection(cause: unknown): S3Error {
   if (cause instanceof S3Error) return cause;
@@ -61,7 +64,10 @@ export function errorOfConnection(cause: unknown): S3Error {
   return new S3Error(code, null, { cause });
 }
 
-/** The error for REST and rows. @param action what failed, for the message: `"write the part"` */
+/**
+ * Converts an error of S3 to one for REST and the rows of downloads.
+ * @param action the action for the error message, such as `"write the part"`
+ */
 export function problemInS3(action: string, cause: unknown): FdsError {
   if (cause instanceof FdsError) return cause;
   const code = cause instanceof S3Error && cause.isFull ? "storage_full" : "storage_error";
@@ -69,7 +75,10 @@ export function problemInS3(action: string, cause: unknown): FdsError {
   return new FdsError(code, `cannot ${action}: S3: ${why}`, { cause });
 }
 
-/** Runs requests to S3. @throws FdsError `storage_full` or `storage_error` */
+/**
+ * Runs requests to S3 and converts their errors.
+ * @throws FdsError `storage_full` or `storage_error`
+ */
 export async function inS3<T>(action: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

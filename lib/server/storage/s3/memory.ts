@@ -1,24 +1,27 @@
-/** Buffers that are kept for reuse, as allocating one costs as much as filling it. */
+/** Maximum number of unused buffers kept for reuse. Allocating a buffer takes as long as filling it. */
 const MOST_SPARE = 4;
 /** How long an unused buffer is kept, in ms. */
 const SPARE_MS = 5_000;
 
-/** A budget of memory. Whoever asks for more than is free waits in line. */
+/** A budget of memory. A request for more than is free waits for earlier requests and freed bytes. */
 export class Memory {
   #held = 0;
   #spare: Uint8Array<ArrayBuffer>[] = [];
   #forgetting: Timer | undefined;
   readonly #line: { bytes: number; go: () => void }[] = [];
 
-  /** @param budget most bytes at the same time; a larger request is served alone */
+  /**
+   * @param budget maximum number of bytes in use. A single request for more is granted when nothing else is
+   *   in use
+   */
   constructor(readonly budget: number) {}
 
-  /** Bytes in use. */
+  /** Number of bytes in use. */
   get held(): number {
     return this.#held;
   }
 
-  /** Resolves when this many bytes may be used. */
+  /** Waits until this many bytes are free, and takes them from the budget. */
   take(bytes: number): Promise<void> {
     return new Promise((go) => {
       this.#line.push({ bytes, go });
@@ -26,13 +29,13 @@ export class Memory {
     });
   }
 
-  /** A buffer with arbitrary contents. */
+  /** Waits until this many bytes are free, and returns a buffer with arbitrary contents. */
   async buffer(bytes: number): Promise<Uint8Array<ArrayBuffer>> {
     await this.take(bytes);
     return this.#buffer(bytes);
   }
 
-  /** A buffer, if nobody has to wait for it; else null. */
+  /** Returns a buffer if this many bytes are free and no request waits, else null. */
   bufferIfFree(bytes: number): Uint8Array<ArrayBuffer> | null {
     if (this.#line.length > 0 || this.#held + bytes > this.budget) return null;
     this.#held += bytes;
@@ -53,7 +56,7 @@ export class Memory {
     this.#serve();
   }
 
-  /** Runs work that uses this many bytes. */
+  /** Takes this many bytes from the budget while work runs. Waits until they are free. */
   async with<T>(bytes: number, work: () => Promise<T>): Promise<T> {
     await this.take(bytes);
     try {

@@ -2,23 +2,23 @@ import { S3Error } from "./error.ts";
 import { etagOf, headersOf, md5Of, type NewObject, type Objects } from "./objects.ts";
 import { elementsOf, escaped, valueOf } from "./xml.ts";
 
-/** An upload in parts. Nothing of it is visible before it is completed. */
+/** A multipart upload of S3. The object is visible only after the upload is completed. */
 export interface Upload {
   key: string;
   uploadId: string;
 }
 
-/** A range of another object, from `start` up to but not including `end`. */
+/** A range of an object to copy from, from `start` up to but not including `end`. */
 export interface Source {
   key: string;
   etag: string;
-  /** Size of the whole object, in bytes. */
+  /** Size of the whole object to copy from, in bytes. */
   size: number;
   start: number;
   end: number;
 }
 
-/** Uploads in parts. The methods throw S3Error. */
+/** Multipart uploads. The methods throw S3Error. */
 export class Multipart {
   constructor(private readonly objects: Objects) {}
 
@@ -34,7 +34,11 @@ export class Multipart {
     return { key, uploadId };
   }
 
-  /** @param partNumber from 1 on @returns the part's ETag */
+  /**
+   * Stores one part of an upload.
+   * @param partNumber number of the part, from 1
+   * @returns the part's ETag
+   */
   async put(
     { key, uploadId }: Upload,
     partNumber: number,
@@ -50,7 +54,10 @@ export class Multipart {
     }, patience);
   }
 
-  /** Copies a part inside S3. @returns the part's ETag */
+  /**
+   * Makes one part of an upload by copying a range of another object inside S3.
+   * @returns the part's ETag
+   */
   async copy({ key, uploadId }: Upload, partNumber: number, source: Source): Promise<string> {
     const { start, end, size } = source;
     const isWhole = start === 0 && end === size;
@@ -67,8 +74,8 @@ export class Multipart {
   }
 
   /**
-   * ETags of the stored parts, from the first one up to the first gap, at most 1,000; null: the upload
-   * does not exist any more.
+   * Returns the ETags of an upload's stored parts, at most 1,000. Parts after a missing one are left out.
+   * @returns null if the upload no longer exists
    */
   async parts({ key, uploadId }: Upload): Promise<string[] | null> {
     const { bucket, patience } = this.objects;
@@ -86,7 +93,7 @@ export class Multipart {
     }
   }
 
-  /** Completes the object from its parts, as a whole or not at all. */
+  /** Completes an upload. The object then appears as a whole, or not at all. */
   async complete({ key, uploadId }: Upload, etags: string[], how: NewObject): Promise<void> {
     const { onlyIfNew = false } = how;
     const parts = etags.map(
@@ -97,7 +104,7 @@ export class Multipart {
     await this.objects.postXml(request, xml);
   }
 
-  /** Aborts an upload and removes its parts; no error if it is already over. */
+  /** Aborts an upload and removes its parts. It is no error if the upload does not exist. */
   async abort({ key, uploadId }: Upload): Promise<void> {
     const { bucket, patience } = this.objects;
     try {
@@ -108,7 +115,7 @@ export class Multipart {
   }
 }
 
-/** Parses an {@link Upload} in JSON; null for anything else. */
+/** Parses the JSON of an {@link Upload}; null if fields are missing. */
 export function uploadIn(text: string): Upload | null {
   const { key, uploadId }: Partial<Upload> = JSON.parse(text);
   return key === undefined || uploadId === undefined ? null : { key, uploadId };

@@ -4,43 +4,45 @@ import type { Bucket, BucketAnswer, Patience } from "./bucket.ts";
 import { S3Error } from "./error.ts";
 import { elementsOf, escaped, valueOf } from "./xml.ts";
 
-/** An object in a listing. */
+/** An object as S3 lists it. */
 export interface Listed {
   key: string;
   size: number;
   etag: string;
 }
 
-/** What S3 says of an object without its bytes. */
+/** Metadata of an object, from a HEAD request. */
 export interface ObjectHead {
   size: number;
   etag: string;
-  /** The download that it was stored for, if it was recorded. */
+  /** Id of the download that the object was stored for; null if not recorded. */
   downloadId: string | null;
 }
 
-/** How an object is created. */
+/** Conditions and metadata for creating an object. */
 export interface NewObject {
-  /** True: fails with `PreconditionFailed` if the name is taken. */
+  /** True: the request fails with `PreconditionFailed` if an object with this key exists. */
   onlyIfNew?: boolean;
   downloadId?: string;
 }
 
-/** Most keys in one request to list or remove. */
+/** Maximum number of keys in one request that lists or removes objects. */
 const MOST_KEYS = 1_000;
-/** Requests to remove that run at the same time: S3 removes the keys of each one after the other. */
+/**
+ * Number of remove requests sent at the same time. S3 removes the keys of one request one after the other.
+ */
 const REMOVALS = 4;
 const HASH_BLOCK = 1024 * 1024;
 const DOWNLOAD_ID = "x-amz-meta-download-id";
 
-/** The objects of a bucket. The methods throw S3Error once the retries are used up. */
+/** The objects of a bucket. The methods throw S3Error after the last retry. */
 export class Objects {
   constructor(
     readonly bucket: Bucket,
     readonly patience: Patience,
   ) {}
 
-  /** Checks that the bucket exists and may be used. */
+  /** Checks that the bucket exists and that the credentials give access to it. */
   async check(): Promise<void> {
     await this.bucket.ask(
       { method: "GET", query: { "list-type": "2", "max-keys": "1" } },
@@ -48,7 +50,10 @@ export class Objects {
     );
   }
 
-  /** Stores an object whose bytes are verified by MD5 in both directions. @returns its ETag */
+  /**
+   * Stores an object. S3 verifies the bytes by MD5, and the returned ETag is compared with the MD5.
+   * @returns the object's ETag
+   */
   async put(key: string, body: Uint8Array<ArrayBuffer>, how: NewObject = {}): Promise<string> {
     const md5 = await md5Of(body);
     const headers = {
@@ -62,7 +67,10 @@ export class Objects {
     );
   }
 
-  /** Reads an object from `start` up to but not including `end`. @param etag that it must still have */
+  /**
+   * Reads an object from `start` up to but not including `end`.
+   * @param etag ETag that the object must still have
+   */
   async get(
     key: string,
     { start, end }: { start: number; end: number },
@@ -78,7 +86,10 @@ export class Objects {
     }, this.patience);
   }
 
-  /** @returns null if the object does not exist */
+  /**
+   * Reads the metadata of an object.
+   * @returns null if the object does not exist
+   */
   async head(key: string): Promise<ObjectHead | null> {
     try {
       const { headers } = await this.bucket.ask({ method: "HEAD", key }, this.patience);
@@ -93,7 +104,7 @@ export class Objects {
     }
   }
 
-  /** Lists objects whose keys begin with a prefix, ordered by the UTF-8 bytes of their keys. */
+  /** Lists the objects whose keys begin with a prefix, ordered by the UTF-8 bytes of their keys. */
   async *list(prefix: string): AsyncGenerator<Listed> {
     for await (const page of this.#pages({ prefix })) {
       for (const each of elementsOf(page, "Contents")) {
@@ -106,12 +117,14 @@ export class Objects {
     }
   }
 
-  /** Names between a prefix and the next `/`. */
+  /** Returns the names of the folders directly below a prefix. */
   async folders(prefix: string): Promise<string[]> {
     return (await this.names(prefix)).folders;
   }
 
-  /** The names after a prefix: of objects, and of what looks like folders. */
+  /**
+   * Returns the names directly below a prefix: objects, and folders, which S3 derives from the `/` in keys.
+   */
   async names(prefix: string): Promise<{ objects: string[]; folders: string[] }> {
     const objects: string[] = [];
     const folders: string[] = [];
@@ -126,7 +139,7 @@ export class Objects {
     return { objects, folders };
   }
 
-  /** Removes objects; those that do not exist are no error. */
+  /** Removes objects. Objects that do not exist are no error. */
   async remove(keys: string[]): Promise<void> {
     const requests = Math.ceil(keys.length / MOST_KEYS);
     const parts = Array.from({ length: requests }, (_, n) =>
@@ -147,9 +160,9 @@ export class Objects {
   }
 
   /**
-   * Copies an object inside S3, up to 5 GiB.
+   * Copies an object of up to 5 GiB inside S3.
    * @returns false if the source does not exist, or was replaced meanwhile
-   * @throws S3Error, with status 412 where the name is taken and `how` forbids replacing
+   * @throws S3Error, with status 412 if the name is taken and `how` forbids replacing
    */
   async copy({ key: from, etag, size }: Listed, to: string, how: NewObject = {}): Promise<boolean> {
     const own = headersOf(how);
@@ -170,9 +183,9 @@ export class Objects {
   }
 
   /**
-   * Sends XML.
+   * Sends a request with an XML body.
    * @returns the XML of the answer
-   * @throws the error that it contains
+   * @throws S3Error, also for an error in the body of a successful answer
    */
   async postXml(
     request: { key?: string; query: Record<string, string>; headers?: Record<string, string> },
@@ -184,7 +197,11 @@ export class Objects {
     return this.copied({ ...request, method: "POST", headers, body });
   }
 
-  /** Sends a request that S3 may begin to answer before it knows the result. */
+  /**
+   * Sends a request that S3 may answer with status 200 before the work is done. The result is in the body.
+   * @returns the body
+   * @throws S3Error, also for an error in the body
+   */
   async copied(request: Parameters<Bucket["ask"]>[0]): Promise<string> {
     return this.bucket.again(async () => {
       const { bytes, status } = await this.bucket.ask(request, this.patience);
@@ -192,8 +209,8 @@ export class Objects {
       const error = elementsOf(text, "Error")[0];
       if (error === undefined) return text;
       const code = valueOf(error, "Code") ?? "no reason";
-      // S3 answers 200 before the work is done. An InternalError in the body can pass, like a status of
-      // 500.
+      // S3 may answer with status 200 before the work is done. `InternalError` in the body is temporary, like
+      // status 500.
       throw new S3Error(code, code === "InternalError" ? 500 : status);
     }, this.patience);
   }
@@ -219,7 +236,7 @@ export class Objects {
   }
 }
 
-/** Headers for creating an object. */
+/** Returns the request headers for creating an object. */
 export function headersOf({ onlyIfNew = false, downloadId }: NewObject): Record<string, string> {
   return {
     ...(onlyIfNew && { "if-none-match": "*" }),
@@ -227,7 +244,11 @@ export function headersOf({ onlyIfNew = false, downloadId }: NewObject): Record<
   };
 }
 
-/** The ETag of a stored object. Where it is an MD5 it is compared; with a KMS key it is something else. */
+/**
+ * Returns the ETag of a stored object, compared with the MD5 of the bytes sent. With a KMS key the ETag is no
+ * MD5, and is not compared.
+ * @throws S3Error if the ETag differs
+ */
 export function etagOf({ headers }: BucketAnswer, md5: string): string {
   const etag = headers.get("etag") ?? "";
   const isMd5 = !headers.get("x-amz-server-side-encryption")?.startsWith("aws:kms");
@@ -235,7 +256,7 @@ export function etagOf({ headers }: BucketAnswer, md5: string): string {
   return etag;
 }
 
-/** MD5 of bytes, computed in blocks so that other work goes on. */
+/** Computes the MD5 of bytes, block by block so that other work is not held up. */
 export async function md5Of(bytes: Uint8Array): Promise<Buffer> {
   const hash = new Bun.CryptoHasher("md5");
   for (let at = 0; at < bytes.length; at += HASH_BLOCK) {

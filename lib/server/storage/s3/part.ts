@@ -7,39 +7,54 @@ import type { Place } from "./place.ts";
 import { Run } from "./run.ts";
 import { Tail } from "./tail.ts";
 
-/** Age, in ms, at which a tail becomes an object by a checkpoint. Each object costs money. */
+/**
+ * Age in ms at which a checkpoint stores the tail, an incomplete segment, as an object. Younger tails wait,
+ * because each object costs money.
+ */
 const TAIL_MS = 1_000;
-/** Most segments that are not durable: one fills up while others are being stored. A crash loses them. */
+/**
+ * Maximum number of segments that are not durable. One fills up while others are being stored. A crash loses
+ * them.
+ */
 const UNSAFE_SEGMENTS = 4;
 
-/** @property prefix of the pieces' keys */
+/** Options of a part. `prefix` is the common prefix of its pieces' keys. */
 export interface S3PartOptions extends Place {
-  /** The pieces that exist, from the first byte on. */
+  /** The existing pieces of the part, from its first byte on. */
   pieces: Piece[];
-  /** Whether full segments become runs; otherwise each is an object. Frequent flushes would end each run. */
+  /**
+   * True: full segments are stored as parts of a run. False: each segment is an object, which suits frequent
+   * flushes, as each flush would end the run.
+   */
   inRuns: boolean;
-  /** @param pieces null: not known, to be listed */
+  /**
+   * Called when the part is closed.
+   * @param pieces the pieces of the part; null: not known because of an error or an unfinished run
+   */
   onClose: (pieces: Piece[] | null) => void;
 }
 
-/** A piece, or a segment of an open run, which cannot be read yet. */
+/**
+ * A piece, or a segment of an open run. Segments cannot be read before the run is completed. `isSafe`:
+ * whether the bytes are stored.
+ */
 interface Placed extends Piece {
   isSafe: boolean;
   run: Run | null;
 }
 
-/** A part whose bytes are stored as objects. */
+/** A part whose bytes are stored as objects in S3. */
 export class S3Part implements Part {
   readonly maxUnsafe: number;
   #writer = Bun.randomUUIDv7();
   #pieces: Placed[];
   #tail: Tail | undefined;
-  /** The open run, to which full segments are added. */
+  /** The open run, to which the next full segments are added. */
   #run: Run | undefined;
-  /** Running puts and completions of runs, oldest first. */
+  /** Requests under way that store bytes or complete runs, oldest first. */
   readonly #puts = new Set<Promise<void>>();
   #problem: FdsError | undefined;
-  /** Durable bytes at the last checkpoint. */
+  /** Number of durable bytes that the last checkpoint returned. */
   #told = 0;
   readonly #reader: PieceReader;
 
@@ -102,7 +117,7 @@ export class S3Part implements Part {
       bytes.set(some, at - offset);
       at += some.length;
     }
-    // The reader is done.
+    // The caller has read to the end, so the memory of the last read is freed.
     if (end === this.size) this.#reader.drop();
     return bytes;
   }
@@ -126,21 +141,22 @@ export class S3Part implements Part {
     this.#tail?.free();
     this.#tail = undefined;
     await Promise.all(this.#puts);
-    // An open run is completed when the part is opened again, or aborted when it is removed.
+    // An open run is completed when the part is opened again, or aborted when the part is removed.
     const isKnown = !this.#run && !this.#problem;
     this.options.onClose(isKnown ? this.#pieces : null);
   }
 
-  /** Bytes from the start that are stored in S3. */
+  /** Number of bytes from the start of the part that are stored in S3. */
   get #safe(): number {
     const first = this.#pieces.findIndex(({ isSafe }) => !isSafe);
     return endOf(first < 0 ? this.#pieces.at(-1) : this.#pieces[first - 1]);
   }
 
   /**
-   * The tail, with room at its end. If there is no memory for that, running puts free some. If none
-   * run, the tail is stored as it is, so nobody waits for memory while holding some.
-   * @returns null: try again
+   * Returns the tail with room for this many more bytes. If there is no free memory, waits for running
+   * requests to free some. If none runs, stores the tail as it is, so that no part waits for memory while
+   * holding some.
+   * @returns null: the caller has to try again
    */
   async #tailFor(room: number): Promise<Tail | null> {
     const isFast = this.#run?.end === this.size;
@@ -152,8 +168,10 @@ export class S3Part implements Part {
   }
 
   /**
-   * Stores the tail. A full segment is added to the run. Anything else ends the run and becomes an object.
-   * @param isLast the part is flushed: the tail may be the last part of the run, which is completed
+   * Stores the tail. A full segment is added to the run. Any other tail ends the run and is stored as an
+   * object.
+   * @param isLast true: the part is being flushed. The tail may become the last part of the run, which is
+   *   then completed
    */
   #send(isLast = false): void {
     const tail = this.#tail;
@@ -199,7 +217,7 @@ export class S3Part implements Part {
     }
   }
 
-  /** Ends the run: it is completed once its parts are stored. */
+  /** Ends the open run, if any. It is completed once all its parts are stored. */
   #endRun(): void {
     const run = this.#run;
     if (!run) return;
@@ -227,14 +245,16 @@ export class S3Part implements Part {
     this.#puts.add(put);
   }
 
-  /** Waits until everything except the tail is in objects. */
+  /** Waits until all bytes except the tail are stored as objects, and completes the open run. */
   async #settled(): Promise<void> {
     this.#endRun();
     await Promise.all(this.#puts);
     this.#throwProblem();
   }
 
-  /** After an error a piece is missing, so nothing more is accepted. */
+  /**
+   * Throws the first error of storing bytes. A piece is missing since then, so no more bytes are accepted.
+   */
   #throwProblem(): void {
     if (this.#problem) throw this.#problem;
   }
@@ -246,7 +266,9 @@ export class S3Part implements Part {
     this.#tail = undefined;
   }
 
-  /** Shortens all pieces that exist. Later ones belong to a newer writer. */
+  /**
+   * Cuts all existing pieces to a length. Pieces stored later belong to a newer writer id and are not cut.
+   */
   async #cut(length: number): Promise<void> {
     const { objects, prefix } = this.options;
     this.#writer = Bun.randomUUIDv7();

@@ -3,21 +3,24 @@ import { inS3 } from "./error.ts";
 import type { Piece } from "./pieces.ts";
 import type { Place } from "./place.ts";
 
-/** Bytes of a piece. */
+/** Consecutive bytes read from a piece. */
 interface Stretch {
   key: string;
-  /** Offset in the part. */
+  /** Offset of the bytes in the part. */
   offset: number;
   bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** Reads pieces, at most a segment at a time. What was read last is kept, as reading continues in it. */
+/**
+ * Reads pieces of a part, at most one segment at a time. The last bytes read are kept, because the next read
+ * usually continues in them.
+ */
 export class PieceReader {
   #last: Stretch | undefined;
 
   constructor(private readonly place: Pick<Place, "memory" | "objects" | "segment">) {}
 
-  /** Bytes from an offset in the part on, at most up to the end of their piece. */
+  /** Returns bytes of the part from the offset `at` on, at most up to the end of the piece there. */
   async read(pieces: readonly Piece[], at: number): Promise<Uint8Array> {
     const piece = pieces[indexOf(pieces, at)];
     if (!piece || at >= piece.offset + piece.length) {
@@ -32,7 +35,7 @@ export class PieceReader {
     return this.#last.bytes;
   }
 
-  /** Frees its memory. */
+  /** Frees the memory of the last read. */
   drop(): void {
     if (this.#last) this.place.memory.giveBack(this.#last.bytes.length);
     this.#last = undefined;
@@ -54,7 +57,7 @@ export class PieceReader {
   }
 }
 
-/** Index of the piece that contains an offset, or of the last one. */
+/** Returns the index of the piece that contains an offset, or of the last piece before it. */
 function indexOf(pieces: readonly Piece[], at: number): number {
   let [low, high] = [0, pieces.length - 1];
   while (low < high) {

@@ -2,43 +2,47 @@ import type { Objects } from "./objects.ts";
 import { isRecordOfRun, settleRun } from "./run.ts";
 
 /*
- * A part in S3 is a sequence of objects, its pieces: runs of full segments, and tails, which checkpoints
- * stored before their segment was full. No tail crosses the end of a segment.
+ * A part of a download in S3 is a sequence of objects, its pieces. A piece is a run of full segments, or a
+ * tail. A tail is the beginning or rest of a segment, stored by a checkpoint before the segment was full. No
+ * tail crosses the end of a segment.
  *
  *     <prefix>.server/parts/<download_id>/<offset>-<length>-<writer>    a tail, or one segment
  *     <prefix>.server/parts/<download_id>/<offset>-run-<writer>         a run, which has the length of its object
  *     <prefix>.server/parts/<download_id>/cut-<length>-<writer>         older pieces end at this length
  *
- * Each writer, which is an open part of one server, has its own id; ids of newer writers sort later. If two
- * pieces begin at the same offset, that of the newer writer counts. So a server that lost a part without
- * noticing cannot replace what the new owner stores.
+ * A writer is a part opened by one server. Each writer has its own id, and ids of newer writers sort later.
+ * If two pieces begin at the same offset, the piece of the newer writer counts. So a server that lost the
+ * download without noticing cannot replace bytes that the new server stores.
  */
 
-/** Size of a full segment, which is one part of a run. S3 takes no parts below 5 MiB. */
+/**
+ * Size of a full segment, which is one part of a run, in bytes. S3 accepts no parts below 5 MiB, except the
+ * last.
+ */
 export const SEGMENT = 8 * 1024 * 1024;
 
-/** A range of a part, stored in an object. */
+/** A range of bytes of a part, stored in an object. */
 export interface Piece {
   key: string;
   etag: string;
-  /** Size of the object, in bytes. */
+  /** Size of the whole object, in bytes. */
   size: number;
-  /** Offset in the object. */
+  /** Offset in the object at which the piece begins. */
   start: number;
-  /** Offset in the part. */
+  /** Offset in the part at which the piece begins. */
   offset: number;
   length: number;
 }
 
-/** The fields of a piece's name. */
+/** The fields of a piece's object name. */
 interface PieceName {
   offset: number;
-  /** null: a run, which has the length of its object. */
+  /** Length in bytes; null: a run, whose length is the size of its object. */
   length: number | null;
   writer: string;
 }
 
-/** Pieces of older writers end at this length. */
+/** A cut of the part: pieces of older writers end at this length. */
 interface Cut {
   length: number;
   writer: string;
@@ -47,7 +51,7 @@ interface Cut {
 const NAME = /^(\d{16})-(\d+|run)-([0-9a-f-]{36})$/;
 const CUT = /^cut-(\d{16})-([0-9a-f-]{36})$/;
 
-/** @param writer a UUIDv7 */
+/** Returns the object name of a piece. The writer id must be a UUIDv7. */
 export function pieceName({ offset, length, writer }: PieceName): string {
   return `${padded(offset)}-${length ?? "run"}-${writer}`;
 }
@@ -56,7 +60,7 @@ export function cutName({ length, writer }: Cut): string {
   return `cut-${padded(length)}-${writer}`;
 }
 
-/** Parses the name of a piece; null for other names. */
+/** Parses the object name of a piece; null if the name is not one. */
 export function readPieceName(name: string): PieceName | null {
   const [, offset, length, writer] = NAME.exec(name) ?? [];
   if (offset === undefined || length === undefined || writer === undefined) return null;
@@ -64,8 +68,8 @@ export function readPieceName(name: string): PieceName | null {
 }
 
 /**
- * The pieces of an existing part, from its first byte on; null where there is no part. Completes the runs
- * that another process left open.
+ * Returns the pieces of an existing part, from its first byte on; null if there is no part. Runs that another
+ * process left open are completed.
  */
 export async function piecesIn(objects: Objects, prefix: string): Promise<Piece[] | null> {
   const keys = await Array.fromAsync(objects.list(prefix));
@@ -87,7 +91,10 @@ export async function piecesIn(objects: Objects, prefix: string): Promise<Piece[
   return keys.length > 0 ? chainOf(found, cuts) : null;
 }
 
-/** The pieces that follow each other without a gap, from the first byte on. */
+/**
+ * Returns the pieces that follow each other without a gap, from the first byte on. The newest writer's piece
+ * counts.
+ */
 export function chainOf(pieces: (Piece & { writer: string })[], cuts: Cut[] = []): Piece[] {
   const newest = new Map<number, Piece & { writer: string }>();
   for (const whole of pieces) {
@@ -107,15 +114,15 @@ export function chainOf(pieces: (Piece & { writer: string })[], cuts: Cut[] = []
   return chain;
 }
 
-/** Length of a piece after the cuts of newer writers; can be below 0. */
+/** Returns the length of a piece after the cuts by newer writers, in bytes. The result can be negative. */
 function lengthOf({ offset, length, writer }: Piece & { writer: string }, cuts: Cut[]): number {
   const newer = cuts.filter((cut) => cut.writer > writer);
   return newer.reduce((least, cut) => Math.min(least, cut.length - offset), length);
 }
 
 /**
- * Groups pieces by segment. Runs are split.
- * @param segment its length, in bytes
+ * Groups pieces by segment, splitting runs.
+ * @param segment size of a segment, in bytes
  */
 export function bySegment(pieces: Piece[], segment: number): Piece[][] {
   const segments: Piece[][] = [];

@@ -1,17 +1,17 @@
 import type { Memory } from "./memory.ts";
 import type { Objects } from "./objects.ts";
 
-/** What the classes that store bytes in S3 share. */
+/** The state shared by the classes that store bytes in S3. */
 export interface Place {
   objects: Objects;
-  /** Budget for bytes that are not stored yet. */
+  /** Memory budget for bytes that are not stored in S3 yet. */
   memory: Memory;
-  /** Size of a full piece, in bytes. */
+  /** Size of a full segment, in bytes. */
   segment: number;
-  /** Most parts in an upload. */
+  /** Maximum number of parts in a multipart upload. */
   mostParts: number;
-  /** Prefix of all keys: empty, or ending in `/`. */
+  /** Prefix of all keys. It is empty or ends in `/`. */
   prefix: string;
-  /** ms, of a monotonic clock. */
+  /** Monotonic clock, in ms. */
   now: () => number;
 }

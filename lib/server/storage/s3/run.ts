@@ -3,32 +3,40 @@ import { Multipart, type Upload, uploadIn } from "./multipart.ts";
 import type { Listed, Objects } from "./objects.ts";
 
 /*
- * A run is a sequence of full segments. Each is a part of one multipart upload, which becomes one object. A
- * stored part is durable, but cannot be read before the run is completed. The bytes are stored once, and a
- * file that is a single run gets its name by one copy inside S3.
+ * A run is a sequence of full segments of a part. Each segment is stored as a part of one multipart upload,
+ * which becomes one object when the run is completed. Stored segments are durable, but S3 cannot return them
+ * before the upload is completed. So bytes are stored only once, and a file that consists of one run gets its
+ * final name by one copy inside S3.
  *
- * The upload is not made under the file's final key, where completing it would publish the file without a copy:
- * S3 gives no byte of an upload back before it is completed, and who continues the download, or finishes its
- * publishing, has to read and prove the bytes before they may have that key.
+ * The upload is not made under the file's final key, although that would save the copy. To read the bytes,
+ * the upload has to be completed, which would publish the file. But a server that continues the download or
+ * finishes its publishing has to read and verify the bytes first.
  *
- * An object beside the run, its record, names the upload. So another process can complete the run with the
- * parts that a dead or frozen server stored. Later requests of that server fail, as the upload is gone.
+ * The record, an object beside the run, contains the id of the upload. With it, another process can complete
+ * the run with the segments that a dead or frozen server stored. Later requests of that server fail, because
+ * the upload no longer exists.
  */
 
 const RECORD = ".upload";
 
-/** Most segments of a run, 4 GiB: one request copies at most 5 GiB, and lists at most 1,000 parts. */
+/**
+ * Maximum number of segments of a run, together 4 GiB. One request copies at most 5 GiB, and lists at most
+ * 1,000 parts.
+ */
 const MOST_SEGMENTS = 512;
 
-/** A run while it is written. Methods throw S3Error. */
+/** A run that is being written. The methods throw S3Error. */
 export class Run {
   readonly #multipart: Multipart;
   readonly #begun: Promise<Upload>;
-  /** ETags of the parts; null while one is being stored. */
+  /** ETags of the stored segments; null for a segment that is being stored. */
   readonly #etags: (string | null)[] = [];
   #length = 0;
 
-  /** @param offset in the part of the download */
+  /**
+   * @param key key of the run's object
+   * @param offset offset in the part at which the run begins
+   */
   constructor(
     private readonly objects: Objects,
     readonly key: string,
@@ -36,11 +44,11 @@ export class Run {
   ) {
     this.#multipart = new Multipart(objects);
     this.#begun = this.#begin();
-    // put() throws the error.
+    // Avoids an unhandled rejection. put() awaits `#begun` and throws its error.
     this.#begun.catch(() => undefined);
   }
 
-  /** Offset at which the next segment must begin. */
+  /** Offset in the part at which the next segment must begin. */
   get end(): number {
     return this.offset + this.#length;
   }
@@ -49,7 +57,10 @@ export class Run {
     return this.#etags.length === MOST_SEGMENTS;
   }
 
-  /** Stores the next part. @returns its ETag */
+  /**
+   * Stores the next segment.
+   * @returns its ETag
+   */
   async put(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
     const n = this.#etags.push(null);
     this.#length += bytes.length;
@@ -58,7 +69,7 @@ export class Run {
     return etag;
   }
 
-  /** Makes the object; all parts must be stored. */
+  /** Completes the object of the run. All segments must have been stored. */
   async complete(): Promise<Listed> {
     const etags = this.#etags.filter((etag) => etag !== null);
     if (etags.length < this.#etags.length) throw new Error("a part of a run is on its way");
@@ -67,10 +78,10 @@ export class Run {
     try {
       await this.#multipart.complete(await this.#begun, etags, {});
     } catch (error) {
-      // An earlier call may have completed it and lost the answer.
+      // An earlier call may have completed the upload although its answer was lost.
       if (!(error instanceof S3Error && error.status === 404)) throw error;
     }
-    // Not every S3 tells the ETag in the answer.
+    // The object is asked for its ETag, because not every S3 returns it when an upload is completed.
     const head = await this.objects.head(key);
     if (head?.size !== size) throw new S3Error("NoSuchUpload", 404);
     return { key, size, etag: head.etag };
@@ -84,12 +95,18 @@ export class Run {
   }
 }
 
-/** Whether a key is the record of a run that is not complete. @param objects all keys of the part */
+/**
+ * Whether a key is the record of an incomplete run.
+ * @param objects all keys of the part
+ */
 export function isRecordOfRun(key: string, objects: ReadonlySet<string>): boolean {
   return key.endsWith(RECORD) && !objects.has(key.slice(0, -RECORD.length));
 }
 
-/** Completes a run of another process with its stored parts, or drops it if there are none. */
+/**
+ * Completes a run that another process left open, with its stored segments. A run without segments is
+ * aborted.
+ */
 export async function settleRun(objects: Objects, record: Listed): Promise<void> {
   const multipart = new Multipart(objects);
   const under = await uploadOf(objects, record);
@@ -99,7 +116,10 @@ export async function settleRun(objects: Objects, record: Listed): Promise<void>
   await objects.remove([record.key]);
 }
 
-/** Aborts the incomplete runs of a part. @param prefix of the part */
+/**
+ * Aborts the incomplete runs of a part.
+ * @param prefix common prefix of the part's keys
+ */
 export async function dropRuns(objects: Objects, prefix: string): Promise<void> {
   for await (const record of objects.list(prefix)) {
     const under = record.key.endsWith(RECORD) ? await uploadOf(objects, record) : null;
@@ -115,12 +135,15 @@ async function completeIfThere(
   try {
     await multipart.complete(under, etags, {});
   } catch (error) {
-    // Its writer has completed it meanwhile.
+    // The process that began the run has completed the upload meanwhile.
     if (!(error instanceof S3Error && error.status === 404)) throw error;
   }
 }
 
-/** @returns null if another process has settled it */
+/**
+ * Reads the upload that a record names.
+ * @returns null if another process has removed the record
+ */
 async function uploadOf(objects: Objects, { key, size, etag }: Listed): Promise<Upload | null> {
   try {
     const bytes = await objects.get(key, { start: 0, end: size }, etag);

@@ -21,25 +21,25 @@ import { S3Sets } from "./sets.ts";
 import { storedBytes } from "./stored-bytes.ts";
 
 export interface S3Options extends BucketOptions {
-  /** Prefix of all keys: empty, or ending in `/`. */
+  /** Prefix of all keys. It is empty or ends in `/`. */
   prefix: string;
-  /** Whether several servers write there. */
+  /** True: several servers write to the bucket. */
   isShared?: boolean;
-  /** Most bytes of files that are kept in memory until they are stored. */
+  /** Maximum number of bytes of files kept in memory until they are stored. */
   memory: number;
-  /** Size of a full piece in bytes; S3 accepts no less than 5 MiB. */
+  /** Size of a full segment, in bytes. S3 accepts at least 5 MiB. */
   segment?: number;
-  /** Most parts in an upload; by default the limit of Amazon's S3. */
+  /** Maximum number of parts in a multipart upload. Default: the limit of Amazon S3. */
   mostParts?: number;
-  /** ms, of a monotonic clock. */
+  /** Monotonic clock, in ms. */
   now?: () => number;
 }
 
-/** The limit of Amazon's S3. */
+/** Maximum number of parts in a multipart upload of Amazon S3. */
 const MOST_PARTS = 10_000;
-/** Longest time that a REST call waits for S3, in ms. Transfers wait without a limit. */
+/** How long a REST call retries requests to S3, in ms. Transfers retry without a limit. */
 const CALLER_MS = 10_000;
-/** Time without an answer after which S3 counts as unavailable, in ms. */
+/** Time without an answer after which a check considers S3 unavailable, in ms. */
 const CHECK_MS = 2_000;
 /** How long the result of a check is used, in ms. */
 const CHECK_GOOD_FOR_MS = 1_000;
@@ -49,10 +49,10 @@ const STOPPING_MS = 3_000;
 const OPENED = "opened";
 
 /**
- * Stores bytes in a bucket: parts in `<prefix>.server/parts/<download_id>/`, published files in
+ * Opens a storage in a bucket: parts are in `<prefix>.server/parts/<download_id>/`, published files in
  * `<prefix><client_id>/<name>`.
- * @throws Away when S3 does not answer, or answers nonsense; FdsError that says why the bucket cannot be
- *   used
+ * @throws Away if S3 does not answer or fails temporarily
+ * @throws FdsError with the reason why the bucket cannot be used
  */
 export async function openS3Storage(options: S3Options): Promise<Storage> {
   const storage = new S3Storage(options);
@@ -71,15 +71,18 @@ class S3Storage implements Storage {
   readonly sets: SetStorage;
   readonly checkpointsInTurn = false;
   readonly #stopping = new AbortController();
-  /** For transfers: retries without a limit. */
+  /** Objects for transfers, whose requests are retried without a limit. */
   readonly #objects: Objects;
-  /** For REST calls: retries for a short time. */
+  /** Objects for REST calls, whose requests are retried for a short time. */
   readonly #soon: Objects;
-  /** For checks: no retries. */
+  /** Objects for checks, whose time is limited to {@link CHECK_MS}. */
   readonly #now: Objects;
   readonly #place: Place;
   readonly #identity: string;
-  /** The pieces of parts that were closed here, so that their digests are known. */
+  /**
+   * Pieces of the parts that this process closed, by download id. Publishing uses these pieces, because this
+   * process has verified their bytes.
+   */
   readonly #closed = new Map<string, Piece[]>();
 
   #checked: Promise<void> | undefined;
@@ -100,8 +103,8 @@ class S3Storage implements Storage {
   }
 
   /**
-   * Checks S3 from time to time, however often it is called: `/health` needs no token, and each request
-   * costs money.
+   * Checks the bucket, at most once in {@link CHECK_GOOD_FOR_MS}. `/health` can be called without a token,
+   * and each request to S3 costs money.
    */
   check(): Promise<void> {
     const now = performance.now();
@@ -151,7 +154,7 @@ class S3Storage implements Storage {
     const key = this.#place.prefix + checkedPublishedPath(savedPath);
     return inS3("publish the file", async () => {
       if (!(await this.#hasName(downloadId, key, prefix))) return false;
-      // Comes last: until then, an interrupted call is repeated.
+      // The pieces are removed last. Until then, an interrupted call can be repeated.
       this.#closed.delete(downloadId);
       await this.#objects.removeAll(prefix);
       return true;
@@ -188,7 +191,7 @@ class S3Storage implements Storage {
     return new Set([...objects, ...folders]);
   }
 
-  /** From now on nothing waits for long. */
+  /** Lets requests to S3 be retried only for {@link STOPPING_MS} more. */
   stopSoon(): void {
     setTimeout(() => this.#stopping.abort(), STOPPING_MS).unref();
   }
@@ -197,7 +200,10 @@ class S3Storage implements Storage {
     this.#stopping.abort();
   }
 
-  /** Gives the part its name, unless it has it already. @returns false if something else has it */
+  /**
+   * Makes sure that the final name belongs to the part, composing the object if necessary.
+   * @returns false if another object has the name
+   */
   async #hasName(downloadId: string, key: string, prefix: string): Promise<boolean> {
     const found = await this.#objects.head(key);
     if (found && found.downloadId !== downloadId) return false;

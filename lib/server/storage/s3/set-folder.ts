@@ -8,35 +8,41 @@ import { S3Part } from "./part.ts";
 import { piecesIn } from "./pieces.ts";
 import type { Place } from "./place.ts";
 
-/** Folder below a set's prefix for complete files, at the paths that they will have. */
+/**
+ * Folder of complete files below a set's prefix. The files have the paths that they will have in the
+ * published set.
+ */
 export const FILES = "files/";
-/** Folder below a set's prefix for the pieces of large files. */
+/** Folder of the pieces of large files, below a set's prefix. */
 const LARGE = "large/";
-/** Small files that are stored at the same time. */
+/** Number of small files that are stored at the same time. */
 const PUTS = 64;
 
 export interface S3SetFolderOptions {
-  /** Prefixes of other servers' earlier attempts, latest first. */
+  /** Prefixes of earlier attempts by other servers, latest first. */
   former: string[];
   onClose: () => void;
 }
 
-/** The files of a set, in a bucket. */
+/** The files of an unfinished set, in a bucket. */
 export class S3SetFolder implements SetFolder {
-  /** Small files that are not stored yet. */
+  /** Contents of the small files that are not stored yet, by path. */
   #unsent = new Map<string, Uint8Array<ArrayBuffer>>();
-  /** Parts written to since the last flush. */
+  /** Open parts of large files, by path. */
   readonly #parts = new Map<string, S3Part>();
 
   private constructor(
     private readonly prefix: string,
     private readonly place: Place,
-    /** Sizes of complete files that are stored. */
+    /** Sizes of the complete files that are stored, by path, in bytes. */
     private readonly sizes: Map<string, number>,
     private readonly options: S3SetFolderOptions,
   ) {}
 
-  /** @param prefix of the set */
+  /**
+   * Opens an unfinished set.
+   * @param prefix prefix of the set's keys
+   */
   static async open(
     prefix: string,
     place: Place,
@@ -54,7 +60,8 @@ export class S3SetFolder implements SetFolder {
   }
 
   writeFile(path: string, bytes: Uint8Array): void {
-    // Copied (slice() of a Buffer would not), as the caller's buffer is reused before the file is stored.
+    // Copied, because the caller reuses its buffer before the file is stored. slice() of a Buffer would not
+    // copy.
     this.#unsent.set(checkedSetFile(path), new Uint8Array(bytes));
   }
 
@@ -70,7 +77,9 @@ export class S3SetFolder implements SetFolder {
     });
   }
 
-  /** Makes one object of a large file that is complete. */
+  /**
+   * Called when a large file is complete: composes its pieces to one object. The time is not stored in S3.
+   */
   async setTime(path: string): Promise<void> {
     const { objects } = this.place;
     const prefix = this.#largePrefix(path);
@@ -180,13 +189,16 @@ export class S3SetFolder implements SetFolder {
   }
 }
 
-/** The prefix of a large file's pieces: a hash of its path, which may be as long as a key. */
+/**
+ * Returns the prefix for the pieces of a large file. The file's path is hashed, because it may be as long as
+ * a key.
+ */
 function largePrefix(prefix: string, path: string): string {
   const name = new Bun.CryptoHasher("sha256").update(checkedSetFile(path)).digest("hex");
   return `${prefix}${LARGE}${name}/`;
 }
 
-/** A part whose data stays unflushed when it is closed: the whole set is flushed together. */
+/** Returns a part whose close() first stores the unflushed bytes, which {@link S3Part.close} would drop. */
 function keptAtClose(part: S3Part): Part {
   return {
     get size() {

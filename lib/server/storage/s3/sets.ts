@@ -9,28 +9,28 @@ import type { Place } from "./place.ts";
 import { FILES, S3SetFolder } from "./set-folder.ts";
 import { atOnce } from "../../../util/at-once.ts";
 
-/** Objects that are copied at the same time. */
+/** Number of objects that are copied at the same time. */
 const COPIES = 64;
 /** Name of the object that records the name under which a set is being published. */
 const CLAIM = "claim";
 
 /**
  * Stores sets in a bucket: unfinished ones in `<prefix>.server/sets/<download_id>/`, published ones in
- * `<prefix><client_id>/<name>/` with the checksums beside it. The checksums are stored last; without them
- * it is not a set.
+ * `<prefix><client_id>/<name>/` with the checksums beside them. The checksums are stored last, and mark the
+ * set as complete.
  */
 export class S3Sets implements SetStorage {
   readonly maxUnsafe: number;
   readonly checkpointBytes: number;
-  /** False: a copy inside S3 costs as much as any other object. */
+  /** False, because a copy of a file inside S3 takes as much space as the original. */
   readonly sharesBytes = false;
 
-  /** For each set, the attempt that this process wrote last and has finished. */
+  /** Epoch of the last attempt that this process has finished writing, by download id. */
   readonly #atRest = new Map<string, number>();
 
   constructor(
     private readonly place: Place,
-    /** Whether several servers write. */
+    /** True: several servers write to the bucket. */
     private readonly isShared: boolean,
   ) {
     this.maxUnsafe = this.checkpointBytes = place.segment;
@@ -89,7 +89,7 @@ export class S3Sets implements SetStorage {
         return true;
       } catch (error) {
         if (!(error instanceof S3Error && error.status === 412)) throw error;
-        // An earlier call may have stored it and lost the answer.
+        // An earlier call may have stored the checksums although its answer was lost.
         if ((await objects.head(finalSums))?.downloadId === downloadId) return true;
         await objects.removeAll(`${final}/`);
         await objects.remove([this.#setPrefix(downloadId) + CLAIM]);
@@ -111,8 +111,8 @@ export class S3Sets implements SetStorage {
   }
 
   /**
-   * Reserves a free name, or continues with one that is reserved for this download.
-   * @returns false if something else has it
+   * Reserves a name for a set, or continues with the name that the download has already reserved.
+   * @returns false if something else has the name
    */
   async #claim(downloadId: string, final: string): Promise<boolean> {
     const { objects } = this.place;
@@ -140,7 +140,10 @@ export class S3Sets implements SetStorage {
     });
   }
 
-  /** The attempts up to an epoch that have stored anything, latest first. */
+  /**
+   * Returns the epochs, up to `upTo`, of the attempts that have stored objects, latest first. Empty unless
+   * several servers write.
+   */
   async #attempts(downloadId: string, upTo: number): Promise<number[]> {
     if (!this.isShared) return [];
     const names = await this.place.objects.folders(this.#setPrefix(downloadId));
@@ -148,7 +151,7 @@ export class S3Sets implements SetStorage {
     return all.filter((attempt) => attempt <= upTo).toSorted((a, b) => b - a);
   }
 
-  /** The prefix of an attempt. Where several servers write, each attempt has its own. */
+  /** Returns the prefix of an attempt's keys. If several servers write, each attempt has its own prefix. */
   #attemptPrefix(downloadId: string, attempt: number): string {
     return this.#setPrefix(downloadId) + (this.isShared ? `${attempt}/` : "");
   }

@@ -1,10 +1,10 @@
 /*
  * AWS Signature Version 4 for S3, in headers
- * (https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html). Bun can sign URLs, but
- * not the queries of multipart uploads, nor headers such as x-amz-copy-source.
+ * (https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html). Bun can sign URLs, but its
+ * signatures support no queries of multipart uploads and no headers such as x-amz-copy-source.
  */
 
-/** Credentials, and the region that they sign for. */
+/** Credentials for S3, and the region for which they sign. */
 export interface Credentials {
   accessKeyId: string;
   secretAccessKey: string;
@@ -15,19 +15,25 @@ export interface Credentials {
 export interface Unsigned {
   method: string;
   host: string;
-  /** Path as it is sent, with each name encoded by {@link encode}. */
+  /** Path of the request as sent, with each name encoded by {@link encode}. */
   path: string;
   query: Record<string, string>;
-  /** All of them are signed. Names are in lower case. */
+  /** Headers of the request, with names in lower case. All of them are signed. */
   headers: Record<string, string>;
   /** SHA-256 of the body in hex, or {@link UNSIGNED_BODY}. */
   bodyHash: string;
 }
 
-/** Stands for the hash of a body that is not signed. Its Content-MD5 is signed, as it is a header. */
+/**
+ * Value in place of the hash of an unsigned body. The body is still protected, because the signed headers
+ * include its MD5.
+ */
 export const UNSIGNED_BODY = "UNSIGNED-PAYLOAD";
 
-/** The headers to send, including the signature. @param now ms since 1970 */
+/**
+ * Returns the headers to send, including the signature.
+ * @param now time, in ms since 1970
+ */
 export function signed(
   { method, host, path, query, headers, bodyHash }: Unsigned,
   { accessKeyId, secretAccessKey, region }: Credentials,
@@ -61,13 +67,13 @@ export function signed(
   };
 }
 
-/** A query in the form in which it is signed and sent, sorted by name. */
+/** Returns a query string as it is signed and sent, sorted by name. */
 export function queryString(query: Record<string, string>): string {
   const names = Object.keys(query).toSorted();
   return names.map((name) => `${encode(name)}=${encode(query[name] ?? "")}`).join("&");
 }
 
-/** Encodes a name or value for a URL as S3 does: all but RFC 3986's unreserved characters become `%XX`. */
+/** Percent-encodes a name or value for a URL as S3 does: all but the unreserved characters of RFC 3986. */
 export function encode(text: string): string {
   return encodeURIComponent(text).replaceAll(
     /[!'()*]/g,

@@ -1,12 +1,12 @@
 import { problemInS3 } from "./error.ts";
 import type { Objects } from "./objects.ts";
 
-/** Bytes that are requested at a time. */
+/** Number of bytes that are requested at a time. */
 const BLOCK = 4 * 1024 * 1024;
 
 /**
- * The bytes of an object, requested block by block as they are read: a slow reader holds no connection to
- * S3, and a broken connection costs one block.
+ * Returns the bytes of an object, requested block by block as they are read. So a slow reader holds no
+ * connection to S3, and a broken connection costs one block.
  */
 export function storedBytes(
   objects: Objects,

@@ -2,10 +2,10 @@ import type { Memory } from "./memory.ts";
 
 /** First size of a tail's buffer, in bytes. */
 const FIRST_BUFFER = 256 * 1024;
-/** Factor by which the buffer grows. */
+/** Factor by which a tail's buffer grows. */
 const GROWTH = 8;
 
-/** Bytes that are in no object yet, at most a segment. */
+/** The tail of a part: its last bytes, at most one segment, which are not stored as an object yet. */
 export class Tail {
   #length = 0;
 
@@ -13,15 +13,15 @@ export class Tail {
     private readonly memory: Memory,
     private readonly segment: number,
     private buffer: Uint8Array<ArrayBuffer>,
-    /** Offset in the part. */
+    /** Offset in the part at which the tail begins. */
     readonly offset: number,
-    /** When its first byte came, in ms. */
+    /** Time at which the tail began, in ms of a monotonic clock. */
     readonly since: number,
   ) {}
 
   /**
-   * Begins a tail with room for some bytes. Waits for memory.
-   * @param isFast whether a full segment is expected soon: then its memory is taken at once, if it is free
+   * Begins a tail with room for at least `room` bytes. Waits for memory.
+   * @param isFast true: a full segment is expected soon, so memory for a whole segment is taken if it is free
    */
   static async begin(
     { memory, segment, now }: { memory: Memory; segment: number; now: () => number },
@@ -37,7 +37,7 @@ export class Tail {
     return this.#length;
   }
 
-  /** End in the part. */
+  /** Offset in the part at which the tail ends. */
   get end(): number {
     return this.offset + this.#length;
   }
@@ -46,7 +46,10 @@ export class Tail {
     return this.buffer.subarray(0, this.#length);
   }
 
-  /** Makes room for more bytes. @returns false if there is no memory for them now */
+  /**
+   * Enlarges the buffer for more bytes, if necessary.
+   * @returns false if there is not enough free memory
+   */
   hasRoomFor(bytes: number): boolean {
     const needed = this.#length + bytes;
     if (needed <= this.buffer.length) return true;
@@ -59,18 +62,18 @@ export class Tail {
     return true;
   }
 
-  /** Appends bytes; there must be room for them. */
+  /** Appends bytes. The caller must have checked {@link hasRoomFor}. */
   add(bytes: Uint8Array): void {
     this.buffer.set(bytes, this.#length);
     this.#length += bytes.length;
   }
 
-  /** Drops everything from an offset in the part on. */
+  /** Drops the bytes from the offset `size` in the part on. */
   cut(size: number): void {
     this.#length = Math.max(0, Math.min(this.#length, size - this.offset));
   }
 
-  /** Frees its memory. */
+  /** Returns the buffer to the memory budget. */
   free(): void {
     this.memory.giveBackBuffer(this.buffer);
   }

@@ -1,14 +1,16 @@
-/* The subset of XML that S3's answers use: elements without attributes that contain text or elements. */
+/*
+ * Parses the subset of XML in S3's answers: elements without attributes that contain text or elements.
+ */
 
 const ENTITIES: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
 
-/** The text of the first element with this name, with entities decoded; null if there is none. */
+/** Returns the text of the first element with this name, with entities decoded; null if there is none. */
 export function valueOf(xml: string, name: string): string | null {
   const found = elementsOf(xml, name)[0];
   return found === undefined ? null : unescape(found);
 }
 
-/** The contents of each element with this name. */
+/** Returns the contents of each element with this name. */
 export function elementsOf(xml: string, name: string): string[] {
   const pattern = new RegExp(`<${name}(?:\\s[^>]*)?>([\\s\\S]*?)</${name}>`, "g");
   return [...xml.matchAll(pattern)].map((match) => match[1] ?? "");
