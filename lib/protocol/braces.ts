@@ -1,13 +1,14 @@
-/** A pattern that cannot be read. The message says why, and is fit for a person. */
+/** Thrown for an invalid pattern. The message is a sentence that can be shown to people. */
 export class PatternError extends Error {
   override name = "PatternError";
 }
 
 /**
- * Every text that a pattern's braces stand for, as a shell expands them: `a{b,c}` is `ab` and `ac`,
- * nested too. A backslash takes the next character as it is; both stay in the text.
- * @param most how many texts there may be
- * @throws PatternError when a brace has no partner, or there are more texts
+ * Returns all texts that the braces of a pattern expand to, as in a shell: `a{b,c}` gives `ab` and `ac`.
+ * Braces can be nested. A backslash keeps the next character from being special, and both characters stay in
+ * the text.
+ * @param most limit of the number of texts
+ * @throws PatternError when a brace has no partner, or when there are more texts than `most`
  */
 export function expandBraces(pattern: string, most: number): string[] {
   const reader = { pattern, chars: [...pattern], at: 0, most };
@@ -17,7 +18,9 @@ export function expandBraces(pattern: string, most: number): string[] {
   return texts;
 }
 
-/** A readable pattern with a `*` where it has braces: what they stand for is more than one text. */
+/**
+ * Replaces each group of braces in a valid pattern by `*`, because the group stands for more than one text.
+ */
 export function starForBraces(pattern: string): string {
   let text = "";
   let depth = 0;
@@ -38,7 +41,10 @@ interface Reader {
   most: number;
 }
 
-/** Reads up to the end, or to the `}` or, inside of braces, the `,` that ends the alternative. */
+/**
+ * Expands the pattern from the current position to its end, or to the `}` or `,` that ends an alternative in
+ * braces.
+ */
 function readSequence(reader: Reader, inBraces: boolean): string[] {
   const { chars } = reader;
   let texts = [""];
@@ -55,7 +61,7 @@ function readSequence(reader: Reader, inBraces: boolean): string[] {
   return texts;
 }
 
-/** Reads from a `{` up to its `}`. */
+/** Expands the alternatives of a group, from its `{` to its `}`. */
 function readAlternatives(reader: Reader): string[] {
   const alternatives: string[] = [];
   do {

@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-/* Digests as they travel: lower-case hex. */
+/* Digests in messages, as lower-case hex. */
 
 export const Md5 = z.string().regex(/^[0-9a-f]{32}$/);
 export const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);

@@ -1,48 +1,53 @@
 /**
- * The one table of codes: what a code means for REST (HTTP status), for a WebSocket (close code), for
- * a download (is it worth another try) and for a client (when does it connect again). Whoever decides
- * on a retry asks the error.
+ * The table of all error codes. It tells what a code means for REST (HTTP status), for a WebSocket (close
+ * code), for a download (whether to try again) and for a client (when to reconnect).
  */
 
 /**
- * What the server does with a download that met this error:
- * - `never`: it fails at once, another try would meet the same;
- * - `later`: another try after a pause, at most {@link MAX_FAILURES} in a row;
- * - `restart`: read again from the first byte, at most {@link MAX_RESTARTS} times;
- * - `when_room`: it waits, without a limit, until the disk has room again.
+ * What the server does with a download after this error:
+ * - `never`: the download fails at once, because another try would meet the same error;
+ * - `later`: it is tried again after a pause, at most {@link MAX_FAILURES} times in a row;
+ * - `restart`: the file is sent again from its first byte, at most {@link MAX_RESTARTS} times;
+ * - `when_room`: it waits, for any length of time, until the disk has enough free space.
  */
 export type Retry = "never" | "later" | "restart" | "when_room";
 
-/** Tries in a row that may end with a `later` error before the download fails. */
+/** The number of attempts in a row that may end with a `later` error before the download fails. */
 export const MAX_FAILURES = 3;
 
-/** Times that a download may start over from its first byte. */
+/** How often a download may start over from its first byte. */
 export const MAX_RESTARTS = 2;
 
 /**
  * When a client connects again after this error:
- * - `soon`: after a wait that grows with each try in vain;
- * - `slowly`: after a long wait, as the server says it again until somebody changes something;
- * - `slowly_if_refused`: the same where the client was not registered, else soon.
+ * - `soon`: after a wait that grows with each failed try;
+ * - `slowly`: after a long wait, because the error recurs until somebody changes something;
+ * - `slowly_if_refused`: like `slowly` if the server refused the registration, else like `soon`.
  */
 export type Reconnect = "soon" | "slowly" | "slowly_if_refused";
 
 interface CodeMeaning {
-  /** Status of a REST answer that carries the code. */
+  /** HTTP status of a REST answer with this code; 500 if undefined. */
   http?: number;
-  /** Close code of a WebSocket that ends for this reason (4000–4999 are ours, RFC 6455 7.4.2). */
+  /**
+   * Code of the WebSocket close frame for this error; 1011 if undefined. Codes 4000 to 4999 are private (RFC
+   * 6455, 7.4.2).
+   */
   close?: number;
   retry?: Retry;
-  /** True where the error says nothing about the file: earlier restarts are no longer counted. */
+  /**
+   * True if the error shows that two machines share a client id, so earlier restarts do not prove that the
+   * file changed. They are then not counted.
+   */
   sparesFile?: true;
-  /** Where it is missing: `soon`. */
+  /** When a client reconnects after this error; `soon` if undefined. */
   reconnect?: Reconnect;
-  /** True where a client with an enrolment token sends it the next time that it registers. */
+  /** True if a client that has an enrolment token shall send it with the next registration. */
   asksToEnrol?: true;
 }
 
 const TABLE = {
-  // REST
+  // Errors of REST calls
   invalid_request: { http: 400 },
   unauthorized: { http: 401 },
   forbidden: { http: 403 },
@@ -65,7 +70,7 @@ const TABLE = {
   rate_limited: { http: 429, close: 4429 },
   internal_error: { http: 500, close: 1011 },
   unavailable: { http: 503 },
-  // why a download failed
+  // Reasons why a download failed
   file_not_found: { http: 404, retry: "never" },
   access_denied: { http: 403, retry: "never" },
   not_a_regular_file: { retry: "never" },
@@ -82,7 +87,7 @@ const TABLE = {
   storage_error: { http: 503, retry: "later" },
   client_timeout: { http: 504, retry: "later", close: 4408 },
   protocol_error: { retry: "later", close: 1002, reconnect: "slowly_if_refused" },
-  // why a connection ended
+  // Reasons why a connection ended
   message_too_large: { close: 1009, reconnect: "slowly_if_refused" },
   shutting_down: { close: 1012 },
   enrolment_required: { close: 4401, reconnect: "slowly_if_refused", asksToEnrol: true },
@@ -95,7 +100,7 @@ const TABLE = {
 
 export type ErrorCode = keyof typeof TABLE;
 
-/** The codes that a failed download's `error_code` can hold. */
+/** The error codes that the `error_code` of a failed download can have. */
 export const DOWNLOAD_ERROR_CODES = [
   "file_not_found",
   "access_denied",
@@ -119,25 +124,25 @@ export const DOWNLOAD_ERROR_CODES = [
 
 export type DownloadErrorCode = (typeof DOWNLOAD_ERROR_CODES)[number];
 
-/** Every code of the table. */
+/** All error codes. */
 export const ERROR_CODES = Object.keys(TABLE) as ErrorCode[];
 
-/** What the table says of a code. */
+/** Returns what an error code means. */
 export function meaningOf(code: ErrorCode): CodeMeaning {
   return TABLE[code];
 }
 
-/** The code that a WebSocket's close code stands for, if it is one of ours. */
+/** Returns the error code for a WebSocket close code; undefined for a close code that is not in the table. */
 export function codeOfClose(close: number): ErrorCode | undefined {
   return ERROR_CODES.find((code) => meaningOf(code).close === close);
 }
 
-/** True for the codes that a download can fail with. */
+/** Reports whether a download can fail with this error code. */
 export function isDownloadErrorCode(code: ErrorCode): code is DownloadErrorCode {
   return (DOWNLOAD_ERROR_CODES as readonly string[]).includes(code);
 }
 
-/** An error with a stable code. Its message is one sentence for a person and holds no secret. */
+/** An error with a stable code. The message is a sentence for people and contains no secret. */
 export class FdsError extends Error {
   override name = "FdsError";
 
@@ -158,15 +163,15 @@ export class FdsError extends Error {
   }
 }
 
-/** Why a download did not go on: a code that a record can hold, and the sentence beside it. */
+/** Why a download failed or is waiting: an error code and a sentence for people. */
 export interface Problem {
   code: DownloadErrorCode;
   message: string;
 }
 
 /**
- * Turns anything thrown into a problem that a record can hold.
- * @param fallback the code where the error brings none of its own
+ * Turns any thrown value into the problem of a download.
+ * @param fallback code for an error without a code that a download can have
  */
 export function problemOf(error: unknown, fallback: DownloadErrorCode): Problem {
   if (error instanceof FdsError && isDownloadErrorCode(error.code)) {

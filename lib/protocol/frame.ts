@@ -1,15 +1,16 @@
 import { FdsError } from "./errors.ts";
 
 /*
- * A chunk on the wire: a fixed header, big-endian, then the payload.
+ * A frame on the wire: a fixed header with the fields below, big-endian, then the payload. The raw bytes are the
+ * uncompressed bytes of the file.
  *
- *   0  u8   version         18  u32  raw length (of the file's bytes)
- *   1  u8   flags           22  u32  wire length (of the payload as sent)
+ *   0  u8   version         18  u32  raw length (number of raw bytes)
+ *   1  u8   flags           22  u32  wire length (number of payload bytes)
  *   2  u32  stream          26  u32  CRC-32 of the raw bytes
  *   6  u32  epoch           30  u32  CRC-32 of the 30 bytes before it
  *  10  u64  offset
  *
- * Flags: bit 0, the payload is the raw bytes compressed with zstd, and shorter than they are.
+ * Flags: bit 0 means that the payload is the raw bytes compressed with zstd, and shorter than these.
  */
 export const HEADER_BYTES = 34;
 const FRAME_VERSION = 1;
@@ -18,41 +19,41 @@ const ZSTD = 1;
 
 /** Which bytes of which download a frame carries. */
 export interface FrameAddress {
-  /** The number of the download on its connection. */
+  /** Number of the download on its connection. */
   stream: number;
-  /** The number of the attempt; frames of an older one are dropped. */
+  /** Number of the attempt. The receiver drops frames of earlier attempts. */
   epoch: number;
-  /** Where in the file the first byte belongs. */
+  /** Offset in the file of the frame's first byte. */
   offset: number;
 }
 
 interface Payload extends FrameAddress {
-  /** How many bytes of the file it stands for. */
+  /** The number of uncompressed bytes in the frame. */
   rawLength: number;
-  /** As it came over the wire. */
+  /** The payload as received. */
   payload: Uint8Array;
 }
 
-/** The file's bytes as they are. */
+/** A frame with uncompressed bytes. */
 export interface RawFrame extends Payload {
   compressed: false;
-  /** False when the payload is not what its CRC says: to be asked for again. */
+  /** Whether the payload matches its CRC. If not, the receiver asks for the frame again. */
   intact: boolean;
 }
 
-/** The file's bytes compressed with zstd. Whether they are intact is known only after decompression. */
+/** A frame with bytes compressed by zstd. Whether they are intact is known only after decompression. */
 export interface CompressedFrame extends Payload {
   compressed: true;
-  /** CRC-32 of the file's bytes. */
+  /** CRC-32 of the uncompressed bytes. */
   crc: number;
 }
 
 export type Frame = RawFrame | CompressedFrame;
 
 /**
- * Header and payload in one piece, ready to send.
- * @param raw bytes of the file
- * @param packed the same compressed with zstd, to be sent in their place; shorter than they are
+ * Returns the header and the payload of a frame in one buffer.
+ * @param raw the uncompressed bytes
+ * @param packed the same bytes compressed with zstd, and shorter, to be sent instead; null to send `raw`
  */
 export function encodeFrame(
   address: FrameAddress,
@@ -67,8 +68,8 @@ export function encodeFrame(
 }
 
 /**
- * Encodes as {@link encodeFrame} does, without a copy: the header is written over the {@link HEADER_BYTES}
- * bytes that lie before `raw` in its buffer.
+ * Encodes an uncompressed frame without copying its bytes. The header is written over the {@link
+ * HEADER_BYTES} bytes that precede `raw` in its buffer.
  */
 export function encodeInPlace(
   address: FrameAddress,
@@ -99,10 +100,10 @@ function writeHeader(
 }
 
 /**
- * Reads a frame; the payload is a view of `bytes`, not a copy.
- * @param maxRaw most bytes of a file that were agreed on
- * @throws FdsError `protocol_error` when the header cannot be trusted; a payload that does not
- *   match its CRC is no error here, see {@link Frame.intact}
+ * Decodes a frame. The payload is a view of `bytes`, not a copy.
+ * @param maxRaw the agreed limit of uncompressed bytes in a frame
+ * @throws FdsError `protocol_error` if the header is invalid. A payload that does not match its CRC is
+ *   reported by {@link RawFrame.intact} instead.
  */
 export function decodeFrame(bytes: Uint8Array, maxRaw: number): Frame {
   if (bytes.length < HEADER_BYTES)

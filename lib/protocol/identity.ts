@@ -3,9 +3,9 @@ import * as z from "zod";
 const nanoseconds = z.string().regex(/^-?\d{1,20}$/);
 
 /**
- * What tells one state of an open file from another. Times are nanoseconds since 1970 and, like
- * inode and device, decimal strings: they do not fit a JSON number. `ctime_ns` is there because a
- * writer can set the mtime back, but not the ctime.
+ * Attributes that tell one state of a file from another. Times are ns since 1970. Times, inode and device are
+ * decimal strings, because they do not fit a JSON number. `ctime_ns` is included because programs can reset
+ * the mtime, but not the ctime.
  */
 export const FileIdentity = z.object({
   size: z.int().min(0),
@@ -18,9 +18,9 @@ export const FileIdentity = z.object({
 export type FileIdentity = z.infer<typeof FileIdentity>;
 
 /**
- * Whether a file's first `before.size` bytes may be taken as what they were, without reading them
- * again: nothing changed, or the file only grew, as a log does. A file that grew and was also
- * changed further in front cannot be told from one that only grew.
+ * Reports whether a file's first `before.size` bytes can be assumed unchanged without reading them: nothing
+ * changed, or the file only grew, as a log does. A file that grew and was also overwritten further in front
+ * cannot be detected.
  */
 export function stillTheSame(before: FileIdentity, now: FileIdentity): boolean {
   if (!isSameFile(before, now)) return false;
@@ -31,9 +31,9 @@ export function stillTheSame(before: FileIdentity, now: FileIdentity): boolean {
 }
 
 /**
- * Whether a file's first `before.size` bytes may still be what they were, which reading them again
- * tells: it is the same file and no shorter. Times change without the bytes when a file gets another
- * name or a hard link, and a network share may tell other times of a file that nobody touched.
+ * Reports whether a file's first `before.size` bytes may be unchanged, so that reading them again can decide.
+ * It must be the same file and no shorter. Times can change without the bytes, as when a file is renamed or
+ * gets a hard link, or on a network share with unreliable times.
  */
 export function mayBeTheSame(before: FileIdentity, now: FileIdentity): boolean {
   return isSameFile(before, now) && now.size >= before.size;

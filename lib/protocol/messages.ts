@@ -20,41 +20,40 @@ export {
 } from "./registration.ts";
 
 /*
- * The control messages: JSON text, one union for each direction. Unknown fields are ignored, so
- * that a newer side can say more; an unknown type, or a field that is not what it should be, ends
- * the connection.
+ * The control messages, as JSON text, with one union for each direction. Unknown fields are ignored, so that
+ * newer versions can add fields. An unknown type or an invalid field ends the connection.
  */
 
-/** The WebSocket subprotocol, and with it the version of everything in this folder. */
+/** The WebSocket subprotocol. It names the version of everything in this folder. */
 export const SUBPROTOCOL = "fds.v1";
 
-/** Most bytes of a control message; a longer one ends the connection. */
+/** Most bytes of a control message. A longer message ends the connection. */
 export const MAX_MESSAGE_BYTES = 64 * 1024;
 
-/** The one way to compress a chunk; see frame.ts. */
+/** The only method by which frames can be compressed. */
 export const ZSTD = "zstd";
 
-/** Most files that a client may be asked for at once. */
+/** Most requests that a server may have open at one client, one stream each. */
 export const MAX_STREAMS = 64;
 
-/** Most names of a folder that one listing gives. */
+/** Most names in one page of a folder's listing. */
 export const MAX_LISTED = 1_000;
 
-/** Most files that a set may have. */
+/** Most files in a set. */
 export const MAX_SET_FILES = 100_000;
 
-/** Most files of a set that are wanted and not yet answered. */
+/** Most files of a set that the server may have asked for and not yet received. */
 export const MAX_WANTED = 4_096;
 
-/** Most characters of an error's sentence. */
+/** Most characters of an error message. */
 export const MAX_ERROR_LENGTH = 1024;
 
-/** Both sides ping this often, in ms. */
+/** How often each side pings the other, in ms. */
 export const PING_INTERVAL_MS = 15_000;
-/** A side that heard nothing for this long, in ms, takes the other for dead. */
+/** A side that received nothing for this long, in ms, considers the other side dead. */
 export const DEAD_AFTER_MS = 45_000;
 
-/** A path as an operator asks for it; the client alone decides what it means. */
+/** A path as an operator gave it. Only the client resolves it. */
 export const FilePath = z
   .string()
   .min(1, "must not be empty")
@@ -63,7 +62,7 @@ export const FilePath = z
 
 const pattern = z.string().min(1).max(MAX_PATTERN_LENGTH);
 
-/** Why a client cannot deliver a file; the other codes are the server's own. */
+/** Error codes that a client may send. All other codes are used by the server only. */
 export const CLIENT_ERROR_CODES = [
   "file_not_found",
   "access_denied",
@@ -78,26 +77,32 @@ export const CLIENT_ERROR_CODES = [
 const uint32 = z.int().min(0).max(0xffff_ffff);
 const byteCount = z.int().min(0);
 const digest = z.union([Md5, Sha256]);
-/** A path within a root, or a name in a folder; the client decides what it means. */
+/** A path within a root, or a name in a folder. Only the client resolves it. */
 const name = z.string().min(1).max(4096);
 
-/** Which attempt at which download a message is about. */
+/** The stream that a message is about, and the number (epoch) of the attempt. */
 const address = { stream: uint32, epoch: uint32 };
 
 export const ClientMessage = z.discriminatedUnion("type", [
   Register,
   Probe,
-  /** The file is open. `offset` is where the frames begin: what was asked for, or 0 to start over. */
+  /**
+   * Sent when the client has opened the file. Frames begin at `offset`: the requested one, or 0 to start
+   * over.
+   */
   z.object({
     type: z.literal("file_start"),
     ...address,
     identity: FileIdentity,
     total_size: byteCount,
     offset: byteCount,
-    /** Why it starts over, where it does. */
+    /** Why the file starts over, if it does. */
     reason: label.optional(),
   }),
-  /** A long re-read of the prefix is under way: the client is alive and busy. */
+  /**
+   * Tells the server that the client is busy: `offset` is the number of bytes hashed, or of names examined,
+   * so far.
+   */
   z.object({ type: z.literal("proving"), ...address, offset: byteCount }),
   z
     .object({
@@ -112,21 +117,21 @@ export const ClientMessage = z.discriminatedUnion("type", [
       path: ["md5"],
       error: "the digest of the file is missing",
     }),
-  /** All frames of a listing were sent. `more`: there are names after them. */
+  /** Sent after all frames of a listing. `more` tells whether further names follow on another page. */
   z.object({
     type: z.literal("list_complete"),
     ...address,
     total_size: byteCount,
     more: z.boolean(),
-    /** True: the folder has more names than were read. */
+    /** Whether the folder has more names than the client reads. */
     truncated: z.boolean(),
   }),
-  /** All frames of a set's manifest were sent; `total_size` is their bytes. */
+  /** Sent after all frames of a set's manifest. `total_size` is the manifest's size in bytes. */
   z.object({
     type: z.literal("set_listed"),
     ...address,
     total_size: byteCount,
-    /** Indices, from 0, of patterns that no file matches. */
+    /** Indices, from 0, of the patterns that no file matches. */
     unmatched: z.array(uint32).max(MAX_PATTERNS).optional(),
   }),
   z.object({
@@ -151,13 +156,13 @@ export const ServerMessage = z.discriminatedUnion("type", [
     download_id: z.uuid(),
     file_path: FilePath,
     chunk_size: chunkSize,
-    /** Bytes that are durable on the server; the frames are to begin here. */
+    /** The number of bytes that are durable on the server. Frames shall begin at this offset. */
     offset: byteCount,
     checksum: z.enum(CHECKSUM_ALGORITHMS).default("md5"),
-    /** What the offer to resume rests on; there whenever `offset` is over 0. */
+    /** What the client needs to check whether the download can resume. Present if `offset` is over 0. */
     resume: z
       .object({
-        /** The digest of the bytes before `offset`, by the algorithm of `checksum`. */
+        /** The digest of the bytes before `offset`, by the algorithm in `checksum`. */
         prefix_md5: Md5.optional(),
         prefix_sha256: Sha256.optional(),
         identity: FileIdentity,
@@ -165,22 +170,25 @@ export const ServerMessage = z.discriminatedUnion("type", [
       })
       .optional(),
     max_offset: byteCount,
-    /** How frames may be compressed; not at all where it is missing. */
+    /** Compressions that the server accepts for frames; none if undefined. */
     accepts: z.array(label).optional(),
   }),
-  /** The names in a folder; without a path, the roots. */
+  /** Asks for the names in a folder. Without a path, asks for the roots. */
   z.object({
     type: z.literal("list_request"),
     ...address,
     path: FilePath.optional(),
-    /** The last name of the page before. */
+    /** The last name of the previous page. */
     after: name.optional(),
     limit: z.int().min(1).max(MAX_LISTED),
     chunk_size: chunkSize,
     max_offset: byteCount,
     accepts: z.array(label).optional(),
   }),
-  /** Begins a set. What it is made of comes next: patterns to be listed, or files of its manifest. */
+  /**
+   * Begins a download of a set. The patterns to list, or the wanted files of its manifest, follow in further
+   * messages.
+   */
   z.object({
     type: z.literal("set_request"),
     ...address,
@@ -190,49 +198,54 @@ export const ServerMessage = z.discriminatedUnion("type", [
     max_offset: byteCount,
     accepts: z.array(label).optional(),
   }),
-  /** Patterns of a set. There may be several such messages, as a message has a maximum size. */
+  /**
+   * Patterns of a set. Long lists of patterns are split over several messages, because the size of a message
+   * is limited.
+   */
   z.object({
     type: z.literal("set_select"),
     ...address,
     include: z.array(pattern),
     exclude: z.array(pattern),
   }),
-  /** The patterns are complete: walk, and send the manifest. */
+  /**
+   * Sent after all patterns of a set. Asks the client to find the matching files and to send the manifest.
+   */
   z.object({
     type: z.literal("set_list"),
     ...address,
-    /** Files changed within this time, in ms, are left for a later set. */
+    /** Files that were changed less than this many ms ago are skipped. */
     min_age_ms: byteCount,
     max_files: z.int().min(1).max(MAX_SET_FILES),
     max_bytes: byteCount.optional(),
   }),
-  /** Files of the manifest that are to come, in this order. */
+  /** Asks for files of the manifest, to be sent in this order. */
   z.object({
     type: z.literal("set_want"),
     ...address,
     files: z.array(
       z.object({
-        /** Its number in the manifest. */
+        /** Index of the file in the manifest. */
         index: uint32,
-        /** Path as the manifest has it, relative to the root whose number follows. */
+        /** The file's path in the manifest, relative to the root with number `root`. */
         path: name,
         root: uint32,
-        /** Bytes that are durable on the server, and their digest. */
+        /** The number of the file's bytes that are durable on the server, and the digest of these bytes. */
         offset: byteCount.optional(),
         prefix: digest.optional(),
       }),
     ),
   }),
-  /** Frames may reach up to `max_offset`, an absolute position (as QUIC's flow control does it). */
+  /** Allows frames up to the offset `max_offset` of the stream, as QUIC's flow control does. */
   z.object({ type: z.literal("credit"), ...address, max_offset: byteCount }),
-  /** A chunk came damaged: send again from `offset`. */
+  /** Asks the client to send all frames from `offset` on again, because the frame there arrived damaged. */
   z.object({ type: z.literal("resend"), ...address, offset: byteCount }),
   z.object({ type: z.literal("cancel"), ...address }),
-  /** The file is published; the client can forget it. */
+  /** Tells the client that the download is complete, so that the client can drop its state. */
   z.object({ type: z.literal("done"), ...address }),
 ]);
 export type ServerMessage = z.infer<typeof ServerMessage>;
-/** Messages of the server about one stream, as {@link ClientStreamMessage}. */
+/** Messages of the server about one stream, as {@link ClientStreamMessage} are those of a client. */
 export type ServerStreamMessage = Exclude<ServerMessage, Registered | Probed>;
 export type DownloadRequest = Extract<ServerMessage, { type: "download_request" }>;
 export type ListRequest = Extract<ServerMessage, { type: "list_request" }>;
@@ -240,12 +253,12 @@ export type SetRequest = Extract<ServerMessage, { type: "set_request" }>;
 export type SetWant = Extract<ServerMessage, { type: "set_want" }>;
 export type WantedFile = SetWant["files"][number];
 
-/** @throws FdsError `protocol_error` or `message_too_large` */
+/** Parses a control message of a client. @throws FdsError `protocol_error` or `message_too_large` */
 export function parseClientMessage(text: string): ClientMessage {
   return parse(ClientMessage, text);
 }
 
-/** @throws FdsError `protocol_error` or `message_too_large` */
+/** Parses a control message of the server. @throws FdsError `protocol_error` or `message_too_large` */
 export function parseServerMessage(text: string): ServerMessage {
   return parse(ServerMessage, text);
 }
@@ -259,13 +272,13 @@ function parse<T>(schema: z.ZodType<T>, text: string): T {
   try {
     value = JSON.parse(text);
   } catch {
-    // Without the cause: its words repeat a part of the text, which may be a secret.
+    // The parser's error is left out, because it quotes a part of the text, which may be a secret.
     throw new FdsError("protocol_error", "the message is not JSON");
   }
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   const where = issue?.path.join(".") || "message";
-  // The value is not repeated: it may be a secret.
+  // The invalid value is left out of the message, because it may be a secret.
   throw new FdsError("protocol_error", `${where}: ${issue?.message ?? "not a protocol message"}`);
 }

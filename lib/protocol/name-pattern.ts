@@ -1,30 +1,30 @@
 import { PatternError } from "./braces.ts";
 
-/** One piece of a pattern. */
+/** One element of a pattern. */
 type Token =
   | { type: "char"; char: string }
   | { type: "any" }
-  /** Any number of characters. */
+  /** Matches any number of characters, also none. */
   | { type: "star" }
   | { type: "class"; negated: boolean; ranges: [from: number, to: number][] };
 
 /**
- * A pattern of one name between slashes: `*`, `?`, `[a-z]`, `[!a-z]`; a backslash takes the next
- * character as it is. A name that begins with a dot matches only a pattern that begins with one.
+ * A pattern for one name in a path, with `*`, `?`, `[a-z]` and `[!a-z]`. A backslash makes the next character
+ * literal. A name that begins with a dot only matches a pattern that begins with a dot.
  */
 export class NamePattern {
   readonly #tokens: Token[];
-  /** The one name that matches, where the pattern has no wildcard; else null. */
+  /** The only name that matches, if the pattern has no wildcard; else null. */
   readonly literal: string | null;
 
-  /** @throws PatternError */
+  /** Parses a pattern. @throws PatternError */
   constructor(text: string) {
     this.#tokens = tokensOf(text);
     const chars = this.#tokens.map((token) => (token.type === "char" ? token.char : null));
     this.literal = chars.includes(null) ? null : chars.join("");
   }
 
-  /** Takes time in proportion to the product of both lengths, whatever the pattern. */
+  /** Reports whether a name matches. The time is at most proportional to the product of both lengths. */
   matches(name: string): boolean {
     if (this.literal !== null) return name === this.literal;
     const [first] = this.#tokens;
@@ -32,7 +32,8 @@ export class NamePattern {
     const chars = [...name];
     let at = 0;
     let token = 0;
-    // Where to go back to when what follows a star does not match: the star then takes one character more.
+    // Where to resume after a mismatch: the pattern behind the last star, and the name behind what this star
+    // took. On each mismatch the star takes one more character.
     let afterStar = -1;
     let starEnd = 0;
     while (at < chars.length) {
@@ -84,14 +85,17 @@ class Reader {
     return this.#chars[this.#at++];
   }
 
-  /** Takes the next character if it is this one. */
+  /** Takes the next character if it equals `char`. @returns whether it did */
   takeIf(char: string): boolean {
     const isNext = this.next === char;
     if (isNext) this.#at++;
     return isNext;
   }
 
-  /** Takes a character; after a backslash, the next one as it is. */
+  /**
+   * Takes a character, or the character after a backslash. Undefined at the end.
+   * @throws PatternError for a lone backslash at the end
+   */
   takeLiteral(): string | undefined {
     const char = this.take();
     if (char !== "\\") return char;
@@ -125,7 +129,10 @@ function tokensOf(text: string): Token[] {
   return tokens;
 }
 
-/** Reads what follows a `[`. A `]` directly after it, or after its `!`, is one of the characters. */
+/**
+ * Reads a bracket expression after its `[`. As in POSIX, a `]` directly after the `[` or `[!` stands for
+ * itself.
+ */
 function readClass(reader: Reader, text: string): Token {
   const negated = reader.takeIf("!") || reader.takeIf("^");
   const ranges: [number, number][] = [];

@@ -2,34 +2,38 @@ import { expandBraces, PatternError, starForBraces } from "./braces.ts";
 import { NamePattern } from "./name-pattern.ts";
 
 /*
- * The patterns that say which files a set is made of. Both sides know them: the server refuses what
- * cannot be read, the client walks its folders with them.
+ * Patterns that select the files of a set. The server uses them to refuse invalid patterns, the client to
+ * find the matching files in its folders.
  */
 
-/** Most patterns in a request, and most characters in each. */
+/** Most patterns in a request, and most characters in each pattern. */
 export const MAX_PATTERNS = 100;
 export const MAX_PATTERN_LENGTH = 1_024;
 
-/** Most patterns in a request once braces are expanded. */
+/** Most patterns in a request after their braces are expanded. */
 const MAX_ALTERNATIVES = 1_000;
 
-/** A part of a pattern between slashes; `null` stands for `**`, folders of any depth. */
+/** The part of a pattern between two slashes; `null` for `**`, which matches any number of folders. */
 type Part = NamePattern | null;
 
-/** One of the texts that the braces of a pattern expand to. */
+/** One of the patterns that result from expanding the braces of a pattern. */
 interface Alternative {
   parts: Part[];
-  /** Index of its pattern. */
+  /** Index of the pattern that was expanded. */
   pattern: number;
 }
 
-/** Patterns of paths, separated by `/` on every system. A walk through folders asks them name by name. */
+/**
+ * Patterns for paths, which are separated by `/` on every system. They are matched name by name during a walk
+ * through folders.
+ */
 export class PathPatterns {
   readonly #relative: Alternative[];
   readonly #absolute: Alternative[];
 
   /**
-   * @param patterns relative to a folder, or absolute: `logs`, `sales_*.csv`, `{a,b}/?[0-9]`
+   * Parses patterns.
+   * @param patterns each relative to a root or absolute: `logs`, `sales_*.csv`, `{a,b}/?[0-9]`
    * @throws PatternError
    */
   constructor(private readonly patterns: readonly string[]) {
@@ -38,25 +42,25 @@ export class PathPatterns {
     this.#absolute = absolute;
   }
 
-  /** The index of each pattern. */
+  /** The indices of all patterns. */
   get indices(): Iterable<number> {
     return this.patterns.keys();
   }
 
-  /** Whether any of them is absolute: what it names depends on where a root lies. */
+  /** Whether any pattern is absolute, so that its matches depend on the place of the root. */
   get hasAbsolute(): boolean {
     return this.#absolute.length > 0;
   }
 
-  /** Whether each of them is the path of one file or folder. */
+  /** Whether no pattern has a wildcard, so that each pattern names one file or folder. */
   get isLiteral(): boolean {
     const all = [...this.#relative, ...this.#absolute].flatMap(({ parts }) => parts);
     return all.every((part) => part !== null && part.literal !== null);
   }
 
   /**
-   * Where a walk through a root begins.
-   * @param root the names of the root's own path, which absolute patterns begin with
+   * Returns the state of the patterns at the start of a walk through a root.
+   * @param root the names in the root's own absolute path, which absolute patterns must begin with
    */
   startIn(root: readonly string[]): PatternWalk {
     const fresh = (alternatives: Alternative[]) => alternatives.map((of) => ({ of, next: 0 }));
@@ -67,13 +71,13 @@ export class PathPatterns {
     return PatternWalk.at([...fresh(this.#relative), ...inRoot]);
   }
 
-  /** Whether they match a path in a root, or a folder that holds it. */
+  /** Reports whether any pattern matches a path in a root, or one of the folders on this path. */
   match(names: readonly string[], root: readonly string[] = []): boolean {
     return names.reduce((walk, name) => walk.step(name), this.startIn(root)).matched;
   }
 }
 
-/** @throws PatternError */
+/** Parses patterns, after expanding their braces. @throws PatternError */
 function readAll(patterns: readonly string[]): Record<"relative" | "absolute", Alternative[]> {
   const read: ReturnType<typeof readAll> = { relative: [], absolute: [] };
   let count = 0;
@@ -87,7 +91,7 @@ function readAll(patterns: readonly string[]): Record<"relative" | "absolute", A
   return read;
 }
 
-/** Why patterns cannot be read, in a sentence; null if they can. */
+/** Returns in a sentence what is wrong with the patterns; null if they are valid. */
 export function flawOfPatterns(patterns: readonly string[]): string | null {
   try {
     readAll(patterns);
@@ -98,18 +102,21 @@ export function flawOfPatterns(patterns: readonly string[]): string | null {
   }
 }
 
-/** The last part of a readable pattern that stands for one name alone; null if there is none. */
+/** Returns the last part of a valid pattern that has no wildcard; null if all parts have one. */
 export function literalNameOf(pattern: string): string | null {
   const names = partsOf(starForBraces(pattern)).map((part) => part?.literal ?? null);
   return names.findLast((name) => name !== null) ?? null;
 }
 
-/** `/srv/data`, or on Windows `C:/data`. */
+/** Reports whether a pattern is absolute, like `/srv/data`, or `C:/data` on Windows. */
 function isAbsolute(pattern: string): boolean {
   return /^(?:\/|[A-Za-z]:\/)/.test(pattern);
 }
 
-/** How much of one pattern has matched by the time that the walk is here. */
+/**
+ * How many parts of one pattern have matched on the way to the current folder. `next` is the index of the
+ * next part.
+ */
 interface Position {
   of: Alternative;
   next: number;
@@ -121,12 +128,15 @@ function hasEnded({ of, next }: Position): boolean {
 
 const NOTHING: readonly number[] = [];
 
-/** Where a walk through folders is, as seen by the patterns. It never changes: a step gives another. */
+/**
+ * The state of all patterns at one place of a walk through folders. It is immutable: each step returns a new
+ * state.
+ */
 export class PatternWalk {
   private constructor(
-    /** Positions in the alternatives that have not ended. */
+    /** The patterns that can still match further inside, each with the number of parts matched so far. */
     private readonly positions: Position[],
-    /** Indices of the patterns that match the place where the walk is: a file, or a folder with all in it. */
+    /** Indices of the patterns that match the current file, or the current folder with everything inside. */
     readonly matchedBy: readonly number[],
   ) {}
 
@@ -141,23 +151,23 @@ export class PatternWalk {
     );
   }
 
-  /** Whether any pattern matches the place where the walk is. */
+  /** Whether any pattern matches the current file or folder. */
   get matched(): boolean {
     return this.matchedBy.length > 0;
   }
 
-  /** Whether anything in this folder can match. */
+  /** Whether any pattern can match something inside the current folder. */
   get mayMatchInside(): boolean {
     return this.matched || this.positions.length > 0;
   }
 
   /**
-   * Goes one name further, into a folder or to a file. What a matched folder holds matches too, except
-   * names that begin with a dot.
+   * Returns the state for a name inside the current folder. If the folder matches, so does everything inside,
+   * except names that begin with a dot.
    */
   step(name: string): PatternWalk {
     const isInside = this.matched && !name.startsWith(".");
-    // Most often: nothing is left to be matched.
+    // A fast path for the most frequent case, in which no pattern can match further inside.
     if (this.positions.length === 0) return isInside ? this : NOWHERE;
     const walk = PatternWalk.at(advance(this.positions, name));
     if (!isInside) return walk;
@@ -165,10 +175,10 @@ export class PatternWalk {
   }
 }
 
-/** A walk in which nothing can match. */
+/** The state in which no pattern can match any more. */
 const NOWHERE = PatternWalk.at([]);
 
-/** Moves each position one name further. */
+/** Advances each position past one name of the path, and drops the positions that do not match it. */
 function advance(positions: Position[], name: string): Position[] {
   return positions.flatMap(({ of, next }): Position[] => {
     const { parts } = of;
@@ -182,7 +192,10 @@ function advance(positions: Position[], name: string): Position[] {
   });
 }
 
-/** Lets `**` stand for no folder at all, except at the end: `a/**` means what is in `a`, not `a` itself. */
+/**
+ * Adds the positions after each `**`, which also matches no folder at all. A `**` at the end is different:
+ * `a/**` matches only what is inside `a`.
+ */
 function closure(positions: Position[]): Position[] {
   if (positions.every(({ of, next }) => of.parts[next] !== null)) return positions;
   const reached: Position[] = [];
@@ -201,11 +214,11 @@ function closure(positions: Position[]): Position[] {
 
 function partsOf(pattern: string): Part[] {
   const texts = splitAtSlashes(pattern);
-  // A slash at the end names a folder, with all that is in it.
+  // A slash at the end means the folder with everything inside.
   if (texts.at(-1) === "" && texts.some((text) => text !== "")) texts.push("**");
   const parts = texts
     .filter((part) => part !== "" && part !== ".")
-    // `**` after `**` matches nothing more, and would take time for each name.
+    // A second `**` in a row matches nothing more, and would cost time for each name.
     .filter((part, at, all) => part !== "**" || all[at - 1] !== "**")
     .map((part) => (part === "**" ? null : new NamePattern(part)));
   if (parts.length === 0) throw new PatternError(`"${pattern}" names nothing`);
@@ -215,7 +228,9 @@ function partsOf(pattern: string): Part[] {
   return parts;
 }
 
-/** Splits at slashes, also where a backslash stands before one: no name contains a slash. */
+/**
+ * Splits a pattern at its slashes. A backslash before a slash is dropped, because no name contains a slash.
+ */
 function splitAtSlashes(pattern: string): string[] {
   const parts = [""];
   for (let at = 0; at < pattern.length; at++) {

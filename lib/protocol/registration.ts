@@ -1,20 +1,20 @@
 import * as z from "zod";
 
 /*
- * The first words of a connection: who a client is, and whether it may register. They are a part of
- * messages.ts.
+ * The first messages of a connection, by which a client identifies itself and the server accepts it. The
+ * unions in messages.ts include them.
  */
 
 export const MIN_CHUNK_SIZE = 4 * 1024;
 export const MAX_CHUNK_SIZE = 8 * 1024 * 1024;
 
-/** What a side can do beyond single files, as its `features` say. */
+/** Optional features that client and server announce to each other, besides downloads of single files. */
 export const FEATURES = { list: "list", set: "set" } as const;
 
-/** What a server can do: it also answers `probe`. */
+/** Features that the server announces. Besides the common ones, it can answer `probe`. */
 export const SERVER_FEATURES: readonly string[] = [...Object.values(FEATURES), "probe"];
 
-/** A client's id: also the name of its folder on the server. */
+/** A client's id. It is also the name of the client's folder on the server. */
 export const ClientId = z
   .string()
   .regex(
@@ -30,9 +30,9 @@ export const label = z.string().max(255);
 const features = z.array(label).max(32);
 
 /**
- * Who a client is, and what it can do. `key` is the client's own, and `new_key` the one that is to replace
- * it. Either of them proves the client: after a lost answer it does not know which one is valid. The token
- * is there when it enrols.
+ * The fields by which a client identifies itself. `new_key` is to replace `key`, and the server accepts
+ * either, because after a lost answer the client cannot know which one is valid. `enroll_token` is present if
+ * the client enrols.
  */
 const introduction = {
   client_id: ClientId,
@@ -43,42 +43,42 @@ const introduction = {
   hostname: label,
   platform: label,
   chunk_size: chunkSize,
-  /** See {@link FEATURES}. */
+  /** Optional features of the client, see {@link FEATURES}. */
   features: features.optional(),
-  /** IANA name of the zone in which its local times are. */
+  /** IANA name of the site's time zone. */
   time_zone: label.optional(),
 };
 
-/** The first message. */
+/** The first message of a client on a connection. */
 export const Register = z.object({ type: z.literal("register"), ...introduction });
 export type Register = z.infer<typeof Register>;
 
-/** Sent in place of `register`: asks what the answer would be, and changes nothing. */
+/** Sent instead of `register` to ask whether the client could register. It changes nothing on the server. */
 export const Probe = z.object({ type: z.literal("probe"), ...introduction });
 export type Probe = z.infer<typeof Probe>;
 
-/** What a client says of itself in `register` and in `probe`. */
+/** What a client tells about itself in `register` and in `probe`. */
 export type Introduction = Omit<Register, "type">;
 
 export const Registered = z.object({
   type: z.literal("registered"),
   client_id: ClientId,
   version: label,
-  /** True: the new key has replaced the old one, which is no longer valid. */
+  /** Whether the new key has replaced the old key, which is then no longer valid. */
   new_key_taken: z.boolean().optional(),
   features: features.optional(),
 });
 export type Registered = z.infer<typeof Registered>;
 
-/** The answer to `probe`: the client may register. The server closes the connection after it. */
+/** The answer to `probe` if the client may register. The server closes the connection afterwards. */
 export const Probed = z.object({
   type: z.literal("probed"),
   client_id: ClientId,
   version: label,
   features: features.optional(),
-  /** True: the client would be enrolled, as the server does not know its key yet. */
+  /** Whether registering would enrol the client, because the server does not know its key yet. */
   enrols: z.boolean(),
-  /** A client of this id is connected now. */
+  /** Whether a client with this id is connected at the moment. */
   connected: z.boolean(),
 });
 export type Probed = z.infer<typeof Probed>;

@@ -1,16 +1,16 @@
 import { FdsError } from "./errors.ts";
 
 /*
- * What the frames of a set hold: records, one behind the other, big-endian. A frame holds whole
- * records, of one large file or of many small ones.
+ * The records that a set's frames consist of, one after the other, big-endian. A frame holds whole records, of one
+ * large file or of many small ones.
  *
  *   START  u8 1   u32 index   u64 size   i64 mtime_ns   u64 offset
  *   DATA   u8 2   u32 length  the bytes
  *   END    u8 3   u8 changed  u8 length  the digest
  *   SKIP   u8 4   u32 index   u8 length  the code       u16 length  the message
  *
- * Each wanted file is answered, in the order of the wants, by START, DATA for each piece and END, or
- * by SKIP.
+ * For each file that the server asked for, in its order, the client sends START, any number of DATA, and END. If
+ * it cannot send the file, it sends SKIP.
  */
 
 const START = 1;
@@ -18,24 +18,24 @@ const DATA = 2;
 const END = 3;
 const SKIP = 4;
 
-/** Bytes of a START record, and of the head of a DATA record. */
+/** Size in bytes of a START record, and of a DATA record's header. */
 export const START_BYTES = 29;
 export const DATA_HEADER_BYTES = 5;
 
 export type SetRecord =
-  /** A file is open. Its bytes follow from `offset` on; `size` is how many it has. */
+  /** Begins a file of `size` bytes. DATA records with its bytes follow, from `offset` on. */
   | { type: "start"; index: number; size: number; mtimeNs: bigint; offset: number }
-  /** The next bytes of the file; a view of the frame. */
+  /** The next bytes of a file, as a view of the frame. */
   | { type: "data"; bytes: Uint8Array }
   /**
-   * All bytes came. `digest` is of the whole file, lower-case hex; `changed`: the file changed while it was
-   * read.
+   * Ends a file. `digest` is of the whole file, in lower-case hex. `changed` tells whether the file changed
+   * while it was read.
    */
   | { type: "end"; changed: boolean; digest: string }
-  /** The client cannot send this file, for the reason that is named. */
+  /** Tells why the client cannot send a file. */
   | { type: "skip"; index: number; code: string; message: string };
 
-/** Bytes that a record takes in a frame. */
+/** Returns the number of bytes that a record takes in a frame. */
 export function recordLength(record: SetRecord): number {
   switch (record.type) {
     case "start":
@@ -50,9 +50,9 @@ export function recordLength(record: SetRecord): number {
 }
 
 /**
- * Writes a record.
- * @param target with {@link recordLength} bytes of room at `at`
- * @returns where the next record goes
+ * Writes a record into a frame.
+ * @param target with room for {@link recordLength} bytes at the offset `at`
+ * @returns the offset after the record
  */
 export function writeRecord(target: Uint8Array, at: number, record: SetRecord): number {
   const view = new DataView(target.buffer, target.byteOffset, target.byteLength);
@@ -89,9 +89,9 @@ export function writeRecord(target: Uint8Array, at: number, record: SetRecord): 
 }
 
 /**
- * Writes the head of a DATA record whose bytes are in their place already.
- * @param length of the record's bytes
- * @returns where these bytes begin
+ * Writes the header of a DATA record before bytes that are already in the frame.
+ * @param length the number of bytes in the record
+ * @returns the offset at which these bytes begin
  */
 export function writeDataHeader(target: Uint8Array, at: number, length: number): number {
   const view = new DataView(target.buffer, target.byteOffset, target.byteLength);
@@ -101,15 +101,15 @@ export function writeDataHeader(target: Uint8Array, at: number, length: number):
 }
 
 /**
- * Reads the records of a frame; the bytes of files are views, not copies.
- * @throws FdsError `protocol_error` when they are no whole records
+ * Reads the records of a frame. The bytes of files are views of the frame, not copies.
+ * @throws FdsError `protocol_error` if the frame is not a sequence of whole records
  */
 export function* readRecords(frame: Uint8Array): Generator<SetRecord> {
   const reader = new RecordReader(frame);
   while (!reader.isAtEnd) yield reader.record();
 }
 
-/** Takes a frame apart from its front to its end. */
+/** Reads the records of a frame from front to end. */
 class RecordReader {
   #at = 0;
   readonly #view: DataView;
@@ -149,7 +149,7 @@ class RecordReader {
     }
   }
 
-  /** @returns where the next `length` bytes begin */
+  /** Skips bytes. @returns the offset at which the skipped bytes begin */
   #take(length: number): number {
     const at = this.#at;
     this.#at += length;
