@@ -3,7 +3,7 @@ import type { AuditEntry } from "../audit/entry.ts";
 import { type Download, durableOffsetOf, type Ended, hasEnded } from "../download.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 
-/** Updates the metrics for a changed download, and records its end in the audit. */
+/** Updates the metrics for a changed download. If the download ended, the audit records that. */
 export function accountFor(
   before: Download,
   after: Download,

@@ -27,53 +27,61 @@ export interface AttemptsOptions {
   /** Bytes that must stay free on the disk. */
   minFreeDisk: number;
   quotas: Quotas;
-  /** Marks content that was removed by hand, of a client or of all. @returns number of downloads */
+  /**
+   * Marks downloads whose content somebody deleted from the storage: of one client, or of all.
+   * @returns the number of marked downloads
+   */
   noticeMissing: (clientId: string | null) => Promise<number>;
   metrics: Metrics;
-  /** Whether a client waits for a slot that others use. */
+  /** Reports whether a connected client waits for a slot that other clients use. */
   isCrowded: () => boolean;
-  /** Applies an event to a download. @returns the download as it is then */
+  /** Applies an event to a download. @returns the download as it is after the event */
   apply: (downloadId: string, event: DownloadEvent) => Promise<Download>;
   logOf: (download: Download) => Logger;
 }
 
-/** How long a download counts as waiting for a quota, in ms; it checks again within this time. */
+/** A download that lacks quota counts as waiting for this long, in ms. It checks again within this time. */
 const SHORT_FOR_MS = 15_000;
 
 type Receiver = FileReceiver | SetReceiver;
 
-/** A running attempt. */
+/** An attempt that runs on this server. */
 interface Attempt {
   receiver: Receiver;
-  /** The client has sent everything, and keeps the file open until it is told the result. */
+  /** True: the client has sent everything, and keeps the file open until it learns the result. */
   isAwaited: boolean;
-  /** The part is to be removed when it is closed. */
+  /** True: the part is removed as soon as it is closed. */
   discard: boolean;
 }
 
-/** The running attempts, each from the claim of its download until its outcome is recorded. */
+/**
+ * The attempts that run on this server, each from the claim of its download until its outcome is recorded.
+ */
 export class Attempts {
   readonly #running = new Map<string, Attempt>();
   readonly #checkpoints = new SerialQueue();
   readonly #starts = new SerialQueue();
-  /** When a download last waited for a client's quota, null for that of all (`performance.now`). */
+  /**
+   * When a download last waited for the quota of a client, by `performance.now`. The key null is for the
+   * quota of all clients.
+   */
   readonly #shortAt = new Map<string | null, number>();
   #stopped = false;
 
   constructor(private readonly options: AttemptsOptions) {}
 
-  /** Number of running attempts. */
+  /** The number of running attempts. */
   get count(): number {
     return this.#running.size;
   }
 
-  /** Number of a client's running attempts. */
+  /** The number of a client's running attempts. */
   countOf(clientId: string): number {
     const all = this.#running.values();
     return all.reduce((sum, { receiver }) => sum + Number(receiver.clientId === clientId), 0);
   }
 
-  /** The receiver of a running attempt. */
+  /** The receiver of a running attempt; undefined: that attempt does not run here. */
   receiverOf({ downloadId, epoch }: Pick<Download, "downloadId" | "epoch">): Receiver | undefined {
     const receiver = this.#running.get(downloadId)?.receiver;
     return receiver?.epoch === epoch ? receiver : undefined;
@@ -82,7 +90,7 @@ export class Attempts {
   /** Runs an attempt at a claimed download. @param claimedAt when it was claimed, by `performance.now` */
   async run(download: Downloading, claimedAt: number): Promise<void> {
     const { downloadId, clientId } = download;
-    // Attempts that ran at that time were told; this one was not running yet.
+    // A problem noticed after the claim was reported only to attempts that ran then, not to this one.
     const problem = this.options.clients.problemOf(clientId, claimedAt);
     if (problem !== null) return this.#gaveWay(download, { code: "id_in_use", message: problem });
     const session = this.options.clients.sessionOf(clientId);
@@ -113,7 +121,7 @@ export class Attempts {
 
   /**
    * Adjusts attempts to their rows, which other servers may have changed.
-   * @param only one download; by default all
+   * @param only id of the download to check; by default all are checked
    */
   async check(only?: string): Promise<void> {
     const all = [...this.#running].map(([downloadId, { receiver }]) => ({ downloadId, receiver }));
@@ -121,7 +129,7 @@ export class Attempts {
     await checkAttempts(this.options.repository, some);
   }
 
-  /** Tells the client that its file is published, so that it can close it. */
+  /** Tells the client that its file is published, so that the client can close the file. */
   confirm({ downloadId, epoch }: Download): void {
     const attempt = this.#running.get(downloadId);
     if (attempt?.receiver.epoch === epoch) this.#answer(attempt, "done");
@@ -134,14 +142,14 @@ export class Attempts {
     );
   }
 
-  /** Removes a download's part, now or when the attempt that writes it is over. */
+  /** Removes a download's part, now or when the attempt that writes it has ended. */
   async discardPart(download: Download): Promise<void> {
     const attempt = this.#running.get(download.downloadId);
     if (attempt) attempt.discard = true;
     else await this.#remove(download);
   }
 
-  /** Ends all attempts, keeping what has arrived, and starts no others. */
+  /** Ends all attempts and starts no others. Received bytes are kept. */
   stop(): void {
     this.#stopped = true;
     for (const { receiver } of this.#running.values()) receiver.lose();
@@ -189,14 +197,14 @@ export class Attempts {
     return over;
   }
 
-  /** Whether somebody waits for a slot or quota that the client's download may use. */
+  /** Reports whether other downloads wait for a slot or for quota that this client's downloads may use. */
   async #othersWait(clientId: string): Promise<boolean> {
     const since = performance.now() - SHORT_FOR_MS;
     const isShort = [null, clientId].some((of) => (this.#shortAt.get(of) ?? -Infinity) > since);
     return isShort || this.options.isCrowded();
   }
 
-  /** Checks the quota again when the file is complete, as other downloads may have used it up. */
+  /** Checks the quota again once all bytes are received, as other downloads may have used it up. */
   #withinQuota(download: Download, report: Report): Report {
     return (event) => {
       if (event.type !== "received") return report(event);
@@ -267,7 +275,7 @@ export class Attempts {
     final = false,
   ): Promise<void> {
     const now = Date.now();
-    // Two machines use the client's id, so the error may not be the file's alone.
+    // If two machines use the client's id, they may be the cause of the error, so the message says that, too.
     const shared = this.options.clients.problemOf(clientId);
     const problem = { code, message: shared === null ? message : `${message}; ${shared}` };
     await this.options.apply(downloadId, { type: "failed", epoch, now, problem, final });

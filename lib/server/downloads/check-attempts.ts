@@ -12,8 +12,8 @@ export interface RunningAttempt {
 }
 
 /**
- * Adjusts attempts to their rows, which other servers may have changed: ends those that were cancelled or
- * go on elsewhere, and applies the rates of the rows.
+ * Adjusts this server's attempts to their rows, which other servers may have changed. An attempt ends if its
+ * download was cancelled or runs elsewhere, and gets the rate limit of its row.
  */
 export async function checkAttempts(
   repository: Pick<Repository, "getDownload" | "servers">,
@@ -25,15 +25,15 @@ export async function checkAttempts(
   for (const { downloadId, receiver } of running) {
     const row = rows.get(downloadId);
     if (row?.epoch === receiver.epoch) receiver.limitRate(row.rateLimit);
-    // It may have ended by itself meanwhile.
+    // A missing row may also mean that the attempt has ended by itself just now.
     else if (await isOthers(repository, downloadId, receiver.epoch)) receiver.abandon();
   }
 }
 
 /**
- * Whether an attempt's bytes are no longer needed, as its download has ended: it was cancelled, or another
- * server completed it.
- * @param hasItAll the attempt received everything, and may have published it itself
+ * Reports whether an attempt's bytes are no longer needed, as its download was cancelled or another server
+ * completed it.
+ * @param hasItAll true: the attempt received everything, and may have published it itself
  */
 export async function isNoMoreWanted(
   repository: Pick<Repository, "getDownload" | "servers">,
@@ -45,7 +45,7 @@ export async function isNoMoreWanted(
   return row !== null && hasEnded(row) && !(hasItAll && row.epoch === epoch);
 }
 
-/** Whether a publishing is still this server's: no other one has taken it over. */
+/** Reports whether this server still publishes a download. Another server may have taken that over. */
 export async function isPublishedHere(
   repository: Pick<Repository, "getDownload">,
   { downloadId, epoch }: Pick<Download, "downloadId" | "epoch">,

@@ -15,7 +15,7 @@ import { requireFreeSpace } from "../storage/free-space.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { JobHooks } from "./job-hooks.ts";
 
-/** How long to wait for another server's publishing, and how often to check, in ms. */
+/** Longest wait until another server has published a download, and time between two looks, in ms. */
 const PUBLISHED_ELSEWHERE_MS = 5_000;
 const PUBLISHED_LOOK_MS = 100;
 
@@ -25,25 +25,25 @@ export interface DownloadCommandsOptions {
   /** Bytes that must stay free on the disk. */
   minFreeDisk: number;
   jobs: Pick<JobHooks, "reopen">;
-  /** Running work, by download. */
+  /** The work that runs on downloads now, by download id. */
   work: Pick<SerialQueue, "has" | "over">;
   /** @throws FdsError `download_not_found` */
   get: (downloadId: string) => Promise<Download>;
   /** Applies an event to a download, then carries out the effects. */
   apply: (downloadId: string, event: DownloadEvent) => Promise<Download>;
-  /** See the method of `Downloads`. */
+  /** Records which download replaces an ended one, see `Downloads.replaceBy`. */
   replaceBy: (downloadId: string, next: string) => Promise<boolean>;
-  /** Called after a row was inserted. */
+  /** Called after a download's row was inserted. */
   enqueued: (download: Queued) => void;
   /** Called after a download changed. */
   changed: (download: Download) => void;
 }
 
-/** The commands of people: create, cancel, limit the rate, retry. */
+/** The commands for downloads: create, cancel, limit the rate, retry. */
 export class DownloadCommands {
   constructor(private readonly options: DownloadCommandsOptions) {}
 
-  /** @throws FdsError `storage_full` when the disk has no space for anything new */
+  /** Creates a download. @throws FdsError `storage_full` when the disk is too full for new downloads */
   async create(order: Order): Promise<Download> {
     await this.#requireFreeSpace();
     const download = await this.options.repository.insertDownload(
@@ -53,7 +53,7 @@ export class DownloadCommands {
     return download;
   }
 
-  /** @throws FdsError `download_not_found` or `download_already_ended` */
+  /** Cancels a download. @throws FdsError `download_not_found` or `download_already_ended` */
   async cancel(downloadId: string): Promise<Download> {
     const patience = performance.now() + PUBLISHED_ELSEWHERE_MS;
     for (;;) {
@@ -63,7 +63,7 @@ export class DownloadCommands {
       }
       const after = await this.options.apply(downloadId, { type: "cancelled", now: Date.now() });
       if (after.status === "cancelled") return after;
-      // Publishing takes moments, and may still fail.
+      // The download is being published. That takes moments and may still fail, so its end is awaited.
       if (this.options.work.has(downloadId)) await this.options.work.over(downloadId);
       else if (this.options.repository.servers && performance.now() < patience) {
         await Bun.sleep(PUBLISHED_LOOK_MS);
@@ -74,7 +74,7 @@ export class DownloadCommands {
   }
 
   /**
-   * Changes a download's rate limit, for now and for later attempts.
+   * Changes the rate limit of a download, for the running attempt and for later ones.
    * @param rateLimit bytes a second; null: no limit
    * @throws FdsError `download_not_found` or `download_already_ended`
    */
@@ -86,7 +86,8 @@ export class DownloadCommands {
   }
 
   /**
-   * Asks again for a failed or cancelled download's file. The old download then names the new one.
+   * Makes a new download of the same files as a failed or cancelled one. The old download then names the new
+   * one.
    * @throws FdsError `download_not_found`, `download_not_finished`, `download_already_ended`
    */
   async retry(downloadId: string): Promise<Download> {
@@ -105,14 +106,15 @@ export class DownloadCommands {
       return this.options.jobs.reopen(download.jobId, () => this.#retryOfJob(download));
     }
     const retry = await this.create(orderOf(download));
-    // After the insertion: until then the file is still owed, even after a crash.
+    // The old row is marked after the new one is inserted, so that after a crash it still counts as not
+    // replaced.
     await this.options.apply(downloadId, { type: "retried", as: retry.downloadId });
     return retry;
   }
 
   /**
-   * Retries a download of a job. For each client of a job, exactly one download is the newest, so the old
-   * row is marked before the new one is inserted. After a crash between the two, the job inserts it.
+   * Retries a download of a job. The old row is marked before the new one is inserted, so that each client of
+   * a job has exactly one newest download. After a crash between the two, the job inserts the new row.
    */
   async #retryOfJob(download: Ended): Promise<Download> {
     const now = Date.now();
@@ -136,7 +138,7 @@ export class DownloadCommands {
   }
 }
 
-/** The answer for an id without a download, or with one that the caller may not see. */
+/** Makes the error for an id that no download has, or whose download the caller may not see. */
 export function downloadNotFound(): FdsError {
   return new FdsError("download_not_found", "There is no download with this id");
 }

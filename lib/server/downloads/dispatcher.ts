@@ -7,10 +7,10 @@ import { LONGEST_WAIT_MS } from "../transition.ts";
 import { Slots } from "./slots.ts";
 import { WaitingLines } from "./waiting-lines.ts";
 
-/** How often a full disk is checked again, in ms, where nothing can start. */
+/** Time between two checks of a full disk while nothing can start, in ms. */
 const ROOM_RECHECK_MS = 5_000;
 
-/** What was due and could not be claimed is tried again after this time, in ms. */
+/** Delay until a due download that could not be claimed is tried again, in ms. */
 const CLAIM_AGAIN_MS = 1_000;
 
 export interface DispatcherOptions {
@@ -23,22 +23,23 @@ export interface DispatcherOptions {
   /** Bytes that must stay free on the disk. */
   minFreeDisk: number;
   isConnected: (clientId: string) => boolean;
-  /** Number of a client's running downloads. */
+  /** Returns the number of a client's running downloads. */
   runningOf: (clientId: string) => number;
-  /** How many downloads of a job may run at the same time; 0: none may start now. */
+  /** Returns how many downloads of a job may run at once; 0: none may start now. */
   mostOf: (jobId: string) => Promise<number>;
-  /** Takes over a claimed download. */
+  /** Runs a claimed download. */
   start: (download: Downloading) => void;
   logger: Logger;
 }
 
 /**
- * Starts queued downloads. This is the only way in which a download starts, whether it is new, tried again,
- * or found at the start of the server. The dispatcher is woken by a new row, a client that registers, a
- * download that ends, or a time that comes; then it claims until nothing more can be claimed.
+ * Starts queued downloads. Every download starts here, whether it is new, tried again, or was found when the
+ * server started. The dispatcher is woken by a new row, a client that registers, a download that ends, or a
+ * time that comes. Then it claims downloads until none can be claimed.
  *
- * It is told what waits for whom, and never reads the whole queue. Downloads without a job form one line,
- * and those of each job form another. The lines take turns, and so do the clients in each line.
+ * It remembers for which clients downloads wait, and never reads the whole queue. Downloads without a job
+ * form one line, and those of each job form another. The lines take turns, and so do the clients in each
+ * line.
  */
 export class Dispatcher {
   #running: Promise<void> | undefined;
@@ -46,35 +47,35 @@ export class Dispatcher {
   #stopped = false;
   #timer: Timer | undefined;
   #timerAt = Infinity;
-  /** Time, ms since 1970, up to which due downloads have been found. */
+  /** Time in ms since 1970. Downloads that became due up to then have been found. */
   #foundUpTo = Date.now();
-  /** True: look for downloads that other servers queued. */
+  /** True: downloads that other servers queued have to be looked for. */
   #looksElsewhere = false;
-  /** Revision up to which those have been found. */
+  /** Revision up to which the downloads that other servers queued have been found. */
   #foundUpToRevision = 0;
   readonly #waiting = new WaitingLines();
-  /** Clients that registered, and whose waiting downloads have not been looked up yet. */
+  /** Clients that registered and whose waiting downloads have not been looked up yet. */
   readonly #registered = new Set<string>();
-  /** Jobs that allowed no start when last asked. */
+  /** Jobs that allowed no download to start when last asked. */
   readonly #held = new Set<Line>();
 
   constructor(private readonly options: DispatcherOptions) {}
 
-  /** A download was queued. */
+  /** Handles a download that was queued. */
   queued({ clientId, jobId, notBefore }: Queued): void {
     if (notBefore > Date.now()) return this.wake(notBefore);
     if (this.options.isConnected(clientId)) this.#waiting.add({ clientId, line: jobId });
     this.wake();
   }
 
-  /** A client registered, so its waiting downloads can go on. */
+  /** Handles a client that registered, so that its waiting downloads can start. */
   clientRegistered(clientId: string): void {
     this.#registered.add(clientId);
     this.wake();
   }
 
   /**
-   * Other servers may have queued something, or freed a slot for what waits here.
+   * Looks for downloads that other servers queued, and for slots that they freed.
    * @param revision of the latest change of a download
    */
   lookElsewhere(revision: number): void {
@@ -83,7 +84,7 @@ export class Dispatcher {
     this.wake();
   }
 
-  /** Looks for downloads to start at a time (ms since 1970), or now if that has passed. */
+  /** Looks for downloads to start, now or at a later time. @param at ms since 1970; now if this has passed */
   wake(at = 0): void {
     if (this.#stopped) return;
     const wait = Math.min(at - Date.now(), LONGEST_WAIT_MS);
@@ -106,7 +107,7 @@ export class Dispatcher {
       });
   }
 
-  /** Whether a connected client waits for a slot that others use. */
+  /** Reports whether a connected client waits for a slot that other clients use. */
   isCrowded(): boolean {
     const { limits, isConnected, runningOf } = this.options;
     for (const line of this.#waiting.lines()) {
@@ -118,7 +119,7 @@ export class Dispatcher {
     return false;
   }
 
-  /** When it has resolved, nothing is claimed any more. */
+  /** Stops claiming downloads. Nothing is claimed any more once this has resolved. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
@@ -141,14 +142,14 @@ export class Dispatcher {
     await this.#findDue(now);
     const slots = new Slots(limits, await repository.countActiveLines());
     await this.#startSome(slots);
-    // As of the time at which this run began: what became due since then was not looked for.
+    // `now` is when this run began. What became due since then was not looked for in this run.
     const next = await repository.nextDueAt(now);
     if (next !== null) this.wake(next);
   }
 
   /**
-   * Finds what waits for clients that registered, and what became due. If the clock was put back, it looks
-   * for everything that is due.
+   * Looks up the waiting downloads of clients that registered, and downloads that became due. If the clock
+   * was put back, all due downloads are looked up.
    */
   async #findDue(now: number): Promise<void> {
     for (const clientId of this.#registered) {
@@ -172,7 +173,8 @@ export class Dispatcher {
   /** Starts one download of each line in turn, so that a long line does not take all slots. */
   async #startSome(slots: Slots): Promise<void> {
     const { storage, minFreeDisk, logger } = this.options;
-    // One for all claims: where many slots come free at once, they would all come in one round.
+    // One pause for all claims. If many slots come free at once, all claims would otherwise run in one round
+    // of the event loop.
     const pause = pauses();
     this.#held.clear();
     let isChecked = false;
@@ -203,7 +205,7 @@ export class Dispatcher {
     return slots.runningOf(line) < most;
   }
 
-  /** The next client of a line. Clients that are gone are dropped from it. */
+  /** Returns the next client of a line that has a free slot. Clients that left are dropped from the line. */
   async #nextOf(
     line: Line,
     slots: Slots,
@@ -229,8 +231,8 @@ export class Dispatcher {
   }
 
   /**
-   * Nothing is due; or it is, and another server took the slot, or the job was paused, since they were
-   * counted: then it keeps its place.
+   * Handles a claim that got nothing. If the client has no due download in the line, it is dropped from the
+   * line. Otherwise another server took the slot, or the job was paused, and the client keeps its place.
    */
   async #notClaimed(waiting: Waiting, hint: number, slots: Slots): Promise<void> {
     const due = await this.options.repository.waitingFor(waiting.clientId, Date.now());

@@ -35,8 +35,8 @@ export interface DownloadsOptions {
   /** Called for each new or changed download. */
   onChange: (download: Download) => void;
   /**
-   * Marks content that was removed by hand, of a client or of all.
-   * @returns how many downloads were marked
+   * Marks downloads whose content somebody deleted from the storage: of one client, or of all.
+   * @returns the number of marked downloads
    */
   noticeMissing: (clientId: string | null) => Promise<number>;
   jobs: JobHooks;
@@ -46,17 +46,17 @@ export interface DownloadsOptions {
 }
 
 /**
- * Runs downloads: turns what happens into events, records the next state, then carries out the effects. The
- * rows are the truth; the state in memory belongs to attempts that run now.
+ * Runs downloads. Whatever happens becomes an event, the next state is recorded, and its effects are carried
+ * out. The rows decide. Only running attempts have state in memory.
  */
 export class Downloads {
   readonly #attempts: Attempts;
-  /** Runs the work on each download, attempts and publishings, one after the other. */
+  /** Runs the attempts and publishings of each download one after the other. */
   readonly #work = new SerialQueue();
   readonly #recovery: Recovery;
   readonly #dispatcher: Dispatcher;
   readonly #commands: DownloadCommands;
-  /** null: this is the only server. */
+  /** The progress of downloads that other servers run; null: this is the only server. */
   readonly #elsewhere: ProgressElsewhere | null;
 
   constructor(private readonly options: DownloadsOptions) {
@@ -99,7 +99,7 @@ export class Downloads {
     });
   }
 
-  /** A client registered: its waiting downloads go on, including those that another server had started. */
+  /** A client registered. Its waiting downloads go on, also those that another server had started. */
   clientRegistered(clientId: string): void {
     if (!this.options.repository.servers) return this.#dispatcher.clientRegistered(clientId);
     void this.#recovery
@@ -110,14 +110,14 @@ export class Downloads {
       .then(() => this.#dispatcher.clientRegistered(clientId));
   }
 
-  /** Another server's hint: a download waits for a client. */
+  /** Handles another server's hint that a download waits for a client. */
   waitingFor(clientId: string): void {
     if (this.options.clients.sessionOf(clientId)) this.#dispatcher.clientRegistered(clientId);
   }
 
   /**
-   * Looks at what other servers changed, up to a revision of downloads.
-   * @param isOneGone whether one of them has ended, so that its work is taken over
+   * Handles changes of other servers, up to the revision of the latest change of a download.
+   * @param isOneGone whether one of the servers has ended, so that its work is taken over
    */
   async check(isOneGone: boolean, revision: number): Promise<void> {
     await this.#attempts.check();
@@ -125,12 +125,12 @@ export class Downloads {
     this.#dispatcher.lookElsewhere(revision);
   }
 
-  /** Another server's hint: a download changed. */
+  /** Handles another server's hint that a download changed. */
   checkOne(downloadId: string): Promise<void> {
     return this.#attempts.check(downloadId);
   }
 
-  /** A job now allows more downloads to start. */
+  /** Looks for downloads to start, after a job allowed more. */
   wake(): void {
     this.#dispatcher.wake();
   }
@@ -155,21 +155,21 @@ export class Downloads {
     return this.#commands.retry(downloadId);
   }
 
-  /** Logs an inserted download, and lets the dispatcher start it. */
+  /** Logs an inserted download, reports it, and lets the dispatcher start it. */
   enqueued(download: Queued): void {
     this.#log(download).info("download queued", { file_path: download.filePath });
     this.#changed(download);
     this.#dispatcher.queued(download);
   }
 
-  /** Ends a download if it is waiting. @param problem why it fails; null: it is cancelled */
+  /** Ends a queued download. @param problem why it fails; null: it is cancelled */
   async giveUp(downloadId: string, problem: Problem | null): Promise<void> {
     await this.#apply(downloadId, { type: "given_up", now: Date.now(), problem });
   }
 
   /**
-   * Records which download takes the place of an ended one of a job.
-   * @returns false where another one takes its place
+   * Records the id of the new download that replaces an ended one of a job.
+   * @returns false: the ended one is replaced by another download
    */
   async replaceBy(downloadId: string, next: string): Promise<boolean> {
     const after = await this.#apply(downloadId, { type: "retried", as: next });
@@ -183,32 +183,32 @@ export class Downloads {
     return download;
   }
 
-  /** Newest first. */
+  /** Lists downloads, newest first. */
   list(filter: DownloadFilter): Promise<Download[]> {
     return this.options.repository.listDownloads(filter);
   }
 
   /**
-   * Counts downloads by status that were requested since a time, ms since 1970.
+   * Counts by status the downloads requested since a time, in ms since 1970.
    * @param sites only these clients; null: all
    */
   totalsSince(since: number, sites: Sites | null, inTurn: InTurn): Promise<Totals> {
     return this.options.repository.totalsSince(since, sites, inTurn);
   }
 
-  /** Number of unfinished downloads by client. */
+  /** The number of downloads that run, by client id. */
   countActive(): Promise<Map<string, number>> {
     return this.options.repository.countActive();
   }
 
-  /** Number of downloads that run in this process. */
+  /** The number of downloads that run in this process. */
   get runningCount(): number {
     return this.#attempts.count;
   }
 
   /**
-   * Progress of a running download. In this process it is more recent than the row; for one that another
-   * server runs, it follows from the row. Else undefined.
+   * Returns the progress of a running download; undefined: it does not run. If it runs in this process, the
+   * progress is newer than the row. If another server runs it, the progress is estimated from its row.
    */
   progressOf(download: Download): Progress | undefined {
     const { progress } = this.#attempts.receiverOf(download) ?? {};
@@ -221,12 +221,12 @@ export class Downloads {
     if (jobId !== null) this.options.jobs.onChange(jobId, status);
   }
 
-  /** Starts to work: takes over what an earlier process left. */
+  /** Starts to work, with the downloads that an earlier process left unfinished. */
   async recover(): Promise<void> {
     await this.#recovery.start();
   }
 
-  /** Flushes what has arrived, and puts all running downloads back into the queue for the next start. */
+  /** Flushes the bytes received, and puts all running downloads back into the queue for the next start. */
   async stop(): Promise<void> {
     this.#recovery.stop();
     await this.#dispatcher.stop();
@@ -235,8 +235,8 @@ export class Downloads {
   }
 
   /**
-   * Runs work on a download after all earlier work on it has ended. A row may be claimed again before the
-   * previous change is flushed, and before its effects are carried out.
+   * Runs work on a download after all earlier work on it has ended. A row may be claimed again before its
+   * previous change is flushed and the effects are carried out.
    */
   #run(downloadId: string, work: () => Promise<void>): Promise<void> {
     return this.#work.run(async () => {
@@ -256,13 +256,13 @@ export class Downloads {
       const { next, effects } = transition(before, event);
       if (next === before) return before;
       const after = await this.options.repository.replaceDownload(next, before);
-      // Somebody else changed the row: decide again from the new one.
+      // Another change of the row came first, so the event is applied to the changed row.
       if (!after) continue;
       const isOther = after.status !== before.status;
       if (isOther) this.#log(after).info(`download ${after.status}`);
       if (isOther) this.#changed(after);
-      // A retried download is reported to readers of events, but not to its job, which hears of the new
-      // one.
+      // Only readers of events learn that a download was replaced. Its job learns of the new download
+      // instead.
       else if (hasEnded(after)) this.options.onChange(after);
       if (isOther && after.status === "queued") this.#dispatcher.queued(after);
       accountFor(before, after, this.options);

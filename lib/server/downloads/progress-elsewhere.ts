@@ -2,9 +2,9 @@ import { RateMeter } from "../../util/rate-meter.ts";
 import type { Download } from "../download.ts";
 import type { Progress } from "../transfer/incoming-stream.ts";
 
-/** Span over which a rate is measured, in ms: rows are read less often than bytes arrive. */
+/** Time over which a rate is measured, in ms. It is long because rows change less often than bytes arrive. */
 const SPAN_MS = 5_000;
-/** Downloads whose rates are remembered. */
+/** The number of downloads whose rates are remembered. */
 const MOST = 1_000;
 
 interface Seen {
@@ -13,15 +13,15 @@ interface Seen {
   meter: RateMeter;
 }
 
-/** Progress of downloads that other servers run, estimated from their rows. */
+/** The progress of downloads that other servers run, estimated from their rows. */
 export class ProgressElsewhere {
-  /** In the order in which they were last looked at, oldest first. */
+  /** The downloads, in the order in which their rows were last seen, oldest first. */
   readonly #seen = new Map<string, Seen>();
 
-  /** @param now ms, monotonic */
+  /** @param now returns the time of a monotonic clock, in ms */
   constructor(private readonly now: () => number = performance.now.bind(performance)) {}
 
-  /** @returns undefined where a download does not run */
+  /** Returns the progress of a download; undefined: the download does not run. */
   of(download: Download): Progress | undefined {
     const { downloadId, epoch } = download;
     const before = this.#seen.get(downloadId);

@@ -8,26 +8,26 @@ import type { IsOurs, SetStorage } from "../storage/storage.ts";
 import type { Report } from "./publish.ts";
 
 /*
- * The order of publishing a set. When it begins, every file is flushed and was compared.
+ * The order of publishing a set. When it begins, every file is flushed and its checksum matched.
  *
- *   1. the row says `verifying` and names the folder that will be taken, with the digest of the
+ *   1. the row says `verifying`, and has the path that the folder will get, and the digest of the file of
  *      checksums that will lie beside it
- *   2. the folder gets that name; a name that is taken is never replaced, the next one is tried
- *   3. the checksums get theirs, beside it
+ *   2. the folder gets that path; a taken name is never replaced, the next one is tried
+ *   3. the file of checksums gets its name, beside the folder
  *   4. the row says `completed`
  *
- * A crash after 1, 2 or 3 leaves a row that says what was meant: finishSet() goes on from it.
+ * After a crash between two steps, the row names the path, and finishSet() continues.
  */
 
 /** The counts and bytes of a received set. */
 export interface SetVerdict {
-  /** Bytes of the files that came. */
+  /** Bytes of the files that were received. */
   size: number;
   files: SetCounts;
   bytesOnWire: number;
 }
 
-/** What publishing a set needs. */
+/** The functions that publishing a set needs. */
 export interface SetPublishing {
   sets: SetStorage;
   rows: Pick<SetRows, "countAgain" | "sums" | "storedBytes">;
@@ -38,7 +38,7 @@ export interface SetPublishing {
 /**
  * Publishes the files of a set.
  * @param download its row must not say `verifying` yet
- * @returns the download as it is then: completed, unless somebody else changed its row
+ * @returns the download as it is now: completed, unless somebody else changed its row
  * @throws FdsError `storage_full` or `storage_error`
  */
 export async function publishSet(
@@ -49,7 +49,10 @@ export async function publishSet(
   return takeName(download, verdict, Date.now(), 1, publishing);
 }
 
-/** Continues an interrupted publishing; no step is done twice. @throws see publishSet */
+/**
+ * Continues an interrupted publishing. Steps that were done are not repeated.
+ * @throws FdsError as {@link publishSet}
+ */
 export async function finishSet(
   download: Verifying & { set: SetOrder },
   publishing: SetPublishing,
@@ -93,7 +96,11 @@ async function takeName(
   throw new FdsError("storage_error", `no free name for "${name}" was found`);
 }
 
-/** @param text of the checksums @returns null if the name is taken on the disk */
+/**
+ * Gives a set its path, and the file of checksums its name.
+ * @param text of the file of checksums
+ * @returns null if the name is taken on the disk
+ */
 async function place(
   download: Downloading | Verifying,
   savedPath: string,
@@ -110,14 +117,14 @@ async function place(
   return done;
 }
 
-/** Suffix of a set's file of checksums: `.md5` or `.sha256`. */
+/** Returns the suffix of a set's file of checksums: `.md5` or `.sha256`. */
 export function suffixOf(checksum: ChecksumAlgorithm): string {
   return `.${checksum}`;
 }
 
 /**
- * The checksums of a set's files, one per line, so that `md5sum` can check them in the client's folder.
- * Names in a set need no escaping.
+ * Returns the text of a set's file of checksums, one line for each file. It is for `md5sum --check` in the
+ * client's folder of downloads. The names in a set need no escaping.
  */
 async function sumsOf(
   { downloadId, checksum }: Pick<Download, "downloadId" | "checksum">,

@@ -8,19 +8,19 @@ import { MAX_NAMES, savedPath } from "../storage/names.ts";
 import type { IsOurs, Storage } from "../storage/storage.ts";
 
 /*
- * The order of publishing. When it begins, every byte is flushed and the checksum matched.
+ * The order of publishing a file. When it begins, every byte is flushed and the checksum matched.
  *
- *   1. the row says `verifying` and names the path that will be taken
- *   2. the part gets that name; a name that is taken is never overwritten, the next one is tried
+ *   1. the row says `verifying` and names the path that the file will get
+ *   2. the part gets that path; a taken name is never overwritten, the next one is tried
  *   3. the row says `completed`
  *
- * A crash after 1 or 2 leaves a row that says what was meant: finishPublishing() goes on from it.
+ * After a crash between two steps, the row names the path, and finishPublishing() continues.
  */
 
-/** Records an event. @returns the download as it is then */
+/** Records an event of a download. @returns the download as it is after the event */
 export type Report = (event: DownloadEvent) => Promise<Download>;
 
-/** What publishing a file needs. */
+/** The functions that publishing a file needs. */
 export interface FilePublishing {
   storage: Pick<Storage, "openPart" | "openFile" | "publish">;
   report: Report;
@@ -29,8 +29,8 @@ export interface FilePublishing {
 
 /**
  * Publishes the verified part of a download.
- * @param verdict what was received, where the row does not say `verifying` yet
- * @returns the download as it is then: completed, unless somebody else changed its row
+ * @param verdict what was received, to record it if the row does not say `verifying` yet
+ * @returns the download as it is now: completed, unless somebody else changed its row
  * @throws FdsError `storage_full` or `storage_error`
  */
 export async function publish(
@@ -64,8 +64,8 @@ export async function publish(
 }
 
 /**
- * Continues a publishing that was interrupted by a crash or an error of the disk. Nothing is assumed: the
- * bytes on the disk must have the recorded digest.
+ * Continues a publishing that a crash or an error of the disk interrupted. The bytes on the disk are read
+ * again, and must have the recorded digest.
  * @throws FdsError `checksum_mismatch`, `storage_full` or `storage_error`
  */
 export async function finishPublishing(
@@ -81,7 +81,7 @@ export async function finishPublishing(
       const end = Math.min(published.size, offset + length);
       return published.slice(offset, end).bytes();
     });
-    // Not every step may have reached the disk, so the name is taken once more.
+    // Storage publishes once more, as not every step of the interrupted publishing may have reached the disk.
     if (stored === digest && (await place())) {
       return report({ type: "published", epoch, now: Date.now() });
     }
@@ -93,13 +93,13 @@ export async function finishPublishing(
       const message = `the ${CHECKSUM_NAMES[checksum]} of what was stored is ${stored}, it was ${digest}`;
       throw new FdsError("checksum_mismatch", message);
     }
-    // Bytes that can be read are not necessarily on the disk.
+    // Bytes that can be read may not be flushed to the disk yet.
     await part.sync();
   } finally {
     await part.close();
   }
-  // Another server that seemed dead may still give the part the name in its row, so no other name is tried
-  // first.
+  // The name in the row is tried first, because another server that seemed dead may still give the part this
+  // name.
   if (await place()) {
     return report({ type: "published", epoch, now: Date.now() });
   }

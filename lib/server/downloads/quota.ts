@@ -4,29 +4,34 @@ import { type Active, type Downloading, durableOffsetOf } from "../download.ts";
 import type { KeepRows } from "../keep.ts";
 import type { SpaceShortage } from "../storage/free-space.ts";
 
-/** The limits of stored bytes; null: no limit but the disk. */
+/** The limits of stored bytes; null: no limit. */
 export interface Quotas {
   file: number | null;
   perClient: number | null;
   total: number | null;
 }
 
-/** A file that exceeds a quota. */
+/** How a file exceeds a quota. */
 export interface OverQuota extends SpaceShortage {
-  /** The client whose quota is exceeded; null: the quota of all clients, or the limit of a single file. */
+  /**
+   * Id of the client whose quota is exceeded; null: the quota of all clients, or the largest size of a file.
+   */
   of: string | null;
 }
 
 /**
- * Time after its first start, in ms, in which a download reserves the whole size that its client states.
+ * Time after a download's first start during which it reserves the whole size that its client states, in ms.
  */
 const GRACE_MS = 10_000;
-/** After that, it reserves what has come, and what will come in this time, in ms, at its rate so far. */
+/**
+ * After {@link GRACE_MS}, a download reserves the bytes received, and those of this time ahead at its average
+ * rate. In ms.
+ */
 const AHEAD_MS = 60_000;
 
 /**
- * Bytes of the quota that an unfinished file reserves. A size that a client states without sending the
- * bytes takes nothing from others for long.
+ * Returns the bytes of the quota that a running download reserves. So a client that states a large size
+ * without sending the bytes does not hold up others for long.
  * @param now ms since 1970
  */
 export function reservedFor(download: Active, now: number): number {
@@ -38,11 +43,11 @@ export function reservedFor(download: Active, now: number): number {
 }
 
 /**
- * Checks whether a file exceeds a quota, given what is stored and what is reserved for others. A file that
- * is too large by itself never fits; any other one waits for space, as on a full disk.
+ * Checks whether a file exceeds a quota, given the stored bytes and those reserved for other downloads. A
+ * file that is larger than the quota never fits. Any other file waits until there is space.
  * @param totalSize of the file, in bytes
  * @param now ms since 1970
- * @returns null if it may come
+ * @returns null: the file fits
  */
 export async function findOverQuota(
   quotas: Quotas,

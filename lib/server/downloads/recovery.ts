@@ -4,15 +4,15 @@ import type { Download, Verifying } from "../download.ts";
 import type { DownloadEvent } from "../download-event.ts";
 import type { Storage } from "../storage/storage.ts";
 
-/** Delay after an error of the database until abandoned rows are looked for, in ms. */
+/** Delay after an interruption until abandoned downloads are looked for, in ms. */
 const TAKE_UP_AFTER_MS = 5_000;
 
 export interface RecoveryOptions {
   repository: Pick<Repository, "activeDownloads" | "servers" | "unendedAmong">;
   storage: Pick<Storage, "listParts" | "removePart" | "sets">;
-  /** Whether this process is working on a download. */
+  /** Reports whether this process works on a download. */
   isBusy: (downloadId: string) => boolean;
-  /** Runs work on a download; never rejects. */
+  /** Runs work on a download. The promise never rejects. */
   run: (downloadId: string, work: () => Promise<void>) => Promise<void>;
   /** Continues an interrupted publishing. */
   finish: (download: Verifying) => Promise<void>;
@@ -23,14 +23,17 @@ export interface RecoveryOptions {
   logger: Logger;
 }
 
-/** Takes over downloads that are active by their rows, but that nobody works on. */
+/** Takes over downloads that run or are published according to their rows, but that no process works on. */
 export class Recovery {
   #timer: Timer | undefined;
   #stopped = false;
 
   constructor(private readonly options: RecoveryOptions) {}
 
-  /** Recovers from an earlier process: removes bytes that no download needs, and continues the others. */
+  /**
+   * Continues the work of an earlier process: removes bytes that no download needs, and takes over the
+   * downloads.
+   */
   async start(): Promise<void> {
     const { repository, storage } = this.options;
     const [parts, sets] = [await storage.listParts(), await storage.sets.list()];
@@ -45,8 +48,8 @@ export class Recovery {
   }
 
   /**
-   * Continues downloads that another server had started for a client that has registered here. Whether that
-   * server is still running or not, the client is no longer connected to it.
+   * Takes over downloads that another server had started for a client that has registered here. The client is
+   * no longer connected to that server, which may still be running.
    */
   async takeUpOf(clientId: string): Promise<void> {
     const { servers } = this.options.repository;
@@ -57,7 +60,7 @@ export class Recovery {
     }
   }
 
-  /** Work on a download was interrupted, usually by an error of the database: looks again later. */
+  /** Looks for abandoned downloads later, after an error of the database interrupted work on a download. */
   retryLater(): void {
     clearTimeout(this.#timer);
     if (this.#stopped) return;
@@ -85,7 +88,7 @@ export class Recovery {
       logOf(download).info("download taken up again", { status });
       if (status === "verifying") {
         const finishing = run(downloadId, () => this.#finish(download));
-        // A set may be half published, so clients are let in only after that is finished.
+        // A set may be half published. Clients may connect only after that is finished, so it is awaited.
         if (download.set) awaited.push(finishing);
         continue;
       }

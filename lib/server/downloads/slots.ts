@@ -6,7 +6,7 @@ import {
   type Waiting,
 } from "../database/repository.ts";
 
-/** Counts free slots next to the running downloads: in total, by client, and by job. */
+/** Counts the slots that running downloads take: in total, by client, and by job. */
 export class Slots {
   readonly #ofJobs: Limits;
   #all = 0;
@@ -26,23 +26,23 @@ export class Slots {
       this.#take({ clientId, line }, active, own);
   }
 
-  /** Whether no slot is free. */
+  /** Reports whether no slot is free. */
   get areTaken(): boolean {
     return this.#all >= this.limits.total;
   }
 
-  /** Number of running downloads of a line. */
+  /** The number of running downloads of a line. */
   runningOf(line: Line): number {
     return this.#byLine.get(line) ?? 0;
   }
 
-  /** Whether a slot is free for some client of a line. */
+  /** Reports whether a slot is free for at least one client of a line. */
   isFreeFor(line: Line): boolean {
     if (this.areTaken) return false;
     return line === null || (!this.#refusedLines.has(line) && this.#jobs < this.#ofJobs.total);
   }
 
-  /** Whether a slot is free for a client in a line. */
+  /** Reports whether a slot is free for a client in a line. */
   isFree({ clientId, line }: Waiting): boolean {
     if (!this.isFreeFor(line) || countIn(this.#byClient, clientId) >= this.limits.perClient) {
       return false;
@@ -55,13 +55,19 @@ export class Slots {
     this.#take(waiting, 1, 1);
   }
 
-  /** Takes all slots, whatever was counted: of a job, or of a client's downloads that have no job. */
+  /**
+   * Makes the slots count as taken after a claim got nothing: all slots of the job, or, without a job, those
+   * of the client's downloads without a job.
+   */
   refuse({ clientId, line }: Waiting): void {
     if (line === null) this.#refusedClients.add(clientId);
     else this.#refusedLines.add(line);
   }
 
-  /** @param own how many of them run on this server; only these count for the total */
+  /**
+   * @param count number of running downloads
+   * @param own number of these that run on this server; only they count to the total
+   */
   #take({ clientId, line }: Waiting, count: number, own: number): void {
     this.#all += own;
     add(this.#byClient, clientId, count);

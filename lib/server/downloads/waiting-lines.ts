@@ -1,32 +1,32 @@
 import type { Line, Waiting } from "../database/repository.ts";
 
 /**
- * What waits for connected clients, as far as this process was told. These are hints; the rows are the
- * truth. Lines take turns, and so do the clients of a line: whoever was served goes to the end.
+ * The clients that wait for downloads to start, as far as this process was told. Lines take turns, and so do
+ * the clients in a line: after its turn, a client goes to the end. These are hints, and the rows decide.
  */
 export class WaitingLines {
-  /** The clients of each line, each with the number of its hint. */
+  /** The clients of each line, each with the number of its latest hint. */
   readonly #lines = new Map<Line, Map<string, number>>();
   #hints = 0;
 
-  /** Adds a hint: a download of this line is due for a client. */
+  /** Adds the hint that a download in a line is due for a client. */
   add({ clientId, line }: Waiting): void {
     const clients = this.#lines.get(line) ?? new Map<string, number>();
     this.#lines.set(line, clients.set(clientId, ++this.#hints));
   }
 
-  /** The waiting lines in turn, downloads without a job first. */
+  /** The lines with waiting clients, in the order of their turns. Downloads without a job come first. */
   lines(): Line[] {
     const jobs = [...this.#lines.keys()].filter((line) => line !== null);
     return this.#lines.has(null) ? [null, ...jobs] : jobs;
   }
 
-  /** The clients of a line in turn, each with its hint. The line may change during the iteration. */
+  /** The clients of a line in the order of their turns, each with its hint. The line may change meanwhile. */
   *clientsOf(line: Line): Generator<[clientId: string, hint: number]> {
     yield* this.#lines.get(line) ?? [];
   }
 
-  /** A download was started: moves its client and line to the end. */
+  /** Moves a client and its line to the end, after a download of the client was started. */
   served({ clientId, line }: Waiting): void {
     const clients = this.#lines.get(line);
     const hint = clients?.get(clientId);
@@ -37,7 +37,7 @@ export class WaitingLines {
     this.#lines.set(line, clients);
   }
 
-  /** Drops a client where nothing was due, or that is gone, unless there is a newer hint. */
+  /** Drops a client that has no due download or has left, unless there is a newer hint. */
   forget({ clientId, line }: Waiting, hint: number): void {
     const clients = this.#lines.get(line);
     if (clients?.get(clientId) !== hint) return;
