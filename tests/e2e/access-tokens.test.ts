@@ -20,7 +20,7 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 useAccess();
 
-/* What a token or a session may see, until when, and what becomes of who guesses one. */
+/* What tokens and sessions give access to, when they expire, and how guesses are slowed down. */
 
 describe("a token for one site", () => {
   const read = async (name: Name) =>
@@ -106,7 +106,7 @@ test("who guesses tokens is told how long to wait, and whose token is right is n
   expect(guesses).toBeLessThanOrEqual(11);
   expect(await limited.json()).toMatchObject({ code: "rate_limited" });
   expect(Number(limited.headers.get("Retry-After"))).toBeWithin(1, 31);
-  // A token that was right before is known.
+  // A token that was accepted before still works while guesses are refused.
   expect(await viewer()).toBe(200);
 });
 

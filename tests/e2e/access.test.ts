@@ -18,17 +18,16 @@ setDefaultTimeout(TEST_LIMIT);
 useAccess();
 
 /*
- * Who may call what: every endpoint × every way to show who one is, each answer exactly that of the
- * table in lib/api/endpoints.ts. A new endpoint without a sample in tests/support/access.ts does not
- * compile, nor pass.
+ * Access control: calls every endpoint with every kind of credential, and expects the answer that the table
+ * in lib/api/endpoints.ts states. An endpoint without a sample in tests/support/access.ts fails to compile.
  */
 
-/** A way to show who one is, and what it is worth. */
+/** The headers that a caller sends to identify itself, and the access that the server must grant for them. */
 interface Credential {
   headers: () => Record<string, string>;
-  /** null: nothing. */
+  /** The role that these headers give; null if the server must treat the caller as unknown. */
   role: Role | null;
-  /** The only site that it sees. */
+  /** The only site that the caller may see. Without it, the caller may see all sites. */
   site?: "site-1" | "site-2";
 }
 
@@ -77,7 +76,7 @@ describe.each(Object.entries(CREDENTIALS))("with %s", (_, credential) => {
     const endpoint: Endpoint = endpoints[name];
     const sample = SAMPLES[name];
     const methods = endpoint.head ? (["GET", "HEAD"] as const) : [endpoint.method];
-    // A sign-out ends the session that shows it, and others still need theirs.
+    // signOut is called without credentials, because it would end the session that later calls still need.
     const headers = name === "signOut" ? {} : credential.headers();
     for (const method of methods) {
       const asked = { ...endpoint, method } as Endpoint;

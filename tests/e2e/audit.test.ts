@@ -11,10 +11,10 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* One run in which everything happens that the audit tells of, looked at from outside. */
+/* The audit, seen from outside after one run that causes every kind of audited action. */
 
 let system: System;
-/** Every secret that was used in the run, right or wrong. */
+/** Every secret that was used in the run, right or wrong, by a name for messages. */
 const secrets = new Map<string, string>([
   ["API_TOKEN", API_TOKEN],
   ["ENROLL_TOKEN", ENROLL_TOKEN],
@@ -22,7 +22,7 @@ const secrets = new Map<string, string>([
   ["a wrong enrolment token", "a-wrong-enrolment-token"],
   ["a scripted client's key", REGISTER.key],
 ]);
-/** What the programs of operators wrote, but for the secrets that they are asked for. */
+/** The output of all `fds` commands of the run, except the secrets that they print on purpose. */
 let written = "";
 
 const call = (path: string, init: RequestInit = {}) => fetch(system.url + path, init);
@@ -135,7 +135,8 @@ test("it is in the order of the times that it shows, the latest first", async ()
   const lines = (await fds("audit", "--limit", "1000")).split("\n");
   const times = lines.map((text) => text.split("\t")[0]!);
   expect(times).toEqual(times.toSorted().toReversed());
-  // What was counted is not where it was written, behind all else.
+  // Repeated actions are counted in one record, written later. Sorted by time, it must not be among the
+  // newest.
   const counts = lines.map((text) => Number(text.split("\t")[5]));
   expect(counts.findIndex((count) => count > 1)).toBeGreaterThan(5);
 });

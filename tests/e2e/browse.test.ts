@@ -8,7 +8,7 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* What an operator sees of a site: by REST and on the command line, with real programs. */
+/* Browsing the folders of a site, by REST and on the command line, with real programs. */
 
 let system: System;
 
@@ -244,7 +244,7 @@ test("the audit and the site's own log have what was looked at", async () => {
     return records.find(({ file_path }) => file_path === "logs/deep");
   }, "the audit to have it");
   expect(audit).toMatchObject({ client_id: "site-1", outcome: "ok", actor: "API_TOKEN" });
-  // The site writes its line when it hears that the server has all.
+  // The client writes its log line only after the server confirmed that it has the whole listing.
   await waitFor(async () => {
     const log = Bun.file(join(system.folder, "site-1/requests.log"));
     return (

@@ -10,7 +10,7 @@ setDefaultTimeout(TEST_LIMIT);
 
 const MiB = 1024 * 1024;
 
-/** What a download is proven with, where SHA-256 is chosen in place of MD5. */
+/** Downloads whose checksum is SHA-256 instead of MD5. */
 describe("a file that is proven by SHA-256", () => {
   let system: System;
   let proxy: Proxy;

@@ -14,7 +14,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* What `client doctor` says of certificates, and of a proxy that works. */
+/* What `client doctor` reports for each problem with certificates, and for a proxy that works. */
 
 const NO_OPENSSL = openssl.isThere ? "" : ` (${openssl.hint})`;
 

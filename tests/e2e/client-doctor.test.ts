@@ -18,7 +18,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 useClientDoctor();
 
-/* What `client doctor` says of a client that is well, and of each set-up that is broken. */
+/* What `client doctor` reports for a healthy client, and for each kind of broken set-up. */
 
 describe("all is well", () => {
   test("of a client that is connected, which stays so", async () => {
@@ -105,7 +105,7 @@ describe("what is wrong at the site", () => {
     const [state, root] = [join(system.folder, "service"), join(system.folder, "roots-own")];
     await makeFolderOfNobody(state);
     await mkdir(root, { mode: 0o700 });
-    // Whoever runs the tests has these folders for themselves.
+    // Users other than the owner may pass through the test's folder, so only the root itself is unreadable.
     await chmod(system.folder, 0o711);
     const words = /"nobody" cannot read ".*roots-own" \(EACCES\)/;
     const setUp = { id: "new", stateDir: "service", root: "roots-own", env: { ENROLL_TOKEN } };
@@ -177,7 +177,9 @@ describe("what is wrong with the registration", () => {
   });
 });
 
-/** A server that knows no `probe`: it takes it for a broken protocol. */
+/**
+ * A server of an older version, which does not know the message `probe` and takes it for a protocol error.
+ */
 function serveOlder() {
   const server = Bun.serve({
     hostname: "127.0.0.1",

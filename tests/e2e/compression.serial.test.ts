@@ -9,19 +9,19 @@ import { TEST_LIMIT } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * Files over a slow link: a log passes compressed, random bytes as they are. Serial: a client measures
- * whether compressing saves time, and where others take the processor it may not.
+ * Compression over a slow link: a log is sent compressed, random bytes are sent as they are. Serial, because
+ * the client measures whether compression saves time, and other load on the processor would change that.
  */
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
-/** 5 Mbit/s, which any processor compresses faster than, also one that others use. */
+/** Bytes per second (5 Mbit/s). Any processor compresses faster than this, even a busy one. */
 const SLOW = 0.625 * MiB;
 
 const TEXT = logLines(new Random(1), 4 * MiB);
 const NOISE = randomBytes(4 * MiB);
 
-/** A server, and a client behind a slow link. */
+/** A server, and a client whose connection passes through a slow proxy. */
 class SlowLink implements AsyncDisposable {
   private constructor(
     readonly system: System,
@@ -36,7 +36,9 @@ class SlowLink implements AsyncDisposable {
     return new SlowLink(system, proxy);
   }
 
-  /** Pulls a file of these bytes; gives the part of them that passed the link. */
+  /**
+   * Pulls a file with these bytes. @returns its record, and `share`: bytes on the link / bytes of the file
+   */
   async pulled(bytes: Uint8Array) {
     const { system, proxy } = this;
     await Bun.write(system.source("file"), bytes);
@@ -44,9 +46,9 @@ class SlowLink implements AsyncDisposable {
     const record = await system.ended(await system.pull("file"));
     const carried = proxy.carried.up - before;
     await system.expectDelivered(record, await versionOf(system.source("file")));
-    // What is beside them: headers, control messages, pings.
+    // The link also carries headers, control messages and pings.
     expect(carried).toBeGreaterThanOrEqual(record.bytes_on_wire);
-    // What a cut connection lost never came.
+    // After a cut, the proxy has also carried bytes that never reached the server.
     if (record.attempts === 1) expect(carried).toBeLessThan(record.bytes_on_wire * 1.01 + 20 * KiB);
     return { record, share: carried / bytes.length };
   }
@@ -109,7 +111,7 @@ test.concurrent("a server that is killed still knows what came before", async ()
   await system.restartServer();
   const record = await system.ended(id);
   await system.expectDelivered(record, await versionOf(system.source("file")));
-  // What was not recorded as safe came again.
+  // Bytes that were not yet durable when the server was killed are sent a second time.
   const once = Bun.zstdCompressSync(TEXT, { level: 1 }).length;
   expect(record.attempts).toBe(2);
   expect(record.bytes_on_wire).toBeGreaterThan(0.9 * once);

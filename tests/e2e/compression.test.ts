@@ -32,7 +32,7 @@ afterAll(async () => {
 describe("a chunk that came compressed", () => {
   const bytes = TEXT.slice(0, 3 * REGISTER.chunk_size);
 
-  /** The frame of a chunk of the file, compressed. */
+  /** Returns the compressed frame for the chunk of the file with this index. */
   function packedFrame(request: Request, index: number) {
     const offset = index * REGISTER.chunk_size;
     const raw = bytes.subarray(offset, offset + REGISTER.chunk_size);

@@ -12,7 +12,7 @@ const MiB = 1024 * 1024;
 const RESTAURANTS = testClientIds(3);
 const SERVICES = [...RESTAURANTS.map((id) => `client-${id}`), "server"];
 
-/** The images are built, and clients that lost their server take up to a minute to come back. */
+/** In ms. Enough for building the images, and for clients that take up to a minute to reconnect. */
 const TIMEOUT = 600_000;
 
 const needs = missingForContainers === null ? "" : ` (needs ${missingForContainers})`;
@@ -38,7 +38,7 @@ test.skipIf(needs !== "")(
   TIMEOUT,
 );
 
-/** Without its tokens nothing starts, and it says what to do. */
+/** Without tokens, no container starts, and the error says how to make the tokens. */
 async function expectTokensWanted(containers: Containers): Promise<void> {
   await writeFile(join(containers.folder, "empty.env"), "");
   await expect(containers.compose("--env-file", "empty.env", "config")).rejects.toThrow(
@@ -56,13 +56,13 @@ async function expectAllThere(containers: Containers): Promise<void> {
   expect(await (await fetch(containers.url)).text()).toStartWith("<!doctype html>");
 }
 
-/** Nobody is root, only what is mounted can be written, and nothing is there that does not run. */
+/** No container runs as root, only mounted folders are writable, and the images hold no source files. */
 async function expectHardened(containers: Containers): Promise<void> {
   for (const service of SERVICES) {
     expect(await containers.exec(service, "id", "-u")).not.toBe("0\n");
     await expect(containers.exec(service, "touch", "/app/x")).rejects.toThrow("Read-only");
     const files = (await containers.exec(service, "ls", "/app")).trim().split("\n");
-    // Threads are started from files of their own.
+    // Worker threads need files of their own beside the bundled program.
     const sources = files.filter((name) => name.endsWith(".ts") && !name.endsWith("-worker.ts"));
     expect([...sources, ...files.filter((name) => name === "node_modules")]).toEqual([]);
   }
@@ -70,7 +70,7 @@ async function expectHardened(containers: Containers): Promise<void> {
   await expect(write).rejects.toThrow("Read-only");
 }
 
-/** All three files come in whole, at once, and the person can do with them what they like. */
+/** Files pulled from all clients at the same time arrive whole, and the user of the host may delete them. */
 async function pullFromAll(containers: Containers): Promise<void> {
   const { sums } = parseChecksums(await readChecksums(join(containers.folder, "checksums.txt")));
   const pulls = RESTAURANTS.map(async (clientId) => {
@@ -84,7 +84,7 @@ async function pullFromAll(containers: Containers): Promise<void> {
   await Promise.all(pulls);
 }
 
-/** A folder comes as it is, and the system's md5sum agrees. */
+/** A pulled folder is identical to its source, and the system's md5sum confirms its checksums. */
 async function pullSet(containers: Containers): Promise<void> {
   const folder = join(containers.folder, "test-files/restaurant-001/exports");
   for (const day of ["monday", "tuesday"]) {
@@ -105,7 +105,7 @@ async function pullSet(containers: Containers): Promise<void> {
   expect(same.stdout.toString() + same.stderr.toString()).toBe("");
 }
 
-/** A restart of the server in the middle of a pull loses nothing. */
+/** A restart of the server in the middle of a download loses no durable bytes. */
 async function restartInTheMiddle(containers: Containers): Promise<void> {
   const source = join(containers.folder, "test-files/restaurant-002/large.bin");
   const wanted = await writeRandom(source, 512 * MiB);
@@ -116,7 +116,7 @@ async function restartInTheMiddle(containers: Containers): Promise<void> {
   });
   const look = () => containers.api.download(download_id);
   await waitFor(async () => (await look()).bytes_received > 0, "the first bytes");
-  // Held in the middle, however fast the machine is.
+  // Pausing the client stops the download halfway, however fast the machine is.
   await containers.docker("pause", client);
   const before = await look();
   expect(before).toMatchObject({ status: "downloading", total_size: wanted.size });
@@ -131,7 +131,7 @@ async function restartInTheMiddle(containers: Containers): Promise<void> {
   expect(await md5OfFile(containers.saved(after))).toBe(wanted.md5);
 }
 
-/** Each program hears that it is told to stop, and ends by itself. */
+/** Each program exits with code 0 when its container is stopped. */
 async function expectCleanEnd(containers: Containers): Promise<void> {
   await containers.compose("stop");
   for (const service of SERVICES) {
@@ -142,7 +142,7 @@ async function expectCleanEnd(containers: Containers): Promise<void> {
   await containers.healthy(...SERVICES);
 }
 
-/** New containers know the records, and the clients keep their keys. */
+/** Recreated containers still have the download records, and the clients still have their keys. */
 async function recreate(containers: Containers): Promise<void> {
   const before = await containers.api.downloads();
   expect(before.downloads).toHaveLength(5);

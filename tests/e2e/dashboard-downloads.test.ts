@@ -11,17 +11,16 @@ import { API_TOKEN, ENROLL_TOKEN } from "../support/system.ts";
 import { TEST_LIMIT } from "../support/wait.ts";
 
 /*
- * Downloads on the page, of a real client: asked for, watched, saved, cancelled and tried again. Each
- * test is a visit of its own; after each, nothing may have gone wrong in the page, and nothing may have
- * been asked of anybody but the server.
+ * Downloads of a real client on the dashboard: started, watched, saved, cancelled and retried. Each test
+ * opens the page anew. At its end, the page must have logged no error and sent no request to another host.
  */
 
 setDefaultTimeout(TEST_LIMIT);
 
 const MIB = 1024 * 1024;
-/** A script that would run if a name were taken for HTML. */
+/** A file name with a script that would run if the page inserted names as HTML. */
 const EVIL_HTML = `<img src=x onerror="alert(1)">'.txt`;
-/** Would read "photo_exe.jpg" where directions of writing are followed. */
+/** A file name that shows as "photo_exe.jpg" where the right-to-left override in it takes effect. */
 const EVIL_DIRECTION = "photo_\u202Egpj.exe";
 
 let large: Version;
@@ -31,7 +30,7 @@ let page: Page;
 
 useBrowserAndServer();
 
-// Not in the group below: Bun lists the hooks of a skipped group as tests without a name.
+// Outside the describe block, because Bun lists the hooks of a skipped block as tests without a name.
 beforeAll(async () => {
   if (NO_BROWSER !== "") return;
   large = await writeRandom(system.source("large.bin"), 100 * MIB);
@@ -42,7 +41,7 @@ beforeAll(async () => {
 });
 
 describe.skipIf(NO_BROWSER !== "")(`the dashboard${NO_BROWSER}`, () => {
-  /** A visit, held to account at its end. */
+  /** Opens the dashboard, runs the test, then checks that the page did nothing forbidden. */
   const visiting = (run: () => Promise<void>, options = {}) =>
     Dashboard.visit(
       browser,
@@ -172,7 +171,7 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard${NO_BROWSER}`, () => {
       await found.getByRole("button", { name: "Cancel endless.bin" }).click();
       await hasStatus(found, "Cancelled");
       await other.next("cancel");
-      // The button is gone, and the row keeps the focus of who uses the keyboard.
+      // The focused button has disappeared, so the focus must be on its row, for users of the keyboard.
       expect(await found.and(page.locator(":focus")).count()).toBe(1);
       await found.getByRole("button", { name: "Retry endless.bin" }).click();
       const again = await other.next("download_request");

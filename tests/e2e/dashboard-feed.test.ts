@@ -13,13 +13,13 @@ import { writeRandom } from "../support/sources.ts";
 import { API_TOKEN } from "../support/system.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
-/* What the dashboard does about its connection to the server: while nobody sees it, when refused, and gone. */
+/* The dashboard's event connection to the server: while the page is hidden, refused, and broken. */
 
 setDefaultTimeout(TEST_LIMIT);
 
 useBrowserAndServer();
 
-/** How many pages are told of changes. */
+/** Returns the number of open event streams, from the server's metrics. */
 async function readers(): Promise<number> {
   const headers = { Authorization: `Bearer ${API_TOKEN}` };
   const page = await (await fetch(`${system.url}/metrics`, { headers })).text();
@@ -29,7 +29,7 @@ async function readers(): Promise<number> {
 const haveReaders = (count: number) =>
   waitFor(async () => (await readers()) === count || undefined, `${count} readers of events`);
 
-/** Browsers without a screen see all of their pages all the time. */
+/** Pretends that the page was hidden or shown, because a headless browser always reports pages as visible. */
 const setVisibility = (page: Page, state: "visible" | "hidden") =>
   page.evaluate(`
     Object.defineProperty(document, "visibilityState", { value: "${state}", configurable: true });
@@ -53,7 +53,7 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard's connection${NO_BROWSER}`, ()
       await dashboard.isLive();
       await dashboard.site("site-1").getByText("online", { exact: true }).waitFor();
       await haveReaders(1);
-      // A look elsewhere costs nothing.
+      // A short switch to another tab does not close the connection.
       await setVisibility(page, "hidden");
       await setVisibility(page, "visible");
       await page.clock.fastForward(120_000);
@@ -93,7 +93,7 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard${NO_BROWSER}`, () => {
         const { page, visit } = dashboard;
         const online = dashboard.site("site-1").getByText("online", { exact: true });
         await online.waitFor();
-        // A call that failed just then has a notice of its own, without a full stop.
+        // Matched with its full stop, because the notice of a failed call has the same words without one.
         const gone = page.getByText("No answer from the server.", { exact: true });
         system.server.signal("SIGTERM");
         try {

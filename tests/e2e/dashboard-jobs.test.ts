@@ -13,7 +13,7 @@ import {
 import { countsOf, idsOf } from "../support/fleet.ts";
 import { TEST_LIMIT } from "../support/wait.ts";
 
-/* One request to many sites, on the page: who is asked, what came, what did not and why, and once more. */
+/* Jobs on the dashboard: which sites are asked, which files came, which failed and why, and asking again. */
 
 setDefaultTimeout(TEST_LIMIT);
 
@@ -21,7 +21,7 @@ useFleet();
 
 const jobOf = (page: Page, jobId: string) => page.locator(`.job[data-job-id="${jobId}"]`);
 
-/** The bar of a job, once it shows this. */
+/** Waits until the progress bar of a job shows these words. */
 const barOf = (job: Locator, words: string) =>
   job.getByRole("img", { name: words, exact: true }).waitFor();
 
@@ -56,7 +56,7 @@ describe.skipIf(NO_BROWSER !== "")(`jobs on the dashboard${NO_BROWSER}`, () => {
       await page.getByLabel("Find a site").fill("");
 
       await page.getByRole("button", { name: "Ask many sites…" }).press("Enter");
-      await page.keyboard.press("ArrowRight"); // by label
+      await page.keyboard.press("ArrowRight"); // Chooses the sites by label.
       const sites = page.getByLabel("Labels of the sites");
       await sites.pressSequentially("region");
       await page.getByText("2 sites match, all online").waitFor();
@@ -108,7 +108,7 @@ describe.skipIf(NO_BROWSER !== "")(`jobs on the dashboard${NO_BROWSER}`, () => {
       const rows = page.locator("#download-list .download");
       await rows.getByText("site-3").waitFor();
       await rows.getByText("no", { exact: true }).waitFor();
-      // The rows of before are there until the answer is.
+      // The rows of the earlier list stay until the server has answered.
       await rows.nth(1).waitFor({ state: "hidden" });
       expect(await rows.count()).toBe(1);
       expect(await visit.violations()).toEqual([]);
@@ -119,7 +119,7 @@ describe.skipIf(NO_BROWSER !== "")(`jobs on the dashboard${NO_BROWSER}`, () => {
       await job.getByText("Completed", { exact: true }).waitFor();
       await rows.first().waitFor({ state: "hidden" });
       expect(countsOf(await fleet.job(jobId))).toEqual({ completed: 4 });
-      // Its address can be kept.
+      // The address of the page keeps the chosen list over a reload.
       await page.reload();
       await page.getByText("Of the job Night.").waitFor();
       await page.getByRole("link", { name: "Night" }).click();
@@ -244,7 +244,7 @@ describe.skipIf(NO_BROWSER !== "")(`jobs on the dashboard${NO_BROWSER}`, () => {
         await system.restartServer();
         await page.getByText("Reconnecting…", { exact: true }).waitFor();
         await fleet.call("POST", `jobs/${jobId}/cancel`);
-        // The latest 50 are told of.
+        // The event stream starts with the latest 50 jobs, so the cancelled job is no longer among them.
         for (let job = 0; job < 50; job++) await fleet.makeJob({ name: `New ${job}` });
         await page.unroute("**/api/events");
         await jobOf(page, jobId).getByText("Cancelled", { exact: true }).waitFor();

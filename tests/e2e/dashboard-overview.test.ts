@@ -9,8 +9,8 @@ import { ENROLL_TOKEN, System } from "../support/system.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 /*
- * The dashboard of a chain: many sites, most of them offline, a year of downloads, and one that runs
- * and is older than all of them.
+ * The dashboard of a large fleet: many sites, mostly offline, thousands of completed downloads, and one
+ * running download that is older than all of them.
  */
 
 setDefaultTimeout(TEST_LIMIT);
@@ -21,7 +21,7 @@ const FAILED = DOWNLOADS / 10;
 
 let browser: Browser;
 let system: System;
-/** The client of the download that runs. */
+/** The scripted client that sends the running download. */
 let running: ScriptedClient;
 let runningId: string;
 
@@ -43,10 +43,14 @@ afterAll(async () => {
   await system?.[Symbol.asyncDispose]();
 });
 
-/** Controls, marks that turn the direction of writing, and what is as wide as nothing. */
+/**
+ * A file name with control characters, marks of writing direction, zero-width characters and a line break.
+ */
 const EVIL = `\u001B[31m\u202Etxt.\u2066${"exe\u200B".repeat(900)}\n.sh`;
 
-/** What each row has to show whole, and does not: ends of names, times, buttons. */
+/**
+ * Returns, in the page, the elements that have to be fully visible and are cut off at the edge of their row.
+ */
 const OUT_OF_SIGHT = `
   [...document.querySelectorAll(".site .tail, .download :is(.tail, .when, .actions)")]
     .filter((element) => {
@@ -56,7 +60,7 @@ const OUT_OF_SIGHT = `
     })
     .map((element) => element.outerHTML)`;
 
-/** In pixels. */
+/** Returns, in the page, the height of the tallest download row, in pixels. */
 const TALLEST_ROW = `
   Math.max(...[...document.querySelectorAll(".download")]
     .map((row) => row.getBoundingClientRect().height))`;
@@ -94,7 +98,7 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard of a chain${NO_BROWSER}`, () =
       await shownPage(page, 1);
       const first = page.locator('.download[data-status="completed"]').first();
       expect(await first.locator(".verified").innerText()).toBe("✓ verified");
-      // It has its place in the list of its status, and is in no list twice.
+      // In the list of running downloads, the download is shown in place and no longer pinned above.
       await page.getByRole("radio", { name: "Downloading" }).check();
       await pinned.waitFor({ state: "hidden" });
       await dashboard.row(runningId).waitFor();
@@ -141,7 +145,7 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard of a chain${NO_BROWSER}`, () =
       await dashboard.row(failed).getByText('no file "late.bin"').waitFor();
       await Bun.write(other.source("late.bin"), "here now");
       await dashboard.row(failed).getByRole("button", { name: "Retry" }).click();
-      // Nothing is owed any more, so it is in no list of that.
+      // The retry succeeded, so the list of failures that were not retried is empty.
       await dashboard.row(failed).waitFor({ state: "hidden" });
       await page.getByRole("link", { name: "0 Failed" }).waitFor();
       await page.getByLabel("Not retried").uncheck();
@@ -215,7 +219,7 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard of a chain${NO_BROWSER}`, () =
       const again = page.locator(".download").first();
       expect(await again.getAttribute("data-download-id")).toBe(first);
       await page.getByLabel("Show downloads of").selectOption("site-0150");
-      // The rows of before are there until the answer is.
+      // The rows of the earlier list stay until the server has answered.
       await waitFor(async () => {
         const sites = await page.locator(".download .site-id").allTextContents();
         return sites.length === PAGE_SIZE && sites.every((id) => id === "site-0150");

@@ -6,13 +6,13 @@ import { browser, signedIn, useBrowser } from "../support/dashboard-stage.ts";
 import { System } from "../support/system.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
-/* What is held and removed, on the page. */
+/* Holding and removing downloaded files on the dashboard. */
 
 setDefaultTimeout(TEST_LIMIT);
 
 useBrowser();
 
-/** A server with a file and a set that came. */
+/** Starts a server that has received one file and one set. */
 async function setUp() {
   const system = await System.start();
   await writeFile(system.source("till.log"), "till");
@@ -40,7 +40,7 @@ describe.skipIf(NO_BROWSER !== "")(`retention on the dashboard${NO_BROWSER}`, ()
       await row.getByRole("button", { name: "Release till.log" }).press("Enter");
       await row.getByText("Held", { exact: true }).waitFor({ state: "hidden" });
 
-      // It asks before; Escape is a no.
+      // Remove asks for confirmation, and Escape answers no.
       await row.getByRole("button", { name: "Remove till.log" }).press("Enter");
       const dialog = page.getByRole("dialog", { name: "Remove from the server?" });
       await dialog.getByText("till.log", { exact: true }).waitFor();
@@ -57,7 +57,8 @@ describe.skipIf(NO_BROWSER !== "")(`retention on the dashboard${NO_BROWSER}`, ()
         expect(await row.getByRole(role, { name: /Save|Remove|Hold|Copy/ }).count()).toBe(0);
       }
 
-      // What somebody else removes turns before one's eyes; the list of its files has no links.
+      // A set that another caller removes is shown as removed at once, and the list of its files has no
+      // links.
       await system.api.removeContent(set);
       const other = dashboard.row(set);
       await other.getByText("Removed", { exact: true }).waitFor();

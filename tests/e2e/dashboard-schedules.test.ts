@@ -10,7 +10,7 @@ import { YEARLY } from "../support/schedules-stage.ts";
 import { API_TOKEN } from "../support/system.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
-/* Every night on the page: schedules are made there, and the board tells who owes what. */
+/* Schedules on the dashboard: making them, and the board that shows which sites have not delivered. */
 
 setDefaultTimeout(TEST_LIMIT);
 
@@ -86,7 +86,7 @@ describe.skipIf(NO_BROWSER !== "")(`schedules on the dashboard${NO_BROWSER}`, ()
         keep: null,
       });
 
-      // A list that was asked for before says nothing of a change.
+      // A list that was requested before a change must not overwrite the change when its answer comes late.
       const list = await dashboard.holdAnswer("**/api/schedules");
       await system.pull("a.txt");
       await list.arrived;
@@ -116,11 +116,11 @@ describe.skipIf(NO_BROWSER !== "")(`schedules on the dashboard${NO_BROWSER}`, ()
     await signedIn(system.url, async ({ page, visit }) => {
       await page.getByRole("link", { name: "nightly" }).click();
       await page.getByText("Nothing was expected yet").waitFor();
-      // One run, however fast a site delivers.
+      // A double click starts one run, however fast the sites deliver.
       await page.getByRole("button", { name: "Run now: nightly" }).dblclick();
       await cellOf(page, "Received", "site-1").waitFor();
       expect((await fleet.call("GET", "jobs")).body["jobs"]).toHaveLength(1);
-      // No event tells that something is due.
+      // The server sends no event when a delivery becomes due, so the page itself has to notice the time.
       await sumsOf(page, "2 missing of 4");
       await page.locator(".schedule").getByText("2 missing of 4").waitFor();
       expect(await rowsOf(page)).toEqual(["site-2", "site-4", "site-1", "site-3"]);
@@ -168,7 +168,7 @@ describe.skipIf(NO_BROWSER !== "")(`schedules on the dashboard${NO_BROWSER}`, ()
       await page.getByRole("dialog", { name: "site-3" }).getByText("The site is offline").waitFor();
       await page.getByRole("link", { name: "Show the download" }).click();
       await page.getByText("One download is shown.").waitFor();
-      // The board stays.
+      // The board stays open beside the download that was shown.
       await sumsOf(page, "1 missing, 2 late of 3");
       await page.locator("#deliveries").getByRole("button", { name: "Close" }).click();
       await page.locator("#deliveries").waitFor({ state: "hidden" });
@@ -232,7 +232,7 @@ describe.skipIf(NO_BROWSER !== "")(`schedules on the dashboard${NO_BROWSER}`, ()
       await dashboard.signIn(String(body["token"]), "#schedule=nightly");
       await page.getByText("Nothing was expected yet").waitFor();
       await run();
-      // All events are over before it is due.
+      // The last event comes before the delivery is due, so the page itself has to notice the time.
       await sumsOf(page, "1 missing of 2");
       await cellOf(page, "Missing", "site-2").click();
       await page.getByRole("dialog").getByText("no", { exact: true }).waitFor();

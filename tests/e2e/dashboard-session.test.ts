@@ -14,13 +14,13 @@ import { Fleet } from "../support/fleet.ts";
 import { API_TOKEN } from "../support/system.ts";
 import { TEST_LIMIT } from "../support/wait.ts";
 
-/* Who is let into the dashboard, what it says of a session that has ended, and what keeps it safe. */
+/* Sessions of the dashboard: signing in, messages after a session has ended, and security. */
 
 setDefaultTimeout(TEST_LIMIT);
 
 useBrowserAndServer();
 
-// A board without a site asks for one, and offers no downloads.
+// The tests need one site, because a dashboard without sites shows how to add one instead of downloads.
 beforeAll(async () => {
   if (NO_BROWSER !== "") return;
   await using fleet = new Fleet(system.url);
@@ -87,7 +87,7 @@ describe.skipIf(NO_BROWSER !== "")(`a session on the dashboard${NO_BROWSER}`, ()
         await dashboard.signIn(token, "#status=failed");
         await system.api.revokeToken("eye");
         await isSaid(dashboard, "the token that it was begun with is revoked");
-        // Who signs in again sees what was shown before.
+        // After signing in again, the page shows the list that was shown before.
         await dashboard.page.getByLabel("API token").fill(API_TOKEN);
         await dashboard.page.keyboard.press("Enter");
         await dashboard.isLive();
@@ -165,7 +165,7 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard${NO_BROWSER}`, () => {
       async (dashboard) => {
         const { page } = dashboard;
         await dashboard.site("site-1").waitFor();
-        // With this call, so that no other one tells the page before.
+        // The session ends exactly at this call, so that no earlier call of the page can notice it.
         await page.route("**/api/download", async (route) => {
           await page.context().clearCookies();
           await route.continue();

@@ -6,7 +6,7 @@ import { signedIn, useBrowser } from "../support/dashboard-stage.ts";
 import { System } from "../support/system.ts";
 import { TEST_LIMIT } from "../support/wait.ts";
 
-/* How an operator looks into a site's folders on the page, and pulls what is chosen there. */
+/* Browsing the folders of a site on the dashboard, and pulling the chosen files and folders. */
 
 setDefaultTimeout(TEST_LIMIT);
 
@@ -20,11 +20,11 @@ describe.skipIf(NO_BROWSER !== "")(`folders on the dashboard${NO_BROWSER}`, () =
     await signedIn(system.url, async (dashboard) => {
       const { page } = dashboard;
       await browse(page);
-      await page.keyboard.press("Enter"); // the one root
+      await page.keyboard.press("Enter"); // Opens the only root.
       await isActive(page, "2026");
       expect(await dashboard.visit.violations()).toEqual([]);
 
-      // A folder of 10,000: letters find, End goes on to the last one.
+      // In a folder of 10,000 names, typed letters find a name, and End goes to the last name.
       await page.keyboard.type("many");
       await isActive(page, "many");
       await page.keyboard.press("Enter");
@@ -37,7 +37,7 @@ describe.skipIf(NO_BROWSER !== "")(`folders on the dashboard${NO_BROWSER}`, () =
       await page.keyboard.press("Backspace");
       await isActive(page, "many");
 
-      // Two folders are ticked, one of them with characters of patterns in its name.
+      // Two folders are ticked. The name of the second one has characters that mean something in patterns.
       await page.keyboard.press("Home");
       await page.keyboard.press(" ");
       await page.keyboard.type("odd");
@@ -52,7 +52,7 @@ describe.skipIf(NO_BROWSER !== "")(`folders on the dashboard${NO_BROWSER}`, () =
       const [download] = await system.records("completed");
       expect(download).toMatchObject({ kind: "set", files_received: 3, files_skipped: 1 });
 
-      // What was left out is said, with its reason.
+      // The list of the set's files also shows each skipped file with its reason.
       await row.getByRole("button", { name: "Files of" }).click();
       const files = page.getByRole("list", { name: "Files of the set" });
       await files.getByText("2026/a.txt").waitFor();
@@ -124,7 +124,7 @@ describe.skipIf(NO_BROWSER !== "")(`folders on the dashboard${NO_BROWSER}`, () =
         await page.getByRole("button", { name: "Browse…" }).click();
         const problem = page.getByRole("alert").filter({ hasText: "lists no files" });
         await problem.waitFor();
-        // It stands above the list, where one looks.
+        // The message is above the list, so it is visible without scrolling.
         const list = page.getByRole("listbox", { name: "In this folder" });
         expect((await problem.boundingBox())!.y).toBeLessThan((await list.boundingBox())!.y);
         expect(await isCut(page, "#folder-heading")).toBe(false);
@@ -137,7 +137,10 @@ describe.skipIf(NO_BROWSER !== "")(`folders on the dashboard${NO_BROWSER}`, () =
   });
 });
 
-/** Opens the dialog with a site's folders, which are listed when it resolves. @throws Error with what it says */
+/**
+ * Opens the dialog with a site's folders, and waits for the list.
+ * @throws Error with the message that the dialog shows instead
+ */
 async function browse(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Browse…" }).click();
   const option = page.getByRole("listbox", { name: "In this folder" }).getByRole("option").first();
@@ -146,7 +149,7 @@ async function browse(page: Page): Promise<void> {
     await option.or(problem).first().waitFor();
     if (await option.isVisible()) return;
     const words = (await problem.textContent()) ?? "";
-    // On a crowded machine; whoever looks asks once more.
+    // On a busy machine the site may answer too late, so the listing is requested again.
     if (!words.includes("gave no answer")) throw new Error(`the dialog says: ${words}`);
     await page.getByLabel("Folder", { exact: true }).press("Enter");
     await problem.waitFor({ state: "hidden" });
@@ -157,7 +160,7 @@ async function fillSite(system: System, files = 0): Promise<void> {
   for (const name of ["2026", "many", "odd [a]*"]) await mkdir(system.source(name));
   await writeFile(system.source("2026/a.txt"), "a");
   await writeFile(system.source("2026/b.txt"), "b");
-  // Not UTF-8: it cannot be kept under its name.
+  // A file name that is not UTF-8. Sets skip such a file, because its name cannot be stored.
   await writeFile(Buffer.from(system.source("2026/caf\xe9.txt"), "latin1"), "");
   await writeFile(system.source("odd [a]*/c.txt"), "c");
   for (let file = 0; file < files; file++) {
@@ -165,7 +168,7 @@ async function fillSite(system: System, files = 0): Promise<void> {
   }
 }
 
-/** Whether a text has more room than it is given. */
+/** Reports whether the text of an element is wider than the element. */
 function isCut(page: Page, selector: string): Promise<boolean> {
   return page.locator(selector).evaluate((element) => element.scrollWidth > element.clientWidth);
 }

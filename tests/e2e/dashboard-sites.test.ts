@@ -8,7 +8,7 @@ import { writeRandom } from "../support/sources.ts";
 import { ENROLL_TOKEN, System } from "../support/system.ts";
 import { TEST_LIMIT } from "../support/wait.ts";
 
-/* Sites on the page: how they are added, come and go, and in which time zone they are. */
+/* Sites on the dashboard: adding them, connecting and leaving, and their time zones. */
 
 setDefaultTimeout(TEST_LIMIT);
 
@@ -45,7 +45,7 @@ describe.skipIf(NO_BROWSER !== "")(`a dashboard without sites${NO_BROWSER}`, () 
         await page.getByText("No site has connected yet").waitFor({ state: "hidden" });
         expect(await page.locator("#command").isVisible()).toBe(false);
 
-        // A second one, by the button; a name that is taken is refused.
+        // Adds another site by the button. The name of an existing site is refused.
         await page.getByRole("button", { name: "Add…" }).click();
         await page.getByLabel("Name of the site").fill("site-7");
         await page.getByRole("button", { name: "Copy, with a fresh key" }).click();

@@ -6,7 +6,7 @@ import { Receiver } from "../support/receiver.ts";
 import { System } from "../support/system.ts";
 import { TEST_LIMIT } from "../support/wait.ts";
 
-/* Webhooks on the dashboard: made, tried, looked at and removed, by an admin alone. */
+/* Webhooks on the dashboard: admins alone make, test, inspect and remove them. */
 
 setDefaultTimeout(TEST_LIMIT);
 
@@ -63,7 +63,7 @@ describe.skipIf(NO_BROWSER !== "")(`webhooks on the dashboard${NO_BROWSER}`, () 
         await page.getByText("ops has another secret").waitFor();
         expect(await page.locator("#webhook-secret-text").innerText()).not.toBe(secret);
         await button("Close").click();
-        // What is asked for while the list is on its way is done after it.
+        // Actions that are requested while the list is loading are done after it has loaded.
         const list = await dashboard.holdAnswer("**/api/webhooks");
         await button("Webhooks…").click();
         await page.locator(".webhook").waitFor();

@@ -11,9 +11,9 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Dates in paths: each client's own, of the moment at which somebody asked. */
+/* Dates in paths: the local date of each client at the time when the download was requested. */
 
-/** It is never the same day in both. */
+/** Two time zones that are 25 hours apart, so their dates always differ. */
 const EAST = "Pacific/Kiritimati";
 const WEST = "Pacific/Pago_Pago";
 
@@ -38,7 +38,7 @@ const start = async (body: object) => {
 };
 const recordOf = async (id: string) =>
   (await fleet.call("GET", `downloads/${id}`)).body as unknown as DownloadRecord;
-/** A text with the dates of the moment at which a download was asked for. */
+/** Fills the date placeholders of a text with the local time at which the download was requested. */
 const dated = (text: string, { created_at }: DownloadRecord, zone: string) =>
   fillDates(text, "path", localTimeAt(Date.parse(created_at), zone));
 
@@ -47,7 +47,7 @@ async function put(path: string, text: string): Promise<void> {
   await Bun.write(system.source(path), text);
 }
 
-/** Today, and the days beside it: a test may run over midnight. */
+/** Makes files for today, yesterday and tomorrow, because the test may run over midnight. */
 async function putDays(nameOf: (day: string) => string): Promise<void> {
   for (const days of [-1, 0, 1]) {
     const day = localTimeAt(Date.now() + days * 86_400_000, EAST).slice(0, 10);

@@ -17,7 +17,7 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Who becomes a client, who stays one, and who is cut off: with real servers. */
+/* Enrolment with real servers: which clients are accepted, stay accepted, and are cut off. */
 
 let system: System;
 beforeAll(async () => {
@@ -28,17 +28,17 @@ afterAll(() => system?.[Symbol.asyncDispose]());
 let names = 0;
 const nextName = () => `key-${names++}`;
 
-/** Makes an enrolment key; gives its secret. */
+/** Makes an enrolment key. @returns its secret */
 async function enrolmentKey(fields: object = {}): Promise<string> {
   const order = { name: nextName(), ids: "*", ...fields };
   return (await system.api.createEnrolmentKey(order)).enrolment_key;
 }
 
-/** Says who it is; gives "registered", or the code of the refusal. */
+/** Sends a registration with these fields. @returns "registered", or the error code of the refusal */
 async function register(fields: object): Promise<string> {
   await using client = await ScriptedClient.connect(system.url);
   client.send({ ...REGISTER, ...fields });
-  // Before the connection is closed from here.
+  // Awaited before the client is disposed, which would close the connection.
   return await Promise.race([
     client.next("registered").then(({ type }) => type),
     client.closed.then(({ reason }) => reason.split(":")[0]!),
@@ -165,7 +165,7 @@ describe("the first message of a client", () => {
 });
 
 describe("a real client", () => {
-  /** 16 MiB at 1 MiB a second: a test is done with it long before its end. */
+  /** Slows the download of 16 MiB to 1 MiB/s, so that it still runs when the test is over. */
   const SLOW = { RATE_LIMIT: "1MiB" };
 
   beforeAll(() => writeRandom(system.source("big.bin"), 16 * 1024 * 1024));
@@ -196,7 +196,7 @@ describe("a real client", () => {
     client.signal("SIGTERM");
     await client.ended();
 
-    // The machine that is put in its place has another key, and its own enrolment.
+    // The replacement machine has another key, and enrols with a key of its own.
     await rename(join(system.folder, "site-1"), join(system.folder, "site-1-stolen"));
     const made = await runProgram(system, [
       ...["fds", "enroll", "create", "new-till", "--id", "site-1", "--replace"],
@@ -212,7 +212,8 @@ describe("a real client", () => {
 
     const { records } = await system.api.audit({ client_id: "site-1" });
     const told = records.map(({ action, outcome, target }) => [action, outcome, target].join(" "));
-    // Newest first; what comes twice within a short time is told once, and counted.
+    // Reversed, because the audit lists the newest first. Repetitions are counted in a second record, which
+    // is dropped.
     expect(told.toReversed().filter((line, at, all) => all.indexOf(line) === at)).toEqual([
       "client_register ok ",
       "download_start ok ",
@@ -244,7 +245,7 @@ describe("a real client", () => {
     const client = await start("site-3", {});
     client.signal("SIGTERM");
     await client.ended();
-    // As it was when the power went before the answer came.
+    // The files as a power cut leaves them after the client sent its new key and before the server answered.
     const [key, new_key] = [await keyOf("site-3"), "N".repeat(43)];
     await Bun.write(join(system.folder, "site-3/key.new"), new_key);
     expect(await register({ client_id: "site-3", key, new_key })).toBe("registered");

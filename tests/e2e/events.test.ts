@@ -33,13 +33,13 @@ async function listen(path: string, lastEventId?: string): Promise<Listener> {
   return new Listener(response);
 }
 
-/** Finds the event that says that a download has a status. */
+/** Returns a predicate for events in which a download (any, by default) has this status. */
 const is = (status: DownloadRecord["status"], downloadId?: string) => (told: Told) =>
   told.event === "download" &&
   told.data.status === status &&
   (downloadId === undefined || told.data.download_id === downloadId);
 
-/** Statuses in the order of a life in which nothing goes wrong. */
+/** The statuses of a download without errors, in order. */
 const LIFE = ["queued", "downloading", "verifying", "completed"];
 
 describe("all events", () => {

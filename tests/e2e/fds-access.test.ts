@@ -5,7 +5,10 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* The commands that decide who gets in, as an admin's scripts use them. */
+/*
+ * The commands of `fds` for access (tokens, sign-in codes, enrolment keys, clients), as an admin's scripts
+ * use them.
+ */
 
 let system: System;
 beforeAll(async () => {

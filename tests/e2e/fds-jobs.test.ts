@@ -6,7 +6,7 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Labels and jobs on the command line, with sites that answer by hand. */
+/* Labels and jobs on the command line. Scripted sites answer the server's requests. */
 
 let system: System;
 let fleet: Fleet;

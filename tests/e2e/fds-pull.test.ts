@@ -23,7 +23,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Files that are pulled on the command line, and saved here. */
+/* `fds pull`: files that are pulled to the server, and saved on this machine. */
 
 useCommandLine(oneSiteAndOneAway);
 
@@ -109,7 +109,7 @@ describe("fds pull", () => {
     let restarted = false;
     for await (const piece of child.stderr) {
       said += decoder.decode(piece, { stream: true });
-      // Not as soon as the row is there: then the answer to the request may be under way.
+      // "queued" is written after the request was answered. An earlier restart could cut off that answer.
       if (restarted || !/queued$/m.test(said)) continue;
       restarted = true;
       system.server.signal("SIGKILL");
@@ -193,10 +193,10 @@ describe("fds pull -o", () => {
 
   test("goes on where it broke off, over restarts of the server and of itself", async () => {
     await using proxy = await Proxy.listen(system.port);
-    // so slow that all that came was read, as a reset throws away what was not
+    // Slow, so that fds reads all bytes before the cut. A TCP reset discards bytes that were not read.
     proxy.shape({ bytesPerSecond: 2 * SIZE });
     const path = join(saved, "resumed.bin");
-    // in the middle of the saving: the answers to all other calls are small
+    // Cuts the connection while the file is being saved, because the answers to all other calls are smaller.
     const broken = proxy.after("down", SIZE / 2, () => {
       system.server.signal("SIGKILL");
       proxy.cut("rst");

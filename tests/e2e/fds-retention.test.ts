@@ -16,13 +16,13 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* What is held, released and removed, on the command line. */
+/* Holding, releasing and removing downloads on the command line. */
 
 useCommandLine(oneSiteAndOneAway);
 
 const itPty = test.skipIf(process.platform === "win32");
 
-/** A download of its own, with the path of its file. */
+/** Makes a completed download for one test. @returns its id and the path of its file */
 async function delivered() {
   const record = await system.ended(await system.pull(FILE));
   return { id: record.download_id, path: join(system.folder, "downloads", record.saved_path!) };
@@ -45,7 +45,7 @@ test("fds hold keeps what fds rm removes once it is released", async () => {
   expect(removed.removed_at).toBeString();
   expect(existsSync(path)).toBe(false);
   expect((await rowOf(id))?.slice(-2)).toEqual(["", removed.removed_at]);
-  // Once more is no error.
+  // Removing a removed download again is no error.
   expect(await json("rm", id, "--yes")).toEqual(removed);
 });
 

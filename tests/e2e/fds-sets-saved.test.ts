@@ -9,7 +9,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 useSets();
 
-/* Sets that the command line saves on this machine: `fds pull -o`. */
+/* `fds pull -o`: sets that the command line saves on this machine. */
 
 describe("fds pull -o", () => {
   const pull = (...args: string[]) => fds(["pull", "site-1", "logs/", "-o", saved, ...args]);
@@ -39,9 +39,10 @@ describe("fds pull -o", () => {
 
   test("goes on where it broke off, over a restart of the server", async () => {
     await using proxy = await Proxy.listen(system.port);
-    // so slow that all that came was read, as a reset throws away what was not
+    // Slow, so that fds reads all bytes before the cut. A TCP reset discards bytes that were not read.
     proxy.shape({ bytesPerSecond: 4_000_000 });
-    // in the middle of the large file: the answers to all other calls are small
+    // Cuts the connection in the middle of the large file, because the answers to all other calls are
+    // smaller.
     const broken = proxy.after("down", 2_000_000, () => {
       system.server.signal("SIGKILL");
       proxy.cut("rst");

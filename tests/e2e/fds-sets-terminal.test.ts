@@ -8,7 +8,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 useSets();
 
-/* How sets look at a terminal. */
+/* How `fds` shows sets at a terminal. */
 
 describe.skipIf(process.platform === "win32")("at a terminal (needs POSIX)", () => {
   test("a set has a bar with files and bytes, what was skipped, and where it lies", async () => {
@@ -60,7 +60,7 @@ describe.skipIf(process.platform === "win32")("at a terminal (needs POSIX)", () 
     await screen.shows(/1 of 1 clients connected/);
     const args = ["logs/", "mixed/", "--rate-limit", "1MiB"];
     const pulled = fds(["pull", "site-1", ...args]);
-    // The large file comes first, for three seconds.
+    // The large file of 3 MB is sent first, which takes three seconds at 1 MiB/s.
     await screen.shows(/downloading .+\(\d+\/24\)/);
     await screen.shows(/completed .+ \(24\/24\)\n +↳ 1 of 24 files skipped/);
     expect((await pulled).exitCode).toBe(0);

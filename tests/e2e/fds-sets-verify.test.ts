@@ -8,9 +8,9 @@ import { TEST_LIMIT } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 useSets();
 
-/* How `fds verify` looks at sets. */
+/* `fds verify` for sets. */
 
-/** Puts a folder back as it was at the end. */
+/** Copies a folder, and restores it from the copy when the returned object is disposed. */
 async function put(folder: string): Promise<AsyncDisposable> {
   const copy = join(system.folder, "copy");
   await cp(folder, copy, { recursive: true });
@@ -24,7 +24,7 @@ async function put(folder: string): Promise<AsyncDisposable> {
 
 describe("fds verify", () => {
   let set: string;
-  /** Its folder on the disk. */
+  /** The folder of the set on the disk. */
   let folder: string;
   beforeAll(async () => {
     await rm(join(system.folder, "downloads/site-1"), { recursive: true, force: true });
@@ -32,7 +32,7 @@ describe("fds verify", () => {
     folder = join(system.folder, "downloads", set);
   });
 
-  /** What is not as it should be, and the exit code. */
+  /** Runs `fds verify`. @returns its exit code, and every file whose verdict is not "ok" */
   async function wrong(...flags: string[]) {
     const { exitCode, stdout } = await fds(["verify", "--json", "--ignore-missing", ...flags]);
     const { files, verified } = JSON.parse(stdout);

@@ -7,7 +7,7 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 useSets();
 
-/* Folders and patterns on the command line: pulled, saved here, looked at and verified. */
+/* Folders and patterns on the command line: pulling, saving, listing and verifying sets. */
 
 describe("fds pull", () => {
   test.each([
@@ -114,7 +114,7 @@ describe("fds pull", () => {
   });
 
   test("of the longest patterns that there are is followed to its end", async () => {
-    // More than 1 MiB in each event.
+    // The patterns make each event of this download larger than 1 MiB.
     const long = Array.from({ length: 100 }, (_, n) => `${n}-${"\u0001".repeat(1_000)}`);
     const args = [...long.slice(1), "logs/", ...long.flatMap((one) => ["--exclude", one])];
     const outcome = await fds(["pull", "site-1", ...args]);

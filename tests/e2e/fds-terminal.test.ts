@@ -15,7 +15,7 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* The command line as a person sees it, at a terminal. */
+/* The output of `fds` at a terminal, as a person sees it. */
 
 useCommandLine(oneSiteAndOneAway);
 
@@ -89,7 +89,7 @@ describe("at a terminal (needs POSIX)", () => {
     waits.push(await waiting());
     await using screen = new Screen(system, ["fds", "watch"]);
     await screen.shows(/\n(?:download )? *client +status.+\n(?:\S+ +)?site-1 +downloading/);
-    // They come one by one, above the downloads.
+    // The clients appear one by one, in the lines above the downloads.
     const clients = () => screen.visible.slice(0, screen.visible.indexOf("status"));
     await waitFor(() => /^site-1 [^]*^away /m.test(clients()), "the clients, who is there first");
     for (const id of [moving.download_id, ...waits]) await system.api.cancel(id);

@@ -18,19 +18,19 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Whether what was downloaded is what the sites have, on the command line. */
+/* `fds verify`: compares downloaded files with their recorded checksums and with those of the sites. */
 
 useCommandLine(oneSiteAndOneAway);
 
 describe("fds verify", () => {
-  /** A download of its own, with the path of its file. */
+  /** Makes a completed download for one test. @returns the name and the path of its file */
   async function delivered() {
     const { saved_path } = await system.ended(await system.pull(FILE));
     const name = saved_path ?? "";
     return { name, path: join(system.folder, "downloads", name) };
   }
 
-  /** The verdict on a path, and the exit code. */
+  /** Runs `fds verify`. @returns its exit code, and its verdict on the file with this name */
   async function verdictOn(name: string, ...flags: string[]) {
     const { exitCode, stdout } = await fds(["verify", "--json", ...flags]);
     const { files } = JSON.parse(stdout);
@@ -84,7 +84,8 @@ describe("fds verify", () => {
       const source = await writeRandom(system.source(name), 1000);
       const { saved_path } = await system.ended(await system.pull(name));
       const sums = join(saved, "sums.txt");
-      // as md5sum writes it
+      // The format of md5sum for a name with a backslash: the line starts with one, and those of the name are
+      // doubled.
       const line = (md5: string) => `\\${md5}  test-files/site-1/we\\\\ird.txt\n`;
       await writeFile(sums, line(source.md5));
       const verdict = () => verdictOn(saved_path ?? "", "--checksums", sums);

@@ -17,7 +17,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* What there is, what goes wrong, and what is changed, on the command line. */
+/* `fds`: listing, error messages, and changes of downloads and settings. */
 
 useCommandLine(oneSiteAndOneAway);
 
@@ -215,7 +215,7 @@ describe("mistakes", () => {
   });
 
   test("a token that leaves the machine without encryption is told, in JSON too", async () => {
-    // the same server, by an address that is not of the loopback
+    // Reaches the same server, by an address that is not a loopback address.
     const env = { SERVER_URL: `http://0.0.0.0:${system.port}` };
     const warned = /^warning: the token goes to "0.0.0.0" without encryption.+\n$/;
     for (const args of [["health"], ["health", "--json"]]) {

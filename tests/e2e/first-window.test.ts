@@ -4,12 +4,12 @@ import { Random } from "../support/random.ts";
 import { frame, type Request, ScriptedClient } from "../support/scripted-client.ts";
 import { System } from "../support/system.ts";
 
-/* How far a client may send before the server has heard anything of its file. */
+/* The credit for the first bytes of a file, which the server grants before it has measured this download. */
 
 const MiB = 1024 * 1024;
 const BYTES = new Random(29).bytes(3 * MiB);
 
-/** Sends a file as far as it is granted, until it is published. */
+/** Sends the file as fast as the server's credit allows, and waits until it is published. */
 async function deliver(client: ScriptedClient, request: Request): Promise<void> {
   client.start(request, BYTES);
   let granted = request.max_offset;

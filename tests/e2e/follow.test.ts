@@ -7,11 +7,11 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/** More than have a stream of events each. */
+/** More downloads than `fds` follows by one event stream each. It follows so many by one common stream. */
 const MANY = 30;
 const FILE = "file_to_download.txt";
 
-/** A server that has time for a few requests a second, and a client that takes a while. */
+/** A server that allows 10 requests a second. Its client is limited to 1 MiB/s. */
 let system: System;
 let original: Version;
 beforeAll(async () => {
@@ -40,7 +40,7 @@ test("many downloads are asked for at the server's pace, and followed by one str
   const requests = Array.from({ length: MANY }, () => ({ client_id: "site-1", file_path: FILE }));
   const { started, refused } = await startDownloads(system.api, requests);
   expect({ started: started.length, refused }).toEqual({ started: MANY, refused: [] });
-  // the first one ends before anybody follows
+  // The first download ends before fds starts to follow it.
   await system.ended(started[0]?.downloadId ?? "");
 
   const ended = new Set<string>();
@@ -48,7 +48,7 @@ test("many downloads are asked for at the server's pace, and followed by one str
     onChange: ({ download_id, status }) => void (status === "completed" && ended.add(download_id)),
   });
   await waitFor(() => ended.size > 1, "some to end");
-  // asked again where the server has no time for that either
+  // Read until it succeeds, because the server's rate limit may refuse this request, too.
   expect(await waitFor(readersOfEvents, "a count of readers")).toBe(1);
   system.server.signal("SIGKILL");
   await system.restartServer();

@@ -15,9 +15,9 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* What keeps a server on its feet that anyone can reach, from outside. */
+/* Limits that protect a server whose port anybody can reach, tested from outside. */
 
-/** What a server answers to bytes that no HTTP library would send. */
+/** Sends bytes that no HTTP library would send. @returns all that the server answers */
 async function raw(port: number, request: string): Promise<string> {
   const socket = connect(port, "127.0.0.1");
   socket.end(request);
@@ -46,7 +46,7 @@ describe("quotas", () => {
     });
     await system.expectDelivered(await system.ended(await system.pull("a.bin", "site-2")), wanted);
     await rm(join(system.folder, "downloads", first.saved_path ?? ""));
-    // It looks again every 5 s: longer than Bun gives a test by itself.
+    // The server checks the quota again every 5 s, which is Bun's default time limit for a test.
     await system.expectDelivered(await system.ended(waiting), wanted);
   });
 

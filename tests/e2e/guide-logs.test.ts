@@ -10,7 +10,7 @@ useGuide();
 
 /* How the guide shows the logs of containers. */
 
-/** A program that answers as docker-compose does, for a server and two restaurants. */
+/** A script that answers like docker-compose with a server and two restaurants. */
 const COMPOSE = `#!/bin/sh
 test "$1" = compose && shift
 case "$*" in
@@ -26,7 +26,7 @@ esac
 const onPosix = test.skipIf(process.platform === "win32");
 
 describe("logs of docker-compose (needs POSIX)", () => {
-  /** The settings with which a program of this name is found first. */
+  /** Installs the script under this name. @returns an environment whose PATH finds it first */
   async function withProgram(name: string): Promise<RunOptions> {
     const folder = join(system.folder, `bin-${name}`);
     await mkdir(folder, { recursive: true });

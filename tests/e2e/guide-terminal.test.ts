@@ -22,7 +22,7 @@ describe("at a terminal (needs POSIX)", () => {
     const result = await screen.shows(/Your choice \(1-12\): /);
     for (const id of CLIENTS)
       expect(result).toMatch(new RegExp(`^${id} +━+ +100%.* completed`, "m"));
-    // the bars are redrawn where they are
+    // ESC[3A moves the cursor up over the three progress bars, which are drawn again in place.
     expect(screen.raw).toContain("\x1b[3A\x1b[J");
     const widths = menu.split("\n").map((line) => Bun.stringWidth(line));
     expect(Math.max(...widths)).toBeLessThanOrEqual(columns);
@@ -54,7 +54,7 @@ describe("at a terminal (needs POSIX)", () => {
       expect(screen.visible).toMatch(
         /\d {2}restaurant-00. {2}completed {2}.* ago {2}file_to_download/,
       );
-      // with three lines for each file
+      // Each file takes three lines of the result, so six files do not fit on the screen.
       await writeRandom(system.source("small.txt"), 1000);
       for (let n = 0; n < 6; n++) await system.ended(await system.pull("small.txt", CLIENTS[0]));
       await see(["8"], "Verify downloaded files", "more lines: bun run fds verify", "on disk");

@@ -10,7 +10,7 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 useGuide();
 
-/** How often something is there. */
+/** Returns how often a part occurs in a text. */
 const countOf = (text: string, part: string) => text.split(part).length - 1;
 
 describe("through a pipe", () => {
@@ -118,7 +118,7 @@ describe("through a pipe", () => {
     expect(await system.published()).toEqual(before);
     expect(await guide(["11", "y", "12"])).toContain(`${before.length - 1} files removed`);
     expect(await system.published()).toEqual(["restaurant-001/notes.txt"]);
-    // the database of the server, and all that is under way
+    // The records in the database are still there, and no part files are left.
     expect((await system.api.downloads()).downloads).not.toBeEmpty();
     await system.expectNoParts();
     expect(await readFile(stray, "utf8")).toBe("mine");
@@ -135,13 +135,13 @@ describe("through a pipe", () => {
       const text = await guide(["8", "12"]);
       expect(text).toMatch(/^1 file verified, \d+ removed$/m);
       expect(text).not.toContain("✗");
-      // sums of what is there, and of nothing else
+      // Checksums are shown for the remaining file only.
       expect(text.match(/recorded/g)).toHaveLength(1);
       const verify = () => runProgram(system, ["fds", "verify", "--json"]);
       const { exitCode, stdout } = await verify();
       expect(exitCode).toBe(0);
       expect(JSON.parse(stdout)).toMatchObject({ verified: 1, wrong: 0 });
-      // what nobody chose to remove is missing as ever
+      // A file that was deleted by hand, not by the guide, is still reported as missing.
       await rm(join(system.folder, "downloads", saved_path ?? ""));
       expect(await guide(["8", "12"])).toMatch(/^1 of 1 file not as it should be, \d+ removed/m);
       expect((await verify()).exitCode).toBe(1);

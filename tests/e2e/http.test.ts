@@ -7,7 +7,9 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Odd requests, written by hand: each gets an answer for what it is, and never a 500 or a stack. */
+/*
+ * Malformed HTTP requests, written by hand: each gets a fitting error, and never status 500 or a stack trace.
+ */
 
 let system: System;
 
@@ -18,7 +20,7 @@ afterAll(async () => {
   await system?.[Symbol.asyncDispose]();
 });
 
-/** Sends a head, line by line, and perhaps a body. */
+/** Sends an HTTP head with these lines, and optionally a body. */
 function send(
   lines: string[],
   body: string | Uint8Array = "",

@@ -4,7 +4,7 @@ import { fleet, system } from "../support/fleet-stage.ts";
 import { countsOf, idsOf } from "../support/fleet.ts";
 import { waitFor } from "../support/wait.ts";
 
-/** How a job is paused, slowed down and stopped. */
+/** Tests how a job is paused, slowed down and cancelled. Needs useFleet(). */
 export function aJobUnderControl(): void {
   describe("a job", () => {
     test("is paused and resumed: what runs may end, and nothing more begins", async () => {
@@ -16,7 +16,7 @@ export function aJobUnderControl(): void {
       fleet.go("deliver");
       const one = await fleet.jobThatIs(jobId, ({ counts }) => counts.completed === 1, "one file");
       expect([one.status, countsOf(one)]).toEqual(["paused", { completed: 1, queued: 3 }]);
-      // A single pull goes on meanwhile, and nothing of the job with it.
+      // While the job is paused, a single download runs, and no download of the job starts.
       const single = await fleet.call("POST", "download", { client_id: "site-4" });
       await system.ended(String(single.body["download_id"]));
       expect(countsOf(await fleet.job(jobId))).toEqual({ completed: 1, queued: 3 });

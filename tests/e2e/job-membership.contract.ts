@@ -8,7 +8,10 @@ import { waitFor } from "../support/wait.ts";
 const label = (clientId: string, labels: object) =>
   fleet.call("PATCH", `clients/${clientId}`, { labels });
 
-/** Which clients a job takes in later or leaves out, and who is told of it. */
+/**
+ * Tests which clients a job adds after its start or leaves out, and how event streams report jobs. Needs
+ * useFleet().
+ */
 export function aJobThatGoesOn(): void {
   describe("a job", () => {
     test("takes in clients that come or are labelled later, where it is continuous", async () => {

@@ -6,7 +6,7 @@ import { Listener } from "../support/events.ts";
 const label = (clientId: string, labels: object) =>
   fleet.call("PATCH", `clients/${clientId}`, { labels });
 
-/** What jobs are to a token of some sites. */
+/** Tests which jobs a token that is limited to certain sites may make, see and change. Needs useFleet(). */
 export function limitedToken(): void {
   describe("a token of some sites", () => {
     const make = async (name: string, fields: object) => {

@@ -8,12 +8,12 @@ import { aJobThatGoesOn } from "./job-membership.contract.ts";
 import { aJobUnderControl } from "./job-control.contract.ts";
 import { limitedToken } from "./job-tokens.contract.ts";
 
-/* One request to many clients, which answer by hand. */
+/* Jobs: one request to many clients. Scripted clients answer the server's requests. */
 
 const label = (clientId: string, labels: object) =>
   fleet.call("PATCH", `clients/${clientId}`, { labels });
 
-/** What jobs do, wherever the rows are. */
+/** Tests jobs on a real server, with its rows in any database. */
 export function jobsEndToEnd(): void {
   describe("jobs", () => {
     useFleet();
@@ -167,7 +167,7 @@ function aJob(): void {
       expect((await send("l", order)).body["job_id"]).not.toBe(again.body["job_id"]);
       expect(await send("ü", order).catch(() => ({ status: 400 }))).toMatchObject({ status: 400 });
       expect(await send("", order)).toMatchObject({ status: 400 });
-      // What was refused takes no key.
+      // A refused request does not use up its Idempotency-Key.
       await send("m", { ...order, clients: { labels: "no" } });
       expect((await send("m", order)).status).toBe(202);
       expect((await fleet.call("GET", "jobs")).body["jobs"]).toHaveLength(3);

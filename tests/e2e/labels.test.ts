@@ -7,7 +7,7 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* What an admin says of clients, and who sees which of them by it. */
+/* Labels that an admin gives to clients, and tokens that see only clients with certain labels. */
 
 let system: System;
 const peers: ScriptedClient[] = [];

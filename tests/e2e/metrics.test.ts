@@ -40,7 +40,7 @@ async function scrape(): Promise<Map<string, Family>> {
   return parseMetrics(await response.text());
 }
 
-/** How far a value rose since an earlier look. */
+/** Returns how much a metric has increased since the earlier scrape. */
 async function risen(name: string, before: Map<string, Family>, labels = {}): Promise<number> {
   return valueOf(await scrape(), name, labels) - valueOf(before, name, labels);
 }
@@ -60,7 +60,7 @@ describe("what is measured", () => {
     expect(valueOf(families, "fds_connected_clients")).toBe(1);
     expect(valueOf(families, "fds_active_transfers")).toBe(0);
     expect(valueOf(families, "fds_credit_outstanding_bytes")).toBe(0);
-    // Where S3 has the files, half of it is for what waits to be stored.
+    // With files in S3, half of RECEIVE_BUDGET is reserved for bytes that wait to be uploaded.
     expect(valueOf(families, "fds_credit_budget_bytes")).toBe(ON_S3 === "" ? 8 * MiB : 4 * MiB);
     if (ON_S3 === "") {
       const free = valueOf(families, "fds_disk_free_bytes");
@@ -100,7 +100,7 @@ describe("what is measured", () => {
   describe("by a client that", () => {
     const bytes = new Uint8Array(1000);
 
-    /** A client that is asked for a file, and then does as the test says. */
+    /** Pulls a file from a scripted client, which does what `act` says. */
     async function pulled(act: (client: ScriptedClient, request: Request) => Promise<void>) {
       const client_id = `scripted-${Bun.randomUUIDv7()}`;
       const fields = { client_id, enroll_token: ENROLL_TOKEN };
@@ -156,7 +156,7 @@ describe("what is measured", () => {
     const id = await system.pull("file");
     const families = await waitFor(async () => {
       const found = await scrape();
-      // A page is put together in some ms: rows are read before what is in memory.
+      // Both values are awaited, because a scrape reads the rows some ms before the values in memory.
       const isSeen = valueOf(found, "fds_downloads", { status: "downloading" }) === 1;
       return isSeen && valueOf(found, "fds_credit_outstanding_bytes") > 0 && found;
     }, "bytes to be granted");

@@ -10,7 +10,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Clients that are older than the server are seen at once, so that somebody brings them up to date. */
+/* Clients that are older than the server are reported as outdated, so that somebody updates them. */
 
 let system: System;
 let old: ScriptedClient;

@@ -9,11 +9,11 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* What programs write, to readers that are late, stuck or gone, and onto a disk that is full. */
+/* Output of the programs when its reader is slow, stuck or gone, or when the disk is full. */
 
 const PROJECT = join(import.meta.dir, "../..");
 
-/** Downloads whose list is too long for a pipe. */
+/** So many downloads that the JSON list of them does not fit in the buffer of a pipe. */
 const DOWNLOADS = 300;
 
 const LIST = ["lib/cli/fds.ts", "downloads", "--client", "away", "--limit", "1000", "--json"];
@@ -32,7 +32,7 @@ beforeAll(async () => {
 });
 afterAll(() => system[Symbol.asyncDispose]());
 
-/** Starts a program with its output in a pipe, or in a file. */
+/** Starts a program whose standard output is a pipe or a file. */
 function start([file = "", ...flags]: string[], stdout: number | Bun.BunFile) {
   const runtime = [process.execPath, "--no-env-file", "--no-orphans"];
   return spawn([...runtime, join(PROJECT, file), ...flags], {

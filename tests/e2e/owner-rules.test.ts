@@ -7,9 +7,9 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* What a site's owner decides, whatever a server asks for; and what the owner can read of it. */
+/* The rules of a site's owner for what may leave the site, and the log that the owner can read. */
 
-/** What the site recorded in a file of its state folder, once there are so many requests. */
+/** Waits until a log in the site's state folder has `count` lines. @returns the parsed lines */
 async function recorded(
   system: System,
   file: string,
@@ -83,7 +83,7 @@ describe("a set", () => {
     await symlink(join(system.folder, "outside/secret.txt"), system.source("logs/link.log"));
     await system.startClient({ env: { CLIENT_DENY: ["*.bak", "private"].join(delimiter) } });
 
-    // All names, those that begin with a dot too.
+    // Patterns for all names. Names that begin with a dot need a pattern of their own.
     const paths = ["**", "**/.*", "logs/server.key"];
     const record = await pull(system, paths);
     expect(record).toMatchObject({ status: "completed", files_total: 1, files_received: 1 });

@@ -14,7 +14,7 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* A server whose records are in Postgres: the whole, by real programs. */
+/* A server with its rows in Postgres, end to end, with real programs. */
 
 const MiB = 1024 * 1024;
 const SIZE = 16 * MiB;
@@ -22,11 +22,11 @@ const ADMIN = { Authorization: `Bearer ${API_TOKEN}` };
 
 describe.skipIf(NO_POSTGRES !== "")(`on Postgres${NO_POSTGRES}`, () => {
   let postgres: Postgres;
-  /** Before Postgres. */
+  /** The proxy between the server and Postgres. */
   let way: CuttingProxy;
   let system: System;
   let wanted: Version;
-  /** Between the server and its client. */
+  /** The proxy between the client and the server. */
   let network: Proxy;
 
   beforeAll(async () => {
@@ -48,7 +48,7 @@ describe.skipIf(NO_POSTGRES !== "")(`on Postgres${NO_POSTGRES}`, () => {
     await postgres[Symbol.asyncDispose]();
   });
 
-  /** Pulls the file, and holds its second half back. */
+  /** Pulls the file, and holds back its second half in the network. @returns the id of the download */
   async function pullHalf(): Promise<string> {
     const held = network.after("up", SIZE / 2, () => network.hold("up"));
     const downloadId = await system.pull("file");
@@ -157,7 +157,7 @@ describe.skipIf(NO_POSTGRES !== "")(`on Postgres${NO_POSTGRES}`, () => {
     const told = listener.heard.flatMap(({ event, data }) =>
       event === "download" && data.download_id === downloadId ? data.status : [],
     );
-    // Changes that come quickly one after the other may be told as the last of them.
+    // Changes that follow quickly on each other may be reported as one event with the last status.
     const states = ["queued", "downloading", "verifying", "completed"];
     expect(told).toEqual(told.toSorted((a, b) => states.indexOf(a) - states.indexOf(b)));
     expect(told.at(-1)).toBe("completed");
@@ -180,7 +180,7 @@ describe.skipIf(NO_POSTGRES !== "")(`on Postgres${NO_POSTGRES}`, () => {
     await waitFor(async () => (await health()) === 200, "the server to have it back");
     await system.server.waitForLine(/the database answers again/);
     await system.expectDelivered(await system.ended(downloadId), wanted);
-    // Each of them has a level: the runtime wrote nothing in between.
+    // Every log line has a level, so the JavaScript runtime itself printed no warning or error.
     const lines = system.server.log();
     expect(lines.filter(({ level }) => level === undefined)).toEqual([]);
   });
@@ -215,7 +215,7 @@ describe.skipIf(NO_POSTGRES !== "")(`on Postgres${NO_POSTGRES}`, () => {
     expect(new Set(ids).size).toBe(2);
     await one.api.createToken({ name: "day", role: "viewer" });
     expect((await other.api.tokens()).map(({ name }) => name)).toEqual(["day"]);
-    // One that keeps its files elsewhere would not find those of the others.
+    // A server on the same database, but with another downloads folder, must refuse to start.
     const apart = System.start({ DATABASE_URL: env.DATABASE_URL });
     await expect(apart).rejects.toThrow("another server works on this database");
     await rm(files, { recursive: true });

@@ -12,17 +12,17 @@ import { WallClock } from "../support/wall-clock.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * Limits on the rate, from outside. How exactly they are kept is asserted on a clock that stands
- * still, in tests/util/token-bucket.test.ts, tests/server/transfer/rate-limit.test.ts and tests/client/send-scheduler.test.ts.
+ * Rate limits, from outside. Exact rates are tested with a fake clock in tests/util/token-bucket.test.ts,
+ * tests/server/transfer/rate-limit.test.ts and tests/client/send-scheduler.test.ts.
  */
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
-/** At this rate the file would take four minutes, which is more than the test has. */
+/** Bytes per second. The file would take four minutes at this rate, longer than the time limit of a test. */
 const SLOW = 64 * KiB;
 const SIZE = 16 * MiB;
 
-/** Waits until some of a download has come. */
+/** Waits until the server has received the first bytes of a download. */
 const isMoving = (system: System, id: string): Promise<DownloadRecord> =>
   waitFor(async () => {
     const record = await system.api.download(id);
@@ -88,7 +88,7 @@ test("a client with RATE_LIMIT sends no faster, whatever the server grants", asy
   expect(proxy.carried.up).toBeLessThan(4 * MiB);
 });
 
-/** `HH:MM` of a place, some hours from now. */
+/** Returns the local time `HH:MM` of a time zone, so many hours from now. */
 function hourThere(timeZone: string, hoursFromNow: number): string {
   const minute = localClock(timeZone)(Date.now() + hoursFromNow * 3_600_000);
   const two = (number: number) => String(number).padStart(2, "0");

@@ -17,8 +17,8 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * What README.md and lib/server/README.md show is typed into a shell as it stands, in a fresh copy of
- * the project, and the services of lib/server and lib/client are given to systemd.
+ * Runs the commands of README.md and lib/server/README.md in a shell, in a fresh copy of the project, and
+ * checks the systemd units of lib/server and lib/client with systemd.
  */
 
 const read = (page: string) => readFileSync(join(import.meta.dir, "../..", page), "utf8");
@@ -45,7 +45,7 @@ describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
   beforeAll(async () => {
     bypassProxyForLoopback(process.env);
     copy = await FreshCopy.create();
-    // 100 MiB is the demo's matter.
+    // A small file is enough here. The demo's test covers the size of 100 MiB.
     await copy.run(install.replace("run setup", "run setup --size 1MiB"));
     copy.set({ SERVER_PORT: "0", MIN_FREE_DISK: "1MiB" });
     const { line } = await copy.start(server, /listening on/);
@@ -55,7 +55,7 @@ describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
     const env = await Bun.file(join(copy.folder, ".env")).text();
     token = /^API_TOKEN=(.+)$/m.exec(env)![1]!;
     api = new ApiClient({ server: url, token });
-    // curl says after each answer which status it had.
+    // Makes curl print the HTTP status after each response.
     await Bun.write(join(copy.folder, ".curlrc"), 'silent\nwrite-out = "\\n%{http_code}\\n"\n');
   });
   afterAll(async () => {
@@ -106,7 +106,7 @@ describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
     expect(await md5OfFile(join(copy.folder, basename(saved_path!)))).toBe(md5!);
   });
 
-  /** Runs a script, with the address of the server that runs here. */
+  /** Runs a script from the page, with the address of this test's server instead of the default one. */
   async function curl(script: string): Promise<{ status: number; text: string }[]> {
     const output = await copy.run(script.replaceAll("http://localhost:8080", url));
     return [...output.matchAll(/^(.*)\n(\d{3})\n/gm)].map(([, text, status]) => ({
@@ -115,7 +115,7 @@ describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
     }));
   }
 
-  /** Each row of the table, and how it is met. */
+  /** For each row of the page's table of problems, a check that causes the problem. */
   const TROUBLES: Record<string, (words: string) => Promise<void>> = {
     "port 8080 is in use": async (words) => {
       const { port } = new URL(url);
@@ -159,7 +159,7 @@ describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
       }, "it to be told");
     },
     "cannot use the bucket: S3: …": async (words) => {
-      // Nobody listens there.
+      // No S3 server listens on port 1.
       const bucket = "STORAGE_URL=s3://files S3_ENDPOINT=http://127.0.0.1:1 S3_REGION=here";
       const key = "AWS_ACCESS_KEY_ID=id AWS_SECRET_ACCESS_KEY=secret";
       const start = `env SERVER_PORT=0 DOWNLOADS_DIR=other ${bucket} ${key} ${server}`;
@@ -175,7 +175,7 @@ describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
     },
     storage_full: async () => {
       await using full = await System.start({
-        // The free space of a bucket is not known.
+        // Stores files on the disk, because a bucket has no known free space.
         ...ROWS_IN_A_FILE,
         MIN_FREE_DISK: "1000000GiB",
         ENROLL_TOKEN: "",
@@ -183,7 +183,7 @@ describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
       await full.startClient({ env: { ENROLL_TOKEN: "" } });
       await expect(full.pull("a")).rejects.toMatchObject({ status: 507, code: "storage_full" });
     },
-    // Met by tests/e2e/source.test.ts and tests/faults/lying-source.test.ts.
+    // These two errors are caused by tests/e2e/source.test.ts and tests/faults/lying-source.test.ts.
     checksum_mismatch: async (words) => expectFailureCode(words),
     source_changed: async (words) => expectFailureCode(words),
     access_denied: async (error_code) => {

@@ -10,10 +10,10 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Who gets in: real servers, real clients, and some that only speak the protocol. */
+/* Registration: real servers, real clients, and scripted clients that only speak the protocol. */
 
 let system: System;
-/** Clients beside the system's own. */
+/** Clients that a test starts besides the one of `system`. */
 let others: Program[];
 
 async function startSystem(env: Record<string, string> = {}): Promise<void> {
@@ -30,14 +30,14 @@ afterEach(async () => {
 });
 
 interface Other {
-  /** For its log. */
+  /** The name of the program in its log. */
   name: string;
   stateDir: string;
   env?: Record<string, string>;
   ready: RegExp;
 }
 
-/** Starts a client that says that it is site-1. */
+/** Starts another client program with the id site-1. */
 async function startOther({ name, stateDir, env = {}, ready }: Other): Promise<Program> {
   const { url, folder } = system;
   const argv = ["client.ts", "--id", "site-1", "--server", url, "--root", "root"];
@@ -47,7 +47,7 @@ async function startOther({ name, stateDir, env = {}, ready }: Other): Promise<P
   return program;
 }
 
-/** What the client said when it was refused; it is in no hurry to hear it again. */
+/** The log line of a refused client, whose next try is 30 to 69 seconds later. */
 const refused = (reason: string) =>
   new RegExp(`^the server refused: ${reason}.*; next try in [3-6]\\d\\.\\d s$`);
 
@@ -65,7 +65,7 @@ describe("with an enrolment token", () => {
 
   test("a client enrols once and needs no token from then on", async () => {
     const client = await system.startClient();
-    // Nothing of it is worth a warning, or a refusal in the audit.
+    // A normal enrolment causes no warning in the logs and no refusal in the audit.
     for (const program of [client, system.server]) {
       expect(program.log().filter(({ level }) => level !== "info")).toEqual([]);
     }
@@ -139,7 +139,7 @@ describe("with an enrolment token", () => {
       await system.server.waitForLine(/^client has to enrol$/);
       expect(system.server.log().filter(({ level }) => level !== "info")).toEqual([]);
       await expectPullWorks();
-      // And the id is its own again.
+      // The id belongs to this client's key again, so a client with another key is refused.
       const ready = refused("key_mismatch");
       await startOther({ name: "thief", stateDir: "stolen", env: { ENROLL_TOKEN }, ready });
     },

@@ -9,7 +9,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Every call that lib/api/README.md shows is typed into a shell as it stands, in its order. */
+/* Runs every curl command of lib/api/README.md in a shell, in the order of the page. */
 
 const PAGE = readFileSync(join(import.meta.dir, "../../lib/api/README.md"), "utf8");
 const [LOGIN = "", ...BLOCKS] = codeBlocks(PAGE, "sh");
@@ -17,7 +17,7 @@ const [LOGIN = "", ...BLOCKS] = codeBlocks(PAGE, "sh");
 const missing = ["sh", "curl", "grep", "cut"].filter((tool) => !Bun.which(tool));
 const needs = missing.length > 0 ? ` (needs ${missing.join(", ")}: install them)` : "";
 
-/** The call of a line that begins with curl, with the names of endpoints.ts for its parameters. */
+/** Returns the method and path of a curl command, with the parameter names of endpoints.ts. */
 function callOf(line: string): string {
   const [, path = ""] = /\$SERVER(\/[^\s"?]*)/.exec(line) ?? [];
   const [, method = line.includes(" -d ") && !line.includes(" -G ") ? "POST" : "GET"] =
@@ -50,12 +50,12 @@ describe.skipIf(needs !== "")(`lib/api/README.md shows what works${needs}`, () =
   let id = "";
   /** Id of the newest job. */
   let job = "";
-  /** Id of the newest attempt of a webhook. */
+  /** Id of the newest delivery attempt of a webhook. */
   let attempt = "";
 
   beforeAll(async () => {
     copy = await FreshCopy.create();
-    // Large enough to be slowed down and ended before it is there.
+    // The test file is large enough that its download can be slowed down and cancelled before its end.
     await copy.run("bun install && bun run setup --size 16MiB");
     copy.set({ SERVER_PORT: "0", MIN_FREE_DISK: "1MiB" });
     const { line } = await copy.start("bun run server", /listening on/);

@@ -20,7 +20,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* The files of completed downloads, from a real server. */
+/* The content of completed downloads over REST, from a real server. */
 
 const NO_CURL = Bun.which("curl") ? "" : " (needs curl: apt-get install curl)";
 
@@ -99,7 +99,7 @@ describe("the content", () => {
       expect(await saved("-OJ")).toEqual([
         ["error.json", expect.stringContaining("download_not_finished")],
       ]);
-      // As lib/api/README.md has it: some versions make an empty file.
+      // With -f, some versions of curl create an empty file, as lib/api/README.md says.
       for (const file of await saved("-fOJ")) expect(file).toEqual(["error.json", ""]);
     },
   );

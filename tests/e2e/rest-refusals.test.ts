@@ -18,7 +18,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* The REST interface of a real server: what is wrong is refused, with a reason. */
+/* The REST interface of a real server: wrong requests are refused with a reason. */
 
 useRestStage();
 
@@ -119,7 +119,7 @@ describe("what is not right is refused, in words", () => {
   test("but the patterns of a set may have more", async () => {
     const paths = Array.from({ length: 100 }, (_, n) => `${n}/${"x".repeat(1_000)}`);
     const answer = await call("POST", POST, { client_id: right.client_id, paths });
-    // It was read: this client knows no sets.
+    // This error shows that the server accepted the patterns: the client is too old for sets.
     expectError(answer, "client_outdated");
   });
 

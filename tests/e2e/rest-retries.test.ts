@@ -18,7 +18,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Cancelling and retrying over REST, and what of that counts as failed. */
+/* Cancelling and retrying downloads over REST, and which downloads count as open failures. */
 
 useRestStage();
 
@@ -64,7 +64,7 @@ describe("cancel and retry", () => {
       expect(placeOf(answer, of(ids[status], "/retry"))).toBe(of(download_id));
       const { client_id, file_path } = before;
       expect((await call("GET", of(download_id))).body).toMatchObject({ client_id, file_path });
-      // What has ended stays as it was, and names what came in its place.
+      // The old download stays unchanged, except for `retried_as`, which names the new one.
       expect((await call("GET", of(ids[status]))).body).toEqual({
         ...before,
         retried_as: download_id,
@@ -76,7 +76,7 @@ describe("cancel and retry", () => {
 });
 
 describe("what failed", () => {
-  /** Downloads whose files are still owed, with their number in the totals. */
+  /** Returns the ids of the open failures, after checking that all totals agree with their number. */
   async function owed(): Promise<string[]> {
     const list = await call("GET", "/api/downloads?status=failed&open=true");
     expectDocumented(endpoints.listDownloads, list);
@@ -94,7 +94,8 @@ describe("what failed", () => {
     const first = await system.pull("late.bin");
     await system.ended(first);
     expect(await owed()).toEqual([first, ...before]);
-    // A retry that waits or runs is no failure, and one that fails is owed in place of the first.
+    // While a retry is queued or running, its file is no open failure. If the retry fails, it replaces the
+    // first one.
     const second = (await system.api.retry(first)).download_id;
     await system.ended(second);
     expect(await owed()).toEqual([second, ...before]);

@@ -26,7 +26,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* The REST interface of a real server: what is asked for is done. */
+/* The REST interface of a real server: correct requests succeed. */
 
 useRestStage();
 
@@ -115,7 +115,7 @@ describe("what goes well", () => {
 });
 
 describe("the list", () => {
-  /** All pages, one after the other. */
+  /** Returns the downloads of every page of the list, page by page. */
   async function allPages(query: string): Promise<DownloadRecord[][]> {
     const pages: DownloadRecord[][] = [];
     for (let cursor: string | null = ""; cursor !== null;) {

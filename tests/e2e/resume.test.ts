@@ -7,12 +7,15 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Programs that are stopped and started in order, in the middle of a pull. */
+/* Downloads that continue after the server or the client was stopped and started again. */
 
 const MiB = 1024 * 1024;
 const SIZE = 20 * MiB;
 const WHEN = 12 * MiB;
-/** So little is granted ahead that most of what the client sent is safe at the server. */
+/**
+ * The server's receive budget. It is small, so that few of the bytes that the client sent are not yet
+ * durable.
+ */
 const WINDOW = 4 * MiB;
 
 interface Setup extends AsyncDisposable {
@@ -37,7 +40,7 @@ async function setUp(env: Record<string, string> = {}): Promise<Setup> {
   };
 }
 
-/** The offset at which a client was last asked to begin. */
+/** Returns the offset from which the server last requested the file, by the client's log. */
 function requestedFrom(client: Program): number {
   const requests = client.log().filter(({ message }) => message === "file requested");
   return Number(requests.at(-1)?.["offset"]);
@@ -137,7 +140,7 @@ test("a download that is cancelled stops at the client, leaves nothing and frees
   await system.expectDelivered(record, wanted);
   expect(record.attempts).toBe(1);
   expect(await system.api.download(first)).toEqual(cancelled);
-  // The connection was good all the time.
+  // The client needed no second connection.
   expect(proxy.connections).toBe(1);
   await system.expectTidy();
 

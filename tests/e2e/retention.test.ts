@@ -15,7 +15,7 @@ import { WallClock } from "../support/wall-clock.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* What is kept, what is removed and what is held, with real programs over REST. */
+/* Retention with real programs, over REST: which files are kept, removed and held. */
 
 async function call(
   system: System,
@@ -50,7 +50,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** Pulls a set of what matches, and waits for its end. */
+/** Pulls the files that match as a set, and waits until the download has ended. */
 async function pullSet(system: System, paths: string[]): Promise<DownloadRecord> {
   const { body } = await call(system, "POST", "download", {
     client_id: "site-1",
@@ -121,7 +121,7 @@ test("what has not come cannot be removed, and can be held", async () => {
     const answer = await call(system, "PATCH", `downloads/${failed}`, body);
     expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });
   }
-  // The rate is refused, so nothing is changed.
+  // The rate limit of an ended download cannot be changed, so the whole request is refused.
   const both = { hold: false, rate_limit: 4096 };
   expect(await call(system, "PATCH", `downloads/${failed}`, both)).toMatchObject({ status: 409 });
   expect(await system.api.download(failed)).toMatchObject({ hold: true });
@@ -132,7 +132,7 @@ test("a set goes with its checksums, what a later one shares stays whole, and wh
   await mkdir(system.source("logs/deep"), { recursive: true });
   for (let n = 0; n < 5; n++)
     await writeFile(system.source(`logs/deep/${n}.log`), `${n}`.repeat(9));
-  // Long enough ago to be known as settled.
+  // Old modification times, so that the second set may take the files as unchanged.
   spawnSync([
     "touch",
     "-d",
@@ -143,7 +143,7 @@ test("a set goes with its checksums, what a later one shares stays whole, and wh
   const first = await pullSet(system, ["logs"]);
   const second = await pullSet(system, ["logs"]);
   expect(second).toMatchObject({ files_received: 0, files_unchanged: 5 });
-  // A bucket has no links: what did not change is copied.
+  // On a disk, unchanged files are hard links and take no space. In a bucket, they are copies.
   expect(await system.metric("fds_stored_bytes")).toBe(ON_S3 === "" ? 45 : 90);
 
   expect((await remove(system, first.download_id)).status).toBe(200);
@@ -276,7 +276,7 @@ describe.skipIf(lacksFaketime !== "")(`as days pass${lacksFaketime}:`, () => {
         "what is due to be removed",
       );
     clock.set(1.5);
-    // A change makes the server look; else it would within a minute.
+    // Any change wakes the removal loop, which otherwise notices the clock within a minute.
     await hold(system, later.download_id, true);
     await becomes([held, later, threeDays, lastOne]);
     await waitFor(() => !existsSync(pathOf(system, plain)), "the bytes to go after the row");

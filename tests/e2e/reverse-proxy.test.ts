@@ -14,7 +14,9 @@ import { md5OfFile, type Version, writeRandom } from "../support/sources.ts";
 import { API_TOKEN, System } from "../support/system.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
-/* The server behind nginx, set up as lib/server/README.md says: at the root of a host, and below a path. */
+/*
+ * The server behind nginx, configured as lib/server/README.md says: at the root of a host, and below a path.
+ */
 
 setDefaultTimeout(TEST_LIMIT);
 
@@ -24,7 +26,7 @@ const SIZE = 64 * 1024 * 1024;
 
 describe.skipIf(NO_NGINX !== "").each([
   ["at the root of a host", "/", () => AT_ROOT],
-  // The second block has but the lines that differ.
+  // The second example of the page shows "…" for the lines that it has in common with the first.
   ["below a path", "/fds/", () => BELOW.replace("…", AT_ROOT.split("\n").slice(2, -2).join("\n"))],
 ])(`behind nginx, %s${NO_NGINX}`, (_, path, configOf) => {
   let system: System;
@@ -78,7 +80,7 @@ describe.skipIf(NO_NGINX !== "").each([
     let bytes = 0;
     socket.on("data", (part) => {
       bytes += part.length;
-      // Slower than the server gives it, all the way.
+      // Reads more slowly than the server sends, so that a buffering proxy would have to store the rest.
       socket.pause();
       setTimeout(() => socket.resume(), 1);
     });
@@ -105,7 +107,7 @@ describe.skipIf(NO_NGINX !== "").each([
         expect(await md5OfFile(await saving.path())).toBe(wanted.md5);
         const [cookie] = await page.context().cookies(`${url}api/session`);
         expect(cookie).toMatchObject({ path: `${path}api`, httpOnly: true, sameSite: "Strict" });
-        // Nothing of what else there is on the host sees it.
+        // The cookie's path keeps it from other applications on the same host.
         expect(await page.context().cookies(nginx.url)).toEqual([]);
         await dashboard.signOut();
         await waitFor(

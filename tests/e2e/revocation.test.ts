@@ -13,14 +13,14 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Who loses the right to call loses it at once, also in the midst of a call. */
+/* Whoever loses access loses it at once, also in the middle of a request. */
 
 const MiB = 1024 * 1024;
-/** More than the kernel's buffers on the way hold. */
+/** Bytes of a file that is larger than all buffers of the kernel between server and client. */
 const SIZE = 64 * MiB;
 
 let system: System;
-/** A download that is completed, and one that waits; a job that runs, and one that was cancelled. */
+/** The ids of a completed and a queued download, and of a running and a cancelled job. */
 const ids = { completed: "", queued: "", running: "", cancelled: "" };
 let names = 0;
 
@@ -44,7 +44,7 @@ beforeAll(async () => {
 });
 afterAll(() => system?.[Symbol.asyncDispose]());
 
-/** A right to call that can be taken away. */
+/** A credential, and the function that revokes it. */
 interface Right {
   headers: Record<string, string>;
   end: () => Promise<void>;
@@ -52,7 +52,7 @@ interface Right {
 
 const call = (path: string, init: RequestInit = {}) => fetch(system.url + path, init);
 
-/** A call that nobody takes away. */
+/** Calls with the API_TOKEN, which cannot be revoked. @returns the parsed body */
 async function asAdmin<T>(method: string, path: string, body?: object): Promise<T> {
   const headers = { Authorization: `Bearer ${API_TOKEN}` };
   const init = { method, headers, ...(body && { body: JSON.stringify(body) }) };
@@ -117,7 +117,7 @@ const schedules = async () => {
   return new Map(all.map((one) => [one.name, one]));
 };
 
-/** What each call with a body asks for, and what would be there if it were done. */
+/** For each call with a body, a request, and a check of whether its effect has happened. */
 const ACTS: Record<string, { path: string; body: object; done: () => Promise<boolean> }> = {
   startDownload: {
     path: endpoints.startDownload.path,
@@ -198,7 +198,7 @@ const ACTS: Record<string, { path: string; body: object; done: () => Promise<boo
   previewTimes: {
     path: endpoints.previewTimes.path,
     body: { cron: NIGHTLY.cron },
-    // It changes nothing: that it is refused is all there is to see.
+    // The call has no effect to look for. The refused request is the whole test.
     done: async () => false,
   },
   createToken: {
@@ -215,7 +215,7 @@ test("every call with a body is tried", () => {
   expect(Object.keys(ACTS).toSorted()).toEqual(withBody.toSorted());
 });
 
-/** A body of which the last byte comes when the right has ended: nothing is done. */
+/** Expects that a request whose last byte arrives after the revocation has no effect. */
 async function expectNothingDone(make: () => Promise<Right>): Promise<void> {
   const tries = Object.entries(ACTS).map(async ([name, { path, body, done }]) => {
     const { headers, end } = await make();
@@ -232,7 +232,7 @@ async function expectNothingDone(make: () => Promise<Right>): Promise<void> {
   await Promise.all(tries);
 }
 
-/** Content that is being taken breaks off, and nobody takes what came for all of it. */
+/** Expects that content that is being sent is cut off, so that nobody takes it for the whole file. */
 async function expectContentCut(make: () => Promise<Right>): Promise<void> {
   const { headers, end } = await make();
   const reader = await SlowReader.begin(system.port, contentPath(), headers);
@@ -251,7 +251,7 @@ async function expectEventsEnded(make: () => Promise<Right>): Promise<void> {
   while (!(await reader.read()).done);
 }
 
-/** What a site is asked for shows nothing when it comes. */
+/** Expects that a listing that the site answers after the revocation is not shown. */
 async function expectListingRefused(make: () => Promise<Right>): Promise<void> {
   const { headers, end } = await make();
   const client_id = `slow-${names++}`;

@@ -9,18 +9,18 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* A server whose files are in S3, while it, the server or S3 is away for a time. */
+/* A server with its files in S3, while the client, the server or S3 is down for a while. */
 
 const MiB = 1024 * 1024;
 
 const WHEN = 45 * MiB;
-/** So much may be written and not safe: four segments. */
+/** Bytes that the server may have received and not yet stored in S3: four segments. */
 const UNSAFE = 32 * MiB;
 
-/** So little is granted ahead that most of what the client sent is safe. */
+/** Bytes of credit at a time. It is small, so that most of what the client sent is already stored. */
 const WINDOW = 4 * MiB;
 
-/** The offset at which a client was last asked to begin. */
+/** Returns the offset from which the server last requested the file, by the client's log. */
 function requestedFrom(client: Program): number {
   const requests = client.log().filter(({ message }) => message === "file requested");
   return Number(requests.at(-1)?.["offset"]);
@@ -58,7 +58,7 @@ test("a server that is told to stop keeps what has arrived", async () => {
   await s3System.expectTidy();
 });
 
-/** Pulls until most of the file has come; then S3 goes away. @returns the id of the download */
+/** Pulls most of the file, then makes S3 unreachable. @returns the id of the download */
 async function pullUntilAway({ s3System, proxy }: Setup): Promise<string> {
   const away = proxy.after("up", WHEN, () => s3System.s3.goAway());
   const downloadId = await s3System.system.pull("file");

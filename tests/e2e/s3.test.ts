@@ -10,8 +10,8 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * A server whose files are in S3, and its rows in Postgres where a test does not
- * say otherwise: what holds on a disk holds there.
+ * A server with its files in S3, and its rows in Postgres unless a test says otherwise. Everything that holds
+ * on a disk must hold here, too.
  */
 
 const MiB = 1024 * 1024;
@@ -68,7 +68,7 @@ test("what is removed has no key any more, and a set that shares with it stays w
   const [first, second] = [await pullSet(), await pullSet()];
   expect(second).toMatchObject({ files_unchanged: 2 });
   const file = await system.ended(await system.pull("one.bin"));
-  // A copy inside S3 takes its own room.
+  // The second set counts in full, because an unchanged file is copied inside S3.
   expect(await system.metric("fds_stored_bytes")).toBe(1_040);
   for (const { download_id } of [first, file]) await system.api.removeContent(download_id);
   expect(await system.metric("fds_stored_bytes")).toBe(20);

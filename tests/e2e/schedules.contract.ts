@@ -18,9 +18,9 @@ import {
 } from "../support/schedules-stage.ts";
 import { aDelivery } from "./deliveries.contract.ts";
 
-/* Jobs at their times, and who delivered. */
+/* Schedules: jobs at their times, and the deliveries of each client. */
 
-/** What schedules do, wherever the rows are. */
+/** Tests schedules on a real server, with its rows in any database. */
 export function schedulesEndToEnd(): void {
   describe("schedules", () => {
     useFleet({ DELIVERIES_KEEP: "36500d" });
@@ -198,7 +198,7 @@ function itsRight(): void {
   });
 }
 
-/** What is refused changes nothing, wherever the rows are. */
+/** Tests that a refused schedule changes nothing, with the rows in any database. */
 export function refusedSchedules(): void {
   describe("a schedule that is not right", () => {
     useOneFleet();

@@ -11,7 +11,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* What a browser is told of every answer, and that no answer is a page with a caller's words in it. */
+/* The security headers of every response, and that no response is a page that contains a caller's text. */
 
 const MARKUP = `<script src=//evil.example></script><img src=x onerror=alert(1)>`;
 
@@ -34,7 +34,7 @@ interface Ask {
   body?: string;
 }
 
-/** By hand: a library would put a path with a tag in it right. */
+/** Sends a request written by hand, because HTTP libraries would escape a path with a tag in it. */
 function ask(path: string, { method = "GET", headers = {}, body = "" }: Ask = {}) {
   const fields = {
     Host: "localhost",

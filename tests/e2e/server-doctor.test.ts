@@ -15,7 +15,7 @@ import { WallClock } from "../support/wall-clock.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* What `server doctor` says of a server that is well, and of each that is broken. */
+/* What `server doctor` reports for a healthy server, and for each kind of broken server. */
 
 const DAY_MS = 86_400_000;
 const SECRET = "a-secret-of-the-database";
@@ -46,7 +46,7 @@ async function ask({ flags = [], env = {}, wrapper = [] }: SetUp = {}): Promise<
   return found;
 }
 
-/** That this alone is wrong. */
+/** Expects that the doctor finds this check wrong, and no other one. */
 async function expectWrong(setUp: SetUp, name: string, words: RegExp): Promise<Diagnosis> {
   const found = await ask(setUp);
   expect(found.wrong).toEqual({ [name]: expect.stringMatching(words) });
@@ -100,7 +100,7 @@ describe("what is wrong with the service", () => {
     const before = seen.get()!.at;
     away.signal("SIGTERM");
     await away.ended();
-    // The server writes that it left, over what is written here before.
+    // Waits until the server has written the client's departure, which would overwrite the time set below.
     await waitFor(() => seen.get()!.at > before, "the server to see that it left");
     const time = Date.now() - 3 * DAY_MS;
     database.run("UPDATE clients SET last_seen_at = ? WHERE client_id = 'away'", [time]);
@@ -181,7 +181,7 @@ describe("what is wrong with what it keeps", () => {
       const clock = new WallClock(system.folder, "doctor");
       clock.set(1 / 24);
       const moved = { env: { ...env, ...clock.env } };
-      // The answer may take some seconds.
+      // The clock is 3600 s ahead, and the measurement may add some seconds.
       await expectWrong(moved, "clock", /36[0-2]\d s ahead of the database's → let both/);
     },
   );
@@ -205,7 +205,7 @@ describe.skipIf(!openssl.isThere)(`what is wrong with the certificate${NO_OPENSS
     const env = { TLS_CERT: cert, TLS_KEY: key };
     const setUp = { env, flags: ["--port", String(server.port)] };
     const words = /for DNS:localhost, .* signed by CN=authority, until .*, in 1 days → renew it/;
-    // The server that runs has this certificate, so it is called.
+    // The server on this port runs with the same certificate, so only its lifetime is wrong.
     await expectWrong(setUp, "certificate", words);
   });
 

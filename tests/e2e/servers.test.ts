@@ -20,11 +20,11 @@ const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
 const listen = async (url: string, token = API_TOKEN) =>
   new Listener(await fetch(`${url}/api/events`, { headers: bearer(token) }));
 
-/* Several servers on one Postgres and one folder: the whole, by real programs. */
+/* Several servers on one Postgres and one downloads folder, end to end, with real programs. */
 
 const MiB = 1024 * 1024;
 const SIZE = 16 * MiB;
-/** What may come twice after a break: what was granted and not flushed, and one checkpoint. */
+/** The most bytes that may be sent twice after a break: the unflushed credit, and one checkpoint. */
 const MOST_RESENT = 12 * MiB;
 
 describe.skipIf(NO_POSTGRES !== "")(`several servers${NO_POSTGRES}`, () => {
@@ -132,7 +132,7 @@ describe.skipIf(NO_POSTGRES !== "")(`several servers${NO_POSTGRES}`, () => {
     expect((await signIn(other.url)).status).toBe(200);
     expect((await signIn(one.url)).status).toBe(401);
     await one.api.revokeToken("night");
-    // The stream of events at the other server ends.
+    // Revoking a token at one server ends its event stream at the other server.
     await night.rest().catch(() => undefined);
     const late = await fetch(`${other.url}/api/clients`, { headers: bearer(token) });
     expect(late.status).toBe(401);
@@ -208,14 +208,14 @@ describe.skipIf(NO_POSTGRES !== "")(`several servers${NO_POSTGRES}`, () => {
     group.network.release("up");
     const record = await group.ended(downloadId, group.at(1));
     await group.expectDelivered(record, wanted);
-    // As another server does it, once it was not renewed in time.
+    // Ends the lease that the frozen server could not renew, as another server would do.
     await group.endLease(0);
     group.at(0).program.signal("SIGCONT");
     await group.at(0).program.waitForLine(/the lease of this server was over/);
     expect(await group.at(0).api.download(downloadId)).toEqual(record);
     await waitFor(async () => (await group.parts()).length === 0, "the parts to go");
     await group.expectDelivered(await group.at(0).api.download(downloadId), wanted);
-    // It is as good as any other from then on.
+    // With a new lease, the server accepts clients and downloads again.
     group.balancer.prefer(group.at(0).port);
     await group.reconnect();
     const again = await group.pullHalf(SIZE, group.at(1));

@@ -10,7 +10,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* A set of files with every kind of name that a disk of Linux can hold, and of trees that it can. */
+/* A set with every kind of file name and folder tree that a Linux disk can hold. */
 
 const isLinux = process.platform === "linux";
 
@@ -24,7 +24,7 @@ afterAll(async () => {
   await system?.[Symbol.asyncDispose]();
 });
 
-/** Every character of ASCII that a name can have; one that begins with a dot is hidden. */
+/** Every ASCII character that a file name can contain. */
 const ASCII = Array.from({ length: 127 }, (_, n) => String.fromCharCode(n + 1)).filter(
   (character) => character !== "/",
 );
@@ -32,11 +32,11 @@ const ASCII = Array.from({ length: 127 }, (_, n) => String.fromCharCode(n + 1)).
 const NAMES = new Set([
   ...ASCII.map((character) => `c${character}c`),
   ...ASCII.filter((character) => character !== "."),
-  // As long as a name can be, in characters of one, two and four bytes.
+  // The longest possible names, with characters of one, two and four bytes.
   ...["n".repeat(255), "é".repeat(127), "😀".repeat(63)],
-  // Names that are the same to some file system, or mean something to one.
+  // Names that are equal, forbidden or special on some file systems.
   ...["a", "A", "é", "e\u0301", "con", "NUL.txt", "com1", "aux ", "name.", "name..", " lead"],
-  // What shells, patterns, terminals and md5sum might take for something else.
+  // Names that shells, patterns, terminals or md5sum could misread.
   ...["-rf", "--", "{a,b}", "**", "[a]", "$(touch x)", "`id`", "%00", "&amp;", "a\r\nb", "\\n"],
   ...[
     "a\\\nb",
@@ -49,7 +49,7 @@ const NAMES = new Set([
   ],
 ]);
 
-/** Bytes that are no UTF-8: nobody can ask for such a name. */
+/** Names, as bytes, that are not UTF-8, so no request can name such a file. */
 const UNUSABLE = [[0xff], [0xc3], [0x63, 0xe9], [0xed, 0xa0, 0x80], [0xf5, 0x80, 0x80, 0x80]];
 
 async function pull(folder: string): Promise<DownloadRecord> {
@@ -64,7 +64,7 @@ async function filesOf({ download_id }: DownloadRecord): Promise<SetFileRecord[]
   return files;
 }
 
-/** Runs a command in the client's folder at the server. @returns what it says */
+/** Runs a command in the client's folder of downloads. @returns its output and errors */
 function atServer(...argv: string[]): string {
   const { stdout, stderr } = spawnSync(argv, { cwd: join(system.folder, "downloads/site-1") });
   return stdout.toString() + stderr.toString();

@@ -14,7 +14,7 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 useSets();
 
-/* Which files patterns bring, and which patterns are refused. */
+/* Which files a pattern selects, and which patterns are refused. */
 
 describe("patterns", () => {
   test.each([
@@ -54,7 +54,7 @@ describe("patterns", () => {
     const before = inFolder("ls");
     expect(await pull(fields)).toMatchObject({ status: "failed", error_code: code });
     expect(inFolder("ls")).toBe(before);
-    // First the row says that it is over.
+    // The part is removed after the row has changed to failed.
     await waitFor(async () => (await system.parts()).length === 0, "its part to be removed");
   });
 
@@ -65,7 +65,7 @@ describe("patterns", () => {
       files_total: 2,
       unmatched_paths: ["no-{1,2}*", `${root}/none/`],
     });
-    // None of its names is the one of a whole part.
+    // The set has the default name "files", because its first path is a pattern and names no file.
     expect(record.saved_path).toMatch(/^site-1\/\d{8}_\d{6}_files(-\d+)?$/);
   });
 

@@ -20,7 +20,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 useSets();
 
-/* Folders and patterns: many files by one pull, with real programs over REST. */
+/* Sets: folders and patterns that are pulled as one download, with real programs over REST. */
 
 describe("a folder", () => {
   let record: DownloadRecord;
@@ -87,7 +87,7 @@ describe("a folder", () => {
       stdin: await (await content(record)).bytes(),
     });
     expect(tar.stdout.toString().trim().split("\n")).toHaveLength(62);
-    // How long it will be is not known before, and HEAD says no other length.
+    // The length of the archive is not known in advance, so HEAD reports none.
     const head = await content(record, "", "HEAD");
     expect(head.headers.get("Content-Type")).toBe("application/x-tar");
     expect(head.headers.get("Content-Length")).toBeNull();
@@ -114,7 +114,7 @@ describe("what cannot come", () => {
       ["mixed/a-fresh.txt", "not_settled"],
       ["mixed/caf\uFFFD.txt", "name_unusable"],
     ]);
-    // What is left for later fails no set, and hides nothing that does.
+    // With `strict`, a file that is too new does not fail the set, and does not hide a file that does.
     for (const fields of [{}, { min_age: "1h" }]) {
       const strict = await pull({ paths: ["mixed"], strict: true, ...fields });
       expect(strict).toMatchObject({ status: "failed", error_code: "name_unusable" });
@@ -165,7 +165,7 @@ test("files that did not change are linked, and not sent again", async () => {
   );
   if (ON_S3 === "") expect(new Set(inodes.trim().split("\n")).size).toBe(1);
   expect(inFolder("md5sum", "-c", "--quiet", `${second.saved_path!.split("/")[1]}.md5`)).toBe("");
-  // Whole by itself, also when the first one is gone.
+  // A set stays complete when the earlier set whose files it shares is deleted.
   await rm(join(system.folder, "downloads", first.saved_path!), { recursive: true });
   expect(await (await content(second, "?path=nightly/a")).text()).toBe("a".repeat(1000));
   expect(await pull({ paths: ["nightly"], unchanged: "skip" })).toMatchObject({

@@ -7,9 +7,7 @@ import { spawn } from "../support/spawn.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/*
- * Signing in to a real server as a browser does it, and what its cookie may do.
- */
+/* Signing in to a real server as a browser does, and what the session cookie permits. */
 
 const SERVER = join(import.meta.dir, "../../server.ts");
 
@@ -31,7 +29,7 @@ const call = (path: string, { method = "GET", headers, body }: Call = {}): Promi
 const own = () => ({ Origin: system.url });
 const bearer = { Authorization: `Bearer ${API_TOKEN}` };
 
-/** Signs in; gives what a browser sends from then on. */
+/** Signs in. @returns the cookie that a browser sends from then on */
 async function signIn(body: object): Promise<{ Cookie: string }> {
   const response = await call("/api/session", { method: "POST", headers: own(), body });
   expect(response.status).toBe(200);

@@ -5,7 +5,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Signals that people and their tools send to services, and that mean nothing to ours. */
+/* Signals that have no meaning for a server or a client, such as SIGHUP, do not end it. */
 
 test.skipIf(process.platform === "win32")(
   "no signal ends a server or a client without a word (needs POSIX signals)",

@@ -15,14 +15,14 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* A source that changes while its client is away, and a part of it at the server. */
+/* A source file that changes while its client is away and part of the file is already at the server. */
 
 const MiB = 1024 * 1024;
 
 const WHEN = 3 * MiB;
 
 describe("while its client is away and a part of it at the server, the source is", () => {
-  /** Pulls a good part of the file, then kills the client. */
+  /** Pulls a large part of the file, then kills the client. */
   async function pullHalf({ system, proxy }: Pull) {
     const client = await system.startClient({ server: proxy.url });
     const killed = proxy.after("up", WHEN, () => client.signal("SIGKILL"));
@@ -63,7 +63,8 @@ describe("while its client is away and a part of it at the server, the source is
     const wanted = delivers === "first" ? first : await versionOf(path);
     await system.expectDelivered(record, wanted);
     expect(record.attempts).toBe(2);
-    // It goes on where it was, or starts over; nothing of the old file is kept then.
+    // A matching part is continued. Otherwise the whole file is sent anew, and nothing of the old part is
+    // kept.
     const again = proxy.carried.up - before;
     if (delivers === "first") expect(again).toBeLessThan(SIZE - MiB);
     else expect(again).toBeGreaterThan(wanted.size);

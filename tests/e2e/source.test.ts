@@ -31,15 +31,15 @@ import { spawnSync } from "../support/spawn.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * A source that changes while it is pulled. The change is made when a certain byte passes the
- * proxy: with a budget of 1 MiB the client has then read little more than that.
+ * A source file that changes while it is pulled. The change is made when a certain byte passes the proxy.
+ * With a budget of 1 MiB, the client has then read little more than that byte.
  */
 
 const MiB = 1024 * 1024;
 
 const WHEN = 3 * MiB;
 
-/** As a log is rotated by copytruncate. */
+/** Replaces the content of a file, as log rotation by copytruncate does. */
 function startAnew(path: string): void {
   const fd = openSync(path, "r+");
   ftruncateSync(fd, 0);
@@ -47,7 +47,7 @@ function startAnew(path: string): void {
   closeSync(fd);
 }
 
-/** As a log is rotated by renaming it. */
+/** Renames a file and creates a new one in its place, as log rotation does. */
 function rotate(path: string): void {
   renameSync(path, `${path}.1`);
   writeFileSync(path, "the first line of the next log\n");

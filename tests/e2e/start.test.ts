@@ -10,9 +10,9 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* How the programs start, and how they say that they cannot. */
+/* How the programs start, and how they report that they cannot start. */
 
-/** Why no program can be run as a user that is in no list. */
+/** Why no program can be run as an unknown user; empty if it can. */
 const lacksUserNames = canUnshare() ? "" : " (needs unshare with user namespaces, on Linux)";
 
 function canUnshare(): boolean {
@@ -30,7 +30,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** Runs a program that is expected to end by itself. */
+/** Runs a program that is expected to end by itself. @returns its exit code and output */
 async function run(file: string, flags: string[], env: Record<string, string> = {}) {
   const child = spawn(
     [process.execPath, "--no-env-file", "--no-orphans", join(PROJECT, file), ...flags],
@@ -38,7 +38,7 @@ async function run(file: string, flags: string[], env: Record<string, string> = 
       cwd: folder,
       env,
       stdio: ["ignore", "pipe", "pipe"],
-      // It would run for ever if it did start.
+      // In ms. Ends a program that starts although it should refuse.
       timeout: 20_000,
     },
   );
@@ -46,7 +46,7 @@ async function run(file: string, flags: string[], env: Record<string, string> = 
   return { code: await child.exited, stdout: await stdout, stderr: await stderr };
 }
 
-/** It ends with one line for a person, and leaves nothing behind. */
+/** Expects that a program has ended with this code, and with one line of error as its only output. */
 async function expectRefusal(
   outcome: Awaited<ReturnType<typeof run>>,
   code: number,
@@ -88,7 +88,7 @@ describe("the server", () => {
     const outcome = await run("server.ts", ["--port", "0", ...flags], env);
     await expectRefusal(outcome, 2, message);
     expect(outcome.stderr).not.toMatch(/hunter2|two words|a-secret/);
-    // A mistake that is found while it is read costs nothing on the disk.
+    // A wrong setting is found before anything is written to the disk.
     if (!("DATABASE_URL" in env)) expect(await readdir(folder)).toEqual(["root"]);
   });
 
@@ -138,7 +138,7 @@ describe("the server", () => {
   });
 
   test.each([
-    // Names this machine too, in a way that counts as any other name.
+    // Also an address of this machine, but not of a form that the server recognizes as loopback.
     ["127.1", true],
     ["127.0.0.1", false],
   ])("on %s without TLS warns that others can read along: %p", async (host, warns) => {
@@ -225,7 +225,7 @@ describe("the client", () => {
         join(PROJECT, "client.ts"),
       ];
       const flags = ["--id", "a", "--root", "root", "--state-dir", "state"];
-      // A user that no list of users knows, as in a container that runs as a number.
+      // Runs the client as a numeric user without a name, as containers do.
       const child = spawn(
         ["env", "-u", "HOME", "unshare", "--user", "--map-user=12345", ...program, ...flags],
         {

@@ -10,8 +10,8 @@ import { spawn } from "../support/spawn.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * What is weak in TLS is refused. OpenSSL asks for it, of our server and of one of its own that
- * takes everything: so it is known that the refusal is the server's.
+ * The server refuses weak TLS. OpenSSL connects with weak settings to our server, and to a lax server of its
+ * own. The lax one accepts them, so a refusal is due to our server.
  */
 
 const WEAK = {
@@ -30,7 +30,7 @@ const STRONG = {
   "TLS 1.2 with ChaCha20": ["-tls1_2", "ECDHE+CHACHA20"],
 };
 
-/** Whether a TLS connection comes to be, with this version and these ciphers. */
+/** Reports whether a TLS connection succeeds with this version and these ciphers. */
 async function connects(port: number, [version = "", ciphers = "ALL:eNULL"]: string[]) {
   const address = ["-connect", `127.0.0.1:${port}`];
   const args = ["s_client", ...address, version, "-cipher", `${ciphers}:@SECLEVEL=0`];
@@ -40,7 +40,7 @@ async function connects(port: number, [version = "", ciphers = "ALL:eNULL"]: str
   return (await child.exited) === 0 && !/Cipher is \(NONE\)/.test(told);
 }
 
-/** OpenSSL's own server, which takes whatever it knows. */
+/** Starts OpenSSL's own server, with all TLS versions and ciphers that it knows. */
 async function startLaxServer({ cert, key }: Certificate) {
   const args = ["s_server", "-accept", "127.0.0.1:0", "-cert", cert, "-key", key, "-www"];
   const lax = ["-cipher", "ALL:eNULL:aNULL:@SECLEVEL=0", "-min_protocol", "TLSv1"];
@@ -92,7 +92,7 @@ describe.skipIf(!openssl.isThere)(
 
       test.each(Object.entries(WEAK))("%s is refused", async (name, what) => {
         expect(await connects(system.port, what)).toBe(false);
-        // With a key of another kind no server can have it.
+        // RSA key exchange needs an RSA key, so even the lax server refuses it with a key of another kind.
         const needsRsa = name.startsWith("RSA");
         expect(await connects(lax.port, what)).toBe(algorithm === "rsa" || !needsRsa);
       });

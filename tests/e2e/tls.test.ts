@@ -19,8 +19,8 @@ import { TEST_LIMIT } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * Who is who on the wire: a real server with a certificate, and real clients that trust it, do not,
- * or have to show one of their own.
+ * TLS with a real server and real clients: clients that trust its certificate, clients that do not, and
+ * clients that need a certificate of their own.
  */
 
 const named = openssl.isThere ? "over TLS" : `over TLS (${openssl.hint})`;
@@ -45,7 +45,7 @@ describe.skipIf(!openssl.isThere)(named, () => {
     await rm(folder, { recursive: true });
   });
 
-  /** Starts a client that is not to be let in, and waits for its words. */
+  /** Starts a client that the server must not accept, and waits until its log has these words. */
   async function refused(
     id: string,
     env: Record<string, string>,
@@ -62,7 +62,7 @@ describe.skipIf(!openssl.isThere)(named, () => {
       env: { ENROLL_TOKEN, ...env },
       ready: words,
     });
-    // One line for each try, which holds the reason.
+    // Each failed try logs one line, which holds the reason.
     for (const { level, message } of client.log()) {
       if (level !== "info") expect(message).toMatch(words);
     }

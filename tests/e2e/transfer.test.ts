@@ -10,7 +10,7 @@ setDefaultTimeout(TEST_LIMIT);
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
-/** Bytes in a frame where nobody says otherwise. */
+/** The default payload of a frame, in bytes. */
 const CHUNK = MiB;
 
 describe("a file comes in whole:", () => {
@@ -18,7 +18,7 @@ describe("a file comes in whole:", () => {
 
   beforeAll(async () => {
     system = await System.start();
-    // Names that begin with a dot have to be named.
+    // Names that begin with a dot are refused, unless a pattern allows them.
     await system.startClient({ env: { CLIENT_ALLOW: ["**", "..*"].join(delimiter) } });
   });
   afterAll(() => system[Symbol.asyncDispose]());
@@ -91,7 +91,7 @@ describe("a file comes in whole:", () => {
 
   test("two of the same name in the same second, the second one with -2", async () => {
     await writeFile(system.source("quick.tar.gz"), "a");
-    // Each pair may end in two seconds, but not every pair.
+    // Repeated, because the two downloads of a pair may end in different seconds.
     const second = await waitFor(async () => {
       const ids = [await system.pull("quick.tar.gz"), await system.pull("quick.tar.gz")];
       const records = await Promise.all(ids.map((id) => system.ended(id)));
@@ -166,7 +166,7 @@ describe("a download that finds no slot waits for one to be free:", () => {
 
     await system.api.cancel(a);
     await waitFor(() => requested().length === 3, "the third file to be requested");
-    // The first two are begun side by side: their parts are opened, and either may be ready first.
+    // The first two downloads start concurrently, so either may be requested first.
     const paths = requested().map((line) => line["file_path"]);
     expect(paths.slice(0, 2).toSorted()).toEqual(["a", "b"]);
     expect(paths[2]).toBe("c");

@@ -8,7 +8,7 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Webhooks of several servers: who tells of what, and what becomes of it when one dies. */
+/* Webhooks of several servers: which server sends a message, and what happens when that server dies. */
 
 test.skipIf(NO_POSTGRES !== "")(
   `of several servers one tells each event${NO_POSTGRES}`,
@@ -43,7 +43,7 @@ test.skipIf(NO_POSTGRES !== "")(
       Receiver.verify(await received(receiver, "download.completed", id), secret);
     }
 
-    // A schedule that one of them runs: a download, its job and its delivery are told of once each.
+    // A schedule that one server runs causes one message each for its job and its delivery.
     const headers = { Authorization: `Bearer ${API_TOKEN}` };
     const post = (path: string, body: object) =>
       fetch(`${group.at(1).url}/api/${path}`, {
@@ -60,7 +60,7 @@ test.skipIf(NO_POSTGRES !== "")(
       await received(receiver, type, "nightly");
     }
 
-    // It goes to the other server, which is no absence.
+    // A client that reconnects to the other server is not reported as offline.
     group.balancer.prefer(group.at(0).port);
     await group.reconnect();
     client.signal("SIGKILL");

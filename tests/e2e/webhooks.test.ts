@@ -23,9 +23,9 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Who is told what, by real servers, over real sockets; a verifier of others checks each message. */
+/* Webhooks of real servers over real sockets. An independent implementation verifies each signature. */
 
-/** A server whose webhooks may lead to this machine. */
+/** Starts a server whose webhooks may use addresses of this machine. */
 const start = (env: Record<string, string> = {}) =>
   System.start({ WEBHOOK_ALLOW: "127.0.0.0/8", OFFLINE_AFTER: "1s", ...env });
 
@@ -144,7 +144,7 @@ describe("a webhook", () => {
       error: "the receiver answered 418",
       next_attempt_at: null,
     });
-    // What other tests caused may still be told meanwhile.
+    // Messages that other tests caused may still arrive, so only the test messages are compared.
     const { attempts } = await system.api.webhooks.attempts("all", { limit: "50" });
     const tests = attempts.filter(({ type }) => type === "webhook.test");
     expect(tests.map(({ response_status }) => response_status)).toEqual([418, 200]);
@@ -254,7 +254,7 @@ describe.skipIf(!openssl.isThere)(`by https (${openssl.hint})`, () => {
     using receiver = new Receiver(pem);
     using proxy = new Receiver();
     await using system = await System.start({
-      // A bucket would be asked by the proxy.
+      // Stores files on the disk, because requests to a bucket would go through the proxy, too.
       ...ROWS_IN_A_FILE,
       WEBHOOK_ALLOW: "localhost,127.0.0.0/8",
       NODE_EXTRA_CA_CERTS: authority.cert,

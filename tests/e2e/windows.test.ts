@@ -18,7 +18,7 @@ describe.skipIf(lacksWine !== "")(`on Windows${lacksWine}`, () => {
   let wine: Wine;
   let system: System;
   let client: Program;
-  /** Short name of `Private Stuff`, as Windows makes them for old programs. */
+  /** The 8.3 short name of `Private Stuff`, which Windows makes for old programs. */
   let shortName = "";
 
   const inRoot = (name: string) => wine.path(`${ROOT}\\${name}`);
@@ -59,13 +59,13 @@ describe.skipIf(lacksWine !== "")(`on Windows${lacksWine}`, () => {
     await wine?.[Symbol.asyncDispose]();
   });
 
-  /** What is listed of a folder, or of the roots. */
+  /** Returns the entries of a listed folder; without a path, those of the roots. */
   async function list(path?: string) {
     const { entries } = await system.api.clientFiles("win", { path, cursor: undefined });
     return entries;
   }
 
-  /** How a download ends: "completed", or the code of why not. */
+  /** Pulls a file. @returns "completed", or the error code of the failed download */
   async function outcome(filePath: string, id = "win"): Promise<string> {
     const { status, error_code } = await system.ended(await system.pull(filePath, id));
     return error_code ?? status;
@@ -129,7 +129,7 @@ describe.skipIf(lacksWine !== "")(`on Windows${lacksWine}`, () => {
 
   test("what is not there is told as that", async () => {
     expect(await outcome("gone.txt")).toBe("file_not_found");
-    // Relative to the folder of a drive, which is the root here.
+    // On Windows, this path is relative to the current folder of drive C:.
     expect(await outcome("C:secret.txt")).toBe("file_not_found");
   });
 

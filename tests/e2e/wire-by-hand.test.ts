@@ -8,12 +8,12 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* The session that lib/protocol/README.md shows, byte by byte, with a real server. */
+/* Plays the session of lib/protocol/README.md byte by byte with a real server. */
 
 const README = readFileSync(join(import.meta.dir, "../../lib/protocol/README.md"), "utf8");
 const [SESSION = ""] = codeBlocks(section(README, "A session, byte by byte"), "");
 
-/** What another server, or the same one another day, says differently. */
+/** Fields whose values differ between servers and runs, so only their types are compared. */
 const VARIES = new Set(["download_id", "max_offset", "version"]);
 
 function sayable(message: object): object {

@@ -8,7 +8,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* What a client says when something answers at SERVER_URL that is not our server. */
+/* What a client reports when another program answers at SERVER_URL. */
 
 let folder: string;
 
@@ -54,7 +54,7 @@ test.each([
     env: {},
     ready: /next try in/,
   });
-  // The first try may be made again at once.
+  // The log may already hold a second line, because the first retry can follow at once.
   const log = client.log();
   expect(log).not.toBeEmpty();
   for (const { level, message } of log) {
