@@ -4,7 +4,7 @@ import { folder, mistake, pem, useCertificate } from "../support/server-config.t
 
 useCertificate();
 
-/* Whom the settings let in: addresses, tokens and TLS. */
+/* The settings for access to the server: addresses, tokens and TLS. */
 
 const TOKENS = { API_TOKEN: "api-secret-of-tests", ENROLL_TOKEN: "enroll-secret-of-tests" };
 

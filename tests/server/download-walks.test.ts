@@ -12,17 +12,17 @@ import { claim, MD5, NOW, problem, source, states, order } from "../support/down
 import { Random } from "../support/random.ts";
 
 /*
- * Random walks through the life of a download: whatever happens, in whatever order, the
- * invariants of lib/README.md hold at each step.
+ * Random walks through the states of a download: the invariants of lib/README.md hold at each step, whatever
+ * events come, in any order.
  */
 
 const STEPS = 200;
 
-/** Something that could happen now: mostly of this attempt, sometimes of another. */
+/** Returns a random event that is possible now, mostly of the current attempt, sometimes of another one. */
 function randomEvent(random: Random, download: Download, now: number): DownloadEvent {
   const epoch = random.float() < 0.9 ? download.epoch : random.int(0, download.epoch + 1);
   const durableOffset = durableOffsetOf(download);
-  // What goes on is made likelier than what ends a download, so that walks are long.
+  // Events that end a download are rarer than others, so that walks are long.
   switch (random.int(0, 19)) {
     case 0:
       return random.float() < 0.1 ? { type: "cancelled", now } : { type: "lost", epoch, now };
@@ -59,7 +59,7 @@ function randomEvent(random: Random, download: Download, now: number): DownloadE
   }
 }
 
-/** What holds for every step, whatever the event. */
+/** Expects what must hold for every transition, whatever the event. */
 function expectLawful(before: Download, event: DownloadEvent, { next, effects }: Transition): void {
   const types = effects.map(({ type }) => type);
   const isStale = "epoch" in event && event.epoch !== before.epoch;
@@ -95,7 +95,7 @@ function expectLawful(before: Download, event: DownloadEvent, { next, effects }:
   if (leaves) {
     expect(effects).toContainEqual({ type: "dispatch" });
     expect(types.includes("confirm_client")).toBe(next.status === "completed");
-    // All other ends come from the attempt itself.
+    // The other ends are caused by the attempt itself, so its client needs no message to stop.
     expect(types.includes("stop_client")).toBe(next.status === "cancelled");
   } else {
     expect(types).not.toContain("dispatch");
@@ -105,7 +105,7 @@ function expectLawful(before: Download, event: DownloadEvent, { next, effects }:
   expect(types.includes("discard_part")).toBe(isGivenUp || isReadAgain);
 }
 
-/** Walks until the download has ended, and then on, to see that nothing more happens. */
+/** Applies events until the download has ended, and then some more, which must change nothing. */
 function walk(seed: number): { visited: Set<string>; last: Download } {
   const random = new Random(seed);
   const visited = new Set<string>();
@@ -135,7 +135,7 @@ test("no event in any order breaks a rule", () => {
       throw new Error(`the walk of seed ${seed} broke a rule`, { cause });
     }
   }
-  // The walks were worth it: they came everywhere.
+  // The walks together have visited every state, so there were enough of them.
   expect([...visited].toSorted()).toEqual(Object.keys(states).toSorted());
   expect([...last]).toEqual(expect.arrayContaining(["completed", "failed", "cancelled"]));
 });

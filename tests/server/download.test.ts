@@ -46,7 +46,7 @@ const events = {
 type StateName = keyof typeof states;
 type EventName = keyof typeof events;
 
-/** Where each event leads from the states that it means something in; elsewhere it is void. */
+/** The next state for each event and state. In all other states, the event is ignored. */
 const LEADS_TO: Record<EventName, Partial<Record<StateName, StateName>>> = {
   started: { downloading: "downloading" },
   "started over": { downloading: "downloading" },
@@ -205,7 +205,9 @@ describe("the end", () => {
   });
 });
 
-/** Fails an attempt with this code again and again; gives what each of them led to. */
+/**
+ * Fails the download with this code until it ends, at most so often. @returns the download after each failure
+ */
 function failAgainAndAgain(code: DownloadErrorCode, most: number): Download[] {
   const seen: Download[] = [];
   let download: Download = downloading;

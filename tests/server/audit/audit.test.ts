@@ -64,7 +64,7 @@ const denied = (address: string): AuditEntry => ({
 const everything = () => audit.list({ limit: 1e6 });
 const counts = async () => (await everything()).map(({ count }) => count).toReversed();
 
-/** Lets what was begun be done. */
+/** Lets pending promises settle, without advancing the fake clock. */
 const settled = async () => {
   for (let n = 0; n < 2000; n++) await Promise.resolve();
 };
@@ -170,7 +170,7 @@ describe("the audit", () => {
     expect(sizeOf("act")).toBeWithin(MAX_SIZE / 3, MAX_SIZE / 2 + 1);
     expect(rows.at(-1)).toMatchObject({ downloadId: "d-999" });
     await audit.close();
-    // Another start counts what is there.
+    // A restarted audit counts the rows that are already stored.
     audit = open();
     audit.record(act(1000));
     await everything();

@@ -4,7 +4,7 @@ import { AuditWindow } from "../../../lib/server/audit/window.ts";
 
 let window: AuditWindow;
 let time: number;
-/** What is written at once. */
+/** Rows that the window returned to be written at once. */
 let rows: AuditRow[];
 
 beforeEach(() => {
@@ -18,7 +18,7 @@ function record(entry: AuditEntry, times = 1): void {
   }
 }
 
-/** All rows that come of it, those of what was counted last. */
+/** Returns all rows, those of counted repetitions last. */
 const all = () => [...rows, ...window.take()];
 const total = (found: AuditRow[]) => found.reduce((sum, { count }) => sum + count, 0);
 
@@ -131,7 +131,7 @@ describe("a flood", () => {
 test("what was done is always a row of its own, whoever did it and however often", () => {
   const acts: AuditEntry[] = [
     { action: "token_create", outcome: "ok", actor: "API_TOKEN", target: "till" },
-    // A server without a token does not know who.
+    // A server without a token does not know who asked, so there is no actor.
     { action: "download_start", outcome: "ok", actor: null, downloadId: "d" },
     { action: "download_end", outcome: "file_not_found", downloadId: "d" },
   ];

@@ -61,8 +61,9 @@ describe("who may register", () => {
   const unbound = { enrolledAt: null };
 
   test.each<[Known, boolean, string | null, string | undefined, object | string]>([
-    // known, connected, the server's token, the token shown → admission or code
-    // A server with a token: an id enrols once, and is its key's from then on.
+    // Columns: what is known of the id, whether it is connected, the server's token, the token shown by the
+    // client, and the expected admission or error code.
+    // On a server with a token, an id enrols once, and then belongs to its key.
     ["nobody", AWAY, TOKEN, TOKEN, enrolledNow],
     ["nobody", AWAY, TOKEN, undefined, "enrolment_required"],
     ["nobody", AWAY, TOKEN, "wrong", "enrolment_required"],
@@ -75,12 +76,12 @@ describe("who may register", () => {
     ["another key, enrolled", CONNECTED, TOKEN, undefined, "key_mismatch"],
     ["another key, enrolled", AWAY, TOKEN, TOKEN, "key_mismatch"],
     ["another key, enrolled", CONNECTED, TOKEN, TOKEN, "key_mismatch"],
-    // It registered while the server had no token: nothing was proved then.
+    // The id registered while the server had no token, so it never had to prove anything.
     ["my key, never enrolled", AWAY, TOKEN, undefined, "enrolment_required"],
     ["my key, never enrolled", AWAY, TOKEN, TOKEN, enrolledNow],
     ["another key, never enrolled", AWAY, TOKEN, undefined, "enrolment_required"],
     ["another key, never enrolled", CONNECTED, TOKEN, TOKEN, enrolledNow],
-    // A server without a token: any id, but what is bound stays bound.
+    // A server without a token accepts any id, but an id that has enrolled still belongs to its key.
     ["nobody", AWAY, null, undefined, unbound],
     ["nobody", AWAY, null, "anything", unbound],
     ["my key, never enrolled", AWAY, null, undefined, unbound],

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { MessageAllowance } from "../../../lib/server/clients/message-allowance.ts";
 
-/** How many of a flood are let through. */
+/** Takes messages until one is refused. @returns how many were allowed, at most 1000 */
 function count(allowance: MessageAllowance): number {
   let taken = 0;
   while (taken < 1_000 && allowance.take()) taken++;

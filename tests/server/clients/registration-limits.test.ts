@@ -9,7 +9,10 @@ beforeEach(() => {
 });
 afterEach(() => jest.useRealTimers());
 
-/** How many registrations in a row are let through. @param clientIdOf of the n-th */
+/**
+ * Counts registrations until one is refused. @returns how many were allowed
+ * @param clientIdOf returns the client id of the n-th registration
+ */
 function count(address: string, clientIdOf: (n: number) => string, isNew = false): number {
   for (let n = 0; n < 50_000; n++) {
     try {

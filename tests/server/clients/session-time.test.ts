@@ -4,9 +4,9 @@ import { FRAME, host, REGISTER, say, session, socket, useSession } from "../../s
 
 useSession();
 
-/* When a connection is ended: too late, replaced by another one, or over. */
+/* When the server ends a client's session: on a timeout, after a replacement, or when the client leaves. */
 
-/** Lets a time pass, with the look that is taken at each session every 5 s. */
+/** Advances the clock by some seconds, and checks the session every 5 s, as the server does. */
 function pass(seconds: number): void {
   for (let second = 1; second <= seconds; second++) {
     jest.advanceTimersByTime(1000);

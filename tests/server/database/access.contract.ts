@@ -30,10 +30,10 @@ const enrolmentKey: EnrolmentKey = {
   lastUsedAt: null,
 };
 
-/** What every implementation of a repository is held to, of who gets in. */
+/** Tests that every repository has to pass: tokens, sessions and enrolment keys. */
 export function accessContract(name: string, makeBackend: () => Promise<Backend>): void {
   describe(`${name} knows who gets in`, () => {
-    /** Two programs that share the rows. */
+    /** Two repositories on the same database, as two programs have them. */
     let mine: Repository;
     let others: Repository;
 
@@ -85,7 +85,7 @@ export function accessContract(name: string, makeBackend: () => Promise<Backend>
       expect(await others.access.insertToken(next)).toBe(isFree);
       expect(await mine.access.listTokens({ limit: 100 })).toStrictEqual([isFree ? next : old]);
       expect(await mine.access.tokenByHash(old.tokenHash)).toStrictEqual(isFree ? null : old);
-      // What was under way with the old one does not count for the new one.
+      // A late report that the old token was used does not count for the new one.
       await mine.access.tokenUsed(old.tokenHash, NOW + 5);
       expect((await mine.access.listTokens({ limit: 100 }))[0]?.lastUsedAt).toBe(
         isFree ? null : NOW + 5,
@@ -119,7 +119,7 @@ export function accessContract(name: string, makeBackend: () => Promise<Backend>
 
     test("of each token so many sessions are there, those that were begun last", async () => {
       const begin = (sessionHash: string, tokenHash: string | null, at: number) => {
-        // All of them end with their token: that says nothing of their age.
+        // All sessions expire at the same time, so only their order of creation decides.
         const session = { sessionHash, tokenHash, begunWith: null, expiresAt: NOW + 1000 };
         return mine.access.insertSession(session, NOW + at, 2);
       };
@@ -150,7 +150,7 @@ export function accessContract(name: string, makeBackend: () => Promise<Backend>
         await begin(hash, origin);
       }
       expect((await others.access.deleteSession("b")).toSorted()).toEqual(["b", "c"]);
-      // It came a moment too late.
+      // This session comes too late: the session that it was begun with is deleted.
       await begin("f", "c");
       const left = async () =>
         (await Promise.all([..."abcdef"].map((hash) => mine.access.getSession(hash)))).map(
@@ -186,7 +186,7 @@ export function accessContract(name: string, makeBackend: () => Promise<Backend>
       expect(await mine.access.listEnrolmentKeys({ limit: 100 })).toStrictEqual([
         isFree ? next : old,
       ]);
-      // Whoever was let in by the old one takes no use of the new one.
+      // The replaced key admits nobody any more, and does not use up the new key.
       if (isFree) expect(await mine.access.useEnrolmentKey(old.keyHash, NOW)).toBe(false);
     });
 

@@ -22,10 +22,10 @@ const happened: AuditRow = {
   bytes: 400,
 };
 
-/** What every implementation of a repository is held to, of the audit. */
+/** Tests that every repository has to pass: the audit. */
 export function auditContract(name: string, makeBackend: () => Promise<Backend>): void {
   describe(`${name} knows who gets in`, () => {
-    /** Two programs that share the rows. */
+    /** Two repositories on the same database, as two programs have them. */
     let mine: Repository;
     let others: Repository;
 

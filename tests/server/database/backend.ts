@@ -3,16 +3,17 @@ import type { Repository } from "../../../lib/server/database/repository.ts";
 import type { Download } from "../../../lib/server/download.ts";
 import { queued } from "./samples.ts";
 
-/** One database that begins empty, and whoever opens it. */
+/** A database that begins empty, and the function that opens it. */
 export interface Backend {
-  /** Again for each program that uses it; the caller closes what it opened. */
+  /** Opens the database. Called once for each program that uses it. The caller closes the repository. */
   open(): Promise<Repository>;
   remove(): Promise<void>;
 }
 
 /**
- * Opens a new database twice for each test, as two programs that share the rows do, and removes it.
- * @param onOpen called before each test with what the two see, which nobody else closes, and the database
+ * Opens a new database twice for each test, as two programs that share the rows do, and removes it
+ * afterwards.
+ * @param onOpen called before each test with both repositories, which are closed for it, and the database
  */
 export function openedTwice(
   makeBackend: () => Promise<Backend>,
@@ -32,7 +33,7 @@ export function openedTwice(
   });
 }
 
-/** Writes a download in any state. @returns it with its revision */
+/** Writes a download in any state. @returns the download with its new revision */
 export async function putDownload<T extends Download>(rows: Repository, download: T): Promise<T> {
   const { downloadId, clientId } = download;
   const { revision } = await rows.insertDownload({ ...queued(0), downloadId, clientId });

@@ -23,11 +23,11 @@ afterEach(async () => {
 
 const at = async (name: string) => stat(join(folder, name));
 
-/** Changes that nobody waits to be flushed, which is what takes time. */
+/** Makes changes of a kind that nobody waits to be flushed. Flushes would take most of the time. */
 async function change(count: number, now: number): Promise<void> {
   for (let n = 0; n < count; n++) {
     await rows.clientsSeen(new Map([[`site-${n % 50}`, now + n]]));
-    // As other work would do.
+    // Lets the event loop do other work, as in a real server.
     if (n % 20 === 0) await nextRound();
   }
 }
@@ -42,7 +42,7 @@ test("the log is moved to the database now and then, and changes made meanwhile 
   expect(Math.min(...seen)).toBe(now + 1_050);
 });
 
-/** How often the log has begun anew (the format of SQLite's log, bytes 12 to 15 of its header). */
+/** Returns how often SQLite has restarted its log: bytes 12 to 15 of the log's header. */
 const beginnings = async () =>
   (
     await open(join(folder, "state.db-wal")).then(async (file) => {

@@ -13,7 +13,7 @@ import { schedulesContract } from "./schedules.contract.ts";
 import { sharingContract } from "./sharing.contract.ts";
 import { webhooksContract } from "./webhooks.contract.ts";
 
-/** What every backend of a repository is held to. */
+/** Runs all tests that every repository has to pass, against one backend. */
 export function everyContract(name: string, makeBackend: () => Promise<Backend>): void {
   repositoryContract(name, makeBackend);
   queueContract(name, makeBackend);

@@ -9,7 +9,7 @@ import { completed, failed, id, queued } from "./samples.ts";
 const NOW = 1_700_000_000_000;
 const LIMITS = { total: 100, perClient: 100 };
 
-/** What every implementation of a repository is held to, of jobs. */
+/** Tests that every repository has to pass: jobs. */
 export function jobsContract(name: string, makeBackend: () => Promise<Backend>): void {
   describe(`${name} keeps jobs`, () => {
     let rows: Repository;
@@ -26,7 +26,7 @@ export function jobsContract(name: string, makeBackend: () => Promise<Backend>):
       return rows.jobs.publish(made.jobId);
     }
 
-    /** Makes a client's download of a job, in a state. */
+    /** Inserts a client's download of the job, and puts it into this state; without one, it stays queued. */
     async function put(n: number, clientId: string, state?: Download): Promise<Download> {
       const inserted = await rows.jobs.insertDownload(
         queued(n, { clientId, jobId: JOB, notBefore: NOW }),
@@ -213,7 +213,7 @@ export function jobsContract(name: string, makeBackend: () => Promise<Backend>):
       const waiting = [{ clientId: "a", line: JOB }];
       expect(await rows.dueSince(0, before)).toEqual(waiting);
       expect(await rows.waitingFor("a", before)).toEqual(waiting);
-      // Another server's clock may be behind a little.
+      // A server whose clock is only one second behind the job's start does not claim the download.
       expect(await rows.claimDownload("a", JOB, LIMITS, NOW - 1_000)).toBeNull();
       expect(await rows.claimDownload("a", JOB, LIMITS, before)).not.toBeNull();
       expect(await rows.dueSince(0, before)).toEqual([]);

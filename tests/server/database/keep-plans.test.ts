@@ -9,8 +9,8 @@ import { DAY_MS } from "../../../lib/server/keep.ts";
 import { id } from "./samples.ts";
 
 /*
- * No statement of retention reads more of the downloads than it is about, however many there are: SQLite
- * says how it would find the rows.
+ * Query plans of retention, from SQLite's EXPLAIN QUERY PLAN: however many downloads there are, each
+ * statement has to find its rows by an index.
  */
 
 let database: Database;
@@ -20,16 +20,19 @@ beforeAll(() => {
 });
 afterAll(() => database.close());
 
-/** A row of whatever is looked for, so that what is done with it is explained too. */
+/**
+ * The row that every statement seems to return, so that the statements that follow from it are explained,
+ * too.
+ */
 const SAMPLE = { id: id(1), keepGroup: "g", clientId: "site-1", downloadId: id(1), last: 10 };
 
-/** Explains what it is told to do, and does nothing. */
+/** A database that explains statements instead of running them. */
 class Explaining implements SqlDatabase {
   readonly plans: string[] = [];
   readonly isAway = false;
   readonly wire = null;
 
-  /** @param found what each statement gives */
+  /** @param found the rows that every statement seems to return */
   constructor(private readonly found: object[] = [SAMPLE]) {}
 
   run<Row>({ texts, values }: Statement): Promise<Row[]> {
@@ -64,7 +67,7 @@ describe("an index finds", () => {
     ["what is due, where no rule says so", (keep) => keep.due(NOW, DAY_MS, 10), []],
   ])("%s", async (_, ask, found?: object[]) => {
     const explaining = new Explaining(found);
-    // What it makes of a row that is none does not matter.
+    // An error about the sample row is ignored, because only the plans matter.
     await ask(new KeepSql(explaining)).catch(() => undefined);
     expect(explaining.plans.join("\n")).toMatch(
       /SEARCH (downloads|newer|client_usage)|USING INDEX/,

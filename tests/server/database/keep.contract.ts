@@ -9,7 +9,7 @@ import { completed, failed, id, queued } from "./samples.ts";
 
 const NOW = 1_700_000_000_000;
 
-/** What every implementation of a repository is held to, of what is kept. */
+/** Tests that every repository has to pass: retention, holds and quotas. */
 export function keepContract(name: string, makeBackend: () => Promise<Backend>): void {
   describe(`${name} keeps what came`, () => {
     let rows: Repository;
@@ -19,7 +19,7 @@ export function keepContract(name: string, makeBackend: () => Promise<Backend>):
       [rows, others] = opened;
     });
 
-    /** A download that came. */
+    /** Inserts a completed download. */
     async function put(n: number, fields: Partial<Completed> = {}): Promise<Completed> {
       const clientId = fields.clientId ?? "site-1";
       const jobId = fields.jobId ?? null;
@@ -32,7 +32,7 @@ export function keepContract(name: string, makeBackend: () => Promise<Backend>):
       return written;
     }
 
-    /** A job with a rule. */
+    /** Makes a job with this retention rule. @returns its id */
     async function job(keep: Keep | null, n = JOB): Promise<string> {
       await rows.jobs.draft({ ...jobFields, jobId: n, keep });
       await rows.jobs.publish(n);
@@ -96,7 +96,7 @@ export function keepContract(name: string, makeBackend: () => Promise<Backend>):
           await Promise.all(work.map((each) => each()));
           const found = (await rows.getDownload(id(n))) as Completed;
           expect(await others.keep.markRemoved(id(n), NOW)).toBeNull();
-          // Held after it was removed, or never removed.
+          // Whichever change won, the hold is set, and nothing can be removed afterwards.
           expect(found.isHeld).toBe(true);
         }
         await put(30, { isHeld: true });
@@ -176,7 +176,7 @@ export function keepContract(name: string, makeBackend: () => Promise<Backend>):
         const jobId = await job({ days: null, last: 2 });
         for (let n = 1; n <= 4; n++) {
           const retriedAs = await rows.getDownload(id(n - 1));
-          // One download of a client is a job's newest: the others name what came in their place.
+          // A job has one newest download for each client, so an earlier one has to name its replacement.
           if (retriedAs) await retire(n - 1);
           await put(n, { jobId });
           await rank();
@@ -219,7 +219,7 @@ export function keepContract(name: string, makeBackend: () => Promise<Backend>):
       });
     });
 
-    /** Lets another download of the client be the newest of the job; what its rule says stays. */
+    /** Makes room for a newer download of the client in the job. The download keeps its retention rule. */
     async function retire(n: number): Promise<void> {
       const before = (await rows.getDownload(id(n))) as Completed;
       const jobId = Bun.randomUUIDv7();

@@ -6,7 +6,10 @@ import type { Client, Repository } from "../../../lib/server/database/repository
 import type { Backend } from "./backend.ts";
 import { client, id, queued } from "./samples.ts";
 
-/** Few, so that they meet; one is a prefix of another, and one differs in its case alone. */
+/**
+ * Few keys, so that random selectors often match. One is a prefix of another, and one differs only in its
+ * case.
+ */
 const key = fc.constantFrom("a", "ab", "A", "in");
 const value = fc.constantFrom("x", "xy", "X", "1");
 const requirement: fc.Arbitrary<Requirement> = fc.oneof(
@@ -19,7 +22,7 @@ const requirement: fc.Arbitrary<Requirement> = fc.oneof(
 );
 const selector: fc.Arbitrary<Selector> = fc.array(requirement, { minLength: 1, maxLength: 3 });
 
-/** What every implementation of a repository is held to, of labels. */
+/** Tests that every repository has to pass: labels. */
 export function labelsContract(name: string, makeBackend: () => Promise<Backend>): void {
   describe(`${name} keeps what is said of clients`, () => {
     let backend: Backend;

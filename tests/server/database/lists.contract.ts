@@ -13,13 +13,13 @@ import { type Backend, openedTwice, putDownload } from "./backend.ts";
 
 const NO_LIMITS: Limits = { total: 1_000, perClient: 1_000 };
 
-/** These clients, whatever their labels. */
+/** Access to these clients, whatever their labels. */
 const sitesOf = (...ids: string[]): Sites => ({ ids: new Set(ids), selector: null });
 
-/** What every implementation of {@link Repository} lists, counts, and tells of changes. */
+/** Tests that every {@link Repository} has to pass: lists, counts, and reports of changes. */
 export function listsContract(name: string, makeBackend: () => Promise<Backend>): void {
   describe(`${name} as lists`, () => {
-    /** Two programs that share the rows. */
+    /** Two repositories on the same database, as two programs have them. */
     let rows: Repository;
     let others: Repository;
 
@@ -34,7 +34,7 @@ export function listsContract(name: string, makeBackend: () => Promise<Backend>)
         return { ...queued(n), ...rest };
       }).toReversed();
 
-      /** The oldest comes last. */
+      /** Inserts all downloads, the oldest last. */
       async function fill(): Promise<void> {
         for (const download of all) {
           await (download.status === "queued"

@@ -5,7 +5,7 @@ import { type Backend, openedTwice } from "./backend.ts";
 import { client, id } from "./samples.ts";
 import { attemptOf, claim, FAR, NOW, other, outboxOf, webhook } from "./webhook-samples.ts";
 
-/** What every implementation of a repository is held to, of messages that wait for webhooks. */
+/** Tests that every repository has to pass: messages that wait for webhooks. */
 export function outboxContract(name: string, makeBackend: () => Promise<Backend>): void {
   describe(`${name} keeps webhooks`, () => {
     let rows: Repository;
@@ -75,7 +75,7 @@ export function outboxContract(name: string, makeBackend: () => Promise<Backend>
       await rows.outbox.record(attempt, true);
       expect(await others.outbox.nextDueAt()).toBe(NOW + 5);
       const second = (await claim(rows, NOW + 5))!;
-      // What an earlier attempt says late counts no more.
+      // The late result of an earlier attempt does not change when the message is due.
       await rows.outbox.record({ ...attempt, attemptId: id(8), nextAt: NOW }, true);
       expect(await claim(rows, NOW + 5)).toBeNull();
       const last = { ...attemptOf(second), responseStatus: null, nextAt: null };
@@ -146,7 +146,7 @@ export function outboxContract(name: string, makeBackend: () => Promise<Backend>
       expect(await rows.webhooks.attempts(webhookId, undefined, 9)).toEqual([]);
       expect(await rows.outbox.claimAgain(messages[1]!.messageId, FAR)).not.toBeNull();
 
-      // The clock was put back by a year.
+      // A message that is due later than possible, as after the clock was set back, becomes due at once.
       expect(await claim(rows, NOW, FAR + 1)).toMatchObject({ messageId: messages[3]!.messageId });
       await trim({});
       expect(await claim(rows, 1)).toMatchObject({ messageId: messages[3]!.messageId });

@@ -27,7 +27,7 @@ const enrolmentKey = {
 };
 const session = { tokenHash: null, begunWith: null, expiresAt: NOW + 10 };
 
-/** One change of each kind, and what each gives: all is the same whenever a connection is cut. */
+/** Makes one change of each kind. @returns all results, which must not depend on when a connection is cut */
 async function work(rows: Repository): Promise<unknown[]> {
   const answers: unknown[] = [];
   const inserted = await rows.insertDownload(queued(1));
@@ -70,7 +70,7 @@ describe.skipIf(NO_POSTGRES !== "")(`Postgres that is lost${NO_POSTGRES}`, () =>
     await postgres[Symbol.asyncDispose]();
   });
 
-  /** Does the work on empty rows, with a cut. */
+  /** Runs work() on an empty database, and cuts a connection at this point; null: at none. */
   async function answersWith(cut: Cut | null): Promise<unknown[]> {
     const rows = await openSqlRepository(url);
     await emptyDatabase(url);
@@ -87,7 +87,7 @@ describe.skipIf(NO_POSTGRES !== "")(`Postgres that is lost${NO_POSTGRES}`, () =>
     "does each change once, and tells what came of it, wherever the %s is cut",
     async (at) => {
       const expected = await answersWith(null);
-      // A try of which nobody heard may have taken a number.
+      // A try whose answer was lost may have used up a revision, so revisions are not compared.
       const known = (answers: unknown[]) => JSON.stringify(answers, withoutRevision);
       const rows = await openSqlRepository(url);
       await emptyDatabase(url);
@@ -128,7 +128,7 @@ describe.skipIf(NO_POSTGRES !== "")(`Postgres that is lost${NO_POSTGRES}`, () =>
       SELECT array_agg(pid) AS pids FROM pg_stat_activity
       WHERE application_name = 'file-download-system'`;
     await rows.access.insertEnrolmentKey({ ...enrolmentKey, maxUses: 9 });
-    // What a connection knows already is sent in one piece: the network loses all of it, or nothing.
+    // Prepares both statements, so that each later call is one packet: it arrives whole or not at all.
     await rows.access.useEnrolmentKey(enrolmentKey.keyHash, NOW);
     await rows.claimDownload("site-1", null, NO_LIMITS, NOW);
     proxy.goSilent();
@@ -141,7 +141,7 @@ describe.skipIf(NO_POSTGRES !== "")(`Postgres that is lost${NO_POSTGRES}`, () =>
     const [used, claimed] = await Promise.all(trying);
     expect(used).not.toBeNull();
     expect(claimed).toBeNull();
-    // So many that what is known of changes before them is forgotten.
+    // Makes so many changes that the marks of the earlier ones are removed.
     for (let n = 0; n < 12; n++) {
       const some = Array.from({ length: 50 }, (_, i) => rows.insertDownload(queued(n * 50 + i)));
       await Promise.all(some);

@@ -59,7 +59,7 @@ describe.skipIf(NO_DATABASES !== "")(`Postgres${NO_DATABASES}`, () => {
     await running.insertDownload(queued(0));
     await running.listDownloads({ limit: 9 });
     await using sql = new SQL(url, { max: 1 });
-    // As the next version would do it.
+    // Changes the schema as a migration of the next version would.
     await sql`ALTER TABLE downloads ADD COLUMN of_tomorrow TEXT`;
     await sql`INSERT INTO schema_version VALUES (${LATEST_VERSION + 1}, 0, ${LATEST_VERSION})`;
     const started = await openSqlRepository(url);

@@ -6,11 +6,11 @@ import { type Backend, openedTwice, putDownload } from "./backend.ts";
 
 const NO_LIMITS: Limits = { total: 1_000, perClient: 1_000 };
 
-/** What every implementation of {@link Repository} does with downloads that wait. */
+/** Tests that every {@link Repository} has to pass: downloads that wait in the queue. */
 export function queueContract(name: string, makeBackend: () => Promise<Backend>): void {
   describe(`${name} as a queue`, () => {
     let backend: Backend;
-    /** Two programs that share the rows. */
+    /** Two repositories on the same database, as two programs have them. */
     let rows: Repository;
     let others: Repository;
 
@@ -152,7 +152,7 @@ export function queueContract(name: string, makeBackend: () => Promise<Backend>)
         [1_000, 2_999, ["site-3"]],
         [2_000, 9_000, ["site-1"]],
         [9_000, 9_000, []],
-        // The clock was put back.
+        // The clock was set back so far that every waiting download counts as due.
         [0, 999 - LONGEST_WAIT_MS, ["site-1", "site-2", "site-3"]],
       ])("between %d and %d it becomes that of these clients", async (after, now, clients) => {
         const found = await rows.dueSince(after, now);

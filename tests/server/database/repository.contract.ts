@@ -20,14 +20,14 @@ import { type Backend, putDownload } from "./backend.ts";
 
 const NO_LIMITS: Limits = { total: 1_000, perClient: 1_000 };
 
-/** These clients, whatever their labels. */
+/** Access to these clients, whatever their labels. */
 const sitesOf = (...ids: string[]): Sites => ({ ids: new Set(ids), selector: null });
 
-/** What every implementation of {@link Repository} does with single downloads and clients. */
+/** Tests that every {@link Repository} has to pass: single downloads and clients. */
 export function repositoryContract(name: string, makeBackend: () => Promise<Backend>): void {
   describe(`${name} as a repository`, () => {
     let backend: Backend;
-    /** Two programs that share the rows. */
+    /** Two repositories on the same database, as two programs have them. */
     let rows: Repository;
     let others: Repository;
 
@@ -68,7 +68,7 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
       test("of each state outlives the program", async () => {
         const written: Download[] = [];
         for (const [n, [, state]] of STATES.entries()) {
-          // Two cannot have the same name.
+          // Each download gets a saved path of its own, because two cannot have the same one.
           const savedPath = "savedPath" in state && { savedPath: `site-1/${n}` };
           written.push(await putDownload(rows, { ...state, ...savedPath, downloadId: id(n) }));
         }
@@ -77,7 +77,7 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
         rows = await backend.open();
         others = await backend.open();
         const found = await rows.listDownloads({ limit: 100 });
-        // The latest one may have another number, after which no lost one is given again.
+        // Reopening may give the latest download a new revision, so that a lost revision is never used twice.
         const expected = written
           .toReversed()
           .map((state, index) => ({ ...state, revision: found[index]!.revision }));

@@ -13,7 +13,7 @@ import {
 } from "../../../lib/server/download.ts";
 import { order } from "../../support/downloads.ts";
 
-/** A UUIDv7 whose place in the order of ids is `n`. */
+/** Returns the UUIDv7 that is the `n`-th in the order of ids. */
 export function id(n: number): string {
   return `0198c0de-0000-7000-8000-${n.toString(16).padStart(12, "0")}`;
 }
@@ -22,7 +22,7 @@ export function queued(n: number, fields: Partial<Queued> = {}): Queued {
   return { ...newDownload(id(n), order("site-1", "logs/till.log"), 1_000), ...fields };
 }
 
-/** At the far ends of what the fields can hold. */
+/** The identity of a file, with the most extreme values of each field. */
 const identity: FileIdentity = {
   size: Number.MAX_SAFE_INTEGER,
   mtime_ns: "-1700000000123456789",
@@ -37,7 +37,7 @@ export const source: Source = {
 };
 const problem = { code: "file_unreadable", message: 'the "disk" says: I/O error\nтак' } as const;
 
-/** What each state has in common, with no two numbers the same. */
+/** Fields that all states share. No two numbers are equal, so that swapped fields are noticed. */
 const common = {
   downloadId: id(1),
   clientId: "site-1",

@@ -11,7 +11,7 @@ const NOW = 1_700_000_000_000;
 const NIGHTS = ["2026-11-01T02:30:00", "2026-11-02T02:30:00", "2026-11-03T02:30:00"];
 const JOB = id(80);
 
-/** What every implementation of a repository is held to, of schedules and deliveries. */
+/** Tests that every repository has to pass: schedules and deliveries. */
 export function schedulesContract(name: string, makeBackend: () => Promise<Backend>): void {
   describe(`${name} keeps schedules`, () => {
     let rows: Repository;
@@ -218,7 +218,7 @@ export function schedulesContract(name: string, makeBackend: () => Promise<Backe
       ]);
       const other = { sites: null, limit: 9 };
       expect(await others.deliveries.list(id(71), other, atOnce)).toHaveLength(1);
-      // One that is not made yet is made by whoever began it.
+      // An occurrence whose job is not made yet is not forgotten. It keeps the job id of whoever began it.
       const again = async (localTime: string, timeZone: string) => {
         const made = { scheduleId: id(70), timeZone, localTime, at: NOW, isMade: false };
         return (await rows.schedules.begin({ ...made, jobId: id(99) })).jobId;
@@ -276,7 +276,7 @@ export function schedulesContract(name: string, makeBackend: () => Promise<Backe
       const busy = (now: number) =>
         others.deliveries.busyAmong("nightly", ["a", "b", "c", "d"], now);
       expect(await busy(NOW)).toEqual(new Set(["b", "c"]));
-      // What only waits has no time left then.
+      // When the job expires, a client whose download is only queued is no longer busy.
       expect(await busy(NOW + 50)).toEqual(new Set());
       expect(await others.deliveries.busyAmong("other", ["b"], NOW)).toEqual(new Set());
       const ids = (await others.deliveries.ofJob(JOB, "a", 9)).map(({ clientId }) => clientId);

@@ -26,7 +26,7 @@ setDefaultTimeout(TEST_LIMIT);
 const LIMITS = { total: 10, perClient: 10 };
 const NOW = Date.now();
 
-/** A server: its rows, and its lease. */
+/** A server with its repository and its lease. */
 interface Server {
   rows: Repository;
   servers: ServerRows;
@@ -51,7 +51,7 @@ describe.skipIf(NO_DATABASES !== "")(`servers that share Postgres${NO_DATABASES}
     if (refused !== null) throw new Error(`there are servers with "${refused}"`);
     return { rows, servers, leaseId };
   };
-  /** Lets the time of a lease be over. */
+  /** Makes the lease of a server expire. */
   const expire = ({ leaseId }: Server) =>
     sql`UPDATE servers SET expires_at = 0 WHERE lease_id = ${leaseId}`;
   const session = (clientId: string) => ({ clientId, sessionId: Bun.randomUUIDv7() });
@@ -88,7 +88,7 @@ describe.skipIf(NO_DATABASES !== "")(`servers that share Postgres${NO_DATABASES}
     expect(await one.servers.renew()).toBe(true);
     expect(await other.servers.endLapsed()).toBe(0);
     await expire(one);
-    // Nobody has taken it: it is only late.
+    // No other server has ended the expired lease, so its server can still renew it.
     expect(await one.servers.renew()).toBe(true);
     const lease = { leaseId: one.leaseId, process: null };
     expect(await other.servers.others()).toEqual([{ ...lease, isLapsed: false }]);
@@ -119,7 +119,7 @@ describe.skipIf(NO_DATABASES !== "")(`servers that share Postgres${NO_DATABASES}
     const few = { total: 1, perClient: 1 };
     expect(await one.rows.claimDownload("site-1", null, few, NOW)).not.toBeNull();
     expect(await other.rows.claimDownload("site-2", null, few, NOW)).not.toBeNull();
-    // Another server takes the client: what runs for it counts there too.
+    // The server that takes over a client also counts the client's downloads on the earlier server.
     await one.servers.hold(session("site-2"));
     const more = { total: 9, perClient: 1 };
     expect(await one.rows.claimDownload("site-2", null, more, NOW)).toBeNull();

@@ -4,7 +4,7 @@ import type { ListedFile, SetAttempt, SetFileChange } from "../../../lib/server/
 import type { Backend } from "./backend.ts";
 import { id, queued } from "./samples.ts";
 
-/** More than one statement looks at. */
+/** More files than one statement reads. */
 const MANY = 2_500;
 
 const SET = id(1);
@@ -19,7 +19,7 @@ const listed = (index: number): ListedFile => ({
   error: null,
 });
 
-/** What every implementation of a repository is held to, of the files of sets. */
+/** Tests that every repository has to pass: the files of sets. */
 export function setRowsContract(name: string, makeBackend: () => Promise<Backend>): void {
   describe(`${name} keeps the files of sets`, () => {
     let backend: Backend;

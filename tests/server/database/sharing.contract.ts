@@ -9,7 +9,7 @@ const NOW = 1_700_000_000_000;
 const MTIME = "1700000000000000000";
 const READ_AT = 1_800_000_000_000;
 
-/** What every implementation of a repository is held to, of files that several sets share on the disk. */
+/** Tests that every repository has to pass: the bytes of files that several sets share on the disk. */
 export function sharingContract(name: string, makeBackend: () => Promise<Backend>): void {
   describe(`${name} counts what sets share`, () => {
     let rows: Repository;
@@ -18,7 +18,9 @@ export function sharingContract(name: string, makeBackend: () => Promise<Backend
       rows = opened;
     });
 
-    /** A set under way, of files of 10 bytes each, of which some will come, and the others be links. */
+    /**
+     * Starts a set of files of 10 bytes. Some will be received, the others linked to files of earlier sets.
+     */
     async function begin(n: number, received: string[], linked: string[]): Promise<Downloading> {
       const waiting = await rows.insertDownload({ ...queued(n), checksum: "md5" });
       const files = [...received, ...linked].map((path, index) => ({
@@ -31,7 +33,7 @@ export function sharingContract(name: string, makeBackend: () => Promise<Backend
       return (await rows.replaceDownload(started, waiting))!;
     }
 
-    /** Its files came, or are linked. */
+    /** Records which files of the set were received and which ones were linked. */
     async function fill(set: Downloading, received: string[], linked: string[]): Promise<void> {
       const changes = [...received, ...linked].map((path, index): SetFileChange => {
         const known = { index, digest: `of ${path}`, readAt: READ_AT };
@@ -42,7 +44,7 @@ export function sharingContract(name: string, makeBackend: () => Promise<Backend
       await rows.sets.update(set, changes);
     }
 
-    /** It is complete. @param storedBytes as they were counted before */
+    /** Records that the set is completed. @param storedBytes its stored bytes, counted before */
     async function complete({ downloadId, epoch, revision }: Downloading, storedBytes: number) {
       const set = { ...completed, checksum: "md5" as const, storedBytes };
       const savedPath = `site-1/${Number(downloadId.slice(-4))}`;
@@ -58,7 +60,7 @@ export function sharingContract(name: string, makeBackend: () => Promise<Backend
     const used = () => rows.keep.usedBytes("site-1");
     const remove = async (n: number) => {
       await rows.keep.markRemoved(id(n), NOW);
-      // Cut short, and done again.
+      // Called twice, as when a crash interrupts the removal after its first step.
       await rows.sets.handOver(id(n));
       await rows.sets.handOver(id(n));
       await rows.keep.bytesGone(id(n));
@@ -71,9 +73,9 @@ export function sharingContract(name: string, makeBackend: () => Promise<Backend
       await putSet(3, [], ["a", "d"]);
       expect(await rows.keep.usedBytes("site-1")).toBe(40);
       expect(await rows.sets.storedBytes(id(2), false)).toBe(30);
-      // c is gone, a and b are the second set's.
+      // File c is gone. Files a and b now count for the second set.
       expect(await remove(1)).toBe(30);
-      // b is gone, a and d are the third one's.
+      // File b is gone. Files a and d now count for the third set.
       expect(await remove(2)).toBe(20);
       expect(await remove(3)).toBe(0);
     });
@@ -152,7 +154,7 @@ export function sharingContract(name: string, makeBackend: () => Promise<Backend
         await remove(1);
         if (!isBefore) await fill(third, [], ["a", "b"]);
         await complete(third, await rows.sets.storedBytes(id(3), true));
-        // a is the third set's, b the second one's.
+        // File a counts for the third set, and file b for the second one.
         expect(await used()).toBe(20);
         expect(await remove(2)).toBe(20);
         expect(await remove(3)).toBe(0);

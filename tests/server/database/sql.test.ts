@@ -10,7 +10,7 @@ import { TEST_LIMIT } from "../../support/wait.ts";
 import { everyContract } from "./contracts.ts";
 import { completed, id, queued } from "./samples.ts";
 
-// Contracts with thousands of rows take long beside other tests.
+// Contract tests with thousands of rows are slow while other tests run.
 setDefaultTimeout(TEST_LIMIT);
 
 const ALL_VERSIONS = Array.from({ length: LATEST_VERSION }, (_, index) => [index + 1]);
@@ -39,14 +39,14 @@ describe("openSqlRepository", () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  /** A sound database with some rows, closed. */
+  /** Makes an intact database with some rows, and closes it. */
   async function makeDatabase(): Promise<void> {
     const rows = await openSqlRepository(url);
     for (let n = 0; n < 40; n++) await rows.insertDownload(queued(n));
     await rows.close();
   }
 
-  /** Changes the database behind the program's back. */
+  /** Changes the database file over a connection of its own. */
   function tamper(statement: string): void {
     using database = new Database(path);
     database.run(statement);
@@ -136,7 +136,7 @@ describe("openSqlRepository", () => {
     await rows.close();
   });
 
-  /** Opening fails with the message, and the file stays as it was. */
+  /** Expects that opening fails with this message, and leaves the file unchanged. */
   async function expectRefusal(message: string): Promise<void> {
     const before = await Bun.file(path).bytes();
     const error = await openSqlRepository(url, { busyTimeoutMs: 50 }).catch(

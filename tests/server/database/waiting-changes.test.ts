@@ -5,7 +5,7 @@ import { nextRound } from "../../../lib/util/fair-turns.ts";
 let now = 0;
 const made: number[] = [];
 
-/** A change that takes 1 ms. */
+/** Waits for its turn, then makes a change, which takes 1 ms of the fake clock. */
 async function change(waiting: WaitingChanges, number: number): Promise<void> {
   const { turn } = waiting;
   if (turn) await turn;

@@ -3,10 +3,10 @@ import type { Attempt, Message, Webhook } from "../../../lib/server/webhook.ts";
 import { completed, failed, id, queued } from "./samples.ts";
 
 export const NOW = 1_700_000_000_000;
-/** Later than that, ms since 1970. */
+/** One minute after NOW, in ms since 1970. */
 export const FAR = NOW + 60_000;
 
-/** A webhook that is told of some ends. */
+/** A webhook for the ends of downloads and jobs. */
 export const webhook: Webhook = {
   webhookId: id(70),
   name: "ops",
@@ -21,7 +21,7 @@ export const webhook: Webhook = {
   createdBy: "API_TOKEN",
 };
 
-/** One that is told when clients go away. */
+/** Another webhook, for clients that go offline. */
 export const other: Webhook = {
   ...webhook,
   webhookId: id(71),
@@ -29,10 +29,10 @@ export const other: Webhook = {
   events: ["client.offline"],
 };
 
-/** What the contracts of webhooks do with rows. @param rows of the test that runs */
+/** Helpers of the webhook tests. @param rows returns the repository of the running test */
 export function outboxOf(rows: () => Repository) {
   return {
-    /** Makes a download end. */
+    /** Inserts a download, and ends it in this state. */
     async end(n: number, state: typeof completed | typeof failed = completed) {
       const { revision } = await rows().insertDownload(queued(n));
       const savedPath = state.status === "completed" && { savedPath: `site-1/${n}` };
@@ -40,7 +40,7 @@ export function outboxOf(rows: () => Repository) {
       return (await rows().replaceDownload(next))!;
     },
 
-    /** Writes the bodies of all messages. @returns them */
+    /** Writes a body for each message that has none. @returns these messages */
     async written(): Promise<Message[]> {
       const messages = await rows().outbox.unwritten(1_000);
       for (const { messageId } of messages) await rows().outbox.write(messageId, "{}");
@@ -49,11 +49,11 @@ export function outboxOf(rows: () => Repository) {
   };
 }
 
-/** Takes the next message of the webhook. */
+/** Claims the webhook's next due message; null if there is none. */
 export const claim = (from: Repository, now = NOW, until = FAR) =>
   from.outbox.claim(webhook.webhookId, now, until);
 
-/** An attempt that failed, of a message. */
+/** Returns a failed attempt for the message, which is due again 5 ms later. */
 export const attemptOf = ({ messageId, type, subject, attempts }: Message): Attempt => ({
   attemptId: id(attempts),
   messageId,

@@ -7,7 +7,7 @@ import { type Backend, openedTwice } from "./backend.ts";
 import { client, failed, id, queued } from "./samples.ts";
 import { FAR, NOW, other, outboxOf, webhook } from "./webhook-samples.ts";
 
-/** What every implementation of a repository is held to, of webhooks and of what is told to them. */
+/** Tests that every repository has to pass: webhooks, and which events they get. */
 export function webhooksContract(name: string, makeBackend: () => Promise<Backend>): void {
   describe(`${name} keeps webhooks`, () => {
     let rows: Repository;
@@ -110,7 +110,7 @@ export function webhooksContract(name: string, makeBackend: () => Promise<Backen
         job = (await rows.jobs.replace({ ...job, status, endedAt: NOW }))!;
       }
       const told = await rows.outbox.unwritten(9);
-      // It did not ask for job.failed.
+      // The webhook did not subscribe to job.failed, so that message is missing.
       expect(told.map(({ type }) => type)).toEqual(["job.completed", "job.stopped"]);
       expect(told[0]).toMatchObject({ subject: `job/${id(90)}`, at: NOW });
     });

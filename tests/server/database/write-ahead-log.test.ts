@@ -8,7 +8,7 @@ import { WriteAheadLog } from "../../../lib/server/database/write-ahead-log.ts";
 import { queued } from "./samples.ts";
 
 let folder: string;
-/** What the disk says to each flush; an empty list is a disk that works. */
+/** Error codes of the next flushes, in order. When none is left, flushes succeed. */
 let errors: string[];
 let flushes: number;
 
@@ -52,7 +52,7 @@ test("whoever waits is told of an error, and the log is not flushed again but em
   expect(empty).not.toHaveBeenCalled();
   await log.flush();
   expect([empty.mock.calls.length, flushes]).toEqual([1, 1]);
-  // From then on as ever.
+  // Once emptied, the log is flushed as before.
   await log.flush();
   expect([empty.mock.calls.length, flushes]).toEqual([1, 2]);
   await log.close();
@@ -79,7 +79,7 @@ test("what was written when the log could not be flushed gets to the database it
   errors = ["EIO"];
   await expect(rows.insertDownload(queued(1))).rejects.toThrow(FAILED);
   await rows.insertDownload(queued(2));
-  // Without the log, whose pages may never have reached the disk.
+  // Copies the database without its log, whose pages may never have reached the disk.
   await fs.copyFile(path, join(folder, "copy.db"));
   using copy = new Database(join(folder, "copy.db"));
   copy.run("PRAGMA journal_mode = DELETE");
@@ -91,7 +91,7 @@ test("what was written when the log could not be flushed gets to the database it
 test("those who write at once share a flush", async () => {
   const rows = await openSqlRepository(`sqlite://${join(folder, "state.db")}`);
   await Promise.all(Array.from({ length: 20 }, (_, n) => rows.insertDownload(queued(n))));
-  // The first one's, and one for all who came while it ran.
+  // One flush for the first change, and one for all changes that came while it ran.
   expect(flushes).toBe(2);
   await rows.close();
 });

@@ -4,7 +4,7 @@ import { checkAttempts, isNoMoreWanted } from "../../../lib/server/downloads/che
 import type { OwnAttempt, ServerRows } from "../../../lib/server/servers/rows.ts";
 import { completed, downloading, queued } from "../database/samples.ts";
 
-/** A repository with these rows, of which some are attempts of this server. */
+/** A repository with these rows, and with these attempts of this server. */
 const withRows = (own: OwnAttempt[], rows: Record<string, Download>) => ({
   servers: { ownAttempts: async () => own } as unknown as ServerRows,
   getDownload: async (downloadId: string) => rows[downloadId] ?? null,
@@ -38,7 +38,7 @@ test("attempts are brought to what other servers made of their rows", async () =
   const rows = {
     cancelled: { ...queued(1), epoch: 3 },
     elsewhere: { ...downloading, epoch: 4 },
-    // It was claimed only after the attempts were read.
+    // The download was claimed only after the list of this server's attempts was read.
     late: { ...downloading, epoch: 3 },
   };
   const running = [same, slower, cancelled, elsewhere, late];
@@ -59,7 +59,7 @@ test("what an attempt brought is wanted no more once its download has ended with
     !(await isNoMoreWanted(rows, { downloadId, epoch: own }, hasItAll));
   expect(await wanted("open", false)).toBe(true);
   expect(await wanted("done", false)).toBe(false);
-  // It published it itself, or another server did.
+  // The row has the attempt's own epoch, so the attempt itself completed the download, not another server.
   expect(await wanted("done", true)).toBe(true);
   expect(await wanted("done", true, epoch - 1)).toBe(false);
 });

@@ -17,7 +17,7 @@ import { NOW, order } from "../../support/downloads.ts";
 
 useDispatcher();
 
-/* When the dispatcher looks again, on a clock that tests move, and how it ends. */
+/* When the dispatcher checks again, and how it stops, on a fake clock. */
 
 describe("a full disk", () => {
   test("lets nothing begin, and is looked at again after 5 s", async () => {

@@ -16,7 +16,7 @@ import {
 
 useDispatcher();
 
-/* What is started, in which order and when, on a clock that tests move. */
+/* Which downloads the dispatcher starts, in which order and when, on a fake clock. */
 
 describe("what is due is started", () => {
   test("in turns, so that a long queue does not take all the slots", async () => {

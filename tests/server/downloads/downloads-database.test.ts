@@ -16,7 +16,7 @@ import {
 
 useDownloads();
 
-/* What becomes of downloads where the database fails. */
+/* What happens to downloads when the database fails. */
 
 describe("an error of the database", () => {
   const broken = new Error("disk I/O error");

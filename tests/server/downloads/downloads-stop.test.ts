@@ -15,9 +15,11 @@ import {
 
 useDownloads();
 
-/* How downloads are cancelled, and what a stop and a start of the server do to them. */
+/* Cancelling downloads, and what a stop and a start of the server do to them. */
 
-/** A download whose file has come, and gets its name once `naming` is resolved. */
+/**
+ * Receives a whole file, whose publishing waits until `naming` is resolved. @returns the download's id, too
+ */
 async function pulledUntilNamed() {
   const site = await connect();
   const id = await pull();

@@ -19,8 +19,8 @@ import { FakeSite } from "../../support/fake-site.ts";
 useDownloads();
 
 /*
- * Downloads with a real database, a disk in memory and a client without a network, on a clock that
- * tests move: what happens when two things happen at once.
+ * Downloads with a real database, a disk in memory and a client without a network, on a fake clock: events
+ * that happen at the same time.
  */
 
 test("a file comes whole", async () => {
@@ -54,7 +54,7 @@ test("a download waits and says why, whenever a machine shows that another one t
     first.answer();
     await settle();
     const { problem } = (await downloads.get(id)) as { problem?: { code: string } };
-    // Before it was asked, it has nothing to answer.
+    // If the first client answers before the server has pinged it, no conflict is found.
     const isTold = clients.problemOf(SITE) !== null;
     expect([turns, problem?.code]).toEqual([turns, isTold ? "id_in_use" : undefined]);
     if (!isTold) expect(turns).toBeLessThan(50);

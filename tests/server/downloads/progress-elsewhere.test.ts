@@ -17,7 +17,7 @@ test("the pace of a download elsewhere is seen by its row", () => {
   expect(elsewhere.of(at(5_000))).toMatchObject({ bytesReceived: 5_000, bytesPerSecond: 4_000 });
   now = 2_000;
   expect(elsewhere.of(at(9_000))?.bytesPerSecond).toBe(4_000);
-  // Another attempt begins anew, and an older row is no step back.
+  // A new attempt is measured anew, and an older row does not give a negative rate.
   expect(elsewhere.of(at(20_000, { epoch: 9 }))?.bytesPerSecond).toBeNull();
   now = 3_000;
   expect(elsewhere.of(at(19_000, { epoch: 9 }))?.bytesPerSecond).toBe(0);

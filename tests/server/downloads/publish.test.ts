@@ -22,10 +22,10 @@ function md5(bytes: Uint8Array): string {
   return new Bun.CryptoHasher("md5").update(bytes).digest("hex");
 }
 
-/** The power goes: nothing after this is done, and nobody hears of it. */
+/** A simulated power cut: no later step is done, and nothing handles the error. */
 class PowerCut extends Error {}
 
-/** A disk and a row that outlive a power cut, which comes before a chosen step. */
+/** A disk and a row that survive a power cut, which comes before a chosen step. */
 class World implements Pick<Storage, "publish" | "openFile" | "openPart" | "removePart"> {
   /** Published files by their path. */
   readonly files = new Map<string, Uint8Array>();
@@ -34,9 +34,9 @@ class World implements Pick<Storage, "publish" | "openFile" | "openPart" | "remo
     ...states.downloading,
     source: { ...states.downloading.source!, totalSize: BYTES.length },
   };
-  /** Paths that rows of other downloads hold. */
+  /** Saved paths in the rows of other downloads. */
   readonly held = new Set<string>();
-  /** Steps that are still done before the power goes. */
+  /** The number of steps until the power cut. */
   stepsLeft = Infinity;
   /** Thrown once by the next publish(). */
   diskError: FdsError | null = null;
@@ -64,7 +64,7 @@ class World implements Pick<Storage, "publish" | "openFile" | "openPart" | "remo
     if (!this.part) return there !== undefined;
     if (there && there !== this.part) return false;
     this.files.set(savedPath, this.part);
-    // Both names are there for a moment, and it is a moment in which the power can go.
+    // Both names exist now, and the power can be cut between the link and the unlink.
     this.#step();
     this.part = null;
     return true;
@@ -105,7 +105,7 @@ class World implements Pick<Storage, "publish" | "openFile" | "openPart" | "remo
     return { storage, report, isOurs: async () => true };
   }
 
-  /** What the server does: publishes, or, at its next start, goes on from what the row says. */
+  /** Publishes as the server does, or finishes a publishing as its next start does, depending on the row. */
   async run(): Promise<void> {
     if (this.row.status === "downloading") {
       await publish(this.row, VERDICT, this.publishing(this.report));
@@ -174,7 +174,7 @@ describe("a name that is taken", () => {
   test("on the disk is never overwritten: the next one is tried", async () => {
     const world = new World();
     const report: Report = async (event) => {
-      // Somebody is faster, twice.
+      // Another program takes the name just before the download does, twice.
       if ("savedPath" in event && world.files.size < 2) world.files.set(event.savedPath, OTHERS);
       return world.report(event);
     };

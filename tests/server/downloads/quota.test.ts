@@ -6,11 +6,11 @@ import { states } from "../../support/downloads.ts";
 const NONE: Quotas = { file: null, perClient: null, total: null };
 const MINE = { downloadId: "mine", clientId: "site-1" };
 
-/** 1000 bytes of restaurant-001 are on their way, and 400 of them have come. */
+/** A running download of restaurant-001, with 400 of 1000 bytes received. */
 const { downloading } = states;
 const SOON = downloading.startedAt + 1_000;
 
-/** 300 bytes of site-1 and 500 of site-2 are stored, and {@link downloading} is on its way. */
+/** Checks the quotas while 300 bytes of site-1 and 500 of site-2 are stored, and {@link downloading} runs. */
 function check(quotas: Partial<Quotas>, totalSize: number, asked = MINE, now = SOON) {
   const stored: Record<string, number> = { "site-1": 300, "site-2": 500 };
   const usedBytes = async (clientId?: string) =>
@@ -58,7 +58,7 @@ test("what a client says and does not send is kept for it for 10 s, and then wha
   const after = (seconds: number) => downloading.startedAt + seconds * 1000;
   const fits = (seconds: number) => check({ total: 1500 }, 100, MINE, after(seconds));
   expect(await fits(9)).not.toBeNull();
-  // 400 bytes in 120 s: another 200 in the next minute.
+  // After 400 bytes in 120 s, another 200 bytes are expected in the next minute.
   expect(await fits(119)).not.toBeNull();
   expect(await fits(121)).toBeNull();
 });

@@ -15,7 +15,7 @@ const textOf = (bytes: Uint8Array | undefined | void) =>
 
 let reader: EventReader;
 const taken = () => textOf(Buffer.concat(reader.take()));
-/** Lets an event wait, and the reader go on with it. */
+/** Offers an event to the reader, and wakes the reader. */
 const tell = (...event: Parameters<typeof news>) => {
   reader.offer(news(...event));
   reader.wake();

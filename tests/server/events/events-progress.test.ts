@@ -7,12 +7,12 @@ import { TEST_LIMIT } from "../../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Progress as events: how often it is told, and that it waits for slow readers. */
+/* Progress events: how often they are sent, and how they wait for slow readers. */
 
 useEvents();
 
 describe("progress", () => {
-  /** A download that runs, and somebody who knows of it. */
+  /** Starts a download, and a listener that has read the events of its current state. */
   async function watched(): Promise<{ listener: Listener; download: Download }> {
     const download = await change(await ask(1), downloading);
     const listener = listen();

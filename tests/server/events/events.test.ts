@@ -101,7 +101,7 @@ describe("all events", () => {
 
   test("cost nothing for an answer without a body, as to HEAD", async () => {
     const head = new Request("http://server/", { method: "HEAD" });
-    // More often than streams may be open.
+    // More requests than the number of streams that may be open at once.
     for (let n = 0; n < 300; n++) {
       const { headers, body } = feeds.all(LOCAL_ADMIN, head);
       expect([headers.get("content-type"), body]).toEqual([

@@ -54,7 +54,7 @@ describe("a reader", () => {
     await pass(14_000);
     expect(events.readerCount).toBe(2);
     await pass(32_000);
-    // Its connection is reset, so that no memory is held for it.
+    // The reader's connection is reset, so that it uses no more memory.
     await expect(dead.next()).rejects.toBeUndefined();
     expect(events.readerCount).toBe(1);
     events.close();
@@ -108,7 +108,7 @@ test("whenever readers come and go, each one's last word on a download is how it
         const next = random.pick([queued(n), downloading, verifying, cancelled, completed]);
         current.set(n, await change(before, next));
       } else if (roll < 8) {
-        // It may be in the midst of anything.
+        // A pending read may stay open during any of the other steps.
         pending ??= listener.next();
       } else if (roll === 8 && lastId !== null) {
         await listener.close();
@@ -121,7 +121,7 @@ test("whenever readers come and go, each one's last word on a download is how it
     while (!words.has(id(base + 99))) await hear();
     for (const { downloadId, status } of ends) {
       expect(words.get(downloadId)?.at(-1), `seed ${seed}`).toBe(status);
-      // Nothing comes after an end but the same end.
+      // After the event of an end, only the same event may come again.
       const heard = words.get(downloadId) ?? [];
       expect(new Set(heard.slice(heard.indexOf(status))), `seed ${seed}`).toEqual(
         new Set([status]),

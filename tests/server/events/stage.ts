@@ -17,15 +17,13 @@ import { Logger } from "../../../lib/util/logger.ts";
 import { Listener, type Told } from "../../support/events.ts";
 import { client, queued } from "../database/samples.ts";
 
-/*
- * Events on a clock that tests move: nothing is told unless somebody gives a hint, or a test lets time pass.
- */
+/* Event streams on a fake clock. Nothing is sent until a test gives a hint or advances the clock. */
 
 export let folder: string;
 export let rows: Repository;
-/** Calls of the repository by the events, by name. */
+/** Names of the repository's methods, in the order in which the events called them. */
 export let calls: string[];
-/** What a test may change: the clients that are known, and an error of every call of the repository. */
+/** State that tests may change: the known clients, and an error that every call of the repository throws. */
 export const world: { known: KnownClient[]; fault: Error | undefined } = {
   known: [],
   fault: undefined,
@@ -36,7 +34,7 @@ export let events: Events;
 export let feeds: EventFeeds;
 export let openCalls: OpenCalls;
 
-/** Makes events and feeds of their own for each test, on a clock that the test moves. */
+/** Creates new events and feeds for each test, on a fake clock. */
 export function useEvents(): void {
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "fds-events-"));
@@ -86,10 +84,10 @@ export function useEvents(): void {
   });
 }
 
-/** Resolves when everything that was hinted at has been told. */
+/** Resolves when every hint has been reported to the readers. */
 export const told = () => events.inTurn(async () => undefined);
 
-/** Lets a time pass, in ms, beat by beat. */
+/** Advances the clock by so many ms, in steps of 50 ms, after each of which the events are sent. */
 export async function pass(ms: number): Promise<void> {
   for (let gone = 0; gone < ms; gone += 50) {
     jest.advanceTimersByTime(50);
@@ -98,14 +96,14 @@ export async function pass(ms: number): Promise<void> {
   }
 }
 
-/** A download that is new. */
+/** Inserts a new download, and gives the hint about it. */
 export async function ask(n: number, fields: Partial<Queued> = {}): Promise<Download> {
   const download = await rows.insertDownload(queued(n, fields));
   events.downloadChanged();
   return download;
 }
 
-/** Puts a download into another state. */
+/** Puts a download into another state, and gives the hint if its status has changed. */
 export async function change(before: Download, state: Download): Promise<Download> {
   const { downloadId, clientId, revision } = before;
   const savedPath = "savedPath" in state && { savedPath: `${clientId}/${downloadId}` };
@@ -121,7 +119,7 @@ export async function change(before: Download, state: Download): Promise<Downloa
   return after;
 }
 
-/** A request of a reader that comes back, or of a new one. */
+/** Returns the request of a new reader, or of one that reconnects after the event with this id. */
 export const asking = (lastEventId: string | null = null) =>
   new Request("http://server/", {
     headers: lastEventId === null ? {} : { "Last-Event-ID": lastEventId },
@@ -130,7 +128,10 @@ export const asking = (lastEventId: string | null = null) =>
 export const listen = (lastEventId: string | null = null) =>
   new Listener(feeds.all(LOCAL_ADMIN, asking(lastEventId)));
 
-/** The downloads that are told of before the news, up to the clients and what has not ended. */
+/**
+ * Reads the first events of a stream, which show the current state.
+ * @returns each event in short, such as "01 queued" or "site-1 true"
+ */
 export async function snapshot(listener: Listener, count: number): Promise<string[]> {
   const found: Told[] = [];
   while (found.length < count) {

@@ -6,7 +6,7 @@ import { codeOfRejection } from "../../support/errors.ts";
 
 const LIMITS = { size: 1024, time: 200 };
 
-/** A request whose body comes in parts; `open`: it never ends. */
+/** Returns a request whose body comes in these parts. With `open`, the body never ends. */
 function posted(parts: string[], open = false): Request {
   const body = new ReadableStream({
     start(controller) {

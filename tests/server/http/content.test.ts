@@ -7,7 +7,8 @@ const ETAG = `"${MD5}"`;
 
 describe("a Range header", () => {
   test.each([
-    // RFC 9110, 14.1.2: the first bytes, the last ones, and what reaches beyond the end.
+    // Ranges of RFC 9110, section 14.1.2: the first bytes, the last bytes, and ranges beyond the end of the
+    // file.
     ["bytes=0-0", { start: 0, end: 1 }],
     ["bytes=0-4", { start: 0, end: 5 }],
     ["bytes=5-", { start: 5, end: 10 }],
@@ -19,12 +20,12 @@ describe("a Range header", () => {
     ["bytes=-11", { start: 0, end: 10 }],
     [" bytes=0-0 ", { start: 0, end: 1 }],
     ["bytes=007-008", { start: 7, end: 9 }],
-    // Nothing of the file.
+    // Ranges without a byte of the file.
     ["bytes=10-", "unsatisfiable"],
     ["bytes=10-12", "unsatisfiable"],
     ["bytes=999999999999999-", "unsatisfiable"],
     ["bytes=-0", "unsatisfiable"],
-    // No range, or one that may be ignored.
+    // No range, or a header that a server may ignore.
     [undefined, "all"],
     ["", "all"],
     ["bytes", "all"],
@@ -54,7 +55,7 @@ describe("a Range header", () => {
   });
 });
 
-/** What is answered for a file of ten bytes. */
+/** Returns the server's response for a completed file of ten bytes. */
 function answer(
   headers: Record<string, string>,
   { method = "GET", name = "a.txt", bytes = BYTES } = {},

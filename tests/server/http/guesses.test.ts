@@ -17,7 +17,7 @@ import {
 
 useSignIn();
 
-/* Who guesses tokens waits, and nobody else does. */
+/* Limits on guesses of tokens: whoever guesses has to wait, and nobody else. */
 
 describe("whoever guesses", () => {
   const guess = (from: string) => codeOfRejection(begin({ token: "a guess" }, from));

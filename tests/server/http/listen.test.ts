@@ -2,11 +2,11 @@ import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { Listener } from "../../../lib/server/http/listen.ts";
 import { Logger } from "../../../lib/util/logger.ts";
 
-/** Servers that were started: the certificate of each, and whether it takes connections. */
+/** The started servers: the certificate of each, and whether it accepts connections. */
 let started: { cert: unknown; open: boolean }[];
-/** What reading the certificate gives, or throws. */
+/** The certificate that the listener reads, or the error that reading throws. */
 let certificate: Bun.TLSOptions | Error;
-/** Certificates with which nothing can listen. */
+/** Certificates with which no server can start. */
 let unusable: Set<unknown>;
 let log: string[];
 let listener: Listener;
@@ -39,7 +39,7 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-/** Lets the time of another try come, and that try end. */
+/** Advances the clock to the next try, and waits until that try has ended. */
 async function later(): Promise<void> {
   jest.advanceTimersByTime(2_000);
   for (let n = 0; n < 20; n++) await Promise.resolve();

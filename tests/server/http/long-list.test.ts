@@ -6,7 +6,7 @@ import { listAnswer, type LongList } from "../../../lib/server/http/long-list.ts
 import { FairTurns } from "../../../lib/util/fair-turns.ts";
 import { Logger } from "../../../lib/util/logger.ts";
 
-/* Lists of numbers, from 1 on. */
+/* Long lists, with a list of the numbers from 1 on. */
 
 interface Item {
   n: number;
@@ -25,7 +25,10 @@ function setUp() {
   return { log, turns, openCalls, answeringFor };
 }
 
-/** @param reads gets how many rows were asked for, each time */
+/**
+ * Returns a list of the numbers 1 to `count`.
+ * @param reads gets the number of rows that each read asked for
+ */
 function numbers(count: number, page?: LongList<number, Item>["page"], reads: number[] = []) {
   return {
     name: "numbers",

@@ -45,7 +45,7 @@ const follow = {
   goesOn: true,
 } as const satisfies Endpoint;
 
-/** One token beside that of the settings, which may only see, until it is revoked. */
+/** The tokens besides the one of the settings: a viewer's token, until a test revokes it. */
 const tokens = {
   revoked: false,
   callerOf: async (secret: string) => {
@@ -57,7 +57,7 @@ const tokens = {
 
 let log: string[];
 let audited: AuditEntry[];
-/** What the handler of `read` throws. */
+/** The error that the handler of `read` throws; undefined: none. */
 let failure: unknown;
 let app: Hono<RestEnv>;
 
@@ -227,7 +227,7 @@ describe("what is refused", () => {
 
   test.each([
     ["/api/things?bogus=1", 'Unknown field "bogus"'],
-    // A call that takes no query.
+    // A call that takes no query parameters.
     ["/api/things/1?name=a", 'Unknown field "name"'],
     ["/api/things?name=a&name=b", '"name": '],
   ])("the query of %s: %s", async (path, message) => {

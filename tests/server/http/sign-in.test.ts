@@ -235,7 +235,7 @@ describe("who may call", () => {
   const SESSION = "a session";
 
   test.each<[string, Record<string, string>, string | undefined]>([
-    // method, headers → code
+    // Columns: method, headers, expected error code.
     ["GET", {}, "unauthorized"],
     ["GET", bearer, undefined],
     ["GET", { Authorization: "Bearer wrong" }, "unauthorized"],
@@ -278,7 +278,7 @@ describe("who may call", () => {
   });
 
   test.each<[string, string, Record<string, string>, string | undefined]>([
-    // A server without a token: only from this machine, and not led by another site's page.
+    // Without a token, the server accepts only calls from this machine, and not from another site's page.
     ["http://127.0.0.1:8080", "GET", {}, undefined],
     ["http://localhost:8080", "POST", {}, undefined],
     ["http://[::1]:8080", "POST", { Origin: "http://[::1]:8080" }, undefined],

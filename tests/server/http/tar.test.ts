@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { spawnSync } from "../../support/spawn.ts";
 import { TAR_END, tarHeader, tarPadding } from "../../../lib/server/http/tar.ts";
 
-/** An archive of these files, whose content is their path. */
+/** Returns a tar archive of these files. The content of each file is its path. */
 function archive(paths: string[], mtime = 1_700_000_000): Uint8Array {
   const parts = paths.flatMap((path) => {
     const content = Buffer.from(path);

@@ -4,9 +4,9 @@ import { endpoints } from "../../../lib/api/endpoints.ts";
 import type { Endpoint } from "../../../lib/api/endpoints/endpoint.ts";
 import { IN_OUR_WORDS, refuseInvalid } from "../../../lib/server/http/validation.ts";
 
-/* What a request that is not right is refused with. */
+/* The error messages for requests that are not valid. */
 
-/** @returns why a value is refused; null if it is not */
+/** Returns the message with which a value is refused; null if the value is valid. */
 async function refusal(schema: z.ZodType, value: unknown): Promise<string | null> {
   try {
     refuseInvalid(await IN_OUR_WORDS.validationFunction(schema, value));
@@ -21,7 +21,7 @@ const WRONG = [
   ...[["", 7], [null], [[]], Array(2_000).fill("a")],
 ];
 
-/** How zod begins what it says by itself. */
+/** Matches the beginnings of zod's own messages, which callers must never see. */
 const ZODS = /Invalid|Too (?:small|big)|Unrecognized|expected (?:string|array|number|object)/;
 
 const schemas = Object.entries<Endpoint>(endpoints).flatMap(([name, { query, body }]) => [

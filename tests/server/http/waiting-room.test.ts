@@ -26,7 +26,7 @@ beforeEach(() => {
 });
 afterEach(() => jest.useRealTimers());
 
-/** One that has a place, or null where there was none. */
+/** Lets a connection from this address enter the waiting room; null if it gets no place. */
 function come(address: string): FakeGuest | null {
   if (!room.take(address)) return null;
   const guest = new FakeGuest();
@@ -119,7 +119,7 @@ describe("an address", () => {
     expect([room.size, isGone(more!)]).toEqual([8, false]);
     comeAll("d");
     expect(guests.filter(isGone)).toHaveLength(2);
-    // It has the most itself, or as many.
+    // Address a has the most connections, so it cannot take a place from another address.
     expect(come("a")).toBeNull();
     expect(room.size).toBe(8);
   });

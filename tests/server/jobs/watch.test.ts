@@ -3,14 +3,14 @@ import type { Job, JobRows, JobTotals } from "../../../lib/server/job.ts";
 import { JobWatch } from "../../../lib/server/jobs/watch.ts";
 import { Logger } from "../../../lib/util/logger.ts";
 
-/* How often a job is told of, by a clock that the tests move. */
+/* How often changes of a job are reported, on a fake clock. */
 
 const NOW = 1_700_000_000_000;
 const MOST_A_SECOND = 4;
 
-/** How many downloads of each job run. */
+/** The number of running downloads of each job. */
 let downloading: number;
-/** When each job was told of, in ms from the beginning. */
+/** The times at which each job was reported, in ms since the start of the test. */
 let told: Map<string, number[]>;
 let watch: JobWatch;
 
@@ -36,7 +36,7 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-/** Lets everything happen that waits for no clock. */
+/** Lets pending promises settle, without advancing the fake clock. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await Promise.resolve();
 }
@@ -46,7 +46,7 @@ async function pass(ms: number): Promise<void> {
   await settle();
 }
 
-/** The most times that a job was told of within any second. */
+/** Returns the largest number of reports of a job within one second. */
 function mostInASecond(jobId: string): number {
   const times = told.get(jobId) ?? [];
   const within = times.map((from) => times.filter((at) => at >= from && at < from + 1_000).length);

@@ -21,7 +21,7 @@ describe.each(all)("the record of a %s download", (status, download) => {
     const verified = status === "verifying" || status === "completed";
     expect(record.md5).toBe(verified ? MD5 : null);
     expect(record.bytes_received).toBe(verified ? 1000 : 400);
-    // A name that is about to be taken is not there yet.
+    // While a download is verifying, its row names the future path, which must not be shown yet.
     expect(record.saved_path).toBe(status === "completed" ? "restaurant-001/a.txt" : null);
   });
 
@@ -90,7 +90,8 @@ describe("while bytes flow", () => {
 });
 
 test.each([
-  // total, chunk, received → percent, chunks received, total chunks
+  // Columns: total bytes, chunk size and received bytes, then the expected percent, chunks received and total
+  // chunks.
   [0, 4096, 0, 100, 0, 0],
   [1, 4096, 0, 0, 0, 1],
   [1, 4096, 1, 100, 1, 1],

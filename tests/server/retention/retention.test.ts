@@ -39,7 +39,7 @@ afterEach(async () => {
 
 const open = () => openSqlRepository(`sqlite://${folder}/state.db`);
 
-/** What several servers remove at once is removed, and recorded, once. */
+/** Expects that several servers together remove and record each file exactly once. */
 async function expectRemovedOnce(openAgain: () => Promise<Repository>): Promise<void> {
   const all = Array.from({ length: 30 }, (_, n) => n + 1);
   for (const n of all) await put(n, 3);
@@ -55,7 +55,7 @@ async function expectRemovedOnce(openAgain: () => Promise<Repository>): Promise<
   }
 }
 
-/** One more server; it keeps what comes for a day. */
+/** Creates the retention of another server, which keeps files for one day. */
 function begin(repository = rows): Retention {
   const retention = new Retention({
     repository,
@@ -70,7 +70,7 @@ function begin(repository = rows): Retention {
   return retention;
 }
 
-/** A file that came some days ago. */
+/** Stores a completed download from some days ago. @returns the path of its file */
 async function put(n: number, daysAgo: number, clientId = "site-1"): Promise<string> {
   const waiting = await rows.insertDownload({ ...queued(n), clientId });
   const savedPath = `${clientId}/${n}`;
@@ -90,7 +90,7 @@ const paths = () => [...storage.files.keys()].toSorted();
 const isGone = (...gone: string[]) =>
   waitFor(() => gone.every((path) => !storage.files.has(path)), `${gone.join()} to go`);
 
-/** What the storage refuses to remove. */
+/** Makes the storage fail to remove these paths. */
 function refuse(...refused: string[]): void {
   const { unpublish } = storage;
   storage.unpublish = async (path) => {

@@ -3,7 +3,7 @@ import type { Cell, DeliveryStatus, TimeBounds } from "../../../lib/server/sched
 import { boardOf } from "../../../lib/server/schedules/board.ts";
 import { atOnce } from "../../../lib/util/fair-turns.ts";
 
-/* A board of any size, read in pieces. */
+/* Boards of any size, which are read in pieces. */
 
 const NONE = {
   expected: [],
@@ -15,7 +15,10 @@ const NONE = {
   skipped: [],
 };
 
-/** Rows in memory: what clients each time has. @returns also how many cells each read took at most */
+/**
+ * Rows in memory: the deliveries of each time. @returns also `reads`, the number of cells that each read
+ * asked for
+ */
 function rowsOf(times: Record<string, Cell[]>) {
   const sorted = Object.keys(times).toSorted().toReversed();
   const reads: number[] = [];

@@ -59,6 +59,6 @@ test("many deliveries change in few statements, also where another server was fi
   const revisions = now.map(({ revision }) => revision).toSorted();
   expect(revisions).toEqual([...Array<number>(count - 1).fill(2), 3]);
   expect(lines.filter((line) => line.includes("delivery received"))).toHaveLength(count);
-  // All at first, and the one that was lost again.
+  // The batches: a full one, the remaining delivery, and a repetition of the one whose first change failed.
   expect(sizes).toEqual([CHANGED_AT_ONCE, 1, 1]);
 });

@@ -5,7 +5,7 @@ import { atOnce } from "../../../lib/util/fair-turns.ts";
 import { Logger } from "../../../lib/util/logger.ts";
 import { Rows, scheduleOf } from "./stage.ts";
 
-/* What schedules expected is not remembered for ever. */
+/* Old deliveries are removed from the database. */
 
 const DAY = 86_400_000;
 const NOW = Date.parse("2026-11-30T12:00:00Z");

@@ -1,4 +1,7 @@
-/** A server that is killed at one of its statements: before it, or before it hears what became of it. */
+/**
+ * A server that is killed at one of its statements, before the statement or before the server gets the
+ * result.
+ */
 export class Mortal {
   calls = 0;
   constructor(
@@ -24,5 +27,5 @@ export class Mortal {
   }
 }
 
-/** What a call of a killed server throws. */
+/** The error that every call of a killed server throws. */
 export class Killed extends Error {}

@@ -13,7 +13,7 @@ setDefaultTimeout(TEST_LIMIT);
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const FROM = Date.parse("2026-06-01T12:00:00Z");
-/** The moment of the first night, in UTC. */
+/** The time of the first night, in ms since 1970. */
 const NIGHT = Date.parse("2026-06-02T02:30:00Z");
 
 let store: Rows;
@@ -120,7 +120,7 @@ test("a client that is still busy with the night before is skipped, and others a
   const limits = { total: 9, perClient: 9 };
   const claimed = await rows.claimDownload("site-000", job.jobId, limits, NIGHT);
   expect(claimed?.downloadId).toBe(first!.downloadId);
-  // What only waits has no time left by then.
+  // A day later, downloads of the first night that were only queued have expired.
   await night.at(NIGHT + DAY);
   const second = (await deliveries()).filter(({ localTime }) => localTime === iso(NIGHT + DAY));
   expect(second.map(({ clientId, status }) => [clientId, status])).toEqual([
@@ -158,7 +158,7 @@ test("two servers at the same rows make each night once", async () => {
   }
 });
 
-/** Each statement in the gate that FAULT_EFFORT=1 comes to; all of them with more. */
+/** Kills the server at every third statement, or with FAULT_EFFORT=10 at every one. */
 const STEPS = EFFORT >= 10 ? 1 : 3;
 
 test("row 46: killed at any statement of a night, it makes that night once", async () => {

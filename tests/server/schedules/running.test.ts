@@ -10,12 +10,12 @@ import { addClients, Night, Rows, scheduleOf } from "./stage.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* What somebody has a schedule ask for by hand. */
+/* Runs of schedules by request, outside of their times. */
 
 const DAY = 86_400_000;
 const FROM = Date.parse("2026-06-01T12:00:00Z");
 const NIGHT = Date.parse("2026-06-02T02:30:00Z");
-/** What was asked for in that night has expired. */
+/** Two days later, when the jobs of the night have expired, in ms since 1970. */
 const NOW = NIGHT + 2 * DAY;
 const ALL: Run = { clientIds: null, localTime: null, right: null };
 
@@ -33,7 +33,7 @@ const open = async () => {
 beforeEach(open);
 afterEach(() => store[Symbol.asyncDispose]());
 
-/** A server that runs schedules by hand. */
+/** A server that runs schedules by request. */
 const serverOf = (repository: Repository): Running => {
   const { occurrences } = new Night(repository);
   return new Running({ repository, occurrences });
@@ -49,7 +49,7 @@ const membersOfJobs = async () => {
 
 test("asked twice at once, it asks each client once", async () => {
   const server = serverOf(rows);
-  // In two seconds, which are two local times.
+  // One second apart, so that the two runs have different local times.
   const both = [server.run(schedule, ALL, NOW), server.run(schedule, ALL, NOW + 1_000)];
   const [first, second] = await Promise.allSettled(both);
   expect(first).toMatchObject({ status: "fulfilled", value: [{ total: 2 }, { total: 1 }] });
@@ -59,7 +59,7 @@ test("asked twice at once, it asks each client once", async () => {
   expect(await rows.schedules.promised()).toEqual([]);
 });
 
-/** Each statement in the gate that FAULT_EFFORT=1 comes to; all of them with more. */
+/** Kills the server at every fifth statement, or with FAULT_EFFORT=10 at every one. */
 const STEPS = EFFORT >= 10 ? 1 : 5;
 
 test.each<[string, Run]>([
@@ -77,7 +77,7 @@ test.each<[string, Run]>([
         if (run.localTime !== null) {
           const night = new Night(rows);
           await night.begin(FROM);
-          // In Tokyo it comes earlier.
+          // The schedule's local time comes 9 hours earlier in Tokyo than in UTC.
           await night.at(NIGHT - 9 * 3_600_000);
           await night.at(NIGHT);
         }
@@ -116,7 +116,7 @@ test("asked again as a delivery is judged, it asks all the same", async () => {
   const { askAgain } = rows.deliveries;
   let judged = 0;
   const spy = spyOn(rows.deliveries, "askAgain").mockImplementation(async (delivery, jobId) => {
-    // Its status is written between the look at it and this, once.
+    // Once, the delivery changes after the server has read it, so the server has to read it again.
     if (judged++ === 0) await askAgain.call(rows.deliveries, delivery, delivery.jobId ?? "");
     return askAgain.call(rows.deliveries, delivery, jobId);
   });

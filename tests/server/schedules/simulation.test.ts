@@ -10,30 +10,32 @@ import { addClients, completedAt, Night, Rows, scheduleOf } from "./stage.ts";
 
 setDefaultTimeout(600_000);
 
-/* Nights of a chain, with the clock in the test's hands: who delivers, who is late, who owes something. */
+/* Simulates nights of many sites on a fake clock, and checks who delivered, was late, or did not deliver. */
 
-/** Where a file system in memory is, for the rows: on a disk they take half of the time. */
+/**
+ * A folder in memory for the database, if the system has one. On a disk, the database takes half of the time.
+ */
 const MEMORY = "/dev/shm";
 
-/** All of it with FAULT_EFFORT=10. */
+/** The days and clients of the simulation. FAULT_EFFORT=10 runs the full size. */
 const [DAYS, CLIENTS] = EFFORT >= 10 ? [60, 300] : [6, 24];
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
-/** Many end at once: the nights are played in fewer steps. */
+/** Files arrive at multiples of half an hour, so many arrive at once and the simulation needs fewer steps. */
 const HALF_HOUR = HOUR / 2;
-/** Clocks change within: Berlin's and New York's go forward. */
+/** The clocks of New York and Berlin go forward within the simulated days of the full size. */
 const FROM = Date.parse("2026-03-05T12:00:00Z");
 const UP_TO = FROM + DAYS * DAY;
 const ZONES = ["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"];
 const HOURS = ["30 2 * * *", "0 3 * * *", "15 1 * * *", "45 23 * * *", "30 2 * * *"];
 
-/** The server is off: shorter than what is made up for, and longer. */
+/** Times at which the server is off: one short enough that missed jobs are made up for, and one longer. */
 const OFF = [
   { from: FROM + 2 * DAY, to: FROM + 2 * DAY + 5 * HOUR },
   { from: FROM + 4 * DAY, to: FROM + 4 * DAY + 20 * HOUR },
 ];
 
-/** What a client does with what it is asked, and when, in ms after it was asked. */
+/** How a client treats its request: it delivers this many ms later; null: never. */
 type Fate = { after: number | null };
 
 function fateOf(random: Random): Fate {
@@ -48,7 +50,7 @@ interface Event {
   download: Download;
 }
 
-/** When an hour of the wall came in a zone, each day: by the rule, and not by the product's calendar. */
+/** Returns the times of a daily local hour in a zone, computed without the code under test. */
 function timesOf(hour: string, timeZone: string): { at: number; localTime: string }[] {
   const [minute, clock] = hour.split(" ");
   const times: { at: number; localTime: string }[] = [];
@@ -81,7 +83,7 @@ test(`${DAYS} days of 5 schedules and ${CLIENTS} clients`, async () => {
   );
   for (const schedule of schedules) await rows.schedules.insert(schedule);
   await night.begin(FROM);
-  // Ticks as the loop wakes: at each next row, and each end of a download.
+  // Advances the clock to the next time at which the server wakes, or a download ends.
   let now = FROM;
   while (now < UP_TO) {
     const wake = Math.min(
@@ -143,7 +145,7 @@ test(`${DAYS} days of 5 schedules and ${CLIENTS} clients`, async () => {
   }
 });
 
-/** What the rule makes of what a client did, told once more. */
+/** Computes the expected status of a delivery without the code under test. */
 function statusBy(
   { dueAt, scheduledAt, timeZone, localTime, downloadId }: Delivery,
   fate: { askedAt: number; after: number | null } | undefined,
@@ -152,7 +154,7 @@ function statusBy(
   expect(localTimeAt(scheduledAt, timeZone).slice(0, 10)).toBe(localTime.slice(0, 10));
   if (!fate && downloadId === null) return now >= dueAt ? "missing" : "expected";
   const { askedAt, after } = fate!;
-  // A server that is off hears of it when it is back.
+  // A server that is off notices the end of a download only when it is on again.
   const off = OFF.find(
     ({ from, to }) => askedAt + (after ?? 0) >= from && askedAt + (after ?? 0) < to,
   );

@@ -14,14 +14,14 @@ import { Timetable } from "../../../lib/server/schedules/timetable.ts";
 import { Logger } from "../../../lib/util/logger.ts";
 import { client, completed } from "../database/samples.ts";
 
-/** The rows of a folder, whose disposal removes them. */
+/** A database in a temporary folder, which is removed when this is disposed. */
 export class Rows implements AsyncDisposable {
   private constructor(
     private readonly folder: string,
     readonly repository: Repository,
   ) {}
 
-  /** @param parent of the folder */
+  /** @param parent the folder in which the temporary folder is made */
   static async open(parent = tmpdir()): Promise<Rows> {
     const folder = await mkdtemp(join(parent, "fds-schedules-"));
     return new Rows(folder, await openSqlRepository(`sqlite://${join(folder, "state.db")}`));
@@ -33,15 +33,15 @@ export class Rows implements AsyncDisposable {
   }
 }
 
-/** The part of a server that lives by the clock, one that the test has in its hands. */
+/** The parts of a server that depend on the clock, with a clock that the test sets. */
 export class Night {
-  /** The clock on the server's wall, ms since 1970. */
+  /** The server's clock, in ms since 1970. */
   now = 0;
   readonly clockwork: Clockwork;
   readonly deliveries: Deliveries;
   readonly timetable: Timetable;
   readonly occurrences: Occurrences;
-  /** Jobs that were made. */
+  /** The jobs that schedules have made. */
   readonly made: Job[] = [];
 
   constructor(
@@ -82,7 +82,7 @@ export class Night {
     });
   }
 
-  /** The server starts at a time. */
+  /** Starts the server at this time, in ms since 1970. */
   async begin(now: number): Promise<void> {
     this.now = now;
     await this.timetable.mend(now);
@@ -90,7 +90,7 @@ export class Night {
     await this.deliveries.lookAtOpen();
   }
 
-  /** The clock says another time. */
+  /** Sets the clock to this time, in ms since 1970, and makes what is due. */
   async at(now: number): Promise<void> {
     this.now = now;
     await this.clockwork.step(now);
@@ -106,7 +106,7 @@ export async function addClients(rows: Repository, count: number, zones: readonl
   return ids;
 }
 
-/** A nightly schedule of all clients. */
+/** Returns a schedule that asks all clients every night, with these fields changed. */
 export function scheduleOf(fields: Partial<Schedule> = {}): Schedule {
   return {
     scheduleId: Bun.randomUUIDv7(),
@@ -145,7 +145,7 @@ export function scheduleOf(fields: Partial<Schedule> = {}): Schedule {
 
 let files = 0;
 
-/** What becomes of a download at a time. */
+/** Returns the completed state of a download that ends at this time, in ms since 1970. */
 export function completedAt(download: Download, at: number): Download {
   const { downloadId, clientId, jobId, filePath, rateLimit, createdAt, revision } = download;
   return {

@@ -3,12 +3,12 @@ import { type HintKind, Hints } from "../../../lib/server/servers/hints.ts";
 import { Logger } from "../../../lib/util/logger.ts";
 import { waitFor } from "../../support/wait.ts";
 
-/** What all servers hear; some of it is lost. */
+/** The channel of hints between servers. Tests can make it lose hints. */
 class Wire {
   readonly told: string[] = [];
   readonly #hear = new Map<(text: string) => void, () => void>();
   isBroken = false;
-  /** Nothing that is told is heard, and nobody says so. */
+  /** True if hints are lost without an error. */
   isDead = false;
   listened = 0;
 
@@ -24,7 +24,7 @@ class Wire {
     return async () => void this.#hear.delete(hear);
   };
 
-  /** The connections of all who listen break. */
+  /** Breaks the connections of all listeners. */
   cut(): void {
     const all = [...this.#hear.values()];
     this.#hear.clear();

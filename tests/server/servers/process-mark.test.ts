@@ -13,10 +13,10 @@ test.skipIf(NO_PROC !== "")(`a process has ended once it is sure${NO_PROC}`, asy
   child.kill("SIGKILL");
   await child.exited;
   expect(hasProcessEnded(mark)).toBe(true);
-  // Its number may be another one's by now: that one is no reason to think that it runs.
+  // If the process number is used again, the new process has another start time, so the marked one has ended.
   const [boot, space, , start] = mark?.split(" ") ?? [];
   expect(hasProcessEnded(`${boot} ${space} ${process.pid} ${start}`)).toBe(true);
-  // Nothing is known of processes elsewhere.
+  // Nothing is known about processes of another boot or another namespace.
   expect(hasProcessEnded(`other ${space} ${child.pid} ${start}`)).toBe(false);
   expect(hasProcessEnded(`${boot} other ${child.pid} ${start}`)).toBe(false);
   expect(hasProcessEnded(null)).toBe(false);

@@ -6,7 +6,7 @@ import * as durable from "../../../lib/util/durable.ts";
 import { fillPart, published } from "./storage.contract.ts";
 import { CONTENT, PATH, temporaryStorage } from "../../support/disk-storage.ts";
 
-/* How a part and a set get their names on a disk, whatever fails in between. */
+/* Publishing of parts and sets on a disk, with a failure at any step. */
 
 const OTHER = new TextEncoder().encode("other");
 
@@ -16,7 +16,7 @@ afterEach(() => {
 
 const systemError = (code: string) => Object.assign(new Error(code), { code, errno: -1 });
 
-/** The system cannot make sure of the names in this folder, from now on. */
+/** Makes every later flush of this folder fail with EIO. */
 function failFlushOf(folder: string): void {
   const { syncFolder } = durable;
   spyOn(durable, "syncFolder").mockImplementation((path) =>
@@ -74,7 +74,7 @@ test("a file of a set that cannot be closed fails its flush", async () => {
   const set = await temporary.storage.sets.open(Bun.randomUUIDv7());
   const part = await set.openFile("large");
   await part.write(CONTENT, 0);
-  // As on a network's file system, which may report only now what it could not write.
+  // close(2) fails, as on a network file system that reports failed writes only then.
   const failing = (fd: number, tell?: (error: Error) => void) => {
     nodeFs.closeSync(fd);
     tell?.(systemError("EIO"));
@@ -102,7 +102,7 @@ test("a part whose name may not outlive a loss of power is not called safe", asy
 });
 
 describe("a publish that was cut short", () => {
-  /** A part that has its final name already, beside its own. @returns its id */
+  /** Makes a part that is already linked to its final name as well. @returns the id of its download */
   async function linked({
     storage,
     folder,

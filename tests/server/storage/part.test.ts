@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PartFile } from "../../../lib/server/storage/part.ts";
 
-/** A part over a real file, whose handle can be made to fail. */
+/** Opens a part on a real file, whose handle a test can make fail. */
 async function openPart() {
   const folder = await mkdtemp(join(tmpdir(), "fds-part-"));
   const file = await open(join(folder, "part"), "w+");
@@ -25,7 +25,7 @@ function systemError(code: string): Error {
   });
 }
 
-/** The one form of FileHandle's read and write that a part uses. */
+/** The one form of FileHandle's read and write that parts use. */
 type Transfer = (bytes: Uint8Array, from: number, length: number, at: number) => Promise<object>;
 
 function atMost(most: number, transfer: Transfer): Transfer {

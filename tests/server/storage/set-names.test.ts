@@ -12,7 +12,7 @@ function placed(...paths: string[]): string[] {
   const names = new SetNames();
   return paths.map((path) => {
     const place = names.add(path);
-    // Nothing that was not added yet is taken for something that was.
+    // add() returns null only for a path that was added before, and these paths are new.
     if (place === null) throw new Error(`"${path}" has no place`);
     return place;
   });
@@ -99,7 +99,7 @@ describe("the files of a set", () => {
         const spellings = places.map((place) => place.normalize("NFC").toLowerCase());
         expect(new Set(spellings).size).toBe(paths.length);
         expect(places.flatMap((place) => place.split("/")).every(isSafeFileName)).toBe(true);
-        // No file lies where a folder must be.
+        // No file has the path of another file's folder.
         const folders = new Set(spellings.flatMap(foldersOf));
         expect(spellings.filter((place) => folders.has(place))).toEqual([]);
       }),

@@ -11,7 +11,7 @@ const text = async (storage: Storage, path: string) => {
   return found && new TextDecoder().decode(found);
 };
 
-/** Makes a set of small files, flushed. */
+/** Makes a set of small files, and flushes it. */
 async function fillSet(storage: Storage, id: string, files: Record<string, string>): Promise<void> {
   const folder = await storage.sets.open(id);
   for (const [path, content] of Object.entries(files)) folder.writeFile(path, bytes(content), TIME);
@@ -19,9 +19,9 @@ async function fillSet(storage: Storage, id: string, files: Record<string, strin
   await folder.close();
 }
 
-/** What every backend does with sets, whatever it keeps its bytes in. */
+/** Tests that every storage backend has to pass: sets. */
 export function setsContract(backend: string, open: () => Promise<TemporaryStorage>): void {
-  /** What work gives is what the files of the set are to be once it is published. */
+  /** Fills a set by `work`, publishes it, and expects the files that `work` returned. */
   const withFolder = async (
     work: (folder: SetFolder, storage: Storage) => Promise<Record<string, string>>,
   ) => {

@@ -14,9 +14,9 @@ import { TEST_LIMIT } from "../../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* One storage of several servers: what one writes that lost a download is of no harm to who has it now. */
+/* One storage for several servers: a server that lost a download cannot harm the server that has it now. */
 
-/** The same storage as two servers have it. */
+/** One storage, opened by two servers. */
 interface Shared extends AsyncDisposable {
   first: Storage;
   second: Storage;
@@ -90,7 +90,7 @@ describe.each([
     expect(await textOf(taken)).toBe("begun here");
     await taken.close();
     expect(await second.publish(id, "site-1/file", 2)).toBe(true);
-    // It wakes in the middle of publishing what it had.
+    // The server that lost the download wakes while publishing, and continues with its old bytes.
     await first.publish(id, "site-1/file", 1).catch(() => false);
     expect(await publishedIn(first, "site-1/file")).toBe("begun here");
     await first.removePart(id);
@@ -177,7 +177,7 @@ describe("a folder that servers share, whose flush fails as a name was given,", 
     jest.restoreAllMocks();
   });
 
-  /** The next flush of the client's folder fails, once something was done. */
+  /** Makes the next flush of the client's folder fail, after `before` has run. */
   function failFlush(before: () => Promise<unknown> = async () => undefined): void {
     const { syncFolder } = durable;
     const spy = spyOn(durable, "syncFolder").mockImplementation(async (path) => {

@@ -2,12 +2,12 @@ import { describe, expect, test } from "bun:test";
 import type { Part, Storage } from "../../../lib/server/storage/storage.ts";
 import { Random } from "../../support/random.ts";
 
-/** A storage of its own for one test, empty. */
+/** An empty storage for one test. */
 export interface TemporaryStorage extends AsyncDisposable {
   storage: Storage;
 }
 
-/** Writes all of a part and flushes it. */
+/** Writes a whole part, and flushes it. */
 export async function fillPart(
   storage: Storage,
   downloadId: string,
@@ -19,7 +19,7 @@ export async function fillPart(
   await part.close();
 }
 
-/** All bytes of a published file; null if there is none of that name. */
+/** Returns all bytes of a published file; null if there is no file with this path. */
 export async function published(storage: Storage, savedPath: string): Promise<Uint8Array | null> {
   const file = await storage.openFile(savedPath);
   return file && file.slice(0, file.size).bytes();
@@ -31,7 +31,7 @@ const bytes = (content: string) => new TextEncoder().encode(content);
 
 const PATH = "site-1/20250102_030405_a.txt";
 
-/** What every backend of {@link Storage} does, whatever it keeps its bytes in. */
+/** Tests that every {@link Storage} has to pass: parts and published files. */
 export function storageContract(backend: string, open: () => Promise<TemporaryStorage>): void {
   describe(`${backend}: parts`, () => {
     test("a new part is empty, and is listed until it is removed", async () => {

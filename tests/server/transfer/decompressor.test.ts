@@ -7,14 +7,17 @@ import { logLines } from "../../support/sources.ts";
 const MiB = 1024 * 1024;
 const TEXT = logLines(new Random(3), 64 * 1024);
 
-/** A frame as it arrives; `packed` is what the client says is the bytes' compressed form. */
+/**
+ * Returns a received frame. @param packed what the client sends as the compressed form of the bytes; null:
+ * none
+ */
 function arrived(offset: number, raw: Uint8Array, packed: Uint8Array | null): Frame {
   return decodeFrame(encodeFrame({ stream: 1, epoch: 1, offset }, raw, packed), 8 * MiB);
 }
 
 const zstd = (bytes: Uint8Array) => Bun.zstdCompressSync(bytes, { level: 1 });
 
-/** What comes out of some frames, and where it was damaged. */
+/** Decompresses some frames. @returns the resulting bytes, and the offsets of damaged frames */
 async function outOf(frames: Frame[]): Promise<{ bytes: Uint8Array[]; damagedAt: number[] }> {
   const bytes: Uint8Array[] = [];
   const damagedAt: number[] = [];
@@ -77,7 +80,7 @@ describe("takes for damaged, with nothing of it given out,", () => {
       const wrong = right.slice();
       wrong[bit >> 3]! ^= 1 << (bit & 7);
       const { bytes, damagedAt } = await outOf([arrived(0, raw, wrong)]);
-      // Some bits mean nothing: then all is as it was.
+      // Some bits have no meaning, so flipping them may leave the bytes intact.
       if (damagedAt.length === 0) expect(bytes, `bit ${bit}`).toEqual([raw]);
       else expect({ bytes, damagedAt }, `bit ${bit}`).toEqual({ bytes: [], damagedAt: [0] });
     }
@@ -88,7 +91,7 @@ test.each([
   ["takes", 23, [], [0]],
   ["refuses", 27, [0], []],
 ])("%s what asks for a window of 2^%d bytes", async (_, windowLog, damagedAt, given) => {
-  // RFC 8878: a frame without a length of its own, and in it one block, 60,000 times an "a".
+  // A compressed frame of RFC 8878 without a content size, with one block that repeats "a" 60,000 times.
   const block = (60_000 << 3) | 0b011;
   const lie = [
     0x28,

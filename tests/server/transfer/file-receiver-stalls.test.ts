@@ -21,9 +21,9 @@ import { md5 } from "../../support/scripted-client.ts";
 
 useFileReceiver();
 
-/* Who owes an answer is given up, and who is only slow is not. */
+/* The receiver gives up a client that does not answer in time, and keeps one that is only slow. */
 
-/** In place of the first attempt: one that goes on behind the first chunk. */
+/** Replaces the first attempt by one that continues after the first chunk. */
 async function resume(): Promise<void> {
   receiver.lose();
   await outcome;
@@ -34,7 +34,7 @@ async function resume(): Promise<void> {
   await receive({ ...download, source, durableOffset: CHUNK });
 }
 
-/** Lets a time pass, with the look that is taken at each receiver every 5 s. */
+/** Advances the clock by some seconds, and checks for stalls every 5 s, as the server does. */
 async function pass(seconds: number): Promise<void> {
   for (let second = 1; second <= seconds; second++) {
     jest.advanceTimersByTime(1000);
@@ -89,7 +89,7 @@ describe("a client that owes an answer for a minute is given up", () => {
 });
 
 describe("a client that only seems to be busy is given up as well", () => {
-  /** The first chunk comes damaged, and is asked for again. */
+  /** Sends the first chunk damaged, so that the receiver asks for it again. */
   async function damage(): Promise<void> {
     start();
     await settle();
@@ -129,7 +129,7 @@ describe("a slow client", () => {
       },
     });
     expect(told.at(-1)).toMatchObject({ type: "cancel" });
-    // What came is kept.
+    // The bytes that have arrived are kept.
     expect(given.row).toMatchObject({ durableOffset: CHUNK });
   });
 

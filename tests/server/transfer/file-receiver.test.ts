@@ -17,10 +17,7 @@ import {
 
 useFileReceiver();
 
-/*
- * A receiver with a disk that is held up at will, on a clock that tests move: who owes an answer,
- * and what is safe when.
- */
+/* The receiver of a file, with a disk that tests can delay, on a fake clock: durable bytes and timeouts. */
 
 describe("what is safe", () => {
   test("is told within 250 ms, and not before it is flushed", async () => {
@@ -75,7 +72,7 @@ describe("what is safe", () => {
 });
 
 test("a frame that comes with file_start may not reach beyond the file's end", () => {
-  // The row does not say yet where it begins, and a whole window is granted.
+  // The frame comes before the row has recorded file_start, and lies within the granted window.
   receiver.onMessage({
     type: "file_start",
     stream: 1,

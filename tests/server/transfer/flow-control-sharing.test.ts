@@ -3,7 +3,7 @@ import { FlowControl, type StreamFlowControl } from "../../../lib/server/transfe
 import { Random } from "../../support/random.ts";
 import { openStream } from "../../support/streams.ts";
 
-/* How streams share one budget: who waits for whom, and that all go on. */
+/* How streams share one receive budget: which ones wait, and that all continue. */
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -20,7 +20,7 @@ test("a stream that had to wait goes on when another one is closed", () => {
 });
 
 describe("streams wait for what others hold", () => {
-  /** Seven streams, the last of which has all but a crumb of what it wants. */
+  /** Opens seven streams under a budget that is 8 KiB too small. The last stream lacks these 8 KiB. */
   function crowd() {
     const pool = new FlowControl(7 * 64 * KiB - 8 * KiB);
     const streams = Array.from({ length: 7 }, () => openStream(pool).credit);
@@ -59,11 +59,11 @@ interface Transfer {
   credit: StreamFlowControl;
   totalSize: number;
   written: number;
-  /** The most that the client was told. */
+  /** The highest offset that the client has been granted. */
   told: number;
 }
 
-/** Many files at once under one budget: clients send what they may, the disk writes it. */
+/** Simulates many transfers under one budget: clients send all that is granted, and the disk writes it. */
 function runTransfers(random: Random, budget: number, streams: number, maxSize: number): void {
   const pool = new FlowControl(budget);
   const transfers = new Set<Transfer>();
@@ -115,7 +115,7 @@ function runTransfers(random: Random, budget: number, streams: number, maxSize: 
     const ready = [...transfers].filter(
       ({ written, credit, totalSize }) => written < credit.maxOffset || written === totalSize,
     );
-    // Somebody can always go on, or all wait for ever.
+    // If no stream can continue, all of them wait forever.
     expect(ready.length, `of ${transfers.size} streams can go on`).toBeGreaterThan(0);
     const transfer = random.pick(ready);
     if (transfer.written === transfer.totalSize || random.float() < 0.002) {
@@ -157,7 +157,7 @@ test("nobody starves: each stream is served again and again while others want ev
     credit.grant();
   }
   const written = streams.map(() => 0);
-  // Those with credit write at once: whoever waits has to get what they give back.
+  // Streams with credit use it up at once, so a waiting stream must get the credit that they return.
   for (let round = 0; round < 200; round++) {
     for (const [index, { credit }] of streams.entries()) {
       const bytes = credit.maxOffset - written[index]!;

@@ -84,7 +84,7 @@ describe("a stream alone", () => {
 });
 
 describe("the window", () => {
-  /** The window after a link has carried as much as it can for some round trips. */
+  /** Returns the window, in bytes, after a link was fully used for 200 round trips. */
   function windowOn(bytesPerSecond: number, roundTripMs: number): number {
     const pool = new FlowControl(10 * GiB);
     let now = 0;
@@ -100,7 +100,7 @@ describe("the window", () => {
     for (let tick = 0; tick < 200; tick++) {
       const elapsed = Math.max(25, roundTripMs);
       now += elapsed;
-      // A round trip carries what was granted, or what fits the link.
+      // A round trip carries all granted bytes, but no more than fit the link.
       const carried = Math.floor(Math.min(pool.outstanding, (bytesPerSecond * elapsed) / 1000));
       credit.wrote(carried);
     }
@@ -136,12 +136,12 @@ describe("the window", () => {
   });
 });
 
-/** A gigabit, which at 150 ms has 18 MiB under way. */
+/** Bytes per second. With a round trip of 150 ms, 18 MiB are under way. */
 const GIGABIT = 125e6;
 const LONG_WAY = 150;
 
 describe("a stream that begins", () => {
-  /** On a clock that the test sets. */
+  /** Opens a stream, on a clock that the test sets. */
   function begin(pool: FlowControl, knownRate: number | null, roundTripMs = LONG_WAY) {
     let now = 0;
     const credit = pool.open({

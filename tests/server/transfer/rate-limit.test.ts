@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { FlowControl } from "../../../lib/server/transfer/flow-control.ts";
 import { MAX_UNFLUSHED } from "../../support/streams.ts";
 
-/* How a limit on the rate holds back what a stream is granted. */
+/* How a rate limit holds back the credit of a stream. */
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -11,7 +11,7 @@ describe("a limit on the rate", () => {
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());
 
-  /** What a stream of 100 MiB is granted under a limit, by a client that sends all at once. */
+  /** Opens a stream of 100 MiB with a rate limit, whose client sends all granted bytes at once. */
   function paced(rateLimit: number | null) {
     let granted = 0;
     const credit = new FlowControl(128 * MiB).open({

@@ -4,7 +4,7 @@ import type { SetFileChange } from "../../../lib/server/set.ts";
 import { type Moment, SetCheckpoints } from "../../../lib/server/transfer/set-checkpoints.ts";
 import { waitFor } from "../../support/wait.ts";
 
-/* Which files of a set count as durable, and when. */
+/* Which files of a set are recorded as durable, and when. */
 
 const MOMENT: Moment = {
   current: { index: 7, length: 1_000 },
@@ -14,10 +14,10 @@ const MOMENT: Moment = {
   streamOffset: 1_000,
 };
 
-/** Bytes after which a checkpoint is made at once. */
+/** Number of bytes after which a checkpoint is made at once. */
 const MANY = 64 * 1024 * 1024;
 
-/** Checkpoints on a disk whose flushes fail as often as is said, in a row. */
+/** Makes the checkpoints of a set on a disk whose first flushes fail, `failures` times in a row. */
 function checkpoints(failures: number) {
   const recorded: SetFileChange[] = [];
   const errors: unknown[] = [];
@@ -40,7 +40,7 @@ function checkpoints(failures: number) {
     onDurable: async (moment) => void durable.push(moment),
     onError: (error) => void errors.push(error),
   });
-  /** More comes. */
+  /** Receives one more byte. */
   const arrive = () =>
     void (now = { ...now, bytes: now.bytes + 1, streamOffset: now.streamOffset + 1 });
   return { made, folder, recorded, errors, durable, arrive };
@@ -69,7 +69,7 @@ describe("what arrived", () => {
     const { made, folder, recorded, errors, durable } = checkpoints(1);
     made.wrote(MANY);
     await waitFor(() => errors.length === 1, "the flush to fail");
-    // As an attempt that ends keeps what there is.
+    // An attempt that ends makes a last checkpoint to keep its bytes.
     await made.finish();
     made.wrote(MANY);
     await made.stop();

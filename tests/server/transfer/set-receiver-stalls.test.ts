@@ -20,9 +20,9 @@ import {
 
 useSetReceiver();
 
-/* What counts as an answer of a client that sends a set, and for how long. */
+/* Which messages of a client that sends a set count as progress, and when the client is given up. */
 
-/** Lets a time pass, with the look that is taken at each receiver every 5 s. */
+/** Advances the clock by some seconds, and checks for stalls every 5 s, as the server does. */
 async function pass(seconds: number): Promise<void> {
   for (let second = 0; second < seconds; second += 5) {
     jest.advanceTimersByTime(5000);
@@ -137,7 +137,7 @@ describe("what brings a set no further is no answer", () => {
       );
       receiver.onFrame(decodeFrame(bytes, CHUNK));
       const resends = () => told.filter(({ type }) => type === "resend").length;
-      // Another thread unpacks, by no clock.
+      // Decompression runs on another thread, which does not follow the fake clock.
       while (resends() < step) await new Promise((resolve) => setImmediate(resolve));
       await pass(30);
     }

@@ -21,7 +21,9 @@ import {
 
 useSetReceiver();
 
-/* A receiver of a set on a clock that tests move: what counts as an answer, and for how long. */
+/*
+ * The receiver of a set, on a fake clock: files that are larger than listed, and a disk that does not flush.
+ */
 
 describe("a file that has more bytes than was listed", () => {
   test("ends the set before one of them comes, where that is over a quota", async () => {
@@ -84,7 +86,7 @@ test("no more comes than may be lost, while the disk does not flush", async () =
     sent += length;
   }
   const most = granted();
-  // What ended as a failure has to end, too.
+  // Resolved before the expectations, so that the receiver can end even if one of them fails.
   flushed.resolve();
   expect(most).toBeLessThanOrEqual(UNSAFE + pool.budget);
   expect(flush).toHaveBeenCalledTimes(1);

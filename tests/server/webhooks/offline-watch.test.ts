@@ -2,18 +2,18 @@ import { afterEach, beforeEach, expect, jest, test } from "bun:test";
 import { OfflineWatch } from "../../../lib/server/webhooks/offline-watch.ts";
 import { Logger } from "../../../lib/util/logger.ts";
 
-/* Who is away for long enough to be told of, by a clock that the tests move; two servers share the clients. */
+/* Which clients are reported as offline, and when, on a fake clock. Two servers share the clients. */
 
 const NOW = 1_700_000_000_000;
 const MINUTE = 60_000;
 const OFFLINE_AFTER = 15 * MINUTE;
 
-/** When each client connected last, in minutes from the beginning. */
+/** The last time at which each client connected, in minutes since the start of the test. */
 let connectedAt: Map<string, number>;
-/** Clients that are connected here, and at another server. */
+/** Clients that are connected to this server. */
 let here: Set<string>;
 let elsewhere: Set<string>;
-/** What was written of whom, with the minute at which it was, and how often the clients were listed. */
+/** The reports, in order: the client, and minutes since the start of the test. */
 let told: [clientId: string, minute: number][];
 let listings: number;
 let watch: OfflineWatch;
@@ -28,7 +28,7 @@ beforeEach(() => {
   watch = new OfflineWatch({
     outbox: {
       clientIsAway: async (clientId, leftAt) => {
-        // As the rows have it: not of one that connected later.
+        // As the database does, ignores a client that has connected again since then.
         if (timeOf(clientId) <= leftAt) told.push([clientId, minute()]);
       },
     },
@@ -52,14 +52,14 @@ afterEach(() => {
 
 const timeOf = (clientId: string) => NOW + (connectedAt.get(clientId) ?? 0) * MINUTE;
 
-/** A client connects to a server. */
+/** Connects a client to a server. */
 function comes(clientId: string, server: Set<string>): void {
   connectedAt.set(clientId, minute());
   server.add(clientId);
   if (server === here) watch.clientChanged(clientId);
 }
 
-/** It leaves a server. @param isSeen whether that is here, and lives */
+/** Disconnects a client from a server. */
 function leaves(clientId: string, server: Set<string>): void {
   server.delete(clientId);
   if (server === here) watch.clientChanged(clientId);
@@ -121,7 +121,7 @@ test("who leaves a server that is no more is found by the next listing", async (
   await pass(17);
   expect(told).toHaveLength(1);
   expect(told[0]![1]).toBeWithin(20, 23);
-  // All of them are read now and then, and not at each look.
+  // All clients are listed now and then, not at every check.
   expect(listings).toBeWithin(10, 24);
 });
 
@@ -131,7 +131,7 @@ test("who was told of, came back to another server and left it with that one's e
   leaves("site-1", here);
   await pass(16);
   expect(told).toHaveLength(1);
-  // Between two listings.
+  // The client connects and leaves between two listings of the clients.
   comes("site-1", elsewhere);
   leaves("site-1", elsewhere);
   await pass(20);

@@ -16,14 +16,14 @@ const headers = { "Content-Type": "application/json", "webhook-id": "msg_1" };
 const body = JSON.stringify({ type: "webhook.test", data: "ü" });
 const never = new AbortController().signal;
 
-/** Where this machine may be reached by any name. */
+/** Destinations for which every host name resolves to this machine. */
 const here = (allow: string[] = ["127.0.0.0/8"], addresses = ["127.0.0.1"]) =>
   new Destinations(allow, async () => addresses.map((address) => ({ address, family: 4 })));
 
 const post = (url: string, destinations = here(), answerWithinMs = 60_000, signal = never) =>
   postTo(destinations, answerWithinMs)({ url: new URL(url), headers, body }, signal);
 
-/** Somebody who answers with what is not HTTP, or not of an end. */
+/** A server whose answer is not HTTP, or has no end. */
 class Scripted implements Disposable {
   closed = 0;
   private constructor(private readonly server: Server) {}
@@ -50,7 +50,7 @@ class Scripted implements Disposable {
   }
 }
 
-/** Writes for as long as somebody reads. */
+/** Writes a piece so many times, as fast as the receiver reads. */
 function flood(socket: Socket, piece: string | Uint8Array, times: number): void {
   let left = times;
   const more = () => {
@@ -139,7 +139,8 @@ describe("nobody private is reached", () => {
   test("where what is connected to is looked at once more", async () => {
     using receiver = new Receiver();
     let looks = 0;
-    // The first address is one that may be reached, and what a second look gives is not used.
+    // The first lookup gives an allowed address. A second lookup would give another one, which must not be
+    // used.
     const destinations = new Destinations(["127.0.0.1"], async () => {
       const address = looks++ === 0 ? "127.0.0.1" : "127.0.0.2";
       return [{ address, family: 4 }];

@@ -44,11 +44,11 @@ let rows: Repository;
 let lines: string[];
 let metrics: Metrics;
 let senders: Sender[];
-/** How long a message waits for its next attempt. */
+/** Ms until the next attempt of a message. */
 let waitMs: number;
-/** What was posted, by what it is about. */
+/** Every posted message: what it is about, and its URL. */
 let posted: { about: string; to: string }[];
-/** What a receiver answers. */
+/** Returns the receiver's answer to a posted message. */
 let answer: (about: string, posted: Posted, signal: AbortSignal) => Answer | Promise<Answer>;
 
 beforeEach(async () => {
@@ -79,7 +79,7 @@ function start(from = rows): Sender {
       posted.push({ about, to: message.url.href });
       return answer(about, message, signal);
     },
-    // As often as it is, and much sooner.
+    // Keeps the real number of attempts, and shortens the waits between them.
     wait: (attempts, retryAfterMs) =>
       waitAfter(attempts, retryAfterMs) === null ? null : Math.min(waitMs, 60_000),
     metrics,
@@ -91,7 +91,7 @@ function start(from = rows): Sender {
   return sender;
 }
 
-/** Makes a download end. */
+/** Inserts a download that is completed. @returns the subject and type of its message */
 async function end(n: number): Promise<string> {
   const { revision } = await rows.insertDownload(queued(n));
   const own = { downloadId: id(n), clientId: "site-1", savedPath: `site-1/${n}`, revision };
@@ -177,7 +177,7 @@ describe("the sender", () => {
 
   test("leaves a receiver alone that nobody reaches, and hurries once it is there", async () => {
     for (let n = 0; n < 30; n++) await end(n);
-    // A first attempt that meets nobody is due again at once when somebody is met.
+    // After one success, messages that found no receiver at their first attempt are due at once.
     let isThere = false;
     answer = () => (isThere ? TAKEN : UNREACHED);
     start();

@@ -12,7 +12,7 @@ function objectsIn(s3: FakeS3, patience = { forMs: Infinity }): Objects {
   return new Objects(new Bucket(optionsFor(s3)), patience);
 }
 
-/** Makes the first requests fail so. */
+/** Makes the next requests fail with these faults, one request each. */
 function failing(s3: FakeS3, ...faults: S3Fault[]): void {
   s3.fault = () => faults.shift() ?? null;
 }

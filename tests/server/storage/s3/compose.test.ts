@@ -28,13 +28,14 @@ test("a file of more segments than an object has parts is made of groups", async
   expect(await storage.publish(id, "site-1/large")).toBe(true);
   expect(await published(storage, "site-1/large")).toEqual(expected);
   const created = s3.requests.filter((line) => line.endsWith("?uploads="));
-  // Three groups, of parts of one size, as the fake wants them, and the file.
+  // Four multipart uploads: three groups of parts of equal size, which the fake S3 requires, and the whole
+  // file.
   expect(created).toHaveLength(4);
   expect(s3.keys).toEqual(["some/where/site-1/large"]);
   expect(s3.uploads.size).toBe(0);
 });
 
-/** A piece that is a whole object, or a run. */
+/** Returns a piece of a part: `length` bytes at `offset`, stored by the process `writer`. */
 function piece(offset: number, length: number, writer: string) {
   return { key: `${offset}-${writer}`, etag: "", size: length, start: 0, offset, length, writer };
 }

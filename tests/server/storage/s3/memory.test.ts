@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { Memory } from "../../../../lib/server/storage/s3/memory.ts";
 
-/** Whether a promise has settled by now. */
+/** Reports whether a promise has settled by now. */
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   const pending = {};
   return (await Promise.race([promise, Promise.resolve(pending)])) !== pending;
@@ -13,7 +13,7 @@ test("who wants more than there is waits in line, the first one first", async ()
   const large = memory.take(50);
   const small = memory.take(10);
   expect(await isSettled(large)).toBe(false);
-  // There would be room, and others are before it.
+  // There is room for 10 bytes, but the larger request came first.
   expect(await isSettled(small)).toBe(false);
   expect(memory.bufferIfFree(10)).toBeNull();
   memory.giveBack(60);

@@ -8,13 +8,13 @@ import { TEST_LIMIT, waitFor } from "../../../support/wait.ts";
 import { setsContract } from "../sets.contract.ts";
 import { published, storageContract } from "../storage.contract.ts";
 
-/* What a fake S3 does, a real one does too. */
+/* Runs the tests of the S3 storage on a real S3. */
 
 setDefaultTimeout(TEST_LIMIT);
 
 const MiB = 1024 * 1024;
 
-// One test stands for all that cannot run.
+// A single skipped test stands for all tests that need a real S3.
 if (NO_REAL_S3 === "") describe("a real S3", onRealS3);
 else test.skip(`a real S3${NO_REAL_S3}`, () => undefined);
 
@@ -51,7 +51,7 @@ function onRealS3(): void {
       await first.write(bytes.subarray(0, 20 * MiB), 0);
       const isSafe = async () => (await first.checkpoint(20 * MiB)) === 16 * MiB;
       await waitFor(isSafe, "two segments to be safe");
-      // The first process is killed.
+      // A second process takes over, as after a kill of the first one.
       const other = await openS3Storage(options);
       const part = await other.openPart(id);
       expect(part.size).toBe(16 * MiB);

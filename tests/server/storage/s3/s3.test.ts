@@ -15,7 +15,7 @@ const open = () => TemporaryS3.open({ segment: SEGMENT });
 storageContract("S3", open);
 setsContract("S3", open);
 
-/** Writes pieces one after the other, each made safe by itself. */
+/** Writes pieces of these sizes one after the other, with a flush after each. */
 async function writeInTails(storage: Storage, id: string, bytes: Uint8Array, sizes: number[]) {
   const part = await storage.openPart(id);
   let at = 0;
@@ -52,7 +52,7 @@ test("a part goes on in another process from where it was safe, what was not is 
   await before.write(bytes.subarray(0, 250), 0);
   await before.sync();
   await before.write(bytes.subarray(250, 290), 250);
-  // The process is killed: the tail was never an object.
+  // A second process takes over, as after a kill of the first one, whose last bytes were never stored.
   const again = await openS3Storage(temporary.options);
   const part = await again.openPart(id);
   expect(part.size).toBe(250);
@@ -93,7 +93,7 @@ test("who lost a part and still writes to it changes nothing of who has it now",
   await part.truncate(0);
   await part.write(current, 0);
   await part.sync();
-  // It wakes.
+  // The frozen process wakes, and writes to the part that it has lost.
   await frozen.write(old.subarray(120), 120);
   await frozen.sync();
   expect(await part.read(0, 300)).toEqual(current);
@@ -113,7 +113,7 @@ test.each([
   const id = Bun.randomUUIDv7();
   let isCut = false;
   s3.fault = (request) => {
-    // It is done, and the answer breaks off.
+    // S3 performs the request, but its answer is cut off.
     if (isCut || !lost.test(request)) return null;
     isCut = true;
     return "cut";
@@ -132,7 +132,7 @@ test("a publishing that was cut short leaves no upload behind once it is done ag
     const bytes = new Random(8).bytes(500);
     const id = Bun.randomUUIDv7();
     await writeInTails(storage, id, bytes, [100, 50, 350]);
-    // All that follows the first copied part fails, the abort too, as when the process is killed.
+    // From the second copied part on, every request fails, as after a kill. Even the upload is not aborted.
     let isDead = false;
     s3.fault = (request) => {
       isDead ||= request.includes("partNumber=2");

@@ -5,11 +5,11 @@ import { TemporaryS3 } from "../../../support/s3-storage.ts";
 import { waitFor } from "../../../support/wait.ts";
 import { fillPart, published } from "../storage.contract.ts";
 
-/* A part in S3: which of its segments are safe, and how they become one object. */
+/* Segments of a part in S3: when they are durable, and how they become one object. */
 
 const PATH = "site-1/20250102_030405_a.txt";
 
-/** A part of which some segments are safe, in a run that is open. */
+/** Opens a part and writes to it until `safe` bytes of segments are durable, in an upload that stays open. */
 async function openRun(temporary: TemporaryS3, id: string, bytes: Uint8Array, safe: number) {
   const part = await temporary.storage.openPart(id);
   await part.write(bytes, 0);
@@ -27,7 +27,7 @@ test("segments that are safe outlive the process, whatever it still sends", asyn
   const part = await other.openPart(id);
   expect(part.size).toBe(300);
   expect(await part.read(0, 1000)).toEqual(bytes.subarray(0, 300));
-  // It wakes, and writes something else.
+  // The frozen process wakes, and writes other bytes.
   const late = frozen.write(new Uint8Array(250), 350).then(() => frozen.sync());
   await expect(late).rejects.toMatchObject({ code: "storage_error" });
   await frozen.close();
@@ -50,7 +50,7 @@ test("a segment is safe once S3 has it, and all before it", async () => {
   };
   const part = await storage.openPart(Bun.randomUUIDv7());
   await part.write(new Uint8Array(300), 0);
-  // It waits until one of the others is stored.
+  // Nothing is durable as long as the first segment is missing, although later ones are stored.
   expect(await part.checkpoint(300)).toBe(0);
   resolve();
   await waitFor(async () => (await part.checkpoint(300)) === 300, "the first one to be stored");
@@ -94,7 +94,7 @@ test("what a run is cut to holds for every process, and for what is published", 
   await first.truncate(230);
   await first.truncate(170);
   expect(first.size).toBe(170);
-  // The process is killed.
+  // A second process takes over, as after a kill of the first one.
   const other = await openS3Storage(options);
   const part = await other.openPart(id);
   expect(await part.read(0, 1000)).toEqual(bytes.subarray(0, 170));

@@ -6,7 +6,7 @@ import {
   type Unsigned,
 } from "../../../../lib/server/storage/s3/signature.ts";
 
-/* The examples of AWS's page on signing by headers. */
+/* The examples of AWS's documentation for Signature Version 4 in headers. */
 
 const CREDENTIALS = {
   accessKeyId: "AKIAIOSFODNN7EXAMPLE",

@@ -13,11 +13,14 @@ const COUNT = 15;
 const STEPS = 25;
 const PATH = "site-1/file";
 
-/** A part that is written, shortened, taken over by other processes, and written to by those that lost it. */
+/**
+ * Random changes of a part: writes, truncations, takeovers by other processes, and late writes of the earlier
+ * ones.
+ */
 class Walk {
   /** What the part must hold. */
   bytes = Buffer.alloc(0);
-  /** So much of it was said to be safe. */
+  /** The number of bytes that were reported as durable. */
   durable = 0;
   readonly #lost: Part[] = [];
 
@@ -67,7 +70,7 @@ class Walk {
     this.durable = Math.min(this.durable, size);
   }
 
-  /** Goes on behind what is safe, as an attempt does. */
+  /** Opens the part, and continues after its durable bytes, as a new attempt does. */
   async #open(): Promise<void> {
     this.part = await this.storage.openPart(this.downloadId);
     expect(this.part.size).toBeGreaterThanOrEqual(this.durable);
@@ -76,7 +79,7 @@ class Walk {
     expect(this.bytes.equals(read)).toBe(true);
   }
 
-  /** Who lost the part does not know it yet. */
+  /** Writes to the part from a process that has lost it and does not know it yet. */
   async #writeLate(): Promise<void> {
     const late = this.#lost.at(-1);
     if (!late) return;
@@ -84,7 +87,7 @@ class Walk {
       await late.write(this.random.bytes(this.random.int(1, 350)), late.size);
       if (this.random.float() < 0.5) await late.sync();
     } catch {
-      // Its upload is gone.
+      // The write fails if the lost part's upload has been aborted.
     }
   }
 }
