@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * Waits.
- * @throws the reason of `signal` when it is aborted before or meanwhile
+ * Waits for `ms` milliseconds.
+ * @throws the reason of `signal` when `signal` is aborted before or meanwhile
  */
 export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => signal?.throwIfAborted());

@@ -3,15 +3,15 @@ import { exit, OutputLost, stderr, stdout } from "../util/output.ts";
 import { plainLines } from "../util/plain-text.ts";
 import { systemCode } from "../util/system-error.ts";
 
-/** A failure at run time that a person can do something about: one line, exit 1. */
+/** A failure at run time that the user can correct. It is printed in one line, and the exit code is 1. */
 export class Failure extends Error {
   override name = "Failure";
 }
 
-/** Signals that end a program, with their numbers. */
+/** Signals that end a program, with their numbers in POSIX. */
 const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
-/** Somebody ended the program with Ctrl-C or a signal. */
+/** Thrown when the user ends the program by Ctrl-C or a signal. */
 export class Interrupted extends Error {
   override name = "Interrupted";
 
@@ -19,22 +19,22 @@ export class Interrupted extends Error {
     super(`ended by ${signal}`);
   }
 
-  /** The exit code that shells use for it. */
+  /** The exit code that shells report for a process ended by this signal. */
   get exitCode(): number {
     return 128 + SIGNALS[this.signal];
   }
 }
 
 /**
- * Time, in ms, in which a second Ctrl-C counts as the same one: the terminal sends it here, and `bun run`
- * passes it on.
+ * Time, in ms, in which a second SIGINT counts as the same Ctrl-C. The terminal sends one to this process,
+ * and `bun run` passes its own on.
  */
 const ECHO_TIME = 100;
 
-/** Time for cleaning up after a signal, in ms: the demo has to end its programs. */
+/** Time limit for cleaning up after a signal, in ms. The demo has to end its programs in this time. */
 const END_WITHIN_MS = 12_000;
 
-/** Ctrl-C, and the signals that end the program. */
+/** Handles Ctrl-C and the signals that end the program. */
 export class Interruptions {
   private readonly end = new AbortController();
   private ctrlC: (() => void) | null = null;
@@ -47,12 +47,12 @@ export class Interruptions {
     stdout.onLost = (lost) => this.end.abort(lost);
   }
 
-  /** Aborted by the first signal, with {@link Interrupted}, or when nobody reads the output any more. */
+  /** Aborted with {@link Interrupted} by the first signal, or when the reader of the output has gone. */
   get signal(): AbortSignal {
     return this.end.signal;
   }
 
-  /** Until it is disposed, Ctrl-C calls `handler` and does not end the program. */
+  /** Makes Ctrl-C call `handler` in place of ending the program, until the returned object is disposed. */
   takeOverCtrlC(handler: () => void): Disposable {
     this.ctrlC = handler;
     return { [Symbol.dispose]: () => void (this.ctrlC = null) };
@@ -70,11 +70,12 @@ export class Interruptions {
 }
 
 /**
- * Runs a command-line program and ends the process once its output was taken: exit 0, 2 for a wrong flag or
- * value, 1 for a failure, 128 and more after a signal or if its reader left.
+ * Runs a command-line program, and ends the process once its output was taken. The exit code is 0, 2 for a
+ * wrong flag or value, 1 for a failure, and 128 or more after a signal or if the reader of the output has
+ * gone.
  * @param main gets a signal that Ctrl-C aborts; it must clean up and throw the signal's reason. If it
  *   returns an exit code, nothing else is printed
- * @param endWithin time for cleaning up, in ms, as what it waits for may never come
+ * @param endWithin time limit for cleaning up after the signal, in ms
  */
 export async function runProgram(
   main: (signal: AbortSignal, interruptions: Interruptions) => Promise<number | void>,
@@ -88,14 +89,15 @@ export async function runProgram(
     exitCode = (await Promise.race([ended, overdue(signal, endWithin)])) ?? 0;
     if (!(await stdout.drained(signal))) exitCode = report(signal.reason);
   } catch (error) {
-    // Something that was started after the signal, such as a process, fails with its own error.
+    // An operation that starts after the abort fails with an AbortError. The real cause is the signal's
+    // reason.
     const isAborted = signal.aborted && error instanceof Error && error.name === "AbortError";
     exitCode = report(isAborted ? signal.reason : error);
   }
   return exit(exitCode, signal);
 }
 
-/** Rejects with the reason of a signal, some time after it was aborted. */
+/** Rejects with the reason of `signal`, `ms` milliseconds after the abort. */
 function overdue(signal: AbortSignal, ms: number): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener("abort", () => {
@@ -104,7 +106,7 @@ function overdue(signal: AbortSignal, ms: number): Promise<never> {
   });
 }
 
-/** Prints what went wrong on standard error. @returns the exit code */
+/** Prints an error on standard error. @returns the exit code */
 function report(error: unknown): number {
   if (error instanceof OutputLost && error.readerLeft) return error.exitCode;
   const text = error instanceof Interrupted ? error.message : describe(error);
@@ -113,7 +115,10 @@ function report(error: unknown): number {
   return error instanceof UsageError ? 2 : 1;
 }
 
-/** The message for an error: one line for known errors and those of the system. Bugs keep their stack. */
+/**
+ * Returns the message for an error: one line for an expected error or a system error, a stack trace for a
+ * bug.
+ */
 function describe(error: unknown): string {
   const known = [Failure, UsageError, OutputLost].some((kind) => error instanceof kind);
   const isExpected = known || systemCode(error) !== null;

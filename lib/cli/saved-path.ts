@@ -4,21 +4,23 @@ import type { DownloadRecord } from "../api/schemas.ts";
 import type { Environment } from "../util/settings.ts";
 import { plainText } from "../util/plain-text.ts";
 
-/** The server's folder of downloads as this machine sees it, by default. */
+/** Returns the server's folder of downloads, as a path on this machine. Default: `downloads`. */
 export function downloadsDirOf(env: Environment): string {
   return env["DOWNLOADS_DIR"] || "downloads";
 }
 
 /**
- * Where a completed download is, for a person: an absolute path on this machine, or the path at the server.
- * @param downloadsDir the server's folder of downloads, if this machine has it
+ * Returns where a completed download was saved, as text for the user: an absolute path on this machine, or
+ * the path at the server.
+ * @param downloadsDir the server's folder of downloads, which may not exist on this machine
+ * @returns null where nothing was saved
  */
 export function savedPathOf(record: DownloadRecord, downloadsDir: string): string | null {
   if (record.saved_path === null) return null;
   return plainText(pathHere(record, downloadsDir) ?? `${record.saved_path} in ${AT_SERVER}`);
 }
 
-/** The folder that `saved_path` is relative to, for a person. */
+/** Returns the folder that `saved_path` is relative to, as text for the user. */
 export function savedFolderOf(record: DownloadRecord, downloadsDir: string): string {
   return plainText(pathHere(record, downloadsDir) === null ? AT_SERVER : resolve(downloadsDir));
 }

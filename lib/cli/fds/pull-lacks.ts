@@ -14,7 +14,7 @@ export async function sayWhatLacks(context: CommandContext, record: DownloadReco
   const { client_id, status, files_total } = record;
   const { err } = context;
   const lack = lackOf(record);
-  // The result line of an empty set already names the patterns without a match.
+  // The result line of an empty set already says that nothing matches.
   if (status === "completed" && lack !== null && files_total !== 0) {
     const line = paint(`${client_id}: ${plainName(lack)}`, "yellow", err.colour);
     err.write(`${err.live ? Bun.sliceAnsi(line, 0, err.columns(), "…") : line}\n`);

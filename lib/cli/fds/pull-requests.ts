@@ -34,7 +34,8 @@ export function readRequest(context: CommandContext): NewDownload {
 }
 
 /**
- * Reads which file or set to pull, and with which options. @throws UsageError for a wrong argument or flag
+ * Reads which file or set to pull, and with which options.
+ * @throws UsageError for a wrong argument or flag
  */
 export function readOrder(context: CommandContext, files: string[]): DownloadOrder {
   const what = readSet(context, files) ?? { file_path: readFile(files[0] ?? DEFAULT_FILE) };

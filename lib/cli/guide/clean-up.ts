@@ -8,18 +8,18 @@ import { rememberRemoved } from "../verify/removed-files.ts";
 import { filesBelow } from "../verify/saved-names.ts";
 import { complain, type GuideContext, tell } from "./guide.ts";
 
-/** Names that the server publishes files under: `20260725_101500_file.txt`. */
+/** Matches the name of a published file: `20260725_101500_file.txt`. */
 const PUBLISHED = /^\d{8}_\d{6}_/;
 
-/** Names of the checksums beside a set's folder. */
+/** Matches the name of the checksum file beside a set's folder. */
 const SUMS = /\.(?:md5|sha256)$/;
 
-/** A published file, or a set with its checksums. */
+/** A published file, or a published set with its checksum file. */
 interface Published {
-  /** The file; or a set's checksums, followed by its folder. */
+  /** The path of the file. For a set, the paths of its checksum file and of its folder. */
   paths: string[];
   files: number;
-  /** Bytes. */
+  /** The total size in bytes. */
   size: number;
 }
 
@@ -46,7 +46,7 @@ export async function cleanUp(context: GuideContext): Promise<void> {
   tell(context, `${count} removed; the records of the downloads stay`);
 }
 
-/** @returns false where not all of it could be removed */
+/** Removes a published file or set. @returns false where a part could not be removed */
 async function remove(context: GuideContext, { paths }: Published): Promise<boolean> {
   for (const path of paths) {
     try {
@@ -60,7 +60,10 @@ async function remove(context: GuideContext, { paths }: Published): Promise<bool
   return true;
 }
 
-/** Records the files before they are removed. A recorded file that still exists is verified as before. */
+/**
+ * Records the paths before the files are removed, so that they do not count as missing. A recorded file that
+ * still exists is verified as usual.
+ */
 async function remember(context: GuideContext, removed: string[]): Promise<void> {
   const { downloadsDir } = context.target;
   const paths = removed.map((path) => relative(downloadsDir, path).replaceAll("\\", "/"));
@@ -76,7 +79,10 @@ async function remember(context: GuideContext, removed: string[]): Promise<void>
   }
 }
 
-/** What the server published. Unfinished files are in a folder with a leading dot, which is not touched. */
+/**
+ * Lists the published files and sets, and counts the files of other kinds. Folders with a leading dot, such
+ * as the server's folder of unfinished files, are skipped.
+ */
 async function lookAround(downloadsDir: string) {
   const published: Published[] = [];
   let others = 0;
@@ -87,7 +93,7 @@ async function lookAround(downloadsDir: string) {
       const path = join(client, entry.name);
       const folder = SUMS.test(entry.name) ? entry.name.replace(SUMS, "") : "";
       if (!entry.isFile() || !PUBLISHED.test(entry.name)) {
-        // A set's folder is removed with its checksums, which are written last.
+        // A folder with a checksum file beside it is a set, which is added when the loop reaches that file.
         const isSet = ["md5", "sha256"].some((kind) => names.has(`${entry.name}.${kind}`));
         if (!entry.isDirectory() || !isSet) others++;
       } else if (names.get(folder)?.isDirectory()) {

@@ -1,13 +1,13 @@
 import { paint, type Terminal } from "../terminal/terminal.ts";
 
-/** Rows of the screen for the title, a bar and the next question. */
+/** Rows of the screen that are kept free for the title, a bar and the next question. */
 const FRAME_ROWS = 8;
 
 /**
- * Shortens a result to fit on the screen, so that its title is still visible at the next question. Without
- * a screen nothing is cut.
- * @param keep which end to keep
- * @param rest how to see all of it
+ * Shortens a result to fit on the screen, so that its title is still visible at the next question. Nothing is
+ * cut when the output is not a terminal.
+ * @param keep which end of the lines to keep
+ * @param rest names a way to see all lines, for the line that tells how many were cut
  */
 export function fitting(
   lines: string[],

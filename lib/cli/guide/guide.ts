@@ -3,43 +3,43 @@ import type { ApiClient } from "../rest/api-client.ts";
 import type { Input } from "../terminal/input.ts";
 import { paint, type Terminal } from "../terminal/terminal.ts";
 
-/** The server that the guide works with, and its files on this machine. */
+/** The server that the guide works with, and the server's files on this machine. */
 export interface Target {
   api: ApiClient;
-  /** Its address. */
+  /** The URL of the server. */
   server: string;
-  /** Its folder of downloads. */
+  /** The server's folder of downloads, as a path on this machine. */
   downloadsDir: string;
-  /** The checksums of the originals. */
+  /** The path of the file with the checksums of the original files. */
   checksumsFile: string;
-  /** The folder of its demo; null: it belongs to none. */
+  /** The folder of the demo that the server belongs to; null for a server without a demo. */
   demo: string | null;
 }
 
-/** What a choice of the menu works with. */
+/** The server, the input and the output that a choice of the menu works with. */
 export interface GuideContext {
   target: Target;
-  /** The folder that holds the demos' folders. */
+  /** The folder that contains the folders of all demos. */
   demos: string;
   input: Input;
   out: Terminal;
-  /** Aborted when somebody wants to leave. */
+  /** Aborted when the user wants to leave the guide. */
   signal: AbortSignal;
 }
 
-/** Writes lines of text. */
+/** Writes lines of text, with a line break after each. */
 export function tell({ out }: Pick<GuideContext, "out">, ...lines: string[]): void {
   out.write(lines.map((line) => `${line}\n`).join(""));
 }
 
-/** Writes a line about an error. */
+/** Writes an error message in one line, with a red cross. */
 export function complain({ out }: Pick<GuideContext, "out">, text: string): void {
   out.write(`${paint("✗", "red", out.colour)} ${plainText(text)}\n`);
 }
 
 /**
- * Lets a person choose from a list numbered from 1, or type a name.
- * @returns the item; a text that is no number of the list; null for none
+ * Lets the user choose from a list numbered from 1, or type a name.
+ * @returns the chosen item; the typed text where it is not a number of the list; null for an empty answer
  */
 export async function pick<T>(
   { input, signal }: GuideContext,

@@ -2,28 +2,28 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { findKeptDemos } from "../rest/kept-demo.ts";
 
-/** Lines of a log that are shown. */
+/** The number of lines of a log that are shown, counted from its end. */
 export const LAST_LINES = 50;
 
-/** Time limit for docker-compose, in ms. */
+/** Time limit for a call of docker-compose, in ms. */
 const COMPOSE_TIMEOUT = 15_000;
 
-/** Docker's own plugin, and its predecessor. */
+/** The compose plugin of Docker, and the older separate program. */
 const COMPOSE_COMMANDS = [["docker", "compose"], ["docker-compose"]];
 
 /** Logs of running programs. */
 export interface Logs {
-  /** Source of the logs, for a person. */
+  /** The source of the logs, as text for the user. */
   source: string;
-  /** Names of the programs: `server` and the clients. */
+  /** The names of programs with a log: `server`, and the clients. */
   names: string[];
-  /** The last lines of a log. */
+  /** Returns the last lines of a program's log. */
   read(name: string): Promise<string[]>;
 }
 
 /**
- * The logs of the containers that docker-compose runs for the project of this folder.
- * @returns null where it is not installed, or runs nothing
+ * Returns the logs of the containers that docker-compose runs for the project of the current folder.
+ * @returns null where docker-compose is not installed, or runs no containers
  */
 export async function composeLogs(): Promise<Logs | null> {
   for (const command of COMPOSE_COMMANDS) {
@@ -40,7 +40,7 @@ export async function composeLogs(): Promise<Logs | null> {
   return null;
 }
 
-/** The log files of a demo. @param folder of the demo */
+/** Returns the log files of a demo. @param folder the folder of the demo */
 export async function demoLogs(folder: string): Promise<Logs> {
   const files = (await readdir(folder)).filter((file) => file.endsWith(".log"));
   return {
@@ -51,9 +51,9 @@ export async function demoLogs(folder: string): Promise<Logs> {
 }
 
 /**
- * The logs of the programs on this machine.
- * @param demo folder of the demo that the guide works with; null: none
- * @param demos the folder that holds the demos' folders
+ * Returns the logs of a server and clients on this machine, or null where there are none.
+ * @param demo folder of the demo that the guide works with; null for none
+ * @param demos the folder that contains the folders of all demos
  */
 export async function findLogs(demo: string | null, demos: string): Promise<Logs | null> {
   if (demo !== null) return demoLogs(demo);
@@ -63,7 +63,7 @@ export async function findLogs(demo: string | null, demos: string): Promise<Logs
   return latest ? demoLogs(latest.folder) : null;
 }
 
-/** Output of a command; null if it does not exist, fails or hangs. */
+/** Returns the output of a command; null if the command does not exist, fails or hangs. */
 async function output([program = "", ...args]: string[]): Promise<string | null> {
   if (!Bun.which(program)) return null;
   const child = Bun.spawn([program, ...args], {

@@ -16,7 +16,7 @@ import { viewClientLogs, viewServerLogs } from "./view-logs.ts";
 
 interface Choice {
   title: string;
-  /** null: leave. */
+  /** Runs the choice. null means that the choice leaves the guide. */
   run: ((context: GuideContext) => Promise<void>) | null;
 }
 
@@ -35,19 +35,19 @@ const CHOICES: Choice[] = [
   { title: "Exit", run: null },
 ];
 
-/** Shows the menu again. */
+/** The key that shows the menu again. */
 const MENU_KEY = "m";
 
-/** Its key is a letter, as scripts use the numbers of the other choices. */
+/** The choice has a letter as its key, because scripts use the numbers of the other choices. */
 const SCHEDULES: Choice = { title: "Schedules, and who did not deliver", run: showSchedules };
 const SCHEDULES_KEY = "s";
 
 const WHAT_TO_TYPE = `Type a number from 1 to ${CHOICES.length}, ${SCHEDULES_KEY} for the schedules, or ${MENU_KEY} for the menu`;
 
 export interface GuideOptions {
-  /** Finds the server again before each choice, as one may have been started or ended. */
+  /** Finds the server. Called before each choice, as a server may have been started or ended meanwhile. */
   findTarget: () => Promise<Target>;
-  /** The folder that holds the demos' folders. */
+  /** The folder that contains the folders of all demos. */
   demos: string;
   input: Input;
   out: Terminal;
@@ -55,8 +55,8 @@ export interface GuideOptions {
 }
 
 /**
- * Shows the menu and runs choices, until somebody leaves or the input ends.
- * @throws the reason of the signal when it is aborted
+ * Shows the menu and runs choices, until the user leaves or the input ends.
+ * @throws the reason of `signal` when `signal` is aborted
  */
 export async function runMenu({ findTarget, ...rest }: GuideOptions): Promise<void> {
   let target = await findTarget();
@@ -68,7 +68,7 @@ export async function runMenu({ findTarget, ...rest }: GuideOptions): Promise<vo
     tell(rest, "", paint(choice.title, "bold", rest.out.colour), "");
     target = await findTarget();
     await attempt(choice.run, { ...rest, target });
-    // Not the whole menu, which would push the result off a small screen.
+    // Only a hint is shown, as the whole menu would push the result off a small screen.
     tell(rest, "", paint(`${MENU_KEY} shows the menu again`, "dim", rest.out.colour));
   }
 }
@@ -88,7 +88,7 @@ function menuLines({ server, demo }: Target, { colour }: Terminal): string[] {
   ];
 }
 
-/** @returns null at the end of the input */
+/** Asks until the answer is a choice. @returns null at the end of the input */
 async function askForChoice(
   context: Omit<GuideOptions, "findTarget">,
   showMenu: () => void,
@@ -105,7 +105,7 @@ async function askForChoice(
   }
 }
 
-/** Runs a choice. Its errors are shown, and the menu continues. */
+/** Runs a choice. An expected error is shown, and the menu continues. */
 async function attempt(run: NonNullable<Choice["run"]>, context: GuideContext): Promise<void> {
   try {
     await run(context);

@@ -7,7 +7,7 @@ import { someOf } from "../terminal/terminal.ts";
 import { fitting } from "./fitting.ts";
 import { complain, type GuideContext, tell } from "./guide.ts";
 
-/** Number of downloads whose bars and results all fit on a small screen. */
+/** The most downloads whose bars and results all fit on a small screen. */
 const MAX_SHOWN = 3;
 
 /** Choices 3 to 5: pulls the default file of one client. */
@@ -15,7 +15,7 @@ export function pullFrom(clientId: string): (context: GuideContext) => Promise<v
   return (context) => pull(context, clientId);
 }
 
-/** Choice 6: pulls from all connected clients, by one job. */
+/** Choice 6: pulls the default file of all connected clients, by one job. */
 export async function pullFromAll(context: GuideContext): Promise<void> {
   const { target, signal } = context;
   const clients = await target.api.clients(signal);

@@ -5,7 +5,9 @@ import { paint } from "../terminal/terminal.ts";
 import { fitting } from "./fitting.ts";
 import { type GuideContext, tell } from "./guide.ts";
 
-/** Sites listed for a schedule; the page and `fds deliveries` show all. */
+/**
+ * The most missing deliveries that are listed for a schedule. `fds deliveries` and the dashboard show all.
+ */
 const NAMED = "20";
 
 const NONE = [
@@ -13,7 +15,7 @@ const NONE = [
   `  bun run fds schedule nightly create "30 2 * * *" --due 04:00 --keep-days 90`,
 ];
 
-/** Choice s: the schedules, and who did not deliver. */
+/** Choice s: lists the schedules, and the sites that did not deliver. */
 export async function showSchedules(context: GuideContext): Promise<void> {
   const { target, out, signal } = context;
   const { schedules } = await target.api.schedules(signal);

@@ -8,13 +8,13 @@ import { ending, show, type Terminal } from "../terminal/terminal.ts";
 import { formatAge } from "../terminal/times.ts";
 import { type GuideContext, pick, tell } from "./guide.ts";
 
-/** Downloads that are offered to pick from. */
+/** The number of latest downloads from which the user can choose. */
 const OFFERED = "9";
 
-/** Columns needed to recognize a file by the end of its name. */
+/** The fewest terminal columns in which a file can be recognized by the end of its name. */
 const LEAST_NAME = 8;
 
-/** Choice 7: all fields of a download. */
+/** Choice 7: shows all fields of a download that the user picks. */
 export async function checkStatus(context: GuideContext): Promise<void> {
   const { target, out, signal } = context;
   const { downloads } = await target.api.downloads({ limit: OFFERED }, signal);
@@ -32,7 +32,7 @@ export async function checkStatus(context: GuideContext): Promise<void> {
   tell(context, "", ...downloadFields(record, savedPath, out.colour));
 }
 
-/** A line for a download. A long file name is cut to its end. */
+/** Returns a line that describes a download. Of a long file name, only the end is shown. */
 function offer(download: DownloadRecord, number: number, out: Terminal): string {
   const { client_id, status, created_at, error_code } = download;
   const state = show(statusShown(status), out.colour);

@@ -8,20 +8,20 @@ import { findKeptDemos } from "../rest/kept-demo.ts";
 import type { Target } from "./guide.ts";
 
 export interface TargetOptions {
-  /** The server of the settings. */
+  /** The server that flags, environment or defaults name. */
   connection: ServerConnection;
-  /** True where a person named the server, so that no other may be used. */
+  /** Whether the user named the server. If so, no other server may be used. */
   isNamed: boolean;
-  /** Its folder of downloads. */
+  /** The folder of downloads of the server in `connection`, as a path on this machine. */
   downloadsDir: string;
-  /** The folder that holds the demos' folders. */
+  /** The folder that contains the folders of all demos. */
   demos: string;
 }
 
 /**
- * Finds the server to work with: the one of the settings; if that does not answer and nobody named it, that
- * of the latest demo that runs on this machine.
- * @throws the reason of `signal` when it is aborted
+ * Finds the server to work with. It is the server of `connection`. If the user did not name a server and
+ * `connection` does not respond, it is the server of the latest running demo.
+ * @throws the reason of `signal` when `signal` is aborted
  */
 export async function findTarget(
   { connection, isNamed, downloadsDir, demos }: TargetOptions,
@@ -45,7 +45,7 @@ export async function findTarget(
   return own;
 }
 
-/** False where nothing answers. An error is an answer, too. */
+/** Reports whether a server responds. An error response counts, too. */
 async function answers(api: ApiClient, signal: AbortSignal): Promise<boolean> {
   try {
     await api.health(signal);

@@ -5,13 +5,13 @@ import { verifyWithBar } from "../verify/verify-with-bar.ts";
 import { fitting } from "./fitting.ts";
 import { type GuideContext, tell } from "./guide.ts";
 
-/** Choice 8: reads every downloaded file again, and shows its sums beside the expected ones. */
+/** Choice 8: reads every downloaded file again, and shows its checksums beside the expected ones. */
 export async function verifyFiles(context: GuideContext): Promise<void> {
   const { target, out, signal } = context;
   const { api, downloadsDir, checksumsFile } = target;
   const { sums, strange } = parseChecksums(await readChecksums(checksumsFile));
   const files = await verifyWithBar({ api, downloadsDir, sums, signal }, out);
-  // Wrong files come last, directly before the summary.
+  // Wrong files are listed last, directly before the summary.
   const inOrder = files.toSorted((a, b) => Number(isWrong(a)) - Number(isWrong(b)));
   const lines = inOrder.flatMap((file) => [
     ...verdictLines(file, out.colour),

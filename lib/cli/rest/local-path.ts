@@ -58,8 +58,9 @@ async function kindOf(path: string): Promise<"file" | "folder" | "nothing" | "ot
 }
 
 /**
- * Calls lstat or stat. @returns null where the path does not exist @throws Failure for a name that the disk
- * rejects
+ * Calls lstat or stat.
+ * @returns null where the path does not exist
+ * @throws Failure for a name that the disk rejects
  */
 async function lookAt(path: string, look: typeof stat) {
   try {

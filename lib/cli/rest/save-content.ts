@@ -58,8 +58,8 @@ export function partOf(path: string, { checksum, digest }: StoredFile): string {
 }
 
 /**
- * Reports whether the file exists already with the right checksum. @throws Failure where another file has the
- * name
+ * Reports whether the file exists already with the right checksum.
+ * @throws Failure where another file has the name
  */
 export async function isThere(
   path: string,

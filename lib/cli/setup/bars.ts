@@ -17,7 +17,7 @@ export async function makeTestFilesWithBars(
         const start = startedAt.get(key) ?? performance.now();
         startedAt.set(key, start);
         const seconds = (performance.now() - start) / 1000;
-        // The first moments say nothing about the rate.
+        // A rate that is measured over less than 0.1 s would not be reliable.
         const rate = seconds > 0.1 ? bytes / seconds : null;
         const ended = bytes === options.size;
         progress.set(clientId, {

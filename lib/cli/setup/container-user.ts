@@ -3,16 +3,16 @@ import { type FileHandle, open, readdir, readlink, realpath } from "node:fs/prom
 import { join } from "node:path";
 import { systemCode } from "../../util/system-error.ts";
 
-/** The images' user, unless CONTAINER_USER is set. */
+/** The user and group that run in the container images, unless CONTAINER_USER is set. */
 const IMAGE_USER = { uid: 1000, gid: 1000 };
 
 const ROOT = 0;
 
 /**
- * The user that the containers need to run as, so that the person owns the files that they write.
- * @param uid of the person; like `gid`, undefined on Windows
- * @returns the value of CONTAINER_USER. Null where the images' user will do: on other systems than Linux,
- *   where Docker makes every file the person's, and for root, who may use anybody's files
+ * Returns the user as whom the containers must run, so that the current user owns the files that they write.
+ * @param uid id of the current user; like `gid`, undefined on Windows
+ * @returns the value of CONTAINER_USER. null where the images' own user works: on systems other than Linux,
+ *   where Docker makes the current user own every file, and for root, who may use anybody's files
  */
 export function containerUser(
   platform: NodeJS.Platform,
@@ -22,21 +22,21 @@ export function containerUser(
   return platform === "linux" && uid !== ROOT ? `${uid}:${gid}` : null;
 }
 
-/** The result of giving a folder to the images' user. */
+/** Counts the files that were given to the images' user, and lists exceptions. */
 export interface Gift {
-  /** Number of files and folders with a new owner. */
+  /** The number of files and folders with a new owner. */
   given: number;
-  /** Files that stay root's, as they have a second name. */
+  /** Files whose owner was not changed, as they have another hard link or were just removed. */
   kept: string[];
 }
 
-/** Name of the images' user in messages. */
+/** The name of the images' user in messages. */
 export const IMAGE_USER_NAME = `user ${IMAGE_USER.uid}`;
 
 /**
- * Gives the files and folders that root owns in a folder to the images' user, who could not write there.
- * Other owners' files are left alone. It does nothing but for root on Linux.
- * @param folder may be a link
+ * Makes the images' user own the files and folders in `folder` that root owns, as the containers could not
+ * write to them otherwise. Files of other owners are left alone. Does nothing unless root runs it on Linux.
+ * @param folder may be a symbolic link
  */
 export async function giveToImageUser(folder: string): Promise<Gift> {
   const gift: Gift = { given: 0, kept: [] };
@@ -44,7 +44,7 @@ export async function giveToImageUser(folder: string): Promise<Gift> {
   try {
     await giveFolder(await realpath(folder), folder, gift);
   } catch (error) {
-    // A root without all rights: the server in its container reports what it cannot write to.
+    // Root may lack the right to change owners. Then the server's container reports what it cannot write to.
     if (systemCode(error) !== "EPERM") throw error;
   }
   return gift;
@@ -52,11 +52,11 @@ export async function giveToImageUser(folder: string): Promise<Gift> {
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
-/** @param name of the folder for the person */
+/** Gives a folder and its content to the images' user. @param name path of the folder, for messages */
 async function giveFolder(path: string, name: string, gift: Gift): Promise<void> {
   await using folder = await open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   await give(folder, gift);
-  // Through the open folder: others who may write there could replace it by a link.
+  // Names are resolved from the open folder, as another user could replace its path by a link.
   const here = `/proc/self/fd/${folder.fd}`;
   for (const entry of await readdir(here, { withFileTypes: true })) {
     const [inside, itsName] = [join(here, entry.name), join(name, entry.name)];
@@ -67,8 +67,8 @@ async function giveFolder(path: string, name: string, gift: Gift): Promise<void>
 
 async function giveFile(path: string, name: string, gift: Gift): Promise<void> {
   await using file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  // Others who may write in the folder could put a second name of a system file there. The count is read
-  // first: a name that is removed afterwards was still counted.
+  // Another user of the folder could add a hard link to a system file. The link count is read before the name
+  // is checked, so that a link removed in between was still counted.
   const isAlone = (await file.stat()).nlink === 1;
   const isThere = !(await readlink(`/proc/self/fd/${file.fd}`)).endsWith(" (deleted)");
   if (isAlone && isThere) await give(file, gift);

@@ -1,7 +1,7 @@
 import { type Flag, type ParsedFlags, readSetting } from "../../util/flags.ts";
 import { type Kind, size, wholeNumber } from "../../util/kinds.ts";
 
-/** Flags of the programs that make test files, for parseFlags. */
+/** Flags of the programs that make test files. */
 export const TEST_FILE_FLAGS = {
   size: { type: "string" },
   clients: { type: "string" },
@@ -13,9 +13,9 @@ export const TEST_FILE_FLAGS_HELP = `  --size SIZE
       how many clients get one, 1 to 999 (default: 3)`;
 
 /**
- * Checks the values of {@link TEST_FILE_FLAGS}.
- * @param usualSize of each file, by default
- * @returns bytes of each file, and the number of clients that get one
+ * Reads the values of {@link TEST_FILE_FLAGS}.
+ * @param usualSize default size of each file, such as `100MiB`
+ * @returns size of each file in bytes, and the number of clients that get a file
  * @throws UsageError that names the flag, the value and what was expected
  */
 export function readTestFileFlags(

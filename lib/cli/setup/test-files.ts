@@ -14,49 +14,49 @@ import { Failure } from "../program.ts";
 
 export const TEST_FILE_NAME = "file_to_download.txt";
 
-/** Bytes that are generated, hashed and written at a time, so that memory stays flat. */
+/** The number of bytes that are generated, hashed and written at a time. It bounds the memory in use. */
 const PIECE = 1024 ** 2;
 
 /** A file of random bytes that a client can serve. */
 export interface TestFile {
   clientId: string;
-  /** Relative to the folder of setup, with forward slashes as in `md5sum`. */
+  /** Path relative to the folder of `checksums.txt`, with forward slashes as in `md5sum`. */
   path: string;
   md5: string;
-  /** False: it existed and was right, and was left alone. */
+  /** Whether the file was made. False means that a correct file existed already. */
   made: boolean;
 }
 
 export interface TestFileOptions {
-  /** The folder with `test-files/` and `checksums.txt`. */
+  /** The folder that contains `test-files/` and `checksums.txt`. */
   folder: string;
   clientIds: string[];
-  /** Bytes of each file. */
+  /** The size of each file, in bytes. */
   size: number;
-  /** Makes the files again even if they are right. */
+  /** Whether to make files again that exist and are correct. */
   force?: boolean;
-  /** Bytes that must stay free on the disk after the files are made. */
+  /** Disk space that must stay free after the files are made, in bytes. */
   reserve: number;
-  /** Stops it; nothing half-made is left behind. */
+  /** Aborts the work. Incomplete files are removed. */
   signal: AbortSignal;
   onProgress?: (clientId: string, step: "checking" | "making", bytes: number) => void;
 }
 
-/** `restaurant-001`, `restaurant-002`, … */
+/** Returns the ids of clients that get test files: `restaurant-001`, `restaurant-002`, … */
 export function testClientIds(count: number): string[] {
   return Array.from({ length: count }, (_, i) => `restaurant-${String(i + 1).padStart(3, "0")}`);
 }
 
-/** Path of a client's test file, relative to the folder of setup. */
+/** Returns the path of a client's test file, relative to the folder of `checksums.txt`. */
 export function testFilePath(clientId: string): string {
   return `test-files/${clientId}/${TEST_FILE_NAME}`;
 }
 
 /**
- * Makes missing or wrong test files, and records the sums of all in `checksums.txt`. It can be run again
- * after any interruption.
- * @throws Failure when there is not enough space, before anything is written
- * @throws the reason of `signal` when it is aborted
+ * Makes missing or wrong test files, and records the MD5 of each one in `checksums.txt`. The function can be
+ * run again after any interruption.
+ * @throws Failure when there is not enough disk space, before anything is written
+ * @throws the reason of `signal` when `signal` is aborted
  */
 export async function makeTestFiles(options: TestFileOptions): Promise<TestFile[]> {
   const sumsFile = join(options.folder, CHECKSUMS_FILE);
@@ -76,13 +76,15 @@ export async function makeTestFiles(options: TestFileOptions): Promise<TestFile[
     const md5 = kept ?? (await makeFile(clientId, options));
     files.push({ clientId, path, md5, made: kept === undefined });
     if (kept !== undefined) continue;
-    // After each file, so that an interrupted run does not make it again.
+    // The MD5 is recorded after each file, so that an interrupted run does not make the file again.
     await writeChecksums(sumsFile, withChecksum(await readChecksums(sumsFile), path, md5));
   }
   return files;
 }
 
-/** @returns the MD5 of an existing file with the right size and recorded sum; else null */
+/**
+ * Returns the MD5 of an existing test file with the right size and the recorded MD5. Otherwise returns null.
+ */
 async function md5IfRight(
   clientId: string,
   recorded: string | undefined,
@@ -99,9 +101,9 @@ async function md5IfRight(
 }
 
 /**
- * Checks the space on the disk of an existing folder.
- * @param needed bytes
- * @throws Failure
+ * Checks the free space on the disk of an existing folder.
+ * @param needed bytes that must be free
+ * @throws Failure where less space is free
  */
 export async function requireRoom(folder: string, needed: number): Promise<void> {
   const { bavail, bsize } = await statfs(folder);
@@ -112,7 +114,10 @@ export async function requireRoom(folder: string, needed: number): Promise<void>
   );
 }
 
-/** Writes to a temporary name and renames, so that a file with the final name is always complete. */
+/**
+ * Writes a test file under a temporary name and renames it, so that a file with the final name is complete.
+ * @returns the MD5 of the file
+ */
 async function makeFile(clientId: string, options: TestFileOptions): Promise<string> {
   const folder = join(options.folder, "test-files", clientId);
   await mkdir(folder, { recursive: true });
@@ -129,7 +134,7 @@ async function makeFile(clientId: string, options: TestFileOptions): Promise<str
   }
 }
 
-/** Removes what a killed run left behind. A run that is still going on then fails, with a message. */
+/** Removes temporary files of a killed run. If another run is still active, that run fails with a message. */
 async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     if (name.startsWith(`.${TEST_FILE_NAME}.`) && name.endsWith(".tmp"))
@@ -137,7 +142,7 @@ async function removeLeftovers(folder: string): Promise<void> {
   }
 }
 
-/** @returns the MD5 of the bytes, lower-case hex */
+/** Writes a new file of random bytes. @returns the MD5 of the bytes in lower-case hex */
 async function writeRandomBytes(
   file: string,
   size: number,
@@ -159,7 +164,7 @@ async function writeRandomBytes(
   return hasher.digest("hex");
 }
 
-/** Writes all bytes, as a single write may be short without an error. */
+/** Writes all bytes, as a single write can write fewer bytes without an error. */
 async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
   for (let done = 0; done < bytes.length;) {
     const { bytesWritten } = await handle.write(bytes, done);

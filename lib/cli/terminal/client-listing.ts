@@ -5,7 +5,7 @@ import type { ListingColumn } from "./listing.ts";
 import { NAME_COLUMNS } from "./terminal.ts";
 import { formatAge } from "./times.ts";
 
-/** Shown instead of an empty list. */
+/** The text that is shown in place of an empty list of clients. */
 export const NO_CLIENTS = `No client ever registered, start one with "${howToRun("client")} --id restaurant-001"`;
 
 /** Columns of the list of clients. */
@@ -80,7 +80,10 @@ export const CLIENT_COLUMNS: ListingColumn<ClientRecord>[] = [
   },
 ];
 
-/** The same where some clients are older than their server, which is then shown. */
+/**
+ * Returns the columns for a list in which some clients are older than the server. The version column marks
+ * these clients.
+ */
 export function columnsOfOutdated(serverVersion: string): ListingColumn<ClientRecord>[] {
   return CLIENT_COLUMNS.map((column) =>
     column.title !== "version"
@@ -97,21 +100,21 @@ export function columnsOfOutdated(serverVersion: string): ListingColumn<ClientRe
 }
 
 /**
- * Whether a client, when last seen, was older than the server. A revoked one never comes back, so it does
- * not count.
+ * Reports whether a client was older than the server when it was last connected. A revoked client does not
+ * count, as it never connects again.
  */
 export function isOutdated({ version, revoked_at }: ClientRecord, serverVersion: string): boolean {
   return revoked_at === null && version !== null && isOlder(version, serverVersion);
 }
 
-/** Labels as text: `region=west,tier=gold`, which is also a selector. */
+/** Returns labels as text: `region=west,tier=gold`. The text is also a valid selector. */
 function labelsShown(labels: ClientRecord["labels"]): string {
   return Object.entries(labels)
     .map(([key, value]) => `${key}=${value}`)
     .join(",");
 }
 
-/** The problem of a client, for a line below it; null: none. */
+/** Returns the problem of a client, for a line below the client; null where there is none. */
 export function clientProblemOf({ problem }: ClientRecord): string | null {
   return problem;
 }

@@ -10,8 +10,8 @@ const TONES: Partial<Record<DownloadRecord["status"], BarState["tone"]>> = {
 };
 
 /**
- * The progress bar of a download.
- * @param isPaused whether its job is, which then starts no more
+ * Returns the progress bar of a download.
+ * @param isPaused whether the download's job is paused, so that a queued download does not start
  */
 export function barOf(record: DownloadRecord, isPaused = false): BarState {
   const isHeld = isPaused && record.status === "queued";
@@ -24,7 +24,7 @@ export function barOf(record: DownloadRecord, isPaused = false): BarState {
     bytesPerSecond: record.bytes_per_second,
     etaSeconds: record.eta_seconds,
     note: isHeld ? "paused" : noteOf(record),
-    // For waiting downloads only: failures are reported at the end, in full.
+    // The error of a queued download tells why it waits. Failures are reported in full at the end.
     ...(record.status === "queued" && !isHeld && record.error !== null && { reason: record.error }),
     tone: TONES[record.status] ?? "active",
   };
@@ -37,10 +37,10 @@ function noteOf({ status, kind, total_size }: DownloadRecord): string | null {
 }
 
 /**
- * One progress bar for many downloads.
- * @param records the known ones
- * @param count number of all
- * @param pausedJob id of the job that they wait for; null: none is paused
+ * Returns one progress bar for the sum of many downloads.
+ * @param records the records that are known so far
+ * @param count the number of all downloads
+ * @param pausedJob id of the downloads' job while the job is paused, otherwise null
  */
 export function totalBarOf(
   records: DownloadRecord[],
@@ -80,7 +80,7 @@ export function totalBarOf(
   };
 }
 
-/** What the bar of a paused job says, with the way to go on. */
+/** Returns the text for the bar of a paused job, with the command that resumes the job. */
 export function pausedNote(jobId: string): Pick<BarState, "note" | "reason"> {
   return { note: "paused", reason: `until fds job ${shortId(jobId)} resume` };
 }

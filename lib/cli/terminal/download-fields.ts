@@ -8,7 +8,10 @@ import { outcomeOf } from "./set-counts.ts";
 import { someOf } from "./terminal.ts";
 import { formatAge, formatMoment } from "./times.ts";
 
-/** All fields of a download, for a person. @param savedPath where its file is */
+/**
+ * Returns lines with all fields of a download, for a terminal.
+ * @param savedPath where the file was saved; null where nothing was saved
+ */
 export function downloadFields(
   record: DownloadRecord,
   savedPath: string | null,
@@ -49,10 +52,10 @@ export function downloadFields(
   );
 }
 
-/** Most columns of a pattern. */
+/** The most terminal columns that are used for a pattern. */
 const PATTERN_COLUMNS = 60;
 
-/** The first patterns, each shortened. */
+/** Joins the first patterns of a set, each one shortened. */
 function patternsShown(patterns: string[]): string {
   return someOf(
     patterns.map((pattern) => Bun.sliceAnsi(pattern, 0, PATTERN_COLUMNS, "…")),
@@ -60,7 +63,10 @@ function patternsShown(patterns: string[]): string {
   );
 }
 
-/** `62: 60 received, 2 skipped (fds files 0198c0de-7f00 --status skipped)` */
+/**
+ * Returns the counts of a set's files:
+ * `62: 60 received, 2 skipped (fds files 0198c0de-7f00 --status skipped)`.
+ */
 function filesOf(record: DownloadRecord): string | null {
   const { files_total, files_skipped, download_id } = record;
   if (files_total === null) return null;

@@ -18,25 +18,25 @@ const COLOURS: Record<DownloadRecord["status"], Colour> = {
   cancelled: "dim",
 };
 
-/** Columns needed to recognize a path by its end. */
+/** The fewest terminal columns in which a path can be recognized by its end. */
 const PATH_COLUMNS = 12;
 
-/** Characters of an id that distinguish it: the time in ms, and the counter within that. */
+/** The number of characters that make an id unique: the time in ms, and the counter within each ms. */
 const SHORT_ID = 18;
 
-/** A status in its colour. */
+/** Returns the status of a download with its colour. */
 export function statusShown(status: DownloadRecord["status"]) {
   return { text: status, colour: COLOURS[status] };
 }
 
-/** The status of a download in its colour, and whether its content is held or removed. */
+/** Returns the status of a download with its colour, and whether the content is held or removed. */
 export function stateShown({ status, removed_at, hold }: DownloadRecord): Shown {
   if (removed_at !== null) return { text: "removed", colour: "dim" };
   const { text, colour } = statusShown(status);
   return { text: hold ? `${text}, held` : text, colour };
 }
 
-/** The beginning of an id, which commands accept instead of the whole. */
+/** Returns the beginning of a download's id. Commands accept the beginning in place of the whole id. */
 export function shortId(downloadId: string): string {
   return downloadId.slice(0, SHORT_ID);
 }
@@ -113,13 +113,13 @@ const FILE: DownloadColumn = {
   raw: nameOfDownload,
 };
 
-/** Most patterns of a set that are shown, and most characters of a name. */
+/** The most patterns of a set that are shown, and the most characters of these patterns together. */
 const MAX_PATTERNS = 3;
 const MAX_NAME = 200;
 
 /**
- * Name of a download for a person. For a set: its first patterns, and how many of its files are done:
- * `logs/ *.csv (7/62)`. Where space is short, the end is kept.
+ * Returns the name of a download for a list. The name of a set is its first patterns, and how many of its
+ * files are done: `logs/ *.csv (7/62)`.
  */
 export function nameShown(record: DownloadRecord): string {
   const { kind } = record;
@@ -138,7 +138,7 @@ export function nameShown(record: DownloadRecord): string {
 /** Columns of the list of downloads. */
 export const DOWNLOAD_COLUMNS = [ID, CLIENT, STATUS, DONE, SIZE, CREATED, FILE];
 
-/** The same for a script, including the error that {@link problemOf} shows to a person. */
+/** The fields of a download in a pipe: the columns of the list, then further fields such as the error. */
 export const DOWNLOAD_FIELDS: Field<DownloadRecord>[] = [
   ...DOWNLOAD_COLUMNS,
   { raw: ({ error_code }) => error_code },
@@ -151,7 +151,7 @@ export const DOWNLOAD_FIELDS: Field<DownloadRecord>[] = [
   { raw: ({ removed_at }) => removed_at },
 ];
 
-/** Columns of running downloads, for which the rate is more useful than the size. */
+/** The columns of a list of running downloads. Their rate is more useful than their size. */
 export const LIVE_DOWNLOAD_COLUMNS = [
   { ...ID, importance: 6 },
   CLIENT,
@@ -164,8 +164,8 @@ export const LIVE_DOWNLOAD_COLUMNS = [
 ];
 
 /**
- * Why a download failed, what a queued one waits for, or what of a set is missing; null where there is
- * nothing to report.
+ * Returns why a download failed, why a queued download waits, or which files of a set are missing; null where
+ * there is nothing to report.
  */
 export function problemOf(record: DownloadRecord): string | null {
   const { error, error_code, files_skipped, files_total, download_id } = record;

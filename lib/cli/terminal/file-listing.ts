@@ -5,10 +5,10 @@ import type { ListingColumn } from "./listing.ts";
 import { bothEnds } from "./terminal.ts";
 import { formatAge } from "./times.ts";
 
-/** Columns needed to recognize a name by its two ends. */
+/** The fewest terminal columns in which a name can be recognized by its two ends. */
 const NAME_COLUMNS = 15;
 
-/** Columns of the list of a client's files and folders. */
+/** The columns of the list of a client's files and folders. */
 export const FILE_COLUMNS: ListingColumn<ClientFile>[] = [
   {
     title: "name",
@@ -40,7 +40,7 @@ export const FILE_COLUMNS: ListingColumn<ClientFile>[] = [
     importance: 1,
     least: NAME_COLUMNS,
     cut: bothEnds,
-    // A root's name is its path.
+    // The cell is empty for a root of the client, whose name is already its path.
     shown: ({ name, path }) => (path === name ? "" : plainName(path)),
     raw: ({ path }) => plainName(path),
   },

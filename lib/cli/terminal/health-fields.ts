@@ -2,7 +2,7 @@ import type { Health } from "../../api/schemas.ts";
 import { labelled } from "./labelled.ts";
 import { formatSpan } from "./times.ts";
 
-/** The state of a server, for a person. */
+/** Returns lines about the state of a server, for a terminal. */
 export function healthFields(health: Health, coloured: boolean): string[] {
   return labelled(
     {

@@ -3,8 +3,8 @@ import { plainLines, plainText } from "../../util/plain-text.ts";
 import { type Terminal } from "./terminal.ts";
 
 /**
- * Asks a person, or reads a pipe, line by line. The terminal's mode is not changed: it edits lines itself,
- * and Ctrl-C stays a signal.
+ * Reads answers line by line, from a user at a terminal or from a pipe. The terminal's mode is not changed,
+ * so the terminal edits lines itself, and Ctrl-C stays a signal.
  */
 export class Input implements Disposable {
   private readonly reader;
@@ -19,8 +19,9 @@ export class Input implements Disposable {
   }
 
   /**
+   * Prints a question, and reads a line as the answer.
    * @returns the trimmed answer; null at the end of the input
-   * @throws the reason of `signal` when it is aborted
+   * @throws the reason of `signal` when `signal` is aborted
    */
   async ask(question: string, signal: AbortSignal): Promise<string | null> {
     this.terminal.write(plainLines(question));
@@ -33,7 +34,7 @@ export class Input implements Disposable {
     signal.addEventListener("abort", abort);
     try {
       const { done, value } = await Promise.race([this.lines.next(), aborted.promise]);
-      // A person's typing is on the screen already.
+      // An answer from a pipe is printed. A terminal has already shown what the user typed.
       if (!this.stream.isTTY) this.terminal.write(`${plainText(value ?? "")}\n`);
       else if (done) this.terminal.write("\n");
       return done ? null : value.trim();
@@ -42,7 +43,7 @@ export class Input implements Disposable {
     }
   }
 
-  /** @returns false for anything but a yes */
+  /** Asks a question to be answered by yes or no. @returns true for "y" or "yes", otherwise false */
   async confirm(question: string, signal: AbortSignal): Promise<boolean> {
     const answer = await this.ask(`${question} [y/N] `, signal);
     return /^y(?:es)?$/i.test(answer ?? "");

@@ -84,7 +84,7 @@ function colourOf(status: JobRecord["status"]): "dim" | "green" | "red" | "yello
   }
 }
 
-/** All fields of a job, for a person. */
+/** Returns lines with all fields of a job, for a terminal. */
 export function jobFields(job: JobRecord, coloured: boolean): string[] {
   const { counts, status } = job;
   const moment = (time: string | null) =>
@@ -118,7 +118,7 @@ function clientsShown({ clients: { all, ids, labels }, membership }: JobRecord):
   return membership === "continuous" ? `${chosen}, also those that come later` : chosen;
 }
 
-/** How long results of a job or a schedule are kept: `90 days or the last 7`. */
+/** Returns, as text, how long the results of a job or a schedule are kept: `90 days or the last 7`. */
 export function keepShown({ days, last }: NonNullable<JobRecord["keep"]>): string {
   return [
     ...(days === undefined ? [] : [days === 1 ? "1 day" : `${days} days`]),

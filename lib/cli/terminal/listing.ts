@@ -2,26 +2,29 @@ import { plainJson, plainText } from "../../util/plain-text.ts";
 import { type Column, GAP, renderTable } from "./table.ts";
 import { ending, show, type Shown } from "./terminal.ts";
 
-/** A cell of an item for a script. */
+/** A field of an item, for a line in a pipe. */
 export interface Field<T> {
   raw(item: T): string | number | boolean | null;
 }
 
-/** A column of a list, shown as a table to a person and as fields to a script. */
+/** A column of a list, which is a column of a table at a terminal, and a field of a line in a pipe. */
 export interface ListingColumn<T> extends Column, Field<T> {
-  /** Rank of the column; the least important columns are dropped where space is short. */
+  /** Rank of the column. The least important columns are dropped from a narrow table. */
   importance: number;
-  /** Before any column is dropped, this one's texts are cut, to no fewer columns than this. */
+  /**
+   * Width, in terminal columns, down to which long cells are cut before any column is dropped. Undefined
+   * means that cells are never cut.
+   */
   least?: number;
-  /** How they are cut; by default from the left. */
+  /** Cuts a cell to a width in terminal columns. Default: {@link ending}. */
   cut?: (text: string, columns: number) => string;
-  /** The cell for a person. */
+  /** Returns the cell for a terminal. */
   shown(item: T): Shown;
 }
 
 /**
- * Lays out a table of at most `width` columns, titles first.
- * @param detailOf an additional line below an item; null: none
+ * Returns the lines of a table at most `width` terminal columns wide, titles first.
+ * @param detailOf returns an additional line below an item; null for none
  */
 export function listingTable<T>(
   columns: ListingColumn<T>[],
@@ -50,11 +53,14 @@ export function listingTable<T>(
 
 interface FittingColumn<T> {
   column: ListingColumn<T>;
-  /** Width for its texts. */
+  /** The width of the cells, in terminal columns. */
   room: number;
 }
 
-/** The columns that fit. */
+/**
+ * Chooses the columns that fit into `width`. Cells are cut first, then the least important columns are
+ * dropped.
+ */
 function fit<T>(columns: ListingColumn<T>[], items: T[], width: number): FittingColumn<T>[] {
   const fitting = columns.map((column) => {
     const texts = [column.title, ...items.map((item) => show(column.shown(item), false))];
@@ -73,25 +79,25 @@ function fit<T>(columns: ListingColumn<T>[], items: T[], width: number): Fitting
   return excess <= 0 || columns.length === 1 ? fitting : fit(withoutOne(columns), items, width);
 }
 
-/** Drops the least important column. */
+/** Returns the columns without the least important one. */
 function withoutOne<T>(columns: ListingColumn<T>[]): ListingColumn<T>[] {
   const least = Math.min(...columns.map(({ importance }) => importance));
   return columns.filter(({ importance }) => importance !== least);
 }
 
-/** A line for each item, its fields separated by tabs. */
+/** Returns a line for each item, with its fields separated by tabs. */
 export function listingLines<T>(fields: Field<T>[], items: T[]): string[] {
   return items.map((item) => tabbed(fields.map((field) => field.raw(item))));
 }
 
-/** A line for each name and value; a list or object is shown as JSON. */
+/** Returns a line with name and value for each property. A list or object is shown as JSON. */
 export function fieldLines(fields: object): string[] {
   return Object.entries(fields).map(([name, value]) =>
     tabbed([name, typeof value === "object" && value !== null ? plainJson(value) : value]),
   );
 }
 
-/** Joins fields by tabs into a line for a pipe. The fields never contain tabs or line breaks. */
+/** Joins fields by tabs into a line for a pipe. Tabs and line breaks inside a field are removed. */
 export function tabbed(fields: unknown[]): string {
   return fields.map((field) => plainText(String(field ?? ""))).join("\t");
 }

@@ -2,44 +2,47 @@ import { formatSize } from "../../util/sizes.ts";
 import { plainText } from "../../util/plain-text.ts";
 import { type Colour, ending, NAME_COLUMNS, padColumns, paint, type Terminal } from "./terminal.ts";
 
-/** State of one bar. */
+/** The state of one progress bar. */
 export interface BarState {
   label: string;
-  /** Bytes so far. */
+  /** The number of bytes that are done so far. */
   done: number;
-  /** Total bytes; null: not known yet. */
+  /** The total number of bytes; null while it is unknown. */
   total: number | null;
-  /** Share that is done, 0 to 1, where bytes do not show it. */
+  /** The share that is done, from 0 to 1. It is shown while the total number of bytes is unknown. */
   share?: number;
-  /** Files of a set, when it has been listed. */
+  /** The files of a set, as soon as the set has been listed. Undefined for a single file. */
   files?: { done: number; total: number };
   bytesPerSecond: number | null;
   etaSeconds: number | null;
-  /** A word such as "queued", shown instead of the remaining time. */
+  /** A word such as "queued", shown in place of the remaining time; null shows the time. */
   note: string | null;
-  /** Detail of the note, such as what it waits for. */
+  /** A detail after the note, such as what a queued download waits for. */
   reason?: string;
   tone: "active" | "good" | "bad";
 }
 
-/** Shortest time between two redraws, in ms. */
+/** The shortest time between two redraws, in ms. */
 const REDRAW_INTERVAL = 100;
 
-/** Step, in percent, after which a file or pipe gets another line. */
+/** Progress, in percent, after which another line is written to a file or pipe. */
 const PLAIN_STEP = 10;
 
-/** The key of the bar for all downloads. */
+/** The key of the bar for the sum of all downloads. */
 const TOTAL_KEY = "\0total";
 
-/** A label takes at most one of this many parts of the screen's width. */
+/** The screen's width, divided by this number, is the largest width of a label. */
 const LABEL_SHARE = 4;
 
-/** Most columns of a note with its detail. */
+/** The most terminal columns of a note with its detail. */
 const ENDING_COLUMNS = 50;
 
 const TRACK_COLUMNS = { min: 8, max: 40 };
 const DROPPED_FIRST = ["size", "rate", "track", "files", "ending"] as const;
-/** The same for a set, whose size is more useful than its rate. */
+/**
+ * The parts of a set's bar, in the order in which a narrow screen drops them. A set's size is more useful
+ * than its rate.
+ */
 const DROPPED_FIRST_OF_SET = ["rate", "size", "track", "files", "ending"] as const;
 const HIDE_CURSOR = "\x1b[?25l";
 const SHOW_CURSOR = "\x1b[?25h";
@@ -48,13 +51,13 @@ const COLOURS = { active: "cyan", good: "green", bad: "red" } as const satisfies
   Colour
 >;
 
-/** @returns 0 to 100, rounded down, so that 100 means all; null where the total is not known */
+/** Returns the percentage that is done, rounded down, so that 100 means all. null means unknown. */
 function percentOf({ done, total, share }: BarState): number | null {
   if (total === null) return share === undefined ? null : Math.floor(share * 100);
   return total === 0 ? 100 : Math.min(100, Math.floor((done / total) * 100));
 }
 
-/** A duration for a person: `"0:07"`, `"12:00"`, `"1:02:03"`. */
+/** Formats a duration: `"0:07"`, `"12:00"`, `"1:02:03"`. */
 export function formatDuration(seconds: number): string {
   const whole = Math.ceil(seconds);
   const minutes = Math.floor(whole / 60);
@@ -64,12 +67,14 @@ export function formatDuration(seconds: number): string {
     : `${Math.floor(minutes / 60)}:${twoDigits(minutes)}:${twoDigits(whole)}`;
 }
 
-/** The note with its detail. */
+/** Returns the note and its detail as one text; null where there is no note. */
 function noteOf({ note, reason }: BarState): string | null {
   return note === null ? null : plainText(reason === undefined ? note : `${note}: ${reason}`);
 }
 
-/** The parts of a line, each with the same width in all states, so that bars are aligned. */
+/**
+ * Returns the parts of a bar's line. Each part has the same width in all states, so that bars are aligned.
+ */
 function partsOf(state: BarState) {
   const { total, bytesPerSecond, etaSeconds, files } = state;
   const ofTotal = total === null ? "" : ` / ${formatSize(total)}`;
@@ -88,7 +93,7 @@ function partsOf(state: BarState) {
 function renderTrack(state: BarState, columns: number, coloured: boolean): string {
   const share = (percentOf(state) ?? 0) / 100;
   const filled = Math.floor(share * columns);
-  // Without colours, the two halves must differ in shape.
+  // Without colours, the filled and the empty half of the track need different characters.
   return (
     paint("━".repeat(filled), COLOURS[state.tone], coloured) +
     paint((coloured ? "━" : "─").repeat(columns - filled), "dim", coloured)
@@ -96,8 +101,8 @@ function renderTrack(state: BarState, columns: number, coloured: boolean): strin
 }
 
 /**
- * Draws one bar on one line of at most `width` columns. Where space is short, the size is dropped first
- * (for a set, the rate), then the rate, the track, the files and the ending; the percentage stays.
+ * Draws one bar on one line of at most `width` terminal columns. A narrow line drops the size first (for a
+ * set, the rate), then the rate, the track, the files and the ending. The percentage stays.
  */
 export function renderBar(state: BarState, width: number, coloured: boolean): string {
   const parts = partsOf(state);
@@ -122,12 +127,12 @@ export function renderBar(state: BarState, width: number, coloured: boolean): st
   return Bun.sliceAnsi(texts.filter(Boolean).join("  "), 0, Math.max(0, width));
 }
 
-/** Cuts a text to a number of columns, with "…" in place of the rest. */
+/** Cuts a text to a number of terminal columns. A "…" replaces the rest. */
 function shorten(text: string, columns: number): string {
   return columns < 1 ? "" : Bun.sliceAnsi(text, 0, columns, "…");
 }
 
-/** Draws one line for a pipe or a file. */
+/** Returns the state of a bar as one line for a pipe or a file. */
 export function renderPlainLine(state: BarState): string {
   const { percent, files, size, rate } = partsOf(state);
   const known = percentOf(state) === null ? [] : [percent, files, size, rate];
@@ -136,19 +141,21 @@ export function renderPlainLine(state: BarState): string {
 }
 
 /**
- * Progress bars by key, redrawn in place on a terminal, or as lines from time to time elsewhere. They end
- * with {@link Progress.stop}; a program that exits before that also gets its cursor back.
+ * Shows progress bars, each with a key. A terminal redraws the bars in place. Other outputs get a line from
+ * time to time. {@link Progress.stop} ends the drawing and restores the cursor, and so does an exit of the
+ * program.
  */
 export class Progress {
   private readonly bars = new Map<string, BarState>();
-  /** The bar for all downloads; null: none. */
+  /** The bar for the sum of all downloads; null for none. */
   private total: BarState | null = null;
-  /** Width of each line on the screen that the next drawing replaces. */
+  /** The width of each line on the screen that the next drawing replaces. */
   private drawn: number[] = [];
   private lastDrawing = -Infinity;
   private timer: ReturnType<typeof setTimeout> | null = null;
-  /** The last step and the last line written for each key, where lines cannot be redrawn. */
+  /** The last step of progress that was written for each key, where lines cannot be redrawn. */
   private readonly steps = new Map<string, string>();
+  /** The last line that was written for each key, where lines cannot be redrawn. */
   private readonly lines = new Map<string, string>();
   private readonly showCursor = () => this.terminal.write(SHOW_CURSOR);
 
@@ -158,21 +165,25 @@ export class Progress {
     process.once("exit", this.showCursor);
   }
 
-  /** Shows or updates a bar. */
+  /** Shows a bar, or updates the bar with the same key. */
   set(key: string, state: BarState): void {
     this.bars.set(key, state);
     if (this.terminal.live) this.drawSoon();
     else this.writeSteps(key, state);
   }
 
-  /** Shows one bar for all, below the others; it is what remains at the end. */
+  /**
+   * Shows a bar for the sum of all downloads, below the others. At the end, a terminal shows only this bar.
+   */
   setTotal(state: BarState): void {
     this.total = state;
     if (this.terminal.live) this.drawSoon();
     else this.writeSteps(TOTAL_KEY, state);
   }
 
-  /** Leaves the bars as they are on the screen; elsewhere the one for all gets its last line. */
+  /**
+   * Ends the drawing. The bars stay on a terminal's screen. Other outputs get the last line of the sum's bar.
+   */
   stop(): void {
     if (!this.terminal.live) {
       if (this.total) this.writeLine(TOTAL_KEY, this.total);
@@ -192,7 +203,7 @@ export class Progress {
     this.writeLine(key, state);
   }
 
-  /** Writes a line, except where it is the last one of its key. */
+  /** Writes the line of a bar, unless the line equals the last one with this key. */
   private writeLine(key: string, state: BarState): void {
     const line = renderPlainLine(state);
     if (this.lines.get(key) === line) return;
@@ -205,7 +216,7 @@ export class Progress {
     this.timer ??= setTimeout(() => this.draw(this.fitting()), Math.max(0, wait));
   }
 
-  /** As many bars as fit on the screen, unfinished ones first. */
+  /** Returns as many bars as fit on the screen, unfinished ones first. */
   private fitting(): BarState[] {
     const bars = [...this.bars.values()];
     const lines = Math.max(1, this.terminal.rows() - (this.total ? 2 : 1));
@@ -219,18 +230,18 @@ export class Progress {
     this.timer = null;
     this.lastDrawing = performance.now();
     const columns = this.terminal.columns();
-    // A line that is wider than the resized terminal has wrapped.
+    // A line that is wider than the resized terminal takes several rows.
     const rows = this.drawn.reduce(
       (sum, width) => sum + Math.max(1, Math.ceil(width / columns)),
       0,
     );
     const labels = bars.map(({ label }) => plainText(label));
     const longest = Math.max(...labels.map((label) => Bun.stringWidth(label)));
-    // A long name must leave space for the bar.
+    // Long labels are cut to leave space for the bar.
     const widest = Math.min(longest, Math.max(NAME_COLUMNS, Math.floor(columns / LABEL_SHARE)));
     const lines = bars.map((bar, index) => {
       const label = padColumns(ending(labels[index] ?? "", widest), widest);
-      // One column stays free, as some terminals wrap a full line.
+      // One column stays free, as some terminals wrap a line that fills the whole width.
       return renderBar({ ...bar, label }, columns - 1, this.terminal.colour);
     });
     this.drawn = lines.map((line) => Bun.stringWidth(line));

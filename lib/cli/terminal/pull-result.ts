@@ -5,7 +5,10 @@ import { plainText } from "../../util/plain-text.ts";
 import { countFiles, outcomeOf } from "./set-counts.ts";
 import { paint } from "./terminal.ts";
 
-/** The result of an ended download, for a person. @param savedPath where its file is; null: nowhere */
+/**
+ * Returns lines about the result of an ended download, for a terminal.
+ * @param savedPath where the file was saved; null where nothing was saved
+ */
 export function resultLines(
   record: DownloadRecord,
   savedPath: string | null,
@@ -25,7 +28,7 @@ export function resultLines(
   ];
 }
 
-/** The same on one line, for many downloads. */
+/** Returns the result of an ended download on one line, for a list of many downloads. */
 export function resultLine(record: DownloadRecord, coloured: boolean): string {
   const { client_id, status, saved_path } = record;
   if (status !== "completed") {
@@ -38,7 +41,7 @@ export function resultLine(record: DownloadRecord, coloured: boolean): string {
   return `${paint("✓", "green", coloured)} ${plainText(name)}  ${paint(what, "dim", coloured)}`;
 }
 
-/** Why a download did not complete. */
+/** Returns the status of a download that did not complete, with the error. */
 export function reasonOf({ status, error }: DownloadRecord): string {
   return error === null ? status : `${status}: ${plainText(error)}`;
 }
@@ -54,7 +57,7 @@ function summaryOf(record: DownloadRecord): string {
   return `${sizeOf(record)} in ${seconds.toFixed(1)} s${rate}${outcome}`;
 }
 
-/** The text for a set without new files; null for others. */
+/** Returns the text for a set whose stored files were all unchanged; null for any other download. */
 function nothingNew(record: DownloadRecord): string | null {
   const { files_received, files_unchanged, files_skipped } = record;
   if (files_received !== 0 || !files_unchanged) return null;
@@ -62,15 +65,15 @@ function nothingNew(record: DownloadRecord): string | null {
   return `nothing new, ${countFiles(files_unchanged)} unchanged${skipped}`;
 }
 
-/** `4.0 KiB`, or for a set `62 files, 2.9 MiB`. */
+/** Returns the size of a download: `4.0 KiB`, or for a set `62 files, 2.9 MiB`. */
 function sizeOf({ files_total, total_size }: DownloadRecord): string {
   const size = formatSize(total_size ?? 0);
   return files_total === null ? size : `${countFiles(files_total)}, ${size}`;
 }
 
 /**
- * Time from the first start to the last end, in seconds.
- * @returns never 0, as a small file may take less than a ms
+ * Returns the time from the first start to the last end, in seconds. The time is at least 1 ms, so that a
+ * rate can be computed.
  */
 export function secondsOf(starts: (string | null)[], ends: (string | null)[]): number {
   const from = Math.min(...starts.map((time) => Date.parse(time ?? "")));

@@ -110,7 +110,7 @@ export const DELIVERY_COLUMNS: ListingColumn<DeliveryRecord>[] = [
   },
 ];
 
-/** All fields of a schedule, and its next times. */
+/** Returns lines with all fields of a schedule and its next times, for a terminal. */
 export function scheduleFields(
   schedule: ScheduleRecord,
   { zones }: SchedulePreview,
@@ -143,7 +143,7 @@ export function scheduleFields(
   return [...fields, ...previewLines({ zones })];
 }
 
-/** The next times, one line each. */
+/** Returns a line for each of the next times of a schedule. */
 export function previewLines({ zones }: SchedulePreview): string[] {
   if (zones.length === 0) return ["No client is meant yet, so it has no times"];
   return zones.flatMap(({ time_zone, times }) =>
@@ -158,13 +158,13 @@ function clientsShown({ all, ids, labels }: ScheduleRecord["job"]["clients"]): s
   return all ? "all" : [ids && someOf(ids), labels].filter(Boolean).join(" with ");
 }
 
-/** `1 file or more`, `3 files and 1 MiB or more` */
+/** Returns what a schedule expects of each client: `1 file or more`, `3 files and 1 MiB or more`. */
 function expectShown({ files, bytes }: ScheduleRecord["expect"]): string {
   const count = countFiles(files);
   return `${bytes > 0 ? `${count} and ${formatSize(bytes)}` : count} or more`;
 }
 
-/** Number of deliveries that arrived, in time or late. */
+/** Returns the number of deliveries that arrived, including late and partial ones. */
 function cameOf({ counts }: NonNullable<ScheduleRecord["latest"]>): number {
   return counts.received + counts.late + counts.partial;
 }
@@ -173,7 +173,7 @@ function momentOr(time: string | null, none: string): string {
   return time === null ? none : formatMoment(time);
 }
 
-/** `2026-11-30 02:30`, with seconds where there are any. */
+/** Formats a local time: `2026-11-30 02:30`. Seconds are added unless they are 0. */
 function wallShown(local: string): string {
   return local.replace("T", " ").replace(/:00$/, "");
 }

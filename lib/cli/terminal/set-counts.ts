@@ -5,14 +5,15 @@ type Counts = Pick<
   "files_total" | "files_received" | "files_unchanged" | "files_skipped"
 >;
 
-/** Progress of a set, in files. */
+/** How many files of a set are done. */
 export interface FileProgress {
   done: number;
   total: number;
 }
 
 /**
- * Files of a set that were received, unchanged or skipped; null until it is listed, and for single files.
+ * Returns how many files of a set are done: received, unchanged or skipped.
+ * @returns null for a single file, and until the set is listed
  */
 export function fileProgressOf({
   files_total: total,
@@ -24,12 +25,14 @@ export function fileProgressOf({
   return { done: Math.min(total, (received ?? 0) + (unchanged ?? 0) + (skipped ?? 0)), total };
 }
 
-/** `1 file`, `62 files` */
+/** Returns a number of files as text: `1 file`, `62 files`. */
 export function countFiles(count: number): string {
   return count === 1 ? "1 file" : `${count} files`;
 }
 
-/** Counts of a set's files by result: `60 received, 2 unchanged, 1 skipped`; null until it is listed. */
+/**
+ * Returns the counts of a set's files: `60 received, 2 unchanged, 1 skipped`. null until the set is listed.
+ */
 export function outcomeOf(record: Counts): string | null {
   const { files_total, files_received, files_unchanged, files_skipped } = record;
   if (files_total === null) return null;

@@ -11,10 +11,10 @@ const COLOURS: Record<SetFileRecord["status"], Colour> = {
   skipped: "yellow",
 };
 
-/** Columns needed to recognize a path by its end. */
+/** The fewest terminal columns in which a path can be recognized by its end. */
 const PATH_COLUMNS = 15;
 
-/** Columns of the list of a set's files. */
+/** The columns of the list of a set's files. */
 export const SET_FILE_COLUMNS: ListingColumn<SetFileRecord>[] = [
   {
     title: "status",
@@ -45,7 +45,7 @@ export const SET_FILE_COLUMNS: ListingColumn<SetFileRecord>[] = [
   },
 ];
 
-/** The same for a script, with the path and the cause that {@link causeOf} shows to a person. */
+/** The fields of a set's file in a pipe: the columns of the list, then further fields such as the error. */
 export const SET_FILE_FIELDS: Field<SetFileRecord>[] = [
   ...SET_FILE_COLUMNS,
   { raw: ({ md5, sha256 }) => md5 ?? sha256 },
@@ -54,7 +54,7 @@ export const SET_FILE_FIELDS: Field<SetFileRecord>[] = [
   { raw: ({ error }) => error },
 ];
 
-/** Why a file did not come; null where there is nothing to report. */
+/** Returns why a file of a set was skipped; null where there is nothing to report. */
 export function causeOf({ error_code, error }: SetFileRecord): string | null {
   return error_code === null ? null : `${error_code}: ${plainText(error ?? "")}`;
 }

@@ -1,18 +1,18 @@
 import { padColumns, paint } from "./terminal.ts";
 
-/** Space between two columns of the table. */
+/** The number of spaces between two columns of a table. */
 export const GAP = 2;
 
 export interface Column {
   title: string;
-  /** Aligned to the right, for numbers. */
+  /** Whether cells are aligned to the right, as numbers are. */
   right?: boolean;
 }
 
 /**
- * Lays out a table with columns as wide as necessary.
- * @param rows a cell for each column; cells may contain colours
- * @returns lines, titles first
+ * Formats a table whose columns are as wide as their widest cell.
+ * @param rows one cell for each column; cells may contain colour codes
+ * @returns the lines of the table, titles first
  */
 export function renderTable(columns: Column[], rows: string[][], coloured: boolean): string[] {
   const widths = columns.map(({ title }, index) =>

@@ -4,10 +4,10 @@ import { plainText } from "../../util/plain-text.ts";
 
 export type Colour = "green" | "red" | "cyan" | "yellow" | "dim" | "bold";
 
-/** An output, and its abilities. */
+/** An output of the process, and what it can display. */
 export interface Terminal {
   write(text: string): void;
-  /** Whether lines can be redrawn. A pipe or file gets no escape codes. */
+  /** Whether escape codes can redraw lines. False for a pipe or a file, which get no escape codes. */
   live: boolean;
   colour: boolean;
   columns(): number;
@@ -15,8 +15,8 @@ export interface Terminal {
 }
 
 /**
- * Finds out the abilities of an output of this process.
- * @param env for NO_COLOR (https://no-color.org) and TERM
+ * Detects what an output of this process can display.
+ * @param env environment, of which NO_COLOR (https://no-color.org) and TERM are read
  */
 export function terminalOf(
   output: Pick<Output, "write" | "isTTY" | "columns" | "rows">,
@@ -32,25 +32,25 @@ export function terminalOf(
   };
 }
 
-/** Colours a text, if colours are wanted. */
+/** Returns a text in a colour, or unchanged where `coloured` is false. */
 export function paint(text: string, colour: Colour, coloured: boolean): string {
   return coloured && text ? styleText(colour, text, { validateStream: false }) : text;
 }
 
-/** Text for a person, possibly with a colour. It may come from outside. */
+/** A text for a terminal, possibly with a colour. It may contain control characters, which `show` removes. */
 export type Shown = string | { text: string; colour: Colour };
 
-/** Makes such a text safe for a terminal. */
+/** Removes control characters from a text, and applies its colour. */
 export function show(shown: Shown, coloured: boolean): string {
   return typeof shown === "string"
     ? plainText(shown)
     : paint(plainText(shown.text), shown.colour, coloured);
 }
 
-/** Columns needed to tell names apart. */
+/** The fewest terminal columns in which names can be told apart. */
 export const NAME_COLUMNS = 14;
 
-/** The end of a long text, which says most about a path or name. */
+/** Shortens a long text to its end, which says most about a path or name. */
 export function ending(text: string, columns: number): string {
   return Bun.stringWidth(text) <= columns ? text : `…${Bun.sliceAnsi(text, 1 - columns)}`;
 }
@@ -59,27 +59,27 @@ export function ending(text: string, columns: number): string {
 export function bothEnds(text: string, columns: number): string {
   if (Bun.stringWidth(text) <= columns) return text;
   const first = Bun.sliceAnsi(text, 0, Math.floor((columns - 1) / 2));
-  // A wide character at the cut may take one column more.
+  // The first part may be a column narrower or wider than asked for, if a wide character is at the cut.
   const left = columns - 1 - Bun.stringWidth(first);
   return `${first}…${Bun.sliceAnsi(text, -left)}`;
 }
 
-/** Most names in a sentence. */
+/** The most names that a sentence lists. */
 const MAX_NAMED = 10;
 
-/** The first of many names or sentences, and the number of the others. */
+/** Joins the first of many names or sentences, and appends the number of the others. */
 export function someOf(texts: string[], separator = ", "): string {
   const more = texts.length - MAX_NAMED;
   const named = texts.slice(0, MAX_NAMED).join(separator);
   return more > 0 ? `${named} and ${more} more` : named;
 }
 
-/** Pads with spaces to a number of columns; a longer text stays as it is. */
+/** Pads a text with spaces to a number of terminal columns. A longer text is returned as it is. */
 export function padColumns(text: string, columns: number): string {
   return text + " ".repeat(Math.max(0, columns - Bun.stringWidth(text)));
 }
 
-/** Prints a line about a success. */
+/** Prints a line about a success, with a green tick. */
 export function say(terminal: Terminal, what: string, remark: string): void {
   const tick = paint("✓", "green", terminal.colour);
   terminal.write(

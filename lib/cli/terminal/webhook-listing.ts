@@ -43,7 +43,7 @@ export const WEBHOOK_COLUMNS: ListingColumn<WebhookRecord>[] = [
   },
 ];
 
-/** Columns of the list of attempts. */
+/** The columns of the list of attempts to send webhook messages. */
 export const ATTEMPT_COLUMNS: ListingColumn<WebhookAttempt>[] = [
   {
     title: "attempt",
@@ -83,17 +83,17 @@ export const ATTEMPT_COLUMNS: ListingColumn<WebhookAttempt>[] = [
   },
 ];
 
-/** The answer of the receiver, or that there was none. */
+/** Returns the HTTP status with which the receiver responded, or that there was no response. */
 function resultOf({ delivered, response_status: status }: WebhookAttempt): string {
   return status === null ? "no answer" : `${delivered ? "delivered" : "refused"} ${status}`;
 }
 
-/** Why an attempt failed, for a person; null: it did not. */
+/** Returns the error of an attempt without a response; null where the receiver responded. */
 export function detailOfAttempt({ error, response_status: status }: WebhookAttempt): string | null {
   return status === null ? error : null;
 }
 
-/** All fields of a webhook, for a person. */
+/** Returns lines with all fields of a webhook, for a terminal. */
 export function webhookFields(webhook: WebhookRecord, coloured: boolean): string[] {
   const { old_secret_until: oldUntil, created_at: made, disabled_at: disabled } = webhook;
   return labelled(

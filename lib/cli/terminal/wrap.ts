@@ -1,9 +1,9 @@
-/** The usual smallest width, less one column, as some terminals wrap a full line. */
+/** The width of help texts: the usual 80 columns less one, as some terminals wrap a full line. */
 const COLUMNS = 79;
 
 /**
- * Wraps lines of a help text that are too wide. Adjacent lines with the same indentation form a paragraph
- * if one of them is too wide. All others stay as they are.
+ * Wraps lines of a help text that are too wide. Adjacent lines with the same indentation form a paragraph,
+ * which is wrapped if one of its lines is too wide. Other lines stay as they are.
  */
 export function wrapHelp(text: string): string {
   const blocks: string[][] = [];

@@ -6,10 +6,13 @@ import { systemCode } from "../../util/system-error.ts";
 import { digestsOfFile } from "../checksums.ts";
 
 /**
- * Result for a file: `altered` differs from its record; `not_original` matches its record but not
- * `checksums.txt`; `not_as_listed` are checksums of a set that the server lists differently; `missing` has
- * a record and no file; `removed` is missing because the server, or a person with the guide, removed it;
- * `unknown` has no record.
+ * The result of verifying a file:
+ * - `altered`: the file differs from its record.
+ * - `not_original`: the file matches its record, but differs from `checksums.txt`.
+ * - `not_as_listed`: a set's checksum file differs from the server's list of the set's files.
+ * - `missing`: a record exists, but no file.
+ * - `removed`: the file is missing because the server, or a user with the guide, removed it.
+ * - `unknown`: a file exists, but no record.
  */
 export type Verdict =
   | "ok"
@@ -22,32 +25,38 @@ export type Verdict =
   | "unreadable";
 
 /**
- * One line of the verification: a file in the folder of downloads, a missing one, or all right files of a
- * set together.
+ * One result of the verification, for a file in the folder of downloads, a missing file, or all correct files
+ * of a set together.
  */
 export interface CheckedFile {
-  /** Relative to the folder of downloads, with forward slashes. */
+  /** Path relative to the folder of downloads, with forward slashes. */
   path: string;
   verdict: Verdict;
   download_id: string | null;
-  /** Number of files of a set with this verdict. The digests are those of its checksums. */
+  /**
+   * The number of a set's files with this verdict. The digests below are those of the set's checksum file.
+   * Undefined for a single file.
+   */
   files?: number;
-  /** In lower-case hex: of the bytes on the disk, of the record, and of the original where it is known. */
+  /** MD5 in lower-case hex, or null: of the bytes on the disk, of the record, and of the original. */
   md5: string | null;
   recorded_md5: string | null;
   original_md5: string | null;
-  /** The digest of a download with SHA-256 checksums. */
+  /** SHA-256 in lower-case hex, of the bytes on the disk and of the record. null where MD5 is used. */
   sha256: string | null;
   recorded_sha256: string | null;
 }
 
-/** The fields of a record that are needed, as there may be very many records with long patterns. */
+/**
+ * The fields of a completed download that verification needs. The other fields are dropped to save memory, as
+ * there may be very many records.
+ */
 export type Published = Pick<
   DownloadRecord,
   "download_id" | "client_id" | "kind" | "file_path" | "checksum" | "md5" | "sha256"
 > & {
   saved_path: string;
-  /** The record says that it was removed; the file may still exist. */
+  /** Whether the record says that the content was removed. The file may still exist. */
   isRemoved: boolean;
 };
 
@@ -55,28 +64,31 @@ export type Published = Pick<
 export interface Expected {
   downloadId: string;
   checksum: ChecksumAlgorithm;
-  /** Lower-case hex. */
+  /** The expected checksum in lower-case hex; null where the record has none. */
   digest: string | null;
-  /** MD5 of the original; null: not known. */
+  /** MD5 of the original in lower-case hex; null where it is unknown. */
   original: string | null;
-  /** Its record says that it was removed. */
+  /** Whether the record says that the content was removed. The file may still exist. */
   isRemoved: boolean;
 }
 
-/** Reads a file again, and compares it. @param expected undefined: no download on record has this path */
+/**
+ * Reads a file from the disk, and compares it with `expected`, which is undefined where no record has the
+ * path.
+ */
 export type Check = (path: string, expected?: Expected) => Promise<CheckedFile>;
 
-/** What the file of a record must be. For a set, this is its file of checksums. */
+/** Returns what a record says about its file. For a set, the file is the set's checksum file. */
 export function expectedOf(record: Published, original: string | null): Expected {
   const { download_id: downloadId, checksum, isRemoved } = record;
   return { downloadId, checksum, digest: digestOf(record), original, isRemoved };
 }
 
-/** The digests of a file, or why there are none. */
+/** The digests of a file on the disk, or why there are none. */
 export type Found =
   Partial<Record<ChecksumAlgorithm, string>> | "missing" | "removed" | "unreadable";
 
-/** Reads a file again. @param onBytes called with the size of each piece */
+/** Computes digests of a file on the disk. @param onBytes called with the size of each piece in bytes */
 export async function readAgain(
   file: string,
   algorithms: ChecksumAlgorithm[],
@@ -84,7 +96,7 @@ export async function readAgain(
   onBytes: (bytes: number) => void,
 ): Promise<Found> {
   try {
-    // Opening a FIFO would wait for ever.
+    // Only a regular file is opened, as opening a FIFO would block for ever.
     if (!(await stat(file)).isFile()) return "unreadable";
     return await digestsOfFile(file, algorithms, signal, onBytes);
   } catch (error) {
@@ -94,7 +106,7 @@ export async function readAgain(
   }
 }
 
-/** Compares a file with what is expected. @param expected undefined: no record has this path */
+/** Compares the digests of a file with a record. @param expected undefined where no record has this path */
 export function judge(path: string, found: Found, expected: Expected | undefined): CheckedFile {
   const digests = typeof found === "string" ? {} : found;
   const { checksum, digest = null, original = null } = expected ?? {};
@@ -117,8 +129,10 @@ export function judge(path: string, found: Found, expected: Expected | undefined
 }
 
 /**
- * The sum of the pulled file's original, if `checksums.txt` has it: below the client's own folder, by a
- * relative or absolute path.
+ * Returns the MD5 of a pulled file's original, if `checksums.txt` has it below the client's test folder.
+ * @param path path of the file at the client, relative or absolute
+ * @param sums MD5 by path, from `checksums.txt`
+ * @returns null where `checksums.txt` does not list the original
  */
 export function originalSum(
   clientId: string,
@@ -126,7 +140,7 @@ export function originalSum(
   sums: Map<string, string>,
 ): string | null {
   const folder = `test-files/${clientId}/`;
-  // A backslash is part of a name, or a separator on Windows.
+  // Both readings of a backslash are tried: as part of a name, and as a separator on Windows.
   for (const asked of [path, withSlashes(path)].map(normalize)) {
     const start = asked.lastIndexOf(`/${folder}`);
     const absolute = start === -1 ? undefined : sums.get(asked.slice(start + 1));

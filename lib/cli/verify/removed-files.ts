@@ -3,22 +3,22 @@ import { join } from "node:path";
 import { systemCode } from "../../util/system-error.ts";
 
 /**
- * File with the paths of downloaded files that a person removed, each as a line of JSON. It is in the
- * server's own folder, as everything beside that is a downloaded file.
+ * The file that lists downloaded files removed by a user, one path in JSON on each line. It is in the folder
+ * `.server`, as any other name in the folder of downloads counts as a downloaded file.
  */
 const FILE = ".server/removed-files.jsonl";
 
 /**
  * Records that files are about to be removed, so that they are not reported as missing.
- * @param downloadsDir the server's folder of downloads as this machine sees it
- * @param paths relative to it, with forward slashes
+ * @param downloadsDir the server's folder of downloads, as a path on this machine
+ * @param paths relative to `downloadsDir`, with forward slashes
  */
 export async function rememberRemoved(downloadsDir: string, paths: string[]): Promise<void> {
   const lines = paths.map((path) => `${JSON.stringify(path)}\n`);
   await appendFile(join(downloadsDir, FILE), lines.join(""));
 }
 
-/** Files that were removed on purpose; some may exist again. */
+/** Returns the paths of files that a user removed on purpose. A file with such a path may exist again. */
 export async function removedFiles(downloadsDir: string): Promise<Set<string>> {
   return new Set((await read(join(downloadsDir, FILE))).split("\n").flatMap(pathOf));
 }
@@ -27,13 +27,13 @@ async function read(file: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (error) {
-    // If only the server may read its folder, no guide has removed anything.
+    // If only the server may read the folder, no user can have recorded a removal there.
     if (["ENOENT", "EACCES"].includes(systemCode(error) ?? "")) return "";
     throw error;
   }
 }
 
-/** Parses a line, which may have been cut off. */
+/** Parses one line of the list of removed files. @returns nothing for a line that was cut off */
 function pathOf(line: string): string[] {
   try {
     const path: unknown = JSON.parse(line);

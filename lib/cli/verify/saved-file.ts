@@ -4,12 +4,12 @@ import { plainText } from "../../util/plain-text.ts";
 import { digestsOfFile } from "../checksums.ts";
 
 /**
- * Checks the saved file of a download against its record and the original's sum. The bytes on the disk are
- * read again, trusting neither side.
+ * Compares the saved file of a download with its record and with the checksum of the original. The file is
+ * read from the disk again.
  * @param downloadsDir the server's folder of downloads
- * @param expected MD5 of the original, lower-case hex; undefined: not known
- * @returns what is wrong, for a person, or null
- * @throws the reason of `signal` when it is aborted
+ * @param expected MD5 of the original in lower-case hex; undefined where it is unknown
+ * @returns the problem as text for the user; null where the file is right
+ * @throws the reason of `signal` when `signal` is aborted
  */
 export async function problemOfSavedFile(
   record: DownloadRecord,

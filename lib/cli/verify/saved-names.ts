@@ -4,18 +4,18 @@ import { join } from "node:path";
 import { systemCode } from "../../util/system-error.ts";
 import { Failure } from "../program.ts";
 
-/** The files in the folder of downloads. Paths are relative to it, with forward slashes. */
+/** The content of the folder of downloads. Paths are relative to this folder, with forward slashes. */
 export interface SavedNames {
-  /** Files directly in clients' folders. */
+  /** Files that are not in the folder of a set. */
   files: string[];
-  /** Folders in clients' folders: sets, or unknown ones. */
+  /** Folders inside the clients' folders. They are sets, or of unknown origin. */
   folders: string[];
-  /** Total size of all files, including those in folders. */
+  /** The total size of all files in bytes, including files of sets. */
   bytes: number;
 }
 
 /**
- * Lists the folder of downloads. Of the files in sets it only adds up the sizes, as there may be very many.
+ * Lists the folder of downloads. Files of sets only add to the total size, as there may be very many.
  * @throws Failure when the folder does not exist
  */
 export async function savedNames(downloadsDir: string): Promise<SavedNames> {
@@ -40,7 +40,7 @@ export async function savedNames(downloadsDir: string): Promise<SavedNames> {
   return names;
 }
 
-/** All files below a folder, by their paths relative to the folder of downloads. */
+/** Yields the paths of all files below a folder, relative to the folder of downloads. */
 export async function* filesBelow(downloadsDir: string, folder: string): AsyncGenerator<string> {
   for await (const { path, isDirectory } of entriesOf(downloadsDir, folder)) {
     if (isDirectory) yield* filesBelow(downloadsDir, path);
@@ -48,7 +48,10 @@ export async function* filesBelow(downloadsDir: string, folder: string): AsyncGe
   }
 }
 
-/** Names with a leading dot belong to the server or the system. */
+/**
+ * Yields the entries of a folder. Names with a leading dot are skipped, as they belong to the server or the
+ * system.
+ */
 async function* entriesOf(downloadsDir: string, folder: string) {
   for await (const entry of await openFolder(join(downloadsDir, folder), folder === "")) {
     if (entry.name.startsWith(".")) continue;
@@ -57,7 +60,10 @@ async function* entriesOf(downloadsDir: string, folder: string) {
   }
 }
 
-/** @returns nothing for a folder that was removed meanwhile */
+/**
+ * Opens a folder. A subfolder that was removed meanwhile counts as empty.
+ * @throws Failure where the folder of downloads itself does not exist
+ */
 async function openFolder(path: string, isTop: boolean): Promise<AsyncIterable<Dirent>> {
   try {
     return await opendir(path);

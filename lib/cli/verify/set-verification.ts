@@ -14,29 +14,32 @@ import {
   type Published,
 } from "./checked-file.ts";
 
-/** A published set. */
+/** A published set, to be verified. */
 export interface PublishedSet {
   record: Published;
-  /** Path of its folder, relative to the folder of downloads. */
+  /** Path of the set's folder, relative to the folder of downloads. */
   path: string;
-  /** The whole set was removed, by the server or with the guide; it may exist again. */
+  /**
+   * Whether the whole set was removed, by the server or with the guide. A folder with this path may exist
+   * again.
+   */
   isRemoved: boolean;
 }
 
 export interface SetVerificationOptions {
   api: ApiClient;
-  /** The server's folder of downloads as this machine sees it. */
+  /** The server's folder of downloads, as a path on this machine. */
   downloadsDir: string;
-  /** MD5 by path, from `checksums.txt`. */
+  /** MD5 of the originals by path, from `checksums.txt`. */
   sums: Map<string, string>;
   signal: AbortSignal;
   check: Check;
 }
 
 /**
- * Compares every file of a set with the server's list, and its checksums with the record. In memory it
- * keeps only the names of one set, and its problems.
- * @returns one verdict for all right files, and one for each other file
+ * Compares every file of a set with the server's list, and the set's checksum file with the record. Only the
+ * names of one set, and its problems, are kept in memory.
+ * @returns one verdict for all correct files together, and one for each other file
  */
 export async function verifySet(
   { record, path, isRemoved }: PublishedSet,

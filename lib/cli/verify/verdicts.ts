@@ -4,7 +4,7 @@ import { countFiles } from "../terminal/set-counts.ts";
 import { paint } from "../terminal/terminal.ts";
 import type { CheckedFile, Verdict } from "./checked-file.ts";
 
-/** Most line numbers in a sentence. */
+/** The most line numbers that the summary lists. */
 const MAX_STRANGE = 10;
 
 const WORDS: Record<Exclude<Verdict, "ok" | "removed">, string> = {
@@ -16,12 +16,12 @@ const WORDS: Record<Exclude<Verdict, "ok" | "removed">, string> = {
   unreadable: "cannot be read: look at what it is, and who owns it",
 };
 
-/** The verdict on a file, for a person; problems have a line of their own. */
+/** Returns the verdict on a file as lines for a terminal. A problem has a line of its own. */
 export function verdictLines({ path, verdict, files }: CheckedFile, coloured: boolean): string[] {
   const name = plainText(path);
   const count = files === undefined ? "" : `  ${paint(countFiles(files), "dim", coloured)}`;
   if (verdict === "ok") return [`${paint("✓", "green", coloured)} ${name}${count}`];
-  // Nothing to look at, and there may be very many: the summary counts them.
+  // Removed files are only counted in the summary, as there may be very many.
   if (verdict === "removed") return [];
   return [
     `${paint("✗", "red", coloured)} ${name}`,
@@ -29,20 +29,20 @@ export function verdictLines({ path, verdict, files }: CheckedFile, coloured: bo
   ];
 }
 
-/** Whether a person has to do something about a file. */
+/** Reports whether a file has a problem that a user has to look at. */
 export function isWrong({ verdict }: CheckedFile): boolean {
   return verdict !== "ok" && verdict !== "removed";
 }
 
-/** Number of files without a problem. */
+/** Returns the number of files without a problem, including files of sets. */
 export function countRight(files: CheckedFile[]): number {
   const right = files.filter(({ verdict }) => verdict === "ok");
   return right.reduce((sum, file) => sum + (file.files ?? 1), 0);
 }
 
 /**
- * A summary in one sentence.
- * @param strange numbers of lines in the checksums' file that were not understood
+ * Returns a summary of the verification in one sentence.
+ * @param strange numbers of lines in the file of checksums that were not understood
  */
 export function verdictSummary(
   files: CheckedFile[],
@@ -68,9 +68,9 @@ function strangeSummary(strange: number[], checksumsFile: string): string {
   return `${lines} ${numbers}${more} of ${checksumsFile} ${are} not understood, and not compared`;
 }
 
-/** The sums of a file below each other, if there is something to compare. */
+/** Returns the checksums of a file as lines for a terminal, with differences in red. */
 export function sumLines(file: CheckedFile, coloured: boolean): string[] {
-  // A removed file has nothing to compare.
+  // A removed file has no checksum to compare.
   if (file.verdict === "removed") return [];
   return [
     ...compared(file.original_md5 ?? file.recorded_md5, coloured, [

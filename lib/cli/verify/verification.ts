@@ -17,27 +17,27 @@ import { verifySet } from "./set-verification.ts";
 
 export interface VerificationOptions {
   api: ApiClient;
-  /** The server's folder of downloads as this machine sees it. */
+  /** The server's folder of downloads, as a path on this machine. */
   downloadsDir: string;
-  /** MD5 by path, from `checksums.txt`. */
+  /** MD5 of the originals by path, from `checksums.txt`. */
   sums: Map<string, string>;
   signal: AbortSignal;
-  /** Called with the progress, in bytes. */
+  /** Called with the number of bytes read so far, and with the total number. */
   onProgress?: (done: number, total: number) => void;
 }
 
-/** Most records in an answer of the server. */
+/** The number of records in a page of the server's list. */
 const PAGE = "1000";
 
 /**
- * Reads every file in the folder of downloads again, and compares it with its record and, where known, with
- * the MD5 of its original. Unfinished files are left alone. The right files of a set have one verdict
- * together, all others have their own.
+ * Reads every file in the folder of downloads, and compares it with its record and, where it is known, with
+ * the MD5 of its original. Unfinished files are left alone. All correct files of a set have one verdict
+ * together. Every other file has its own.
  * @throws Failure when the folder does not exist
  */
 export async function verifyDownloads(options: VerificationOptions): Promise<CheckedFile[]> {
   const { api, downloadsDir, sums, signal, onProgress } = options;
-  // The files first: what is published meanwhile has a record by the time these are listed.
+  // Files are listed before records, so that a file published in between is not reported as unknown.
   const names = await savedNames(downloadsDir);
   const records = await completedDownloads(api, signal);
   const removed = await removedFiles(downloadsDir);
@@ -74,7 +74,7 @@ export async function verifyDownloads(options: VerificationOptions): Promise<Che
   return checked.toSorted((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** Completed downloads with something on the disk. */
+/** Returns all completed downloads that were saved under a path, including removed ones. */
 async function completedDownloads(api: ApiClient, signal: AbortSignal): Promise<Published[]> {
   const records: Published[] = [];
   let cursor: string | null = null;

@@ -3,7 +3,7 @@ import type { Terminal } from "../terminal/terminal.ts";
 import type { CheckedFile } from "./checked-file.ts";
 import { type VerificationOptions, verifyDownloads } from "./verification.ts";
 
-/** Verifies the folder of downloads, with a progress bar. */
+/** Verifies the folder of downloads, and shows a progress bar. */
 export async function verifyWithBar(
   options: Omit<VerificationOptions, "onProgress">,
   terminal: Terminal,
