@@ -12,14 +12,14 @@ import { eventResponse, headResponse } from "./event-response.ts";
 import { type Events, subjectOf } from "./events.ts";
 import { OpenStreams } from "./open-streams.ts";
 
-/** Delay after which a reader connects again, in ms. */
+/** Delay after which a disconnected reader should connect again, in ms. */
 const RETRY_MS = 1_000;
 /**
- * Rows that are read at a time, which takes about a millisecond. They are read only as fast as the reader
- * takes them.
+ * Rows that are read at once, which takes about a millisecond. The next rows are read when the reader has
+ * taken these.
  */
 const PAGE = 25;
-/** Most ended downloads that are reported to a reader that comes back; it can list older ones. */
+/** Most ended downloads that are reported to a reader that connects again. It can list older ones. */
 const MAX_REPLAYED = 10_000;
 
 const UNENDED = ["queued", "downloading", "verifying"] as const;
@@ -34,32 +34,32 @@ export interface EventFeedsOptions {
   clients: Pick<Clients, "list">;
   events: Events;
   openCalls: OpenCalls;
-  /** The jobs that have not ended, and those that ended last, as a caller sees them. */
+  /** Yields the jobs that have not ended, and those that ended last, as a caller may see them. */
   openJobs: (caller: Caller, inTurn: InTurn) => AsyncIterable<JobRecord>;
-  /** Turns of reading for one reader. */
+  /** The turns that all readers take to read rows. */
   turns: FairTurns;
   logger: Logger;
 }
 
-/** A reader of everything that a caller may see. */
+/** A reader of all events that a caller may see. */
 interface Audience {
   reader: EventReader;
   caller: Caller;
-  /** Revision of the last change before it joined; all later changes are reported to it. */
+  /** Revision of the last change before the reader joined. All later changes are reported to the reader. */
   now: number;
 }
 
-/** The feeds of events: first the present state, then each change. */
+/** The streams of events: first the present state, then each change. */
 export class EventFeeds {
   readonly #open = new OpenStreams();
 
   constructor(private readonly options: EventFeedsOptions) {}
 
   /**
-   * All clients and all unfinished downloads that the caller may see, then each change. A reader that comes
-   * back with a Last-Event-ID also gets the downloads that ended meanwhile, at most the latest {@link
-   * MAX_REPLAYED}. The id before the first event is that of a change from which on nothing is missed. An
-   * invalid id counts as none.
+   * Streams all clients, open jobs and unfinished downloads that the caller may see, then each change. A
+   * reader that connects again with a Last-Event-ID also gets the downloads that ended meanwhile, at most the
+   * latest {@link MAX_REPLAYED}. The stream begins with an id from which on nothing is missed. An invalid
+   * Last-Event-ID is ignored.
    * @throws FdsError `rate_limited`
    */
   all(caller: Caller, request: Request): Response {
@@ -69,8 +69,8 @@ export class EventFeeds {
   }
 
   /**
-   * One download that the caller may see, until it has ended. A reader that comes back after it was told of
-   * the end is refused, as it would come back again and again.
+   * Streams one download that the caller may see, until it has ended. A reader that got the end and connects
+   * again gets 204, so that it stops connecting.
    * @throws FdsError `rate_limited`
    */
   of(download: Download, caller: Caller, request: Request): Response {
@@ -98,7 +98,7 @@ export class EventFeeds {
     yield* reader.news();
   }
 
-  /** The revision from which on a returning reader is told of every end. */
+  /** Returns the revision from which on a reader that connects again gets all ends of downloads. */
   async #sinceWhen(lastEventId: string, { caller, now }: Audience): Promise<number> {
     const { repository, turns } = this.options;
     const earliest = await turns.run(ownerOf(caller), () =>
@@ -107,7 +107,7 @@ export class EventFeeds {
     return Math.min(now, Math.max(Number(lastEventId), earliest));
   }
 
-  /** By revision, so that a reader that is interrupted goes on from there. */
+  /** Yields ended downloads in the order of their revisions, so that an interrupted reader can continue. */
   async *#endsSince(since: number, { caller, now }: Audience): AsyncGenerator<Uint8Array> {
     const { repository, events, turns } = this.options;
     for (let after = since, isMore = true; isMore;) {
@@ -156,7 +156,10 @@ export class EventFeeds {
     }
   }
 
-  /** Reads rows. @returns also what waited for the reader, which is older than the rows */
+  /**
+   * Reads rows for a reader.
+   * @returns `earlier`: the events that waited for the reader, older than the rows; `found`: the rows
+   */
   #readFor<T>({ reader, caller }: Audience, read: () => Promise<T>) {
     const { events, turns } = this.options;
     const both = async () => ({ earlier: reader.take(), found: await read() });
@@ -196,7 +199,9 @@ export class EventFeeds {
     return eventResponse(this.#watched(reader, feed, leave), reader.over, leave);
   }
 
-  /** Passes a feed on until it or its reader ends, and records each time that the reader asks for more. */
+  /**
+   * Passes on a feed until the feed or its reader ends, and records each time that the reader asks for more.
+   */
   async *#watched(
     reader: EventReader,
     feed: AsyncGenerator<Uint8Array>,
@@ -220,7 +225,7 @@ function ownerOf({ name }: Caller): string {
   return name ?? "";
 }
 
-/** Turns rows into events in small pieces, as each slow reader keeps one in memory. */
+/** Makes the events of rows, in small pieces, as each slow reader keeps one piece in memory. */
 function* eventsOf<Row>(
   rows: readonly Row[],
   eventOf: (row: Row) => string,

@@ -2,38 +2,38 @@ import type { Labels } from "../../api/labels.ts";
 import { COMMENT } from "../../util/server-sent-events.ts";
 import { areOf, type Sites } from "../access/sites.ts";
 
-/** A reader with more waiting bytes than this is too slow. */
+/** Most bytes that wait for a reader. Beyond that, the reader is too slow and is disconnected. */
 const MAX_WAITING_BYTES = 512 * 1024;
 
 /**
- * Most bytes that one event counts for. A set with many long patterns has over 1 MiB, but all readers share
- * it, and one that keeps up takes it at once.
+ * Most bytes by which one event counts to that limit. An event about a set with many long patterns has over 1
+ * MiB. All readers share these bytes, and a reader that keeps up takes them at once.
  */
 const MAX_COUNTED_BYTES = 8 * 1024;
 
-/** Bytes that are handed to a reader at a time, about; only these use memory of its own. */
+/** About how many bytes are handed to a reader at once. Only these bytes are held for this reader alone. */
 export const PIECE_BYTES = 32 * 1024;
 
 const COMMENT_BYTES = new TextEncoder().encode(COMMENT);
 
 /** An event that is formatted once for all readers. */
 export interface Announcement {
-  /** What the event is about. A newer event with the same subject replaces it while it waits. */
+  /** What the event is about. A newer event with the same subject replaces this one while it waits. */
   subject: string;
-  /** The client that the event is about; null: any reader may get it. */
+  /** Id of the client that the event is about; null: any reader may get the event. */
   clientId: string | null;
-  /** The client's labels, if a reader needs them. */
+  /** The client's labels; absent: no reader needs them. */
   labels?: Labels;
-  /** The formatted event. */
+  /** The event as text in UTF-8. */
   bytes: Uint8Array;
-  /** True: no further event about this subject will come. */
+  /** True: no further event about the subject follows. */
   final: boolean;
 }
 
 /**
- * The events that wait for one reader, only the newest of each subject, so that a slow reader gets fewer of
- * them. All readers share the bytes of an event. A reader for whom too many bytes wait is disconnected and
- * may come back. Final events are never lost, as nothing newer replaces them.
+ * The events that wait for one reader: only the newest of each subject, so a slow reader gets fewer events.
+ * All readers share the bytes of an event. A reader for whom too many bytes wait is disconnected, and may
+ * connect again. Final events are not lost, as no newer event replaces them.
  */
 export class EventReader {
   readonly #waiting = new Map<string, Uint8Array>();
@@ -41,13 +41,13 @@ export class EventReader {
   #wake = Promise.withResolvers<void>();
   #ended = false;
   readonly #over = new AbortController();
-  /** True: it asked for more since the last check. */
+  /** True: the reader has asked for more events since the last check. */
   #alive = true;
 
   /**
-   * @param subject the only one that it gets events about, until its end; null: all
-   * @param sites the only clients that it gets events about; null: all
-   * @param tokenHash of the reader's token; null: not a token that an admin made
+   * @param subject the reader gets only events about this subject, until the subject ends; null: all events
+   * @param sites the reader gets only events about these clients; null: about all clients
+   * @param tokenHash hash of the reader's token; null: the token is not one that an admin made
    */
   constructor(
     private readonly subject: string | null,
@@ -55,33 +55,33 @@ export class EventReader {
     readonly tokenHash: string | null = null,
   ) {}
 
-  /** Whether labels decide which clients it may see. */
+  /** Reports whether labels decide which clients the reader may see. */
   get looksAtLabels(): boolean {
     return this.sites?.selector != null;
   }
 
-  /** Whether it gets events about a subject. */
+  /** Reports whether the reader gets events about a subject. */
   hears(subject: string): boolean {
     return !this.#ended && (this.subject === null || this.subject === subject);
   }
 
-  /** A key that readers with the same access share. */
+  /** A key that all readers with the same access have in common. */
   get right(): string {
     const { sites, tokenHash } = this;
     return sites === null ? "all" : JSON.stringify([tokenHash, [...sites.ids], sites.selector]);
   }
 
-  /** Whether it takes no more events. */
+  /** Reports whether the reader takes no more events. */
   get ended(): boolean {
     return this.#ended;
   }
 
-  /** Aborted when it is gone or was disconnected. */
+  /** Aborted when the reader has left or was disconnected. */
   get over(): AbortSignal {
     return this.#over.signal;
   }
 
-  /** Adds an event to those that wait. The reader goes on after {@link wake}. */
+  /** Adds an event to those that wait. The reader is sent them after {@link wake}. */
   offer({ subject, clientId, labels, bytes, final }: Announcement): void {
     if (!this.hears(subject)) return;
     if (clientId !== null && !areOf(this.sites, clientId, labels ?? {})) return;
@@ -90,12 +90,15 @@ export class EventReader {
     else if (final && this.subject !== null) this.#ended = true;
   }
 
-  /** Lets it go on with the waiting events. */
+  /** Lets the reader take the events that wait. */
   wake(): void {
     if (this.#waiting.size > 0) this.#wake.resolve();
   }
 
-  /** Takes waiting events in order. @param most bytes, unless the first event has more */
+  /**
+   * Takes waiting events in their order.
+   * @param most bytes to take; a first event with more bytes is taken all the same
+   */
   take(most = Infinity): Uint8Array[] {
     const taken: Uint8Array[] = [];
     let left = most;
@@ -108,7 +111,7 @@ export class EventReader {
     return taken;
   }
 
-  /** The waiting events, in pieces, as they come; ends when no more will come. */
+  /** Yields the waiting events in pieces as they arrive, until no more will follow. */
   async *news(): AsyncGenerator<Uint8Array> {
     while (!this.#ended || this.#waiting.size > 0) {
       if (this.#waiting.size === 0) await this.#wake.promise;
@@ -117,12 +120,12 @@ export class EventReader {
     }
   }
 
-  /** The reader took the last piece, and asks for more. */
+  /** Records that the reader took the last piece and asks for more. */
   asks(): void {
     this.#alive = true;
   }
 
-  /** Called periodically: sends a comment, and disconnects a reader that has not taken the last piece. */
+  /** Called periodically. Sends a comment, and disconnects a reader that has not taken the last piece. */
   tend(): void {
     if (this.#ended) return;
     if (!this.#alive) return this.end();
@@ -130,7 +133,7 @@ export class EventReader {
     this.#add("", COMMENT_BYTES);
   }
 
-  /** Ends the reader: drops what waits. */
+  /** Disconnects the reader and drops the events that wait. */
   end(): void {
     this.#ended = true;
     this.take();
@@ -139,7 +142,7 @@ export class EventReader {
   }
 
   #add(subject: string, bytes: Uint8Array): void {
-    // Moved to the end, so that the ids of sent events only rise.
+    // The event is added behind all others, so that the ids of sent events only rise.
     this.#remove(subject);
     this.#waiting.set(subject, bytes);
     this.#waitingBytes += countOf(bytes);
@@ -155,10 +158,10 @@ function countOf(bytes: Uint8Array | undefined): number {
   return Math.min(bytes?.length ?? 0, MAX_COUNTED_BYTES);
 }
 
-/** Joined pieces by the first piece, so that readers with the same events share them. */
+/** Joined pieces by the first of them, so that readers with the same events share the joined bytes. */
 const joined = new WeakMap<Uint8Array, { pieces: Uint8Array[]; whole: Uint8Array }>();
 
-/** Joins pieces, once for all readers for whom the same events wait. */
+/** Joins the pieces into one. Readers for whom the same pieces wait share the result. */
 function together(pieces: Uint8Array[]): Uint8Array {
   const [first = COMMENT_BYTES] = pieces;
   if (pieces.length <= 1) return first;

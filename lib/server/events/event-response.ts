@@ -2,21 +2,21 @@ import { nextRound } from "../../util/fair-turns.ts";
 
 const HEADERS = {
   "Content-Type": "text/event-stream; charset=utf-8",
-  // Must not be cached, and a proxy must neither compress nor buffer it.
+  // Nobody may cache the events, and a proxy must not compress or buffer them.
   "Cache-Control": "no-cache, no-transform",
   "X-Accel-Buffering": "no",
 };
 
-/** The answer to HEAD, without events. */
+/** The response to a HEAD request for events. */
 export function headResponse(): Response {
   return new Response(null, { headers: HEADERS });
 }
 
 /**
- * An answer with server-sent events.
- * @param feed is asked for more only when the reader's connection has taken the last piece
- * @param over aborted when nothing more is to be sent; a connection that has not taken the last piece by
- *   then is reset, to free the memory held for it
+ * A response with server-sent events.
+ * @param feed yields the events. It is asked for more only when the connection has taken the last piece.
+ * @param over aborted when no more events follow. A connection that has not taken the last piece by then is
+ * reset, which frees its memory.
  * @param onGone called when the connection is closed or reset
  */
 export function eventResponse(
@@ -30,9 +30,9 @@ export function eventResponse(
       start(controller) {
         over.addEventListener("abort", async () => {
           onGone();
-          // A reader that is taking data asks for more in a moment, and then gets the end.
+          // A connection that takes data asks for more within a moment, and then gets the end of the stream.
           await nextRound();
-          // Without an argument, as the runtime would log the error.
+          // Called without an error, as the runtime would log it.
           if (!isAsked) controller.error();
         });
       },

@@ -13,13 +13,13 @@ import type { Announcement, EventReader } from "./event-reader.ts";
 import type { Progress } from "../transfer/incoming-stream.ts";
 import { clientRecord, downloadRecord } from "../records/records.ts";
 
-/** How often progress of running downloads is reported, in ms. */
+/** Time between two reports of the progress of running downloads, in ms. */
 const BEAT_MS = 200;
-/** How often each reader gets a comment, in ms. */
+/** Time between two comments that each reader is sent, in ms. */
 const COMMENT_MS = 15_000;
-/** Rows read at a time. */
+/** Rows that are read at once. */
 const PAGE = 50;
-/** Readers woken in one round of the event loop; each takes about 20 µs. */
+/** Readers that are woken in one round of the event loop. Each of them takes about 20 µs. */
 const WOKEN_AT_ONCE = 50;
 
 const encoder = new TextEncoder();
@@ -30,29 +30,29 @@ export interface EventsOptions {
     "activeDownloads" | "changedSince" | "countActive" | "labelsOf" | "latestRevision"
   >;
   clients: Pick<Clients, "get">;
-  /** Progress of a download that is newer than its row. */
+  /** Returns the progress of a running download, which may be newer than its row. */
   progressOf: (download: Download) => Progress | undefined;
   logger: Logger;
 }
 
-/** The data of an event for readers with certain sites and token. */
+/** Makes the data of an event for readers with certain sites and a certain token. */
 export type DataFor = (right: {
   sites: Sites | null;
   tokenHash: string | null;
 }) => Promise<unknown>;
 
 /**
- * Reports changes to readers. The rows are the truth here too: whoever changes something gives a hint, then
- * the changed rows are read and formatted once for all readers. The id of an event is the revision up to
- * which every change has been reported. While nobody reads, nothing is done.
+ * Reports changes to the readers of events. Whoever changes something gives a hint. Then the changed rows are
+ * read, and formatted once for all readers. The id of an event is the revision up to which every change has
+ * been reported. While nobody reads, nothing is done.
  */
 export class Events {
   readonly #readers = new Set<EventReader>();
-  /** Revision up to which all changes have been reported. */
+  /** Revision up to which all changes of downloads have been reported. */
   #told = 0;
-  /** The running downloads, each with the record that was reported last. */
+  /** The running downloads, each with its record as last reported. */
   readonly #running = new Map<string, { download: Download; record: DownloadRecord }>();
-  /** Ids of clients to be reported. */
+  /** Ids of the clients whose changes are to be reported. */
   readonly #clients = new Set<string>();
   readonly #turns = new SerialQueue();
   #tellingIsDue = false;
@@ -61,59 +61,60 @@ export class Events {
 
   constructor(private readonly options: EventsOptions) {}
 
-  /** Number of readers. */
+  /** The number of readers. */
   get readerCount(): number {
     return this.#readers.size;
   }
 
-  /** A hint: a download is new, or its status changed. */
+  /** Handles the hint that a download is new or its status changed. */
   downloadChanged(): void {
     this.#tellSoon();
   }
 
-  /** A hint: a client came or left. */
+  /** Handles the hint that a client connected, left or changed. */
   clientChanged(clientId: string): void {
     this.#clients.add(clientId);
     this.#tellSoon();
   }
 
   /**
-   * From now on, every change is reported to the reader.
-   * @returns the revision of the last change that is not
+   * Adds a reader, who is sent every change from now on.
+   * @returns the revision of the last change before that
    */
   join(reader: EventReader): Promise<number> {
     return this.inTurn(async () => {
       if (this.#readers.size > 0) await this.#tellChanges();
       else await this.#begin();
-      // The reader may be gone already.
+      // The reader may have left while it waited for its turn.
       if (!reader.ended) this.#add(reader);
       return this.#told;
     });
   }
 
-  /** Removes a reader that is gone, or that needs nothing more. */
+  /** Removes a reader that has left or needs no more events. */
   leave(reader: EventReader): void {
     reader.end();
     this.#readers.delete(reader);
     if (this.#readers.size === 0) for (const timer of this.#timers.splice(0)) clearInterval(timer);
   }
 
-  /** Ends all readers. Each may come back with the id of its last event, and misses nothing. */
+  /** Ends all readers. A reader that connects again with the id of its last event misses nothing. */
   close(): void {
     for (const reader of [...this.#readers]) this.leave(reader);
   }
 
   /**
-   * Runs work that reads rows in order to report them. It is done one after the other, so that nobody gets
-   * the old state after the new one.
+   * Runs work that reads rows in order to report them. Such work runs one after the other, so that no reader
+   * gets an old state after a newer one.
    */
   inTurn<T>(work: () => Promise<T>): Promise<T> {
     return this.#turns.run(work);
   }
 
   /**
-   * Reports something other than a download or a client, if a reader wants it.
-   * @param dataFor data for readers with certain access, called once for each such access; null: nothing
+   * Reports something other than a download or a client to the readers that want it.
+   * @param dataFor makes the data for readers with certain access, once for each such access; null: nothing
+   * is sent
    */
   async tell(event: string, subject: string, dataFor: DataFor): Promise<void> {
     if (this.#readers.size === 0) return;
@@ -134,17 +135,21 @@ export class Events {
     });
   }
 
-  /** Formats a download as an event. */
+  /** A download as an event. @param id of the event */
   downloadEvent(download: Download, id: number): string {
     return formatEvent("download", this.#recordOf(download), id);
   }
 
-  /** @param active number of unfinished downloads by client */
+  /**
+   * A client as an event.
+   * @param active number of running downloads by client id
+   * @param id of the event
+   */
   clientEvent(client: KnownClient, active: Map<string, number>, id: number): string {
     return formatEvent("client", clientRecord(client, active.get(client.clientId) ?? 0), id);
   }
 
-  /** Reads the present state, for the first reader. */
+  /** Reads the present revision and the running downloads, for the first reader. */
   async #begin(): Promise<void> {
     const { repository } = this.options;
     this.#told = await repository.latestRevision();
@@ -212,7 +217,7 @@ export class Events {
     this.#told = download.revision;
     const known = this.#running.get(downloadId);
     if (status === "downloading" && known?.download.epoch === epoch) {
-      // Only its size or durable offset changed: this is progress, which is reported periodically.
+      // Only the size or the durable offset of the download changed, and progress is reported periodically.
       known.download = download;
       return;
     }
@@ -259,7 +264,10 @@ export class Events {
     this.#announce({ subject: subjectOf(download), clientId, labels, bytes, final });
   }
 
-  /** Read for each event, as labels may change at any time; empty where no reader needs them. */
+  /**
+   * Returns a client's labels if a reader needs them, else none. They are read for each event, as they may
+   * change at any time.
+   */
   async #labelsOf(clientId: string): Promise<Labels> {
     const isAsked = [...this.#readers].some((reader) => reader.looksAtLabels);
     return isAsked ? this.options.repository.labelsOf(clientId) : {};
@@ -269,7 +277,7 @@ export class Events {
     for (const reader of this.#readers) reader.offer(announcement);
   }
 
-  /** Wakes the readers in groups, so that other work is done in between, however many readers there are. */
+  /** Wakes the readers in groups, so that other work can run in between. */
   async #wakeReaders(): Promise<void> {
     let woken = 0;
     for (const reader of this.#readers) {
@@ -283,7 +291,7 @@ export class Events {
   }
 }
 
-/** The subject of a download's events. */
+/** The subject of the events about a download. */
 export function subjectOf(download: Download): string {
   return `download/${download.downloadId}`;
 }

@@ -1,19 +1,19 @@
 import { FdsError } from "../../protocol/errors.ts";
 
-/** Most open event streams: of one token, and in all. */
+/** Most open event streams of one token. */
 const MAX_OF_TOKEN = 200;
 const MAX_IN_ALL = 1_000;
 
-/** Counts open event streams, as each one holds memory for its reader. */
+/** Counts the open event streams and limits their number, as each takes memory. */
 export class OpenStreams {
-  /** By name of the token. */
+  /** The number of open streams by name of the token. */
   readonly #ofToken = new Map<string | null, number>();
   #inAll = 0;
 
   /**
    * Counts a stream.
-   * @returns to be called when it has ended; further calls do nothing
-   * @throws FdsError `rate_limited` when there are too many
+   * @returns a function to call when the stream has ended; only the first call counts
+   * @throws FdsError `rate_limited` when too many streams are open
    */
   add(token: string | null): () => void {
     const own = this.#ofToken.get(token) ?? 0;

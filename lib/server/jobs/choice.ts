@@ -6,10 +6,10 @@ import { clientNotFound } from "../clients/clients.ts";
 import type { Client, Repository } from "../database/repository.ts";
 import type { Selection } from "../job.ts";
 
-/** Clients that are read before others get their turn. */
+/** Clients that are read before other work gets its turn. */
 const PAGE = 200;
 
-/** The clients that a selection means. */
+/** Finds the clients that a selection selects. */
 export class Choice {
   readonly #chosen: Chosen;
   readonly #unknown: Set<string>;
@@ -22,11 +22,15 @@ export class Choice {
     this.#unknown = new Set(this.#chosen.named);
   }
 
-  /** Those that a caller may see, in batches. @param sites null: all */
+  /**
+   * Yields the selected clients that a caller may see, in batches.
+   * @param sites null: the caller may see all
+   */
   async *clients(sites: Sites | null): AsyncGenerator<Client[]> {
     const chosen = this.#chosen;
     const ids = chosen.isOfNamesAlone ? { are: "in" as const, ids: chosen.named } : undefined;
-    // With named ids, clients with other labels are read too, as an id without a client is an error.
+    // If ids are given, clients are not filtered by labels here, so that only ids without a client are
+    // unknown.
     const selector = chosen.named.size > 0 ? undefined : (chosen.selector ?? undefined);
     for (let after: string | undefined, isMore = true; isMore;) {
       const page = await this.repository.listClients({ after, ids, sites, selector, limit: PAGE });
@@ -40,7 +44,7 @@ export class Choice {
     }
   }
 
-  /** Checks that each named id was found. @throws FdsError `client_not_found` */
+  /** Checks that a client was found for each given id. @throws FdsError `client_not_found` */
   async requireKnown(): Promise<void> {
     for (const clientId of this.#unknown) {
       const isThere = (await this.repository.getClient(clientId)) !== null;

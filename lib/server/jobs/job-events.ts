@@ -6,7 +6,7 @@ import type { DataFor, Events } from "../events/events.ts";
 import type { Job, JobRows } from "../job.ts";
 import { jobRecord, mayChange } from "../records/jobs.ts";
 
-/** Number of ended jobs in the first events of a reader, besides those that have not ended. */
+/** The number of latest jobs that a new reader gets, besides all jobs that have not ended. */
 const LATEST = 50;
 
 export interface JobEventsOptions {
@@ -15,7 +15,7 @@ export interface JobEventsOptions {
   logger: Logger;
 }
 
-/** Events about jobs, for each reader with what it may see. */
+/** Sends events about jobs. Each reader gets what it may see. */
 export class JobEvents {
   readonly #rows: JobRows;
 
@@ -23,7 +23,7 @@ export class JobEvents {
     this.#rows = options.rows;
   }
 
-  /** Reports a job in its state at the time of sending. */
+  /** Reports a job to readers of events, in its state at the time of sending. */
   tell({ jobId }: Pick<Job, "jobId">): void {
     const { events, logger } = this.options;
     const dataFor: DataFor = async (right) => {
@@ -35,7 +35,7 @@ export class JobEvents {
       .catch((error: unknown) => logger.error("a job could not be told of", {}, error));
   }
 
-  /** The jobs that have not ended, and the latest others, as a caller sees them. */
+  /** Yields the jobs that have not ended, and the latest jobs, as a caller may see them. */
   async *latest(caller: Caller, inTurn: InTurn): AsyncGenerator<JobRecord> {
     const { sites, tokenHash } = caller;
     const seenBy = sites && { sites, tokenHash };

@@ -28,22 +28,22 @@ export interface JobsOptions {
 /** Delay after an error of the database until work on a job is tried again, in ms. */
 const AGAIN_AFTER_MS = 5_000;
 
-/** Longest wait of a call for the downloads of its job to be changed, in ms. */
+/** Longest time that a call waits until its job's downloads are changed, in ms. */
 const LONGEST_ANSWER_MS = 2_000;
 
-/** Age of an unpublished job, in ms, after which no server is still making it. */
+/** Age in ms from which a job that was not published counts as abandoned. */
 const DRAFT_MS = 600_000;
 
-/** Changes of a job; absent fields stay as they are. */
+/** Changes of a job. Absent fields stay as they are. */
 export interface JobChange {
-  /** ms since 1970; null: never. */
+  /** When the job expires, in ms since 1970; null: never. */
   expiresAt?: number | null | undefined;
   maxConcurrent?: number | null | undefined;
 }
 
 /**
- * Requests to many clients. A job is its row, its members and their downloads. {@link Settling} changes the
- * downloads to what the row asks for; `status.ts` computes the row's status from the downloads.
+ * Requests to many clients. A job consists of its row, its clients and their downloads. {@link Settling}
+ * changes the downloads to match the row, and `status.ts` computes the row's status from the downloads.
  */
 export class Jobs implements JobHooks {
   readonly #rows: JobRows;
@@ -73,14 +73,14 @@ export class Jobs implements JobHooks {
     });
   }
 
-  /** The clients that a job would be for. @throws see {@link create} */
+  /** Returns the ids of the clients that a job would be for. @throws FdsError as {@link create} */
   choose(order: NewJob, caller: Caller): Promise<string[]> {
     return this.#making.choose(order, caller);
   }
 
   /**
    * Makes a job. Its downloads are made afterwards.
-   * @param key of the request, which makes only one job however often it is sent
+   * @param key idempotency key of the request: if it is sent again, it makes no second job
    * @throws FdsError `client_not_found`, `invalid_request`, `idempotency_conflict`
    */
   async create(order: NewJob, caller: Caller, key: string | null): Promise<Job> {
@@ -88,7 +88,7 @@ export class Jobs implements JobHooks {
     return isNew ? this.#begin(job) : job;
   }
 
-  /** Makes the job of a schedule's time, as far as it does not exist yet. */
+  /** Makes the job of a schedule's time, or completes one that was begun before a crash. */
   async createFor(plan: JobPlan, clientIds: readonly string[], origin: JobOrigin): Promise<Job> {
     return this.#begin(await this.#making.write(plan, clientIds, origin));
   }
@@ -101,19 +101,19 @@ export class Jobs implements JobHooks {
     return job;
   }
 
-  /** @throws FdsError `job_not_found` */
+  /** Returns a job. @throws FdsError `job_not_found` */
   async get(jobId: string): Promise<Job> {
     const job = await this.#rows.get(jobId);
     if (!job) throw jobNotFound();
     return job;
   }
 
-  /** Newest first. */
+  /** Lists jobs, newest first. */
   list(filter: JobFilter): Promise<Job[]> {
     return this.#rows.list(filter);
   }
 
-  /** @param sites only these clients; null: all */
+  /** Sums up the downloads of a job. @param sites only these clients; null: all */
   totals(jobId: string, sites: Sites | null): Promise<JobTotals> {
     return this.#rows.totals(jobId, sites);
   }
@@ -128,12 +128,12 @@ export class Jobs implements JobHooks {
     return this.get(jobId);
   }
 
-  /** Starts nothing more; running downloads may end. @throws FdsError `job_not_found`, `job_ended` */
+  /** Starts no more downloads of a job; running ones go on. @throws FdsError `job_not_found`, `job_ended` */
   pause(jobId: string): Promise<Job> {
     return this.#change(jobId, (job) => ({ ...requireOpen(job), status: "paused" }));
   }
 
-  /** @throws FdsError `job_not_found`, `job_ended` */
+  /** Resumes a paused job. @throws FdsError `job_not_found`, `job_ended` */
   async resume(jobId: string): Promise<Job> {
     const job = await this.#change(jobId, (now) => ({ ...requireOpen(now), status: "running" }));
     this.options.downloads.wake();
@@ -141,7 +141,7 @@ export class Jobs implements JobHooks {
   }
 
   /**
-   * Asks again for the newest downloads that ended with one of these statuses; reopens an ended job.
+   * Repeats the newest downloads of a job that ended with one of the statuses, and reopens an ended job.
    * @throws FdsError `job_not_found`; `job_ended` when it expired
    */
   async rerun(jobId: string, statuses: Rerun["statuses"]): Promise<Job> {
@@ -161,7 +161,7 @@ export class Jobs implements JobHooks {
     return this.get(jobId);
   }
 
-  /** @throws FdsError `job_not_found`; `invalid_request` */
+  /** Changes a job. @throws FdsError `job_not_found`; `invalid_request` */
   async change(jobId: string, { expiresAt, maxConcurrent }: JobChange): Promise<Job> {
     const job = await this.#change(jobId, (now) => {
       if (expiresAt === null && now.membership === "continuous") {
@@ -178,13 +178,13 @@ export class Jobs implements JobHooks {
     return job;
   }
 
-  /** Starts to work. Clients may come meanwhile. */
+  /** Starts to work on jobs at the server's start. Clients may connect meanwhile. */
   async recover(): Promise<void> {
     await this.#rows.dropDrafts(Date.now() - (this.options.repository.servers ? DRAFT_MS : 0));
     return this.takeUp();
   }
 
-  /** Takes over what another process left. */
+  /** Continues all jobs that an earlier process or another server left unfinished. */
   async takeUp(): Promise<void> {
     for (const { jobId } of await this.#rows.open()) this.#settleSoon(jobId);
     for (const job of await this.#rows.continuous()) {
@@ -193,12 +193,12 @@ export class Jobs implements JobHooks {
     await this.#watch.scheduleExpiry();
   }
 
-  /** A client registered or its labels changed: it joins the jobs that it now belongs to. */
+  /** Adds a client to the jobs that it now belongs to, as it registered or its labels changed. */
   clientSeen(clientId: string): void {
     this.#inBackground(() => this.#membership.consider(clientId), clientId);
   }
 
-  /** A token has ended: its continuous jobs are paused until somebody resumes them. */
+  /** Pauses the continuous jobs that a token made, as it has ended. Somebody may resume them. */
   async tokenEnded(tokenHash: string): Promise<void> {
     for (const job of await this.#rows.continuous()) {
       if (job.createdWith === tokenHash) await this.pause(job.jobId);
@@ -223,7 +223,7 @@ export class Jobs implements JobHooks {
     const job = await this.#change(jobId, (before) => {
       requireTime(before);
       if (!isEnded(before)) return before;
-      // The open rerun keeps the job from ending again before the new download exists.
+      // This rerun keeps the job from ending before the new download exists.
       const rerun = { statuses: [], before: "" };
       return { ...before, status: "running", endedAt: null, rerun, unsettled: true };
     });
@@ -234,7 +234,7 @@ export class Jobs implements JobHooks {
     }
   };
 
-  /** Compare and set, repeated while other changes come first. */
+  /** Changes the row of a job by compare and set, which is repeated if another change came first. */
   async #change(jobId: string, make: (job: Job) => Job): Promise<Job> {
     for (;;) {
       const before = await this.get(jobId);
@@ -256,8 +256,8 @@ export class Jobs implements JobHooks {
   }
 
   /**
-   * Changes the downloads of a job to what its row says, even if the row changes meanwhile. It runs once at
-   * a time for each job.
+   * Changes the downloads of a job to match its row, even if the row changes meanwhile. For each job, this
+   * runs only once at a time.
    */
   #settle(jobId: string): Promise<void> {
     return this.#work.run(async () => {
@@ -271,7 +271,7 @@ export class Jobs implements JobHooks {
     }, jobId);
   }
 
-  /** Settles a job before its call is answered. If it takes long, it goes on after the answer. */
+  /** Settles a job before its call is answered. If that takes long, it continues after the answer. */
   async #settleAWhile(jobId: string): Promise<void> {
     const settled = Promise.withResolvers<void>();
     const timer = setTimeout(settled.resolve, LONGEST_ANSWER_MS);
@@ -287,7 +287,7 @@ export class Jobs implements JobHooks {
     this.#inBackground(() => this.#settle(jobId), jobId);
   }
 
-  /** Runs work in the background, and again after an error of the database. */
+  /** Runs work in the background, and again after an error. */
   #inBackground(work: () => Promise<void>, about: string): void {
     work().catch((error: unknown) => {
       if (this.#stopped) return;

@@ -5,9 +5,9 @@ import { isDated } from "../download.ts";
 import type { Job } from "../job.ts";
 
 /**
- * The local times for the dates in a job's paths, by client: the time of its schedule, or the time when the
- * job was requested.
- * @returns null for each client, where the paths have no dates
+ * Returns the local times that fill in dates in a job's paths, by client: the time of the job's schedule, or
+ * the time when the job was requested, in each client's zone.
+ * @returns a function that returns null for each client if the paths have no dates
  */
 export async function localTimes(
   { order, createdAt, occurrence }: Pick<Job, "createdAt" | "occurrence" | "order">,

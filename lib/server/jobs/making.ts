@@ -10,16 +10,16 @@ import { Choice } from "./choice.ts";
 /** How long an idempotency key is remembered, in ms. */
 const KEY_LIFETIME_MS = 24 * 3_600_000;
 
-/** Clients that are added before others get their turn. */
+/** Clients that are added before other work gets its turn. */
 const PAGE = 200;
 
-/** What an operator asks for. */
+/** A request of an operator for a job. */
 export interface NewJob extends JobPlan {
-  /** The whole request, to recognize a repetition. */
+  /** The whole request, by which a repetition is recognized. */
   request: unknown;
 }
 
-/** The fields of a job that are known before it is written. */
+/** The fields of a job that are known before its row is written. */
 export interface JobOrigin extends Pick<
   Job,
   "createdBy" | "createdWith" | "expiresAt" | "jobId" | "occurrence"
@@ -27,7 +27,7 @@ export interface JobOrigin extends Pick<
   now: number;
 }
 
-/** Makes jobs: chooses their clients, and writes the rows. */
+/** Makes jobs: selects their clients, and writes the rows. */
 export class JobMaking {
   readonly #byKey = new SerialQueue();
 
@@ -36,7 +36,7 @@ export class JobMaking {
   ) {}
 
   /**
-   * The clients that an order is for, among those that the caller may see.
+   * Returns the ids of the selected clients that the caller may see.
    * @throws FdsError `client_not_found`, `invalid_request`
    */
   async choose({ selection, membership }: NewJob, caller: Caller): Promise<string[]> {
@@ -50,7 +50,7 @@ export class JobMaking {
     throw new FdsError("invalid_request", '"clients": names no client that is there');
   }
 
-  /** @returns the job of an earlier request with the same key, if there is one */
+  /** Makes a job. @returns the job, or that of an earlier request with the same key */
   create(order: NewJob, caller: Caller, key: string | null): Promise<{ job: Job; isNew: boolean }> {
     if (key === null) return this.#create(order, caller, Bun.randomUUIDv7());
     const owner = caller.tokenHash ?? caller.name ?? "";
@@ -66,7 +66,7 @@ export class JobMaking {
     if (known) requireSame(known, bodyHash);
     const job = known && (await jobs.get(known.jobId));
     if (job) return { job, isNew: false };
-    // Checked first, so that a refused request does not use its key.
+    // The clients are selected before the key is taken, so that a refused request does not use up its key.
     await this.choose(order, caller);
     const key = { ...by, bodyHash, jobId: Bun.randomUUIDv7(), createdAt };
     const taken = await jobs.takeKey(key, since);
@@ -89,7 +89,7 @@ export class JobMaking {
     return { job, isNew: true };
   }
 
-  /** Writes a job, as far as it does not exist yet. It may be repeated after a crash. */
+  /** Writes a job and its clients, as far as they are not written yet. It may be repeated after a crash. */
   async write(
     plan: JobPlan,
     clientIds: readonly string[],
@@ -124,7 +124,7 @@ function requireSame(known: IdempotencyKey, bodyHash: string): void {
   );
 }
 
-/** The hash of a request. The order of its fields does not matter. */
+/** Returns the hash of a request, which does not depend on the order of fields. */
 function hashOf(request: unknown): string {
   return createHash("sha256")
     .update(JSON.stringify(sorted(request)))

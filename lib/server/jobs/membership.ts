@@ -6,7 +6,7 @@ import type { Client, Repository } from "../database/repository.ts";
 import type { Job } from "../job.ts";
 import { hasExpired } from "./status.ts";
 
-/** Clients that are read before others get their turn. */
+/** Clients that are read before other work gets its turn. */
 const PAGE = 200;
 
 export interface MembershipOptions {
@@ -16,13 +16,13 @@ export interface MembershipOptions {
 }
 
 /**
- * Adds clients to continuous jobs. It decides by the rows: when a client registers or its labels change,
- * and at the start, to make up for what an earlier process did not finish.
+ * Adds clients to continuous jobs: when a client registers or its labels change, and when the server starts,
+ * as an earlier process may have missed some.
  */
 export class Membership {
   constructor(private readonly options: MembershipOptions) {}
 
-  /** Adds a client to each job that it now belongs to. */
+  /** Adds a client to each continuous job that it now belongs to. */
   async consider(clientId: string): Promise<void> {
     const { repository } = this.options;
     const jobs = await repository.jobs.continuous();
@@ -31,7 +31,7 @@ export class Membership {
     if (client) for (const job of jobs) await this.#consider(job, [client]);
   }
 
-  /** Adds every client to a job that now belongs to it. */
+  /** Adds all clients to a job that now belong to it. */
   async sweep(job: Job): Promise<void> {
     const { repository } = this.options;
     for (let after: string | undefined, isMore = true; isMore;) {

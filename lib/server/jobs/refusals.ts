@@ -2,7 +2,7 @@ import { FdsError } from "../../protocol/errors.ts";
 import type { Job } from "../job.ts";
 import { hasExpired, isEnded } from "./status.ts";
 
-/** The answer for an id without a job, or with one that the caller may not see. */
+/** Makes the error for an id that no job has, or whose job the caller may not see. */
 export function jobNotFound(): FdsError {
   return new FdsError("job_not_found", "There is no job with this id");
 }

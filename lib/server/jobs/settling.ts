@@ -9,12 +9,12 @@ import { localTimes } from "./local-times.ts";
 import { startOf } from "./spread.ts";
 import { isOver } from "./status.ts";
 
-/** Members and downloads that are read at once. */
+/** Clients that are read at once. */
 const BATCH = 200;
 
 /**
- * Downloads that are changed before one flush. After the flush, the rest of the work on them comes in one
- * round of the event loop; with 50 of them that took over 20 ms on a slow machine.
+ * Downloads that are changed before one flush. After the flush, the rest of the work on them runs in one
+ * round of the event loop. With 50 downloads, that took over 20 ms on a slow machine.
  */
 const FLUSHED_AT_ONCE = 20;
 
@@ -28,9 +28,8 @@ export interface SettlingOptions {
 }
 
 /**
- * Changes the downloads of a job to what its row says: makes missing ones, retries, and ends waiting ones.
- * Each step is one conditional statement that may be repeated, so it goes on after a crash between any two
- * steps.
+ * Changes the downloads of a job to match its row: makes missing ones, repeats ended ones, and ends queued
+ * ones. Each step is one conditional statement that may be repeated, so the work continues after a crash.
  */
 export class Settling {
   constructor(private readonly options: SettlingOptions) {}
@@ -50,18 +49,18 @@ export class Settling {
       try {
         await downloads.cancel(downloadId);
       } catch (error) {
-        // It may have ended by itself just now.
+        // The download may have ended by itself just now.
         const hasEnded = error instanceof FdsError && error.code === "download_already_ended";
         if (!hasEnded) throw error;
       }
     };
     await this.#eachOfEnded(job, "downloading", cancel);
     await this.#eachOfEnded(job, "verifying", cancel);
-    // A download that lost its client meanwhile is queued again.
+    // A download whose client disconnected meanwhile is queued again, and is cancelled now.
     await this.#eachOfEnded(job, "queued", ({ downloadId }) => downloads.giveUp(downloadId, null));
   }
 
-  /** Makes the downloads of clients that have none. */
+  /** Makes the downloads of those clients of a job that have none. */
   async makeMissing(job: Job): Promise<void> {
     const { rows } = this.options;
     for (let after = "", isMore = true; isMore;) {
@@ -77,7 +76,7 @@ export class Settling {
     }
   }
 
-  /** Makes the downloads of some members, except for those that have one. */
+  /** Makes the downloads of some clients of a job, except of those that have one. */
   async make(job: Job, clientIds: readonly string[]): Promise<void> {
     if (clientIds.length === 0) return;
     const { rows, repository, downloads, clients } = this.options;
@@ -131,8 +130,8 @@ export class Settling {
   }
 
   /**
-   * Does something with each download of a job that is over. A retry opens its job before it makes its
-   * download, so after each batch was read, it checks that the job is still over.
+   * Calls a function for each download of a job that is over. A retry opens the job before it makes its
+   * download, so each time a batch was read, the job is checked to be still over.
    */
   #eachOfEnded(
     job: Job,
@@ -146,8 +145,8 @@ export class Settling {
   }
 
   /**
-   * Does something with each of a job's newest downloads with a status, several at a time.
-   * @param goesOn asked after a batch was read, before anything is done with it
+   * Calls a function for each newest download of a job that has a status, several at a time.
+   * @param goesOn called after a batch was read. If it returns false, the batch is left alone.
    */
   async #each(
     { jobId }: Job,
@@ -174,7 +173,7 @@ export class Settling {
   }
 }
 
-/** Whether the downloads of a job that was settled before need work again. */
+/** Reports whether the downloads of a job have to be changed to match its row. */
 export function isToSettle(job: Job, queued: number, now: number): boolean {
   return job.unsettled || (queued > 0 && isOver(job, now));
 }

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import type { Job } from "../job.ts";
 
 /**
- * The earliest start of a client's download. Each client has a fixed place in the span over which jobs
- * spread their starts: a stable hash of its id.
+ * Returns the earliest start of a client's download, if starts are spread over a span of time. A hash of the
+ * client's id decides, so each client always has the same place in the span.
  * @returns ms since 1970; null: at once
  */
 export function startOf(
@@ -14,7 +14,7 @@ export function startOf(
   return spreadFrom + Math.floor(spreadMs * placeOf(clientId));
 }
 
-/** A number from 0 to 1. */
+/** The place of a client in a span: at least 0 and less than 1. */
 function placeOf(clientId: string): number {
   return createHash("sha256").update(clientId).digest().readUInt32BE(0) / 2 ** 32;
 }

@@ -1,26 +1,26 @@
 import type { Job, JobStatus, JobTotals } from "../job.ts";
 
 /*
- * The status of a job. Operators run, pause and cancel it, and too many failures stop it; whether it is
- * completed or failed follows from its downloads.
+ * The status of a job. Operators run, pause and cancel jobs, and too many failures stop them. Whether a job
+ * is completed or failed follows from its downloads.
  */
 
-/** Whether the job has expired, so that waiting downloads are no longer started. */
+/** Reports whether a job has expired. Its queued downloads are then no longer started. */
 export function hasExpired({ expiresAt }: Pick<Job, "expiresAt">, now: number): boolean {
   return expiresAt !== null && expiresAt <= now;
 }
 
-/** Whether the job has ended. A rerun or a retry reopens it. */
+/** Reports whether a job has ended. A rerun or a retry reopens it. */
 export function isEnded({ status }: Pick<Job, "status">): boolean {
   return status !== "running" && status !== "paused";
 }
 
-/** Whether no more of its downloads may start. */
+/** Reports whether no more downloads of a job may start. */
 export function isOver(job: Pick<Job, "status" | "expiresAt">, now: number): boolean {
   return job.status === "cancelled" || job.status === "stopped" || hasExpired(job, now);
 }
 
-/** The status of a job with these totals. */
+/** Returns the status that a job has with these totals of its downloads. */
 export function statusOf(job: Job, { total, counts }: JobTotals, now: number): JobStatus {
   if (job.status === "cancelled" || job.status === "stopped") return job.status;
   const isUnended = counts.queued + counts.downloading + counts.verifying > 0;
@@ -31,7 +31,7 @@ export function statusOf(job: Job, { total, counts }: JobTotals, now: number): J
   return counts.completed === total ? "completed" : "failed";
 }
 
-/** Whether so many downloads failed that no other may start. */
+/** Reports whether so many downloads of a job failed that no other may start. */
 export function hasToStop({ status, stopWhen }: Job, { counts }: JobTotals): boolean {
   if (stopWhen === null || isEnded({ status })) return false;
   const tried = counts.completed + counts.failed;

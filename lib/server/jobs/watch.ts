@@ -3,35 +3,35 @@ import type { Job, JobRows } from "../job.ts";
 import { isToSettle } from "./settling.ts";
 import { hasExpired, hasToStop, isEnded, statusOf } from "./status.ts";
 
-/** Shortest time between two looks at a job, and between two events about it, in ms. */
+/** Shortest time between two checks of a job, and between two events about it, in ms. */
 const LOOK_EVERY_MS = 250;
 
-/** Longest time between two events about a job while bytes arrive, in ms. */
+/** Longest time between two events about a job while its downloads receive bytes, in ms. */
 const PROGRESS_EVERY_MS = 1_000;
 
 /** Delay of the next try after an error of the database, in ms. */
 const AGAIN_AFTER_MS = 5_000;
 
-/** Longest timer, in ms, as the clock may be set meanwhile. */
+/** Longest wait of a timer, in ms, because the system's clock may be set meanwhile. */
 const LONGEST_WAIT_MS = 60_000;
 
 export interface JobWatchOptions {
   rows: JobRows;
   settle: (jobId: string) => Promise<void>;
-  /** Called when a job lets its downloads start again. */
+  /** Called when downloads of a job may start again. */
   wake: () => void;
   onChange: (job: Job) => void;
   logger: Logger;
 }
 
-/** The looks at a job. Times are those of `performance.now`. */
+/** The state of the checks of one job. Times are those of `performance.now`. */
 class Look {
   at = -Infinity;
   toldAt = -Infinity;
   timer: Timer | undefined;
   isRunning = false;
   isWanted = false;
-  /** True: a download failed since the last look. */
+  /** True: a download of the job failed since the last check. */
   hasFailed = false;
 
   get isIdle(): boolean {
@@ -39,25 +39,26 @@ class Look {
   }
 }
 
-/** Jobs whose last look is remembered. */
+/** The number of jobs whose last check is remembered. */
 const MOST_REMEMBERED = 1_000;
 
 /**
- * Looks at jobs whose downloads changed: computes their status, records it, and reports it. It also wakes
- * when a job expires.
+ * Checks jobs whose downloads changed: computes their status, records it, and reports it. Also settles jobs
+ * when they expire.
  */
 export class JobWatch {
   readonly #looks = new Map<string, Look>();
   #expiryTimer: Timer | undefined;
-  /** The time up to which expired jobs have been settled, ms since 1970. */
+  /** Time up to which expired jobs have been settled, in ms since 1970. */
   #expiredUpTo = Date.now();
   #stopped = false;
 
   constructor(private readonly options: JobWatchOptions) {}
 
   /**
-   * A job or one of its downloads changed.
-   * @param hasFailed a download failed, so a job that may have to stop is looked at without delay
+   * Checks a job soon, as the job or one of its downloads changed.
+   * @param hasFailed whether a download failed. The job may then have to stop, so it is checked without
+   * delay.
    * @param after delay in ms
    */
   downloadChanged(jobId: string, { hasFailed = false, after = 0 } = {}): void {
@@ -76,7 +77,7 @@ export class JobWatch {
     else this.#look(jobId, look);
   }
 
-  /** Waits until the next job expires. */
+  /** Sets a timer for the time at which the next job expires. */
   async scheduleExpiry(): Promise<void> {
     try {
       const at = await this.options.rows.nextExpiry(this.#expiredUpTo);
@@ -104,7 +105,7 @@ export class JobWatch {
       for (const job of open.filter((one) => hasExpired(one, now) && isNew(one))) {
         await this.options.settle(job.jobId);
       }
-      // If the clock is put back, no job expires a second time.
+      // `#expiredUpTo` never decreases, so that no job expires twice if the clock is put back.
       this.#expiredUpTo = Math.max(this.#expiredUpTo, now);
     } catch (error) {
       this.#report(error);
@@ -144,7 +145,10 @@ export class JobWatch {
     else if (after !== null) this.downloadChanged(jobId, { after });
   }
 
-  /** @returns delay in ms until the next look, whatever happens; null: look when something happens */
+  /**
+   * Computes, records and reports the status of a job.
+   * @returns delay in ms until the next check; null: the next check comes with the next change
+   */
   async #judge(jobId: string, look: Look): Promise<number | null> {
     const { rows, logger } = this.options;
     const { hasFailed } = look;

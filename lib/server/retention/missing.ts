@@ -5,9 +5,12 @@ import type { Stored } from "../keep.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Storage } from "../storage/storage.ts";
 
-/** Rows that are read at a time. */
+/** Rows that are read at once. */
 const PAGE = 500;
-/** Shortest time between two looks at the storage, in ms; at least ten times as long as a look takes. */
+/**
+ * Shortest time between two searches of the storage, in ms. It is also at least `LOOK_SHARE` times as long as
+ * the last search took.
+ */
 const LOOK_AGAIN_MS = 2_000;
 const LOOK_SHARE = 10;
 
@@ -16,24 +19,25 @@ export interface MissingOptions {
   storage: Pick<Storage, "namesOf" | "sets">;
   metrics: Metrics;
   audit: Pick<Audit, "record">;
-  /** Called when a download was marked. */
+  /** Called when a download was marked as removed. */
   onChange: () => void;
 }
 
 /**
- * Finds content that people took out of the storage by hand, and marks it as removed. It deletes nothing: a
- * network folder may show an old state, and what seems to be missing may have just arrived.
+ * Finds downloads whose content somebody deleted from the storage by hand, and marks them as removed. It
+ * deletes nothing, as a network folder may show an old state, and a file that seems missing may have just
+ * arrived.
  */
 export class Missing {
-  /** When a client may be looked at again, by `performance.now`; null: all clients. */
+  /** When a client's content may be searched for again, by `performance.now`; the key null: all clients. */
   readonly #again = new Map<string | null, number>();
 
   constructor(private readonly options: MissingOptions) {}
 
   /**
-   * Looks for missing content, unless that was done just now.
+   * Searches for missing content, unless that was done a short time ago.
    * @param clientId null: all clients
-   * @returns how many downloads were marked
+   * @returns the number of downloads that were marked as removed
    * @throws FdsError `storage_error`
    */
   async notice(clientId: string | null): Promise<number> {
@@ -54,7 +58,7 @@ export class Missing {
 
   async #noticeOf(clientId: string): Promise<number> {
     const { repository, storage } = this.options;
-    // Read before the names: everything completed by then has its name.
+    // The revision is read before the names, because each download completed by then has its name.
     const revision = await repository.latestRevision();
     const names = await storage.namesOf(clientId);
     const pause = pauses();
@@ -73,7 +77,8 @@ export class Missing {
 
   async #mark({ downloadId }: Stored): Promise<boolean> {
     const { repository, storage, metrics, audit, onChange } = this.options;
-    // Before the mark: after an interruption, the next look repeats it.
+    // Shared bytes are handed over before the mark, because the next search repeats this after an
+    // interruption.
     if (storage.sets.sharesBytes) await repository.sets.handOver(downloadId);
     const marked = await repository.keep.markMissing(downloadId, Date.now());
     if (!marked) return false;
@@ -93,7 +98,7 @@ export class Missing {
   }
 }
 
-/** Whether the file, or the set's folder, no longer has its name. */
+/** Reports whether the storage no longer has the file, or the set's folder, of a download. */
 function isMissing({ savedPath }: Stored, names: ReadonlySet<string>): boolean {
   return savedPath !== null && !names.has(savedPath.slice(savedPath.indexOf("/") + 1));
 }

@@ -6,13 +6,13 @@ import type { Metrics } from "../metrics/metrics.ts";
 import type { Storage } from "../storage/storage.ts";
 
 /*
- * The order of removing. Each step may be done again, so that one that was cut short is finished by
- * whoever finds its row.
+ * The order of removing a download's content. Each step may be repeated, so whoever finds the row of an
+ * interrupted removal finishes it.
  *
- *   1. the row says that it is removed, which no hold allows: nobody is given its bytes any more
- *   2. of a set: what later sets share of its files counts for them
- *   3. of a set: its checksums go, which are the mark that all of it is there
- *   4. the bytes go; what later sets share stays theirs
+ *   1. the row says that the content is removed, unless it is held; from now on nobody is given the bytes
+ *   2. of a set: files that later sets share are counted for those sets
+ *   3. of a set: the file of checksums is deleted, which marks the set as complete
+ *   4. the bytes are deleted, except those that later sets share
  *   5. the row says that the bytes are gone
  */
 
@@ -23,18 +23,22 @@ export interface RemovalOptions {
   logger: Logger;
 }
 
-/** Removes the bytes of downloads that are marked as removed: all steps but the first. */
+/** Deletes the bytes of downloads whose rows say that the content is removed (all steps but the first). */
 export class Removal {
   readonly #work = new SerialQueue();
 
   constructor(private readonly options: RemovalOptions) {}
 
-  /** @returns false where somebody else had finished it @throws FdsError `storage_error` */
+  /**
+   * Deletes the bytes of a marked download.
+   * @returns false: another server had done so
+   * @throws FdsError `storage_error`
+   */
   finish(download: Completed): Promise<boolean> {
     return this.#work.run(() => this.#finish(download), download.downloadId);
   }
 
-  /** Resolves when no removal is running. */
+  /** Resolves when no removal runs. */
   idle(): Promise<void> {
     return this.#work.idle();
   }

@@ -22,20 +22,22 @@ export interface RetentionOptions {
   logger: Logger;
 }
 
-/** Downloads that are read at a time. */
+/** Downloads that are read at once. */
 const BATCH = 100;
-/** Shortest time between two looks for what is due, in ms. */
+/** Shortest time between two searches for downloads to remove, in ms. */
 const LOOK_EVERY_MS = 1_000;
-/** Longest time between two looks, in ms: clocks are set, and another server may have left work. */
+/**
+ * Longest time between two searches, in ms, because the clock may be set and another server may leave work.
+ */
 const LONGEST_SLEEP_MS = 60_000;
-/** Delay after an error of the database or the storage, in ms. */
+/** Delay of the next search after an error of the database or the storage, in ms. */
 const AGAIN_AFTER_MS = 10_000;
-/** Failures after which a round ends, as an unavailable storage fails every time. */
+/** Failures after which a search ends, because an unavailable storage fails every time. */
 const MOST_FAILURES = 10;
 
 /**
- * Removes what no rule keeps any more, in a loop that sleeps until the next download is due. Several
- * servers may do it at the same time: each row is marked by one of them.
+ * Removes the content that no rule keeps any more, in a loop that sleeps until the next download is due.
+ * Several servers may do this at the same time, as each row is marked by only one of them.
  */
 export class Retention {
   readonly #removal: Removal;
@@ -43,7 +45,7 @@ export class Retention {
   readonly #keepMs: number | null;
   #timer: Timer | undefined;
   #timerAt = Infinity;
-  /** Earliest time of the next look, by `performance.now`. */
+  /** Earliest time of the next search, by `performance.now`. */
   #nextLookAt = -Infinity;
   #looking: Promise<void> | undefined;
   #wanted = false;
@@ -56,7 +58,7 @@ export class Retention {
     this.#missing = new Missing(options);
   }
 
-  /** Starts to work, first on what an earlier process left. */
+  /** Starts the loop, which first finishes removals that an earlier process began. */
   start(): void {
     this.wake();
   }
@@ -68,13 +70,13 @@ export class Retention {
     await this.#removal.idle();
   }
 
-  /** Something may be due, as a download was completed or released. */
+  /** Searches again soon, because a completed or released download may be due. */
   wake(): void {
     this.#wanted = true;
     if (!this.#looking) this.#sleep(this.#nextLookAt - performance.now());
   }
 
-  /** Sets or lifts a hold on a download. @throws FdsError `download_not_found` */
+  /** Sets or removes the hold of a download. @throws FdsError `download_not_found` */
   async hold(downloadId: string, isHeld: boolean): Promise<Download> {
     const after = await this.options.repository.keep.setHold(downloadId, isHeld);
     if (!after) throw downloadNotFound();
@@ -83,7 +85,7 @@ export class Retention {
   }
 
   /**
-   * Removes a completed download's content now. Repeating it changes nothing.
+   * Removes a completed download's content now. If it is removed already, nothing changes.
    * @throws FdsError `download_not_found`, `download_not_finished`, `content_held`, `storage_error`
    */
   async remove(downloadId: string): Promise<Download> {
@@ -104,9 +106,9 @@ export class Retention {
   }
 
   /**
-   * Marks content that people took out of the storage by hand.
+   * Marks downloads whose content somebody deleted from the storage by hand.
    * @param clientId null: all clients
-   * @returns how many downloads were marked
+   * @returns the number of marked downloads
    * @throws FdsError `storage_error`
    */
   noticeMissing(clientId: string | null): Promise<number> {
@@ -144,7 +146,10 @@ export class Retention {
     this.#sleep(this.#wanted ? rest : Math.max(rest, sleep));
   }
 
-  /** @returns how many could not be removed; after some failures no more are tried */
+  /**
+   * Removes the downloads that are due, until {@link MOST_FAILURES} have failed.
+   * @returns the number of failures
+   */
   async #removeDue(): Promise<number> {
     const { keep } = this.options.repository;
     while ((await keep.rank(BATCH)) === BATCH && !this.#stopped);
@@ -161,7 +166,7 @@ export class Retention {
     return failures;
   }
 
-  /** Finishes removals that an earlier process or another server began. @returns as above */
+  /** Finishes removals that an earlier process or another server began. @returns the number of failures */
   async #finishOthers(): Promise<number> {
     let failures = 0;
     for (let after = "", isMore = true; isMore;) {
@@ -176,7 +181,7 @@ export class Retention {
     return failures;
   }
 
-  /** @returns false where the bytes could not be removed; it is tried again later */
+  /** Removes the bytes of a marked download. @returns false: that failed, and is tried again later */
   async #finish(download: Completed): Promise<boolean> {
     const { downloadId, clientId, filePath } = download;
     this.options.onChange();
