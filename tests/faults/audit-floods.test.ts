@@ -7,8 +7,10 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* The audit as a weapon: what anybody can make happen, as often as they like, fills no disk, and
- * hides nothing that was done by somebody who is known. */
+/*
+ * Floods of audited events: calls that anybody can make, however often, must not fill the disk, and must not
+ * push out records of known callers.
+ */
 
 let system: System;
 
@@ -21,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => system?.[Symbol.asyncDispose]());
 
-/** Counts the rows in the database, and their bytes. */
+/** Returns the number of audit rows in the database that match an SQL condition, and their size in bytes. */
 function rows(where: string): { count: number; bytes: number } {
   using database = new Database(system.databaseFile, { readonly: true });
   const query = `SELECT COUNT(*) AS count, COALESCE(SUM(bytes), 0) AS bytes FROM audit WHERE ${where}`;
@@ -34,7 +36,7 @@ async function records(query: Record<string, string>): Promise<AuditRecord[]> {
 
 const total = (found: AuditRecord[]) => found.reduce((sum, { count }) => sum + count, 0);
 
-/** Makes many calls, some at once. */
+/** Makes this many calls, 16 at a time. */
 async function flood(calls: number, call: (n: number) => Promise<Response>): Promise<void> {
   let next = 0;
   const lane = async () => {

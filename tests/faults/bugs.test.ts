@@ -6,14 +6,14 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/** What a server's environment holds to have planted bugs. */
+/** Environment variables that preload planted-bugs.ts into a server. */
 const WITH_BUGS = { BUN_OPTIONS: `--preload=${join(import.meta.dir, "planted-bugs.ts")}` };
 
-/* A server with bugs in it: a download that meets one is alone with it. */
+/* A server with planted bugs: a bug met by one download must not affect other downloads. */
 
 const MiB = 1024 * 1024;
 
-/** What becomes of a download that meets the bug. */
+/** The final status of a download for each planted bug, by the name of the file that triggers the bug. */
 const STATUSES = {
   "throws at a message": "failed",
   "throws at a frame": "failed",
@@ -23,7 +23,7 @@ const STATUSES = {
 
 test("row 42: a download that meets a bug is alone with it: the server and the other ones go on", async () => {
   await using system = await System.start({ ...WITH_BUGS, MAX_ACTIVE_DOWNLOADS_PER_CLIENT: "9" });
-  // Slow enough for the good one to be under way all the time.
+  // Limited to 2 MiB/s, so that the good download runs during all the others.
   await system.startClient({ env: { RATE_LIMIT: "2MiB" } });
   const names = Object.keys(STATUSES);
   const wanted = await Promise.all(
@@ -41,7 +41,7 @@ test("row 42: a download that meets a bug is alone with it: the server and the o
   }
   const record = await system.ended(good);
   await system.expectDelivered(record, wanted[0]!);
-  // Not even its connection was ended.
+  // The good download's connection was never interrupted.
   expect(record.attempts).toBe(1);
 
   expect(system.server.pid).toBe(pid);

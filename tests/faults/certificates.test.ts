@@ -12,8 +12,8 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * Row 52, a client's PEM files at a reconnect: a renewal takes them away for some seconds, and the
- * connection may be cut just then.
+ * Row 52 of the fault table: the client's PEM files are missing or broken at a reconnect, as they may be for
+ * seconds during a renewal.
  */
 
 const named = openssl.isThere ? "row 52: at a reconnect" : `row 52 (${openssl.hint})`;
@@ -24,7 +24,7 @@ describe.skipIf(!openssl.isThere)(named, () => {
   let other: Authority;
   let own: Certificate;
   let another: Certificate;
-  /** The files that the client is told of. */
+  /** Paths of the PEM files in the client's settings. The tests damage these files. */
   let used: { ca: string } & Certificate;
   let system: System;
   let proxy: Proxy;
@@ -69,7 +69,7 @@ describe.skipIf(!openssl.isThere)(named, () => {
   const registrations = () =>
     client.log().filter(({ message }) => message.startsWith("registered as")).length;
 
-  /** Cuts the connection, and waits until the client is there again and delivers. */
+  /** Cuts the connection, waits until the client is registered again, and expects a download to succeed. */
   async function expectReconnect(): Promise<void> {
     const before = registrations();
     proxy.cut("rst");

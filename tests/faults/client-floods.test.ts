@@ -6,7 +6,7 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 useLiars();
 
-/* Clients that say far too much, and crowds of clients that say nothing. */
+/* Floods from clients: too many messages, and many connections that send nothing. */
 
 describe("a flood", () => {
   test("of frames for nobody, and of messages", async () => {

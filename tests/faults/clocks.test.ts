@@ -25,19 +25,19 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 let clocks = 0;
 
-/** A clock that is so many days wrong from the start. */
+/** Makes a wall clock that is wrong by this many days from the start. Negative: it is slow. */
 function clockThatIs(days: number): WallClock {
   const clock = new WallClock(folder, `clock-${clocks++}`);
   clock.set(days);
   return clock;
 }
 
-/** How many days a clock is ahead that just now told a time. */
+/** Returns by how many days a clock is ahead, from a time that the clock gave just now. */
 function daysAhead(time: string): number {
   return Math.floor((Date.parse(time) - Date.now()) / DAY_MS + 0.5);
 }
 
-/** Signs in as a browser does it. */
+/** Signs in at a server as a browser does. @param shown the token or the sign-in code */
 function signIn({ url }: System, shown: object): Promise<Response> {
   const body = JSON.stringify(shown);
   return fetch(`${url}/api/session`, { method: "POST", headers: { Origin: url }, body });
@@ -50,7 +50,7 @@ describe(`row 32: clocks that are 10 days off and stepped under way${lacksFaketi
   ])("nobody is taken for dead: %s", async (_, days) => {
     const server = clockThatIs(days.server[0]!);
     const client = clockThatIs(days.client[0]!);
-    // Slow enough that both sides look a few times after each other.
+    // Limited to 1 MiB/s, so that both sides check several times whether the other is alive.
     const slow = { bytesPerSecond: MiB };
     await using stage = await setStage({
       size: 7 * MiB,
@@ -112,7 +112,8 @@ describe(`row 32: clocks that are 10 days off and stepped under way${lacksFaketi
     const bearer = { Authorization: `Bearer ${token}` };
     const signedIn = await signIn(system, { token });
     const cookie = { Cookie: signedIn.headers.get("Set-Cookie")!.split(";")[0]! };
-    // One less than is borne: they are forgotten in minutes, not minutes and days.
+    // One failed sign-in fewer than the limit of 10 at once. The count goes down within minutes, however the
+    // wall clock is set.
     for (let tries = 0; tries < 9; tries++) await signIn(system, { code: "guessed" });
 
     for (const days of steps) {

@@ -14,21 +14,21 @@ import { KiB, MiB } from "./stage.ts";
 setDefaultTimeout(3 * TEST_LIMIT);
 
 const CLIENTS = 1000;
-/** The same where there are three servers; `FAULT_SEEDS=1000` for as many as that. */
+/** The number of clients in the test with three servers. `FAULT_SEEDS=1000` makes it 1,000. */
 const CLIENTS_OF_THREE = seedCount(60);
-/** Those that are asked for a file each; more than there are slots. */
+/** The number of clients that are asked for a file. It exceeds the server's download slots. */
 const ASKED = 100;
 
-/** Clients of ours by the hundred: all of them in this process, as connected as any. */
+/** Many real clients in this process, each with its own connection to the server. */
 class Crowd implements AsyncDisposable {
-  /** In seconds, as the clients said before their first wait after a break. */
+  /** Each client's first wait after a broken connection, in seconds, read from its log. */
   readonly waits: number[] = [];
-  /** How often one of them was registered. */
+  /** The number of registrations of all clients together. */
   registrations = 0;
   readonly #stopping = new AbortController();
   readonly #connected: Promise<void>[];
 
-  /** @param url of their server */
+  /** Starts the clients. @param url of the server @param count the number of clients */
   constructor(url: string, roots: Roots, count: number) {
     this.#connected = Array.from({ length: count }, (_, n) => this.#start(url, roots, n));
   }
@@ -86,14 +86,15 @@ test("row 34: 1,000 clients reconnect at once", async () => {
   const ids = await Promise.all(
     Array.from({ length: ASKED }, (_, n) => system.pull("file", `site-${n}`)),
   );
-  // A connection may have broken before, while a busy machine let them all in.
+  // While a busy machine registered the clients, some connections may have broken. Their waits are dropped.
   crowd.waits.length = 0;
   system.server.signal("SIGKILL");
   await system.restartServer();
   await waitFor(allThere, "all clients to be back", TEST_LIMIT);
 
-  // Full jitter, from 0 to 1 s, told in tenths: each fifth has its part of it. The least likely one
-  // is the first, of what is below 0.15 s: about 150 of 1,000, so 80 is six deviations away.
+  // The waits are spread over 0 to 1 s (full jitter) and logged in tenths, so each fifth must have enough of
+  // them. The least likely is the first fifth, below 0.15 s: about 150 of 1,000 waits. A limit of 80 is six
+  // standard deviations below.
   expect(crowd.waits).toHaveLength(CLIENTS);
   const fifths = [0, 0, 0, 0, 0];
   for (const wait of crowd.waits) fifths[Math.min(4, Math.floor(Math.round(wait * 10) / 2))]!++;
@@ -118,7 +119,7 @@ test.skipIf(NO_POSTGRES !== "")(
       group.at(n % 3).api.startDownload({ client_id: `site-${n}`, file_path: "file" }),
     );
     const asked = await Promise.all(asking);
-    // All are with the first one of the balancer.
+    // All clients are connected to server 0, the balancer's first choice.
     group.at(0).program.signal("SIGKILL");
     await waitFor(registered(2), "all clients to be with another server", TEST_LIMIT);
     for (const { download_id } of asked) {

@@ -10,14 +10,16 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* What is wrong with the database when a server starts, in the middle of a download. */
+/*
+ * Row 40 of the fault table: a locked or corrupt database when a server starts in the middle of a download.
+ */
 
 const PAGE = 4096;
 
 /**
- * Kills the server under way and lets it meet the database as it then is; when that is mended, the
- * download goes on.
- * @param breakIt gives what mends it
+ * Kills the server during a download, breaks the database, and expects a restart to fail with the reason
+ * `why`. After the repair, the download must continue.
+ * @param breakIt breaks the database, and returns a function that repairs it
  */
 async function expectRefusal(
   why: string,
@@ -34,7 +36,7 @@ async function expectRefusal(
 
   await system.server.launch(["--port", String(system.port)]);
   expect(await system.server.ended()).toBe(1);
-  // One line for a person, without a stack.
+  // The log has a single line, without a stack trace.
   const [line, ...more] = system.server.log();
   expect(line?.message).toContain(`cannot open the database "${database}": ${why}`);
   expect(more).toEqual([]);
@@ -46,7 +48,7 @@ async function expectRefusal(
   await invariants.expectAll(delivered(downloadId, stage, 1));
 }
 
-/** The database and the parts, and what each holds. */
+/** Returns the MD5 of the database and of each part, by path. */
 async function filesOf({ system }: Stage): Promise<Record<string, string>> {
   const names = await readdir(system.serverFolder, { recursive: true, withFileTypes: true });
   const files = names.filter((entry) => entry.isFile() && !/-shm$|^lock/.test(entry.name));
@@ -57,7 +59,7 @@ async function filesOf({ system }: Stage): Promise<Record<string, string>> {
   return Object.fromEntries(await Promise.all(entries));
 }
 
-/** Takes the database for itself, and says so. */
+/** A program that locks a SQLite database exclusively, then prints "locked". */
 const KEEPER = `
   const keeper = new (require("bun:sqlite").Database)(process.argv[1]);
   keeper.run("PRAGMA locking_mode = EXCLUSIVE");
@@ -68,7 +70,8 @@ const KEEPER = `
 
 test.concurrent("row 40: the database is locked at start", async () => {
   await expectRefusal("it is locked by another program", async (_, database) => {
-    // Another process: this one would let go of the lock when it looks at the file (POSIX).
+    // The lock is held by another process. POSIX drops a process's locks on a file when that process closes
+    // the file anywhere.
     const keeper = spawn([process.execPath, "-e", KEEPER, database], {
       stdio: ["pipe", "pipe", "inherit"],
     });
@@ -82,7 +85,8 @@ test.concurrent("row 40: the database is locked at start", async () => {
 
 test.concurrent("row 40: the database is corrupt at start", async () => {
   await expectRefusal("it is damaged", async (_, database) => {
-    // All that is in the log moves to the file: there it is that pages are broken.
+    // A checkpoint first moves all pages from the write-ahead log to the database file, where they are then
+    // corrupted.
     using keeper = new Database(database);
     keeper.run("PRAGMA wal_checkpoint(TRUNCATE)");
     const whole = await Bun.file(database).bytes();

@@ -4,23 +4,23 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Row 17. Serial: it measures time, and nothing else is to take the processor. */
+/* Row 17 of the fault table: throughput over a long delay. Runs alone, because it measures time. */
 
-/** What must be reached of what the link and the window allow. */
+/** Minimum throughput, as a share of what the link and the window allow. */
 const SHARE = 0.8;
 
 interface Case {
-  /** Round trip, ms. */
+  /** Round-trip time, in ms. */
   roundTrip: number;
-  /** Rate of the link, bytes a second. */
+  /** Rate of the link, in bytes per second. */
   link: number;
-  /** RECEIVE_BUDGET. */
+  /** The setting RECEIVE_BUDGET, in bytes. */
   window: number;
 }
 
 const NARROW_LINK = 20e6 / 8;
 
-/** The first three are bounded by the link, the last one by the window. */
+/** In the first three cases the link limits the throughput, in the last one the window. */
 const CASES: Case[] = [
   { roundTrip: 50, link: NARROW_LINK, window: 16 * MiB },
   { roundTrip: 150, link: NARROW_LINK, window: 16 * MiB },
@@ -39,7 +39,8 @@ test.concurrent.each(CASES)(
       prepare: (proxy) => proxy.shape({ delay: roundTrip / 2, bytesPerSecond: link }),
     });
     const { system, proxy, invariants } = stage;
-    // Behind the opening of the file; set before the request, as that may be over very soon.
+    // Timing starts after the first KiB, which includes the opening of the file. Set before the request,
+    // because a small transfer may be over at once.
     const first = proxy.after("up", KiB, () => undefined).then(() => performance.now());
     const last = proxy.after("up", size - 1, () => undefined);
     const downloadId = await system.pull("file");

@@ -11,7 +11,7 @@ import { MiB, setStage } from "./stage.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 const MANY = 1000;
-/** Connections that nobody needs. */
+/** The number of connections that use up the server's descriptors. */
 const FLOOD = 40;
 
 test.skipIf(lacksLimits !== "")(`row 33: out of descriptors${lacksLimits}`, async () => {
@@ -32,7 +32,7 @@ test.skipIf(lacksLimits !== "")(`row 33: out of descriptors${lacksLimits}`, asyn
     .setEncoding("utf8")
     .on("data", (text) => (answer += text));
   flood.at(-1)!.write("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
-  // What is connected goes on as far as it can without another descriptor, and waits for one.
+  // The open connection continues the transfer until the server needs another descriptor.
   proxy.release("up");
   const problemOf = async (id: string) => {
     const { data } = await listener.until(

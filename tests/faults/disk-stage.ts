@@ -4,19 +4,24 @@ import { SmallDisk } from "../support/small-disk.ts";
 import { waitFor } from "../support/wait.ts";
 import type { Stage, StageOptions } from "./stage.ts";
 
-/* A stage where a folder of the server is a disk of its own, which can be full. */
+/* A server with one of its folders on a small disk, which tests can fill up. */
 
-/** A download that waits for room is looked at this often, in ms. */
+/** Interval at which the server retries a download that waits for disk space, in ms. */
 export const RECHECK = 5_000;
 
-/** What a server's environment holds to have short writes. */
+/** Environment variables that preload short-writes.ts into a server. */
 export const WITH_SHORT_WRITES = {
   BUN_OPTIONS: `--preload=${join(import.meta.dir, "short-writes.ts")}`,
 };
-/** Rows on another disk than the downloads. */
+/** Settings that put the database on another disk than the downloads. */
 export const APART = { DATABASE_URL: "sqlite://database/state.db" };
 
-/** @param set makes the stage */
+/**
+ * Sets up a server with a small disk.
+ * @param at the folder that is a disk of its own
+ * @param size of the disk, in bytes
+ * @param set starts the server
+ */
 export async function stageOn(
   at: "downloads" | "database",
   size: number,
@@ -29,7 +34,7 @@ export async function stageOn(
   return { ...stage, disk: disk! };
 }
 
-/** Waits until a download waits for room, by what REST says. */
+/** Waits until REST reports that a download is queued because the disk is full. */
 export function waitForFull({ system }: Stage, downloadId: string): Promise<DownloadRecord> {
   return waitFor(async () => {
     const record = await system.api.download(downloadId);

@@ -6,12 +6,12 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * Row 36: a body that nobody asked for, and that never ends. Whatever it is sent to, however that is
- * answered, the connection is closed after a few MiB.
+ * Row 36 of the fault table: endless request bodies. Whatever the URL and the answer, the server closes the
+ * connection after a few MiB.
  */
 
 const MiB = 1024 * 1024;
-/** What a sender gives up at; what the kernels of both sides hold is some MiB of it. */
+/** Most bytes that a sender tries to send. The kernels on both sides may buffer some MiB of them. */
 const MOST = 64 * MiB;
 const TOKEN = `Authorization: Bearer ${API_TOKEN}`;
 
@@ -24,7 +24,7 @@ afterAll(() => system[Symbol.asyncDispose]());
 
 const UPGRADE = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"];
 
-/** What is called, what else its head says, and how it is answered. */
+/** The request line, further header lines, and the statuses that the server may answer with. */
 const CALLS: [call: string, lines: string[], statuses: number[]][] = [
   ["GET /", [], [400]],
   ["HEAD /", [], [400]],
@@ -52,13 +52,16 @@ const CALLS: [call: string, lines: string[], statuses: number[]][] = [
 ];
 
 interface Ending {
-  /** null where the answer was lost: who sends on is reset (RFC 9112, 9.6). */
+  /**
+   * The response's status. Null if the response was lost, because a client that goes on sending gets a reset
+   * (RFC 9112, 9.6).
+   */
   status: number | null;
-  /** Bytes that left the sender. */
+  /** Bytes that the sender has written to its socket. */
   sent: number;
 }
 
-/** Sends a body until the server closes the connection. */
+/** Sends a request with an endless body until the server closes the connection. */
 async function sendEndlessly(call: string, lines: string[], chunked: boolean): Promise<Ending> {
   const block = Buffer.alloc(256 * 1024, "x");
   const piece = chunked
@@ -69,7 +72,7 @@ async function sendEndlessly(call: string, lines: string[], chunked: boolean): P
   const socket = connect(system.port, "127.0.0.1").setEncoding("latin1");
   let answer = "";
   socket.on("data", (text) => (answer += text));
-  // To be reset is what it is there for.
+  // The server may reset the connection; the test expects that.
   socket.on("error", () => socket.destroy());
   socket.on("end", () => socket.destroy());
   const push = () => {

@@ -11,8 +11,8 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * The real client with a server that sends something without end. The client ends the connection,
- * holds no more memory than before, and comes back.
+ * The real client with a server that sends endless data. The client must close the connection, use no more
+ * memory than before, and connect again.
  */
 
 const MiB = 1024 * 1024;
@@ -38,7 +38,7 @@ function start(server: HandmadeServer, ready: RegExp): Promise<Program> {
   });
 }
 
-/** A client whose server does this with its first connection, and lets it in on the next. */
+/** Starts a client. Its server attacks on the first connection, and behaves correctly on later ones. */
 async function clientOf(attack: (socket: Socket) => void) {
   let connections = 0;
   const server = await HandmadeServer.listenForWebSockets((socket) => {

@@ -8,13 +8,13 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * Row 20: readers of events that take nothing of what they are sent. They are as many as may be and no
- * more, hold little memory, and are cut off.
+ * Row 20 of the fault table: readers of server-sent events that read nothing. Their number is limited, they
+ * use little memory, and the server cuts them off.
  */
 
 const MiB = 1024 * 1024;
 
-/** Streams of events that one token may have open. */
+/** Maximum number of event streams that one token may have open. */
 const MOST = 200;
 
 let system: System;
@@ -33,7 +33,7 @@ afterEach(async () => {
 const requestOf = (token: string) =>
   `GET /api/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n\r\n`;
 
-/** Asks for events, and reads no more of the answer than the first line. */
+/** Requests the event stream and reads only the start of the response. @returns its status line */
 async function openReader(token = API_TOKEN): Promise<string> {
   const first = Promise.withResolvers<string>();
   const socket = await Bun.connect({
@@ -52,7 +52,7 @@ async function openReader(token = API_TOKEN): Promise<string> {
   return first.promise;
 }
 
-/** Asks for events, and leaves at once. */
+/** Requests the event stream and closes the connection at once. */
 async function comeAndGo(): Promise<void> {
   const address = { hostname: "127.0.0.1", port: system.port };
   const socket = await Bun.connect({ ...address, socket: { data() {} } });
@@ -83,7 +83,7 @@ test("row 20: a token has 200 readers, another one has its own, and who leaves m
   expect(await openReader(token)).toBe("HTTP/1.1 200 OK");
   for (const socket of sockets.splice(0)) socket.terminate();
   await waitFor(async () => (await readerCount()) === 0, "the server to see that they are gone");
-  // Who leaves before there is an answer counts no longer either.
+  // A reader that leaves before it got an answer must not count as open either.
   await Promise.all(Array.from({ length: MOST + 50 }, comeAndGo));
   await waitFor(async () => (await openReader()) === "HTTP/1.1 200 OK", "room for another one");
 });
@@ -94,14 +94,14 @@ test.skipIf(!HAS_PROC)(
     const before = await footprintOf(system.server);
     await Promise.all(Array.from({ length: MOST }, () => openReader()));
     let most = 0;
-    // What the system takes for a reader, before anything waits in the server, differs much.
+    // The memory that the system uses per reader, before the server buffers any event, varies a lot.
     await waitFor(async () => {
       const long = Array.from({ length: 100 }, (_, n) => system.pull(`${n}`.repeat(2_000), "away"));
       await Promise.all(long);
       most = Math.max(most, (await footprintOf(system.server)).memory - before.memory);
       return (await readerCount()) === 0;
     }, "all of them to be cut off");
-    // Some 600 MiB where each has what waits for it to itself.
+    // With a separate buffer for each reader, it would be about 600 MiB.
     expect(most).toBeLessThan(300 * MiB);
   },
 );

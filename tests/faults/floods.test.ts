@@ -11,15 +11,14 @@ import { spawn } from "../support/spawn.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * Many at once that want the server's sockets and nothing else, made by hand and by slowhttptest,
- * which others wrote. Three sites deliver meanwhile, and afterwards all is as it was. All floods at once,
- * each with a server of its own: they wait most of the time.
+ * Floods of connections, made here or by the tool slowhttptest. Meanwhile three sites deliver, and afterwards
+ * no resources may be left. All floods run at once on servers of their own, as they mostly wait.
  */
 
 const MiB = 1024 * 1024;
 const SITES = ["site-1", "site-2", "site-3"];
 
-/** A server with three sites, which deliver whatever happens beside them. */
+/** A server with three sites that must be able to deliver during a flood. */
 class Sites implements AsyncDisposable {
   private constructor(
     readonly system: System,
@@ -38,7 +37,7 @@ class Sites implements AsyncDisposable {
     }
   }
 
-  /** Pulls a file from each at once, and has them all in their first attempt. */
+  /** Downloads a file from each site at the same time, and expects each to succeed in its first attempt. */
   async expectThreePulls(): Promise<void> {
     const { system } = this;
     const pulls = await Promise.all(SITES.map((id) => system.pull("data.bin", id)));
@@ -78,7 +77,7 @@ test.concurrent.each([
 
 async function open(port: number, said: string): Promise<Socket> {
   const socket = connect(port, "127.0.0.1");
-  // To be reset is what it is there for.
+  // The server may reset the connection; the test expects that.
   socket.on("error", () => socket.destroy());
   await new Promise((resolve) => socket.on("connect", resolve).on("close", resolve));
   socket.write(said);
@@ -92,7 +91,7 @@ function isGone(socket: Socket): boolean {
 
 const isThere = Bun.which("slowhttptest") !== null;
 
-/** What it does, as its flags; each for at most 20 s, with 200 connections. */
+/** Flags of slowhttptest for each attack. Each runs at most 20 s, with 200 connections. */
 const ATTACKS: Record<string, { path: string; flags: string[] }> = {
   "a head that never ends": { path: "/health", flags: ["-H", "-i", "3", "-x", "24"] },
   "a body that dribbles": {

@@ -18,8 +18,8 @@ import { spawn, spawnSync } from "../support/spawn.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * WebSockets that others wrote, as clients: what is lawful in RFC 6455 is understood, also where
- * no client of ours would do it.
+ * Clients based on other WebSocket libraries. The server must accept everything that RFC 6455 allows, even if
+ * the real client never sends it.
  */
 
 const BYTES = new Random(5).bytes(200_000);
@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 afterAll(() => system?.[Symbol.asyncDispose]());
 
-/** As much of npm's `ws` as is used here. */
+/** The part of the API of npm's `ws` that is used here. */
 interface ForeignSocket {
   readonly protocol: string;
   readonly extensions: string;
@@ -45,12 +45,12 @@ interface ForeignSocket {
   terminate(): void;
 }
 
-// By its path: Bun puts a WebSocket of its own in the place of "ws".
+// Imported by its path, because Bun replaces the package "ws" by its own implementation.
 const { default: Foreign }: { default: new (...args: unknown[]) => ForeignSocket } = await import(
   join(import.meta.dir, "../../node_modules/ws/wrapper.mjs")
 );
 
-/** A client on npm's `ws`. */
+/** A client on the WebSocket library `ws` from npm. */
 class ForeignClient {
   readonly #received: ServerMessage[] = [];
   readonly closed = Promise.withResolvers<number>();
@@ -73,7 +73,7 @@ class ForeignClient {
     return client;
   }
 
-  /** The next message of a type; what came before it is forgotten. */
+  /** Returns the next message of a type. Messages received before it are discarded. */
   async next<T extends ServerMessage["type"]>(type: T) {
     const found = await waitFor(
       () => this.#received.find((message) => message.type === type),
@@ -84,7 +84,7 @@ class ForeignClient {
   }
 }
 
-/** A message in fragments of a few bytes, some of them empty, with pings in between. */
+/** Sends a message in fragments of `step` bytes, with pings in between and an empty fragment at the end. */
 function sendFragments(socket: ForeignSocket, message: string | Uint8Array, step: number): void {
   const binary = typeof message !== "string";
   const bytes = typeof message === "string" ? Buffer.from(message) : message;
@@ -95,7 +95,7 @@ function sendFragments(socket: ForeignSocket, message: string | Uint8Array, step
   socket.send("", { fin: true, binary });
 }
 
-/** All that is missing of the file, as a client that tells the truth sends it. */
+/** Sends the file from the requested offset to its end, as an honest client would. */
 function deliver(request: Request, send: (message: string | Uint8Array) => void): void {
   send(JSON.stringify(startMessage(request, BYTES, { offset: request.offset })));
   for (let offset = request.offset; offset < BYTES.length; offset += request.chunk_size) {
@@ -124,7 +124,7 @@ describe("npm's ws", () => {
     deliver(request, (message) => send(socket, message));
     await client.next("done");
     await expectDelivered(downloadId, md5(BYTES));
-    // Compression was offered, and declined: it would cost more than it saves.
+    // The client offered compression, and the server declined, because it would cost more than it saves.
     expect([socket.protocol, socket.extensions]).toEqual([SUBPROTOCOL, ""]);
     socket.close();
     await client.closed.promise;
@@ -172,7 +172,7 @@ describe("npm's ws", () => {
   });
 });
 
-/** Debian's own Python has its packages, another one that comes first may not. */
+/** Debian's Python comes first, because another one in the PATH may lack Debian's Python packages. */
 const python = ["/usr/bin/python3", "python3"].find(
   (each) =>
     Bun.which(each) !== null &&

@@ -11,14 +11,14 @@ import { delivered, KiB, MiB, setStage } from "./stage.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Disks of a few MiB, which are full for a while. */
+/* Rows 21 to 23 of the fault table: disks of a few MiB that become full during a download. */
 
 const SIZE = 8 * MiB;
 describe.skipIf(lacksMounts !== "")(`a disk is full${lacksMounts}`, () => {
   test.concurrent.each([
     ["0 bytes left, the rows elsewhere", 0, APART, true],
     ["64 KiB left, for rows too", 64 * KiB, {}, true],
-    // What was not yet safe is dropped, which may leave enough for another one to be asked for.
+    // Unflushed bytes are dropped, which may free enough room for a new download to be accepted.
     ["900 KiB left, for rows too", 900 * KiB, {}, false],
   ])("row 21: under way, with %s", async (_, left, env, refusesMore) => {
     await using stage = await stageOn("downloads", 32 * MiB, (options) =>
@@ -33,7 +33,7 @@ describe.skipIf(lacksMounts !== "")(`a disk is full${lacksMounts}`, () => {
     expect(await system.published()).toEqual(["ballast"]);
     await invariants.expectSafe();
 
-    // It is looked at now and then, and not begun.
+    // Rechecks every 5 s must find the disk still full, and start no attempts.
     await Bun.sleep(RECHECK + 1_000);
     const later = await system.api.download(downloadId);
     expect(later).toMatchObject({ status: "queued", error_code: "storage_full" });
@@ -78,7 +78,8 @@ describe.skipIf(lacksMounts !== "")(`a disk is full${lacksMounts}`, () => {
         const { downloadId, part } = await pullHalf(stage);
         const trace = { calls: "write,pwrite64,pwritev,pwritev2", path: part };
         await using strace = await Strace.attach(system.server, system.folder, trace);
-        // What had come may still be written, and take the last bytes at once.
+        // The trace starts earlier, because bytes that have arrived already may take the last room at once,
+        // by the short write.
         await disk.fill(300 * KiB);
         proxy.release("up");
         await waitForFull(stage, downloadId);
@@ -90,7 +91,7 @@ describe.skipIf(lacksMounts !== "")(`a disk is full${lacksMounts}`, () => {
     );
 });
 
-/** Whether the kernel took some of the bytes, and not all. */
+/** Reports whether a traced write took only some of its bytes. */
 function isShort(line: string): boolean {
   const [, asked, taken] = /, (\d+), \d+\) += (\d+)/.exec(line) ?? [];
   return asked !== undefined && Number(taken) < Number(asked);
@@ -112,7 +113,8 @@ test
       await using stage = await setStage({ size: SIZE });
       const { system, proxy, invariants } = stage;
       const { downloadId } = await pullHalf(stage);
-      // No chunk more: one that is safe before the next fails begins the three tries anew.
+      // The limit is one byte above the durable bytes. If another chunk became durable before the error, the
+      // count of three tries would start again.
       const { bytes_received } = await system.api.download(downloadId);
       setLimit(system.server, "fsize", bytes_received + 1);
       proxy.release("up");
@@ -122,7 +124,7 @@ test
         error: "cannot write the part file: EFBIG",
         attempts: 3,
       });
-      // What is smaller comes in as ever.
+      // A file below the size limit is still downloaded.
       const small = await writeRandom(system.source("small"), MiB);
       await system.expectDelivered(await system.ended(await system.pull("small")), small);
     },

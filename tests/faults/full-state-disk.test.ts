@@ -9,7 +9,10 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Row 63: the disk of a client's state folder is full, where it has to record what leaves. */
+/*
+ * Row 63 of the fault table: the disk of a client's state folder is full, so the client cannot record what it
+ * sends.
+ */
 
 const KiB = 1024;
 
@@ -28,14 +31,15 @@ test.skipIf(lacksMounts !== "")(
     );
     const wanted = await writeRandom(system.source("file"), 600 * KiB);
     const client = await system.startClient({ env: { MAX_BYTES_PER_DAY: "1000KiB" } });
-    // Before, it makes room once more as it writes how it stands.
+    // The client rewrites its connection state until it is connected, which would free some room on the full
+    // disk.
     await waitFor(
       async () =>
         (await readConnectionRecord(join(system.folder, "site-1")))?.state === "connected",
       "the client to have written that it is connected",
     );
     await disk!.fill(0);
-    // More than the day has, if each took its part.
+    // If failed tries were counted, three of them would exceed the daily limit.
     for (let time = 0; time < 3; time++) {
       expect(await system.ended(await system.pull("file"))).toMatchObject({
         status: "failed",

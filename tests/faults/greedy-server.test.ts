@@ -12,8 +12,8 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * Row 62: the real client with a server that wants more than the site's owner lets leave in a day.
- * Whatever it says, no more does, and the client lives.
+ * Row 62 of the fault table: the real client with a server that asks for more bytes than the site's owner
+ * lets leave in a day. The client must stay within the limit and keep running.
  */
 
 const KiB = 1024;
@@ -56,7 +56,7 @@ async function letIn(): Promise<void> {
   await connection.admit();
 }
 
-/** Asks for the file; gives what the client says at first. */
+/** Asks for the file. @returns the client's first message: `file_start` or `error` */
 async function ask(fields: Partial<DownloadRequest> = {}) {
   const stream = ++streams;
   connection.request(stream, "data.bin", fields);
@@ -67,7 +67,7 @@ async function ask(fields: Partial<DownloadRequest> = {}) {
   );
 }
 
-/** What is on record as left today. */
+/** Returns the number of bytes that the client has recorded as sent today. */
 const recorded = async (): Promise<number> =>
   JSON.parse(await readFile(join(folder, "state/sent-today.json"), "utf8")).bytes;
 

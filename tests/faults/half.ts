@@ -3,14 +3,17 @@ import { rowsOf } from "../support/rows.ts";
 import { waitFor } from "../support/wait.ts";
 import type { Stage } from "./stage.ts";
 
-/** A download that stands still in its middle, until the proxy is told to release "up". */
+/** A download that is stopped in its middle, until the test releases the proxy's direction "up". */
 export interface Half {
   downloadId: string;
-  /** Its part file. */
+  /** Path of the download's part file. */
   part: string;
 }
 
-/** Pulls the stage's file up to its middle, at least 1 MiB of it. */
+/**
+ * Starts a download of the stage's file, stops it in the middle, and waits until all bytes received are
+ * durable. The file must have at least 2 MiB.
+ */
 export async function pullHalf({ system, proxy, wanted }: Stage): Promise<Half> {
   const held = proxy.after("up", Math.floor(wanted.size / 2), () => proxy.hold("up"));
   const downloadId = await system.pull("file");

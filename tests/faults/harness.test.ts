@@ -8,7 +8,7 @@ import { delivered, MiB, setStage } from "./stage.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* What asserts the invariants sees when they are broken. */
+/* Tests of the invariant checks themselves: each must fail when its invariant is broken. */
 
 test("a part that is shorter than the safe offset is seen", async () => {
   await using stage = await setStage({ size: 8 * MiB });

@@ -8,14 +8,14 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * Row 36: a client that takes what all share, and then sends a byte a second. Whoever waits for it gets
- * it, and the download of that client goes on in its turn, unless it says that it is over.
+ * Row 36 of the fault table: a client that occupies a shared resource, then sends one byte per second. Others
+ * that wait must get the resource. The slow download is queued again.
  */
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-/** A client that says that it has a file of a size, and sends it a byte at a time. */
+/** A client that announces a file of a certain size, then sends one byte of it per second. */
 class Miser implements AsyncDisposable {
   readonly #timers: Timer[] = [];
 
@@ -26,7 +26,11 @@ class Miser implements AsyncDisposable {
     return new Miser(await ScriptedClient.register(system.url, fields));
   }
 
-  /** Begins to send what it is asked for next. @param ahead bytes that it sends at once */
+  /**
+   * Answers the next download request, then sends a byte per second.
+   * @param size of the file, in bytes
+   * @param ahead bytes that are sent at once
+   */
   async begin(size: number, ahead = 0): Promise<void> {
     const request = await this.client.next("download_request");
     const identity = { size, mtime_ns: "1", ctime_ns: "2", inode: "3", device: "4" };
@@ -54,7 +58,7 @@ interface Stage {
   miser: Miser;
 }
 
-/** A server with an honest site, and a miser. */
+/** Sets up a server with an honest client and a {@link Miser}, and runs a test on it. */
 async function withMiser(
   env: Record<string, string>,
   size: number,

@@ -10,18 +10,18 @@ import { SEED, seedCount } from "./seeds.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* A server that is killed while it makes, pauses, reruns and ends jobs: what it promised holds. */
+/* Row 45 of the fault table: a server that is killed while it makes, pauses, reruns and ends jobs. */
 
 const KILLS = seedCount(3);
-/** FAULT_SITES sets another number. */
+/** The number of sites. The variable FAULT_SITES sets another one. */
 const SITES = Number(process.env["FAULT_SITES"] ?? 80);
 
-/** Longest time that the server lives, in ms: that of making, or running, a part of a job. */
+/** Longest time between two kills, in ms: about as long as the server takes for a part of the job. */
 const LONGEST_LIFE = 400;
 
 const sumOf = ({ counts }: JobRecord) => Object.values(counts).reduce((sum, count) => sum + count);
 
-/** A job, where the server is there to tell. */
+/** Returns a job's record. Null while the server does not answer. */
 async function look(fleet: Fleet, jobId: string): Promise<JobRecord | null> {
   try {
     return await fleet.job(jobId);
@@ -30,11 +30,11 @@ async function look(fleet: Fleet, jobId: string): Promise<JobRecord | null> {
   }
 }
 
-/** Calls as often as the server has to be asked until it answers. */
+/** Repeats a call until the server answers it. */
 const insist = (fleet: Fleet, method: string, path: string, body?: object) =>
   waitFor(() => fleet.call(method, path, body).catch(() => null), `an answer to ${path}`);
 
-/** Kills the server at random moments, while what it tells of a job is looked at. */
+/** Kills and restarts the server at random moments. In between, the job's counts must always add up. */
 async function killAgainAndAgain(system: System, fleet: Fleet, jobId: string, random: Random) {
   for (let n = 0; n < KILLS; n++) {
     const life = random.int(0, LONGEST_LIFE);
@@ -80,7 +80,7 @@ describe(`row 45: the server is killed ${KILLS} times in a job of ${SITES} downl
     const rerun = fleet.call("POST", `jobs/${jobId}/rerun`).catch(() => null);
     await killAgainAndAgain(system, fleet, jobId, random);
     await rerun;
-    // What it had not come to is asked again once more, if anything.
+    // The interrupted rerun may have missed some downloads, so the rerun is requested again.
     await fleet.jobThatIs(jobId, ({ ended_at }) => ended_at !== null, "it to end");
     await insist(fleet, "POST", `jobs/${jobId}/rerun`);
     const job = await fleet.jobThatIs(jobId, ({ status }) => status === "completed", "all of it");

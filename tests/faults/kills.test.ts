@@ -8,14 +8,14 @@ setDefaultTimeout(TEST_LIMIT);
 
 const MiB = 1024 * 1024;
 
-/** Large against the window and a checkpoint, so that what is sent twice shows. */
+/** Large compared with the window and a checkpoint, so that a check of bytes sent twice is meaningful. */
 const LARGE = { min: 24 * MiB, max: 32 * MiB };
 
 interface Row {
   row: string;
   faults: FaultName[];
   sizes?: { min: number; max: number };
-  /** Seeds in CI. */
+  /** Number of seeds in CI. */
   usual: number;
 }
 

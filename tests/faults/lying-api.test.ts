@@ -16,18 +16,21 @@ setDefaultTimeout(TEST_LIMIT);
 useFolder();
 
 /*
- * A server that lies to the command line: it wants to reach the operator's terminal and the files of
- * the operator's machine. No real server is there.
+ * A server that lies to the command line. It attacks the operator's terminal, and files on the operator's
+ * machine. No real server runs.
  */
 
-/** What no terminal may get of it. Our own output holds colours, and moves of bars. */
-// oxlint-disable-next-line eslint/no-control-regex -- they are what is looked for
+/** Matches output that could attack a terminal. Colours and cursor moves of progress bars are allowed. */
+// oxlint-disable-next-line eslint/no-control-regex -- the pattern matches control characters
 const UNFIT = /\x1b\]|\x1b\[2J|[\x07\x7f-\x9f\u200b\u202e\u2066]/;
 
-/** What is said of an answer that is none: it then tells nothing of the words in it. */
+/**
+ * Part of the error message for an answer that violates the API's schema. The message never shows the
+ * server's texts.
+ */
 const NO_ANSWER = "not of this version of the API";
 
-/** Commands that show what a server says. */
+/** Commands that print texts from the server. */
 const COMMANDS: [what: string, args: string[]][] = [
   ["pull", ["pull", "site-1"]],
   ["pull --all", ["pull", "--all"]],
@@ -42,7 +45,7 @@ const COMMANDS: [what: string, args: string[]][] = [
   ["an error in JSON", ["token", "list", "--json"]],
 ];
 
-/** The same where a server shows a set. */
+/** Commands that print texts from the server about a set. */
 const SET_COMMANDS: [what: string, args: string[]][] = [
   ["pull", ["pull", "site-1", "logs/"]],
   ["status", ["status", ID]],

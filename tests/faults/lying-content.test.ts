@@ -7,7 +7,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 useFolder();
 
-/* `fds pull -o` from a server that lies about what is in a file, or where it goes. */
+/* `fds pull -o` with a server that lies about a file's content or path. */
 
 describe("fds pull -o", () => {
   let here: string;

@@ -17,20 +17,23 @@ import { TEST_LIMIT } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 useLiars();
 
-/* Clients that lie in the frames of a file, and frames that are damaged on the way. */
+/* Clients that violate the protocol in a file's frames, and frames that are damaged in transit. */
 
 const MiB = 1024 * 1024;
 
 describe("a client that breaks the protocol is told how, and its download waits for another try", () => {
   const firstChunk = BYTES.subarray(0, CHUNK);
-  /** Sends a frame after a right file_start. */
+  /** Sends a correct `file_start`, then these frames. */
   const frames =
     (...make: ((request: Request) => Uint8Array<ArrayBuffer>)[]): Lie =>
     (client, request) => {
       client.start(request, BYTES);
       for (const each of make) client.sendRaw(each(request));
     };
-  /** Sends a frame of a file that is longer than what is granted. */
+  /**
+   * Announces a file larger than the granted credit, then sends a frame at an offset computed from that
+   * credit.
+   */
   const beyondCredit =
     (offset: (maxOffset: number) => number): Lie =>
     (client, request) => {
@@ -126,7 +129,7 @@ describe("a client that breaks the protocol is told how, and its download waits 
     const { client, request, downloadId } = await requested();
     client.sendRaw(frame(request, 0, firstChunk));
     await client.closed;
-    // It waits for 1 s and then for 4: more than Bun gives a test by itself.
+    // The server waits 1 s, then 4 s between its tries.
     for (let attempt = 2; attempt <= 3; attempt++) {
       const again = await comeBack();
       again.sendRaw(frame(await again.next("download_request"), 0, firstChunk));
@@ -152,7 +155,7 @@ describe("a chunk that is damaged on the way", () => {
     client.start(request, BYTES);
     client.sendRaw(frame(request, 0, BYTES.subarray(0, CHUNK)));
     client.sendRaw(damaged(frame(request, CHUNK, BYTES.subarray(CHUNK, 2 * CHUNK)), 1000));
-    // It was sent before the client heard of the damage.
+    // A frame that a client would have sent before it learns of the damaged one.
     client.sendRaw(frame(request, 2 * CHUNK, BYTES.subarray(2 * CHUNK, 3 * CHUNK)));
     expect(await client.next("resend")).toMatchObject({ offset: CHUNK });
     client.sendFrames(request, BYTES, CHUNK);

@@ -7,7 +7,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 useSetLiars();
 
-/* Row 65: clients that lie about what is in a folder. */
+/* Row 65 of the fault table: clients that send false directory listings. */
 
 describe("row 65: a listing", () => {
   const line = (name: string, fields: object = {}) =>

@@ -6,7 +6,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 useLiars();
 
-/* Clients whose messages break the protocol. */
+/* Clients that send messages which violate the protocol. */
 
 const KiB = 1024;
 

@@ -8,7 +8,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 useLiars();
 
-/* Clients that choose names for themselves and their files that would lead elsewhere. */
+/* Clients whose ids or file names try to escape from their folder. */
 
 test.each([
   ["nothing", ""],
@@ -37,7 +37,7 @@ test.each([
   expect(await folders()).toEqual(before);
 });
 
-/** Names beside the system and in its downloads, without those of the honest client. */
+/** Returns the names in the system's folder and in `downloads`, except the honest client's. */
 async function folders(): Promise<string[]> {
   const downloads = await readdir(join(system.folder, "downloads"));
   return [...(await readdir(system.folder)), ...downloads].filter((name) => name !== "honest");

@@ -15,7 +15,10 @@ import { TEST_LIMIT } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 useLyingServer();
 
-/* The real client with a server that breaks the protocol: it leaves, and comes back. */
+/*
+ * The real client with a server that violates the protocol. The client must close the connection and connect
+ * again.
+ */
 
 describe("a server that breaks the protocol loses the client, which comes back", () => {
   const request = {
@@ -51,7 +54,7 @@ describe("a server that breaks the protocol loses the client, which comes back",
     ["with a chunk size of nothing", JSON.stringify({ ...request, chunk_size: 0 }), 1002],
     ["with a chunk size over 8 MiB", JSON.stringify({ ...request, chunk_size: 2 ** 30 }), 1002],
   ])("%s", async (_, data, code) => {
-    // A transfer that came to its end lets the client come back soon.
+    // A completed transfer resets the client's backoff, so that it connects again soon.
     await expectHonestTransferWorks();
     connection.sendRaw(data);
     expect((await connection.closed).code).toBe(code);

@@ -21,8 +21,8 @@ setDefaultTimeout(TEST_LIMIT);
 useLyingServer();
 
 /*
- * The real client with a server that lies. Whatever that says, the client lives, comes back, and
- * sends nothing but what lies in its root.
+ * The real client with a server that lies. The client must keep running, connect again, and send only files
+ * from its root.
  */
 
 const KiB = 1024;
@@ -91,7 +91,8 @@ test("row 61: a flood of refused requests is counted, and leaves the record of w
       connection.request(stream, `../${asked}${"\u0001".repeat(4090)}`);
     }
     await reply("error", stream);
-    // It takes no more at once than it has written down.
+    // A refused request counts as open until the client has recorded it, and too many open ones end the
+    // connection.
     const wanted = Math.min(200, before + asked);
     await waitFor(async () => (await lines()) >= wanted, "what was refused to be recorded");
   }
@@ -104,7 +105,7 @@ test("row 61: a flood of refused requests is counted, and leaves the record of w
 });
 
 describe("an offer to resume that is a lie makes the client start over", () => {
-  /** The identity that the client itself tells of the file. */
+  /** Returns the file's identity, as the client reports it. */
   async function identity(): Promise<FileStart["identity"]> {
     const stream = newStream();
     connection.request(stream, "data.bin");
@@ -150,7 +151,8 @@ describe("an offer to resume that is a lie makes the client start over", () => {
     const start = await reply("file_start", stream);
     expect(start).toMatchObject({ offset: 0, total_size: SIZE });
     expect(start.reason).toMatch(reason);
-    // What was granted was granted for what follows the offset that was offered.
+    // Without frames: the granted credit was meant for bytes after the offered offset, and the client starts
+    // at 0.
     expect(connection.all("frame").some((frame) => frame.stream === stream)).toBe(false);
     connection.send({ type: "credit", stream, epoch: 1, max_offset: SIZE });
     expect(await reply("file_complete", stream)).toMatchObject({ md5: md5(bytes) });

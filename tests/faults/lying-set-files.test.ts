@@ -11,7 +11,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 useSetLiars();
 
-/* Row 65: clients that lie about the files of a set, or come no further with them. */
+/* Row 65 of the fault table: clients that lie about the files of a set, or make no progress with them. */
 
 const MiB = 1024 * 1024;
 

@@ -13,8 +13,8 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * Row 66: the real client with a server that lies about sets and listings. Whatever that says, the
- * client lives, answers others meanwhile, and sends nothing but what its owner lets leave.
+ * Row 66 of the fault table: the real client with a server that lies about sets and listings. The client must
+ * keep running, serve other requests, and send only what its owner allows.
  */
 
 const MiB = 1024 * 1024;
@@ -50,7 +50,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** A set that the client is asked for, in words of a test's own. */
+/** A set that the client is asked for, by messages that the test chooses. */
 class AskedSet {
   readonly stream = ++streams;
 
@@ -81,7 +81,7 @@ class AskedSet {
     return Buffer.concat(frames.map(({ payload }) => payload));
   }
 
-  /** What came, once there are so many answers to wants. */
+  /** Waits until the client has sent or skipped this many wanted files. @returns all records received */
   async answers(count: number): Promise<SetRecord[]> {
     return waitFor(() => {
       const records = [...readRecords(this.bytes)];
@@ -90,7 +90,7 @@ class AskedSet {
     }, `${count} answers`);
   }
 
-  /** How its listing ended. */
+  /** Waits for the message that ended the listing: `set_listed` or `error`. */
   async listed(): Promise<{ type: string; code?: string }> {
     return waitFor(
       () =>
@@ -102,7 +102,7 @@ class AskedSet {
   }
 }
 
-/** Pulls what an honest server would, in the middle of it all. */
+/** Downloads a correct set, to show that the client still works. */
 async function expectHonestSetWorks(): Promise<void> {
   const set = new AskedSet();
   set.want({ path: "logs/small" }, { path: "logs/large" });

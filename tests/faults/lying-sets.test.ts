@@ -7,8 +7,8 @@ setDefaultTimeout(TEST_LIMIT);
 useSetLiars();
 
 /*
- * Row 65: clients that lie about sets and listings. After each lie the server lives, an honest
- * download that was under way is whole, and nothing of a set lies outside `.server/`.
+ * Row 65 of the fault table: clients that lie about sets. After each lie the server must be healthy, an
+ * honest download complete, and nothing of the set outside `.server/`.
  */
 
 const MiB = 1024 * 1024;

@@ -6,10 +6,10 @@ import { TEST_LIMIT } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 useLiars();
 
-/* Clients whose messages are right in form, and wrong about the file. */
+/* Clients whose messages are well-formed but wrong about the file. */
 
 describe("a client that is wrong about its own file", () => {
-  /** Answers every request for the file until the server asks no more. */
+  /** Answers the download request and its two repetitions. @returns the record of the ended download */
   async function answerAll(
     client: ScriptedClient,
     first: Request,
@@ -73,7 +73,10 @@ describe("a client that is wrong about its own file", () => {
 });
 
 describe("a client that is asked to go on", () => {
-  /** It has delivered a chunk, left, and come back. */
+  /**
+   * Makes a client that delivered a chunk, lost its connection and connected again.
+   * @returns the request to resume
+   */
   async function resumed() {
     const { client, request, downloadId } = await requested();
     client.start(request, BYTES);
@@ -111,7 +114,7 @@ describe("a client that is asked to go on", () => {
     const { client, request, downloadId } = await resumed();
     const other = BYTES.toReversed();
     client.start(request, other, { reason: "the file changed" });
-    // What was granted was granted for what follows the old offset.
+    // The earlier credit was granted for bytes after the old offset, so the client waits for new credit.
     await client.next("credit");
     client.sendFrames(request, other);
     client.complete(request, other);

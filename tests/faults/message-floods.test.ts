@@ -16,8 +16,8 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * Row 36: peers that keep the server busy for nothing: with messages, with registrations, with junk
- * that is told in the log. Each is bounded, and an honest client delivers meanwhile.
+ * Row 36 of the fault table: peers that keep the server busy with useless messages, registrations or junk
+ * that is logged. Each is limited, and an honest client must be able to deliver meanwhile.
  */
 
 const MiB = 1024 * 1024;
@@ -41,7 +41,7 @@ async function expectPull(): Promise<void> {
 
 const register = (client_id: string) => ({ ...REGISTER, client_id, enroll_token: ENROLL_TOKEN });
 
-/** What a flood consists of, made for the request that the client has got. */
+/** Makes the WebSocket frame that a flood repeats, for the request that the client has received. */
 const FLOODS: Record<string, (request: Request) => Buffer> = {
   pings: () => webSocketFrame(PING, ""),
   "pongs that nobody asked for": () => webSocketFrame(PONG, "x"),
@@ -67,7 +67,7 @@ describe("row 36: a registered client is cut off that sends a flood of", () => {
     const request = (await client.next("download_request")) as unknown as Request;
     const one = make(request);
     const many = Buffer.concat(Array.from({ length: 1_000 }, () => one));
-    // 200,000 of the shortest; it is cut off after some thousand, and what is on its way then.
+    // At most 200,000 of the shortest frames. The server cuts the connection off after some thousand of them.
     const flooding = client.flood(many, 200_000 * one.length);
     await expectPull();
     await flooding;

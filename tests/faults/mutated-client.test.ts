@@ -25,9 +25,8 @@ import { TEST_LIMIT } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * Clients that speak almost right, at every state of a download: mutated, cut, repeated, in
- * another order, in floods. Each is let go with a reason, and an honest client beside them never
- * notices.
+ * Clients that send random mutations of valid messages in every state of a download: changed, truncated,
+ * repeated, reordered. Each must be disconnected with a reason, without effect on an honest client.
  */
 
 const CONNECTIONS = 160 * EFFORT;
@@ -47,7 +46,7 @@ beforeAll(async () => {
 });
 afterAll(() => system?.[Symbol.asyncDispose]());
 
-/** A liar: registered or not, and perhaps with a download under way. */
+/** A client that will send mutated messages, with its download request, if the state has one. */
 interface Liar {
   client: ScriptedClient;
   request?: Request;
@@ -71,7 +70,7 @@ async function started(id: string): Promise<Required<Liar>> {
   return { client, request };
 }
 
-/** How a liar gets to each state from which it lies. */
+/** Connects a lying client and brings it into each state. */
 const STATES: Record<string, (id: string) => Promise<Liar>> = {
   "before register": async () => ({ client: await ScriptedClient.connect(system.url) }),
   "registered, idle": registered,
@@ -113,7 +112,7 @@ class Lies {
     this.#values = new SchemaValues(this.#random);
   }
 
-  /** A delivery and any other messages, some of them changed, in an order of chance. */
+  /** Returns the messages of a delivery mixed with random ones, some of them mutated, in a random order. */
   volley(request: Request | undefined): Item[] {
     const random = this.#random;
     const address = request ?? { stream: random.int(0, 2), epoch: random.int(0, 2) };
@@ -127,7 +126,8 @@ class Lies {
     ];
     const items = random.float() < 0.3 ? others : [...delivery, ...others];
     const changed = random.float();
-    // What breaks the protocol ends the connection: of what does not, more can be said.
+    // An invalid message ends the connection. In half of the volleys all are valid, so that more of them are
+    // handled.
     const lawful = random.float() < 0.5;
     return this.#mutator.order(items).map((right) => {
       if (random.float() > changed) return right;
@@ -149,7 +149,7 @@ class Lies {
   }
 }
 
-/** Whether a message or frame is one, whatever it means at the moment. */
+/** Reports whether a message or a frame is well-formed, even if it is wrong in the current state. */
 function isLawful(item: Item): boolean {
   return (
     codeOf(() =>
@@ -158,16 +158,16 @@ function isLawful(item: Item): boolean {
   );
 }
 
-/** Lies until the server has had enough. @returns how much was said */
+/** Sends a volley until the server closes the connection. @returns the number of messages and frames sent */
 async function lie(id: string, state: string, lies: Lies): Promise<number> {
   const { client, request } = await STATES[state]!(id);
   const volley = lies.volley(request);
   for (const item of volley) client.sendRaw(item);
-  // Whatever was let pass before, this is not.
+  // An invalid message at the end, which the server must refuse in any case.
   client.sendRaw("the end");
   const { code, reason } = await client.closed;
   const meaning = codeOfClose(code);
-  // One of them asked whether it may register, and was told.
+  // A random message may have been a `probe`, which the server answers by closing with code 1000.
   const isAnswered = code === 1000 && reason === "probed";
   if (!isAnswered)
     expect([code, meaning, reason]).toEqual([code, expect.any(String), expect.stringMatching(/./)]);
@@ -176,14 +176,17 @@ async function lie(id: string, state: string, lies: Lies): Promise<number> {
   return volley.length;
 }
 
-/** So that the next request that the client gets is a new one. */
+/** Cancels a download, so that the client's next request is for a new one. */
 async function endDownload(downloadId: string): Promise<void> {
   await system.api.cancel(downloadId).catch((error: unknown) => {
     if (!(error instanceof ApiCallError && error.code === "download_already_ended")) throw error;
   });
 }
 
-/** Pulls from the honest client, again and again, until it is told to stop. */
+/**
+ * Downloads from the honest client again and again until a promise settles.
+ * @returns the number of downloads
+ */
 async function pullHonestly(until: Promise<unknown>): Promise<number> {
   const md5 = await md5OfFile(system.source("honest.bin"));
   let over = false;

@@ -17,7 +17,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* What reads the network, given what is almost right: it gives something sound, or an FdsError. */
+/* Parsers of network input, given random mutations. Each must return a valid result or throw an FdsError. */
 
 const MAX_PAYLOAD = 256;
 const ROUNDS = 20_000 * EFFORT;
@@ -26,7 +26,7 @@ const TIMEOUT = TEST_LIMIT * Math.max(1, EFFORT);
 const random = new Random(SEED);
 const mutator = new Mutator(random);
 
-/** @returns undefined where the input was refused */
+/** Runs a parser. @returns its result, or undefined if it refused the input */
 function attempt<T>(read: () => T): T | undefined {
   try {
     return read();
@@ -57,7 +57,7 @@ test(
       expect(payload.length).toBeWithin(1, MAX_PAYLOAD + 1);
       expect(rawLength).toBeWithin(payload.length, MAX_PAYLOAD + 1);
       expect(Number.isSafeInteger(offset + rawLength)).toBe(true);
-      // A payload that was touched is never taken for the one that was sent.
+      // A payload with changed bytes must never count as intact.
       if (!frame.compressed && frame.intact) {
         expect(Buffer.compare(payload, right.subarray(HEADER_BYTES))).toBe(0);
       }
@@ -79,7 +79,8 @@ test.each([
     for (let round = 0; round < ROUNDS / 4; round++) {
       const right = values.of(schema);
       const read = union.safeParse(right);
-      // A rule over several fields is in no JSON schema.
+      // A rule across several fields cannot be expressed in JSON Schema, so some generated values are
+      // invalid.
       if (read.success) expect(parse(JSON.stringify(right))).toEqual(read.data);
       const message = attempt(() => parse(mutator.json(right)));
       if (!message) continue;

@@ -18,14 +18,14 @@ import { TEST_LIMIT } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * Requests that are almost what /openapi.json describes, made from that document, to a server
- * that has downloads in every state: each is answered, soon, and by what the table of codes says.
+ * Random mutations of requests that /openapi.json describes, sent to a server with downloads in every state.
+ * Each must be answered, with a status that fits its error code.
  */
 
 const REQUESTS = 2_000 * EFFORT;
 const AT_ONCE = 8;
 const TIMEOUT = TEST_LIMIT * Math.max(1, EFFORT);
-/** That HTTP knows (RFC 9110, RFC 5789). */
+/** Methods defined by HTTP (RFC 9110, RFC 5789). */
 const METHODS = /^(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE)$/;
 const AWAY = "site-away";
 const SCHEDULE = "every-year";
@@ -69,7 +69,7 @@ afterAll(async () => {
   await system?.[Symbol.asyncDispose]();
 });
 
-/** Sends a request as it is, right or wrong. No HTTP library would send all of them. */
+/** Sends a request over a plain TCP socket, because HTTP libraries refuse to send invalid requests. */
 async function send(request: MutatedRequest): Promise<RawAnswer> {
   const { method, target, headers, body } = request;
   const lines = [`${method} ${target} HTTP/1.1`, "Connection: close"];
@@ -82,16 +82,19 @@ async function send(request: MutatedRequest): Promise<RawAnswer> {
   return sendRaw(system.port, `${lines.join("\r\n")}\r\n\r\n${body}`, isWhole(request));
 }
 
-/** Whether it is HTTP, and no more is said to follow than does. */
+/** Reports whether a request has a valid method and no header that announces more body than is sent. */
 function isWhole({ method, headers }: MutatedRequest): boolean {
   const announced = "Transfer-Encoding" in headers || "Content-Length" in headers;
   return METHODS.test(method) && !announced;
 }
 
-/** What any answer must be, to whatever. */
+/**
+ * Checks what must hold for every answer: a client error has the documented form, and there is no server
+ * error.
+ */
 function check(request: MutatedRequest, { status, headers, body }: RawAnswer): void {
   const { method } = request;
-  // What is no HTTP never gets to our code: the runtime closes, with a bare status or without.
+  // The runtime itself refuses invalid HTTP: it closes the connection, with or without a status and no body.
   if (Number.isNaN(status)) return expect(isWhole(request)).toBe(false);
   if (body === "" && [400, 413, 431, 505].includes(status)) return;
   expect(status).toBeLessThan(500);
@@ -104,21 +107,27 @@ function check(request: MutatedRequest, { status, headers, body }: RawAnswer): v
   expect(error.length).toBeLessThan(1000);
 }
 
-/** Whether a request was carried out, or was right but for what it named. */
+/**
+ * Reports whether a request was carried out, or would have been if the named object existed in a suitable
+ * state.
+ */
 function isUnderstood({ status, body }: RawAnswer): boolean {
   if (status === 404) return !body.includes('"code":"not_found"');
   return status < 300 || status === 409 || status === 410;
 }
 
-/** Every file of the system, but for what the programs may write: path, size and time; of folders, the path. */
+/**
+ * Returns path, size and time of each file in the system's folder, except those that the programs may change.
+ * For folders, only the path.
+ */
 async function surroundings(): Promise<string[]> {
   const entries = await readdir(system.folder, { recursive: true });
-  // A client that a request cut off writes so into its connection.json.
+  // A client writes into connection.json that a request has disconnected it.
   const mayChange = /^downloads\/|^downloads$|\.log$|\/connection\.json(?:\.tmp)?$/;
   const paths = entries.filter((path) => !mayChange.test(path));
   const told = paths.map(async (path) => {
     const file = await stat(join(system.folder, path));
-    // A log that begins changes the time of its folder.
+    // The modification time of a folder is left out, because a new log file changes it.
     return file.isDirectory() ? path : `${path} ${file.size} ${file.mtimeMs}`;
   });
   return (await Promise.all(told)).toSorted();
@@ -160,11 +169,11 @@ test(
     });
     await Promise.all(senders);
     tell(`${REQUESTS} requests, ${understood} understood, by status: ${JSON.stringify(statuses)}`);
-    // Many were understood, or little was put to the test.
+    // If few requests were understood, the test would have covered little.
     expect(understood).toBeGreaterThan(REQUESTS / 5);
     expect(await surroundings()).toEqual(before);
     tell(await footprint.expectNoLeak());
-    // One that is new: some of the requests may have revoked the others.
+    // A new client, because some requests may have revoked the others.
     await system.startClient({ id: "site-2" });
     const record = await system.ended(await system.pull("data.bin", "site-2"));
     const md5 = await md5OfFile(system.source("data.bin"));

@@ -25,12 +25,12 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * Servers that speak almost right, at every state of a file. The real client leaves each with a
- * reason, comes back, and goes on to serve what it is rightly asked for, and that alone.
+ * Servers that send random mutations of valid messages in every state of a file. The real client must close
+ * each connection with a reason, connect again, and go on serving valid requests only.
  */
 
 const CLIENTS = Math.min(8, Math.ceil(2 * EFFORT));
-/** Connections of each client. */
+/** Number of connections of each client. */
 const CONNECTIONS = Math.ceil((16 * EFFORT * 2) / CLIENTS);
 const TIMEOUT = TEST_LIMIT * Math.max(1, EFFORT);
 const SIZE = 100_000;
@@ -48,14 +48,14 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** The real client, and the server that it knows. */
+/** A real client and its scripted server. */
 class Site implements AsyncDisposable {
   private constructor(
     readonly server: ScriptedServer,
     readonly client: Program,
   ) {}
 
-  /** @param admit false: the server says nothing yet */
+  /** Starts a client. Its server has not accepted the registration yet. */
   static async start(name: string): Promise<Site> {
     const server = new ScriptedServer();
     const argv = ["client.ts", "--id", name, "--server", server.url, "--root", "root"];
@@ -75,7 +75,7 @@ class Site implements AsyncDisposable {
   }
 }
 
-/** A file that is asked for rightly comes whole. */
+/** Expects the client to send a correctly requested file completely. */
 async function pullHonestly(connection: ScriptedConnection, stream: number): Promise<void> {
   connection.request(stream, "data.bin");
   const of = { stream, epoch: 1 };
@@ -91,7 +91,7 @@ async function pullHonestly(connection: ScriptedConnection, stream: number): Pro
 
 const STREAM = 2;
 
-/** How a server gets to each state from which it lies; it has been let in before. */
+/** Brings a registered client's file into each state, by correct messages. */
 const STATES: Record<string, (connection: ScriptedConnection) => unknown> = {
   "registered, idle": () => undefined,
   "request sent": (connection) => connection.request(STREAM, "data.bin"),
@@ -123,13 +123,14 @@ class Lies {
     this.#values = new SchemaValues(this.#random);
   }
 
-  /** Messages of every kind, some of them changed, in an order of chance; the last one is wrong. */
+  /** Returns random messages, some of them mutated, in a random order. All are valid except the last. */
   volley(length: number): string[] {
     const random = this.#random;
     const right = Array.from({ length: random.int(0, length) }, () => this.#message());
     const said = this.#mutator.order(right).map((message) => {
       const text = this.#mutator.json(message);
-      // What breaks the protocol ends the connection: of what does not, more can be said.
+      // An invalid message ends the connection, so the messages before the last are valid, and all of them
+      // are handled.
       return isLawful(text) ? text : JSON.stringify(message);
     });
     for (;;) {
@@ -164,7 +165,10 @@ function isLawful(text: string): boolean {
   return codeOf(() => parseServerMessage(text)) === undefined;
 }
 
-/** Says a volley; the client must leave, with a reason that says that it was the server. */
+/**
+ * Sends a volley, and expects the client to close with the code for a protocol error.
+ * @returns the number of messages
+ */
 async function lie(connection: ScriptedConnection, volley: string[]): Promise<number> {
   for (const item of volley) connection.sendRaw(item);
   const { code } = await connection.closed;
@@ -174,7 +178,7 @@ async function lie(connection: ScriptedConnection, volley: string[]): Promise<nu
   return volley.length;
 }
 
-/** Nothing of its own went wrong, and nobody could make it write what it should not. */
+/** Expects no stack traces and no unformatted lines in the client's log. */
 function expectCalm({ client }: Site): void {
   expect(client.log().filter((line) => "stack" in line || line["level"] === "none")).toEqual([]);
 }
@@ -190,7 +194,7 @@ test(
       for (let turn = 0; turn < CONNECTIONS; turn++) {
         const connection = await site.server.accept();
         await connection.admit();
-        // A transfer that came to its end also lets the client come back soon.
+        // A completed transfer also resets the client's backoff, so that it connects again soon.
         await pullHonestly(connection, 1);
         footprint ??= await watch(site.client);
         await STATES[names[turn % names.length]!]!(connection);
@@ -218,7 +222,7 @@ test(
     const lies = Array.from({ length: Math.ceil(3 * EFFORT) }, (_, turn) =>
       new Lies(SEED - turn - 1).volley(0),
     );
-    // Chance seldom comes to it.
+    // A message above the size limit is added, because random mutations seldom produce one.
     lies.push(["x".repeat(MAX_MESSAGE_BYTES + 1)]);
     for (const [turn, volley] of lies.entries()) {
       await using site = await Site.start(`early-${turn}`);

@@ -5,12 +5,13 @@ import { SETS } from "./mutation-list/sets.ts";
 import { TRANSFER } from "./mutation-list/transfer.ts";
 import type { Mutation } from "./mutation-list/mutation.ts";
 
-/** The product broken on purpose, one place at a time. */
+/** Faults to be put into the source code, one at a time, that the tests must detect. */
 export const MUTATIONS: readonly Mutation[] = [...FILES, ...ROWS, ...TRANSFER, ...SETS, ...PEERS];
 
 /**
- * The text of the mutated file.
- * @throws Error where what is to be replaced is not there exactly once
+ * Applies a mutation to a source text.
+ * @returns the changed text
+ * @throws Error unless the text to replace occurs exactly once
  */
 export function mutate(text: string, { name, file, find, replace }: Mutation): string {
   const times = text.split(find).length - 1;

@@ -11,8 +11,8 @@ import { spawnSync } from "../support/spawn.ts";
 import { stdout } from "../../lib/util/output.ts";
 
 /*
- * Whether the tests would notice: each mutation is made in a copy of the tree, and the tests that
- * must catch it have to pass without it and fail with it.
+ * Mutation testing: applies each mutation to a copy of the repository. The listed tests must pass without the
+ * mutation and fail with it.
  */
 
 const HELP = `Breaks the product on purpose, in a copy of it, and looks whether the tests notice.
@@ -26,7 +26,7 @@ ${MUTATIONS.map(({ name, breaks }) => `  ${name}\n      ${breaks}`).join("\n")}
 
 const TOP = join(import.meta.dir, "../..");
 
-/** For all tests of a file together, in ms. */
+/** Time limit for the tests of one file together, in ms. */
 const RUN_TIMEOUT = 300_000;
 
 if (import.meta.main) await runProgram(main);
@@ -53,7 +53,10 @@ function print(line: string): void {
   stdout.write(`${line}\n`);
 }
 
-/** @throws UsageError that names the mutations there are */
+/**
+ * Returns the mutations with these names, or all.
+ * @throws UsageError for an unknown name, with all known ones
+ */
 function choose(names: readonly string[]): readonly Mutation[] {
   const known = MUTATIONS.map(({ name }) => name);
   const unknown = names.find((name) => !known.includes(name));
@@ -63,7 +66,10 @@ function choose(names: readonly string[]): readonly Mutation[] {
   return names.length === 0 ? MUTATIONS : MUTATIONS.filter(({ name }) => names.includes(name));
 }
 
-/** All that git has or would have, as it is now. @returns where it is */
+/**
+ * Copies all tracked and new files of the working tree to a temporary folder.
+ * @returns the path of the copy
+ */
 async function copyTree(): Promise<string> {
   const listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"];
   const listed = spawnSync(listing, { cwd: TOP }).stdout.toString();
@@ -75,7 +81,7 @@ async function copyTree(): Promise<string> {
   return copy;
 }
 
-/** Every test that the list names and this machine can run has to catch it, and one at least. */
+/** Reports whether each listed test that this machine can run detects the mutation. False if none can run. */
 async function isCaught(mutation: Mutation, copy: string, signal: AbortSignal): Promise<boolean> {
   const path = join(copy, mutation.file);
   const text = await Bun.file(path).text();
@@ -83,7 +89,7 @@ async function isCaught(mutation: Mutation, copy: string, signal: AbortSignal): 
   for (const [file, name] of Object.entries(mutation.caughtBy)) {
     const before = await runTests(copy, file, name, signal);
     if (before.passed.length === 0 && before.failed.length === 0) {
-      // Those whose name does not hold the text count as skipped too.
+      // Bun also reports tests as skipped that the name filter excludes.
       print(
         `  not run here: ${file}: ${before.skipped.find((test) => test.includes(name)) ?? name}`,
       );
@@ -92,7 +98,7 @@ async function isCaught(mutation: Mutation, copy: string, signal: AbortSignal): 
     await Bun.write(path, mutate(text, mutation));
     const after = await runTests(copy, file, name, signal);
     await Bun.write(path, text);
-    // A test that fails without it as well says nothing.
+    // A test that fails without the mutation too proves nothing.
     const caught = after.failed.filter((test) => before.passed.includes(test));
     for (const test of before.failed) print(`  fails anyway: ${file}: ${test}`);
     for (const test of caught) print(`  caught by ${file}: ${test}`);
@@ -102,7 +108,7 @@ async function isCaught(mutation: Mutation, copy: string, signal: AbortSignal): 
   return verdicts.length > 0 && verdicts.every(Boolean);
 }
 
-/** The tests of a file whose name holds a text, by how they ended; each has its whole name. */
+/** Runs the tests of a file whose names contain a text. @returns their full names, by outcome */
 async function runTests(
   cwd: string,
   file: string,
@@ -113,7 +119,7 @@ async function runTests(
     files: [file],
     flags: ["-t", RegExp.escape(text)],
     cwd,
-    // The same seed each time: what is caught once is caught again.
+    // A fixed seed makes the result repeatable.
     env: { ...process.env, FDS_SEED: "1" },
     output: "ignore",
     signal,

@@ -9,10 +9,10 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/** Bytes of a chunk, where there are to be many of them. */
+/** Chunk size for tests that need many frames, in bytes. */
 const CHUNK = 64 * KiB;
 const SMALL_CHUNKS = { CHUNK_SIZE: String(CHUNK) };
-/** The header of a frame, see lib/protocol/README.md. */
+/** Size of a frame's header, in bytes; see lib/protocol/README.md. */
 const HEADER_BYTES = 34;
 
 describe("the client is back before its old socket is seen dead:", () => {
@@ -42,8 +42,8 @@ describe("the client is back before its old socket is seen dead:", () => {
 test.concurrent("row 13: a bit flipped in a payload", async () => {
   await using stage = await setStage({ size: 8 * MiB });
   const { system, proxy, wanted, invariants } = stage;
-  // In the first chunk, in one in between, and in the last, after which no other frame comes.
-  // Frames are masked by an XOR, so a bit of the wire is a bit of the file.
+  // The first chunk, one in the middle, and the last one, after which no other frame follows. WebSocket masks
+  // by XOR, so a bit flipped on the wire is the same bit flipped in the file.
   const offsets = [4 * KiB, 4 * MiB, 8 * MiB - 4 * KiB];
   const ids = [];
   for (const offset of offsets) {
@@ -57,10 +57,10 @@ test.concurrent("row 13: a bit flipped in a payload", async () => {
   expect(damaged[0]).toMatchObject({ offset: 0 });
 });
 
-/** What is done to a frame in the flow, and the frame after it. */
+/** Returns the frames to send in place of a frame and the one after it. */
 type Tampering = (frames: [Buffer, Buffer]) => Buffer[];
 
-/** Tampers once, with the n-th frame of a kind and the one after it. */
+/** Makes a rewrite function that tampers once: with the n-th matching frame and the frame after it. */
 function tamperOnce(n: number, isMeant: (frame: WireFrame) => boolean, tampering: Tampering) {
   let count = 0;
   let held: Buffer | undefined;
@@ -122,7 +122,7 @@ describe("row 15:", () => {
   test.concurrent.each(["repeated", "reordered"])(
     `a message of the server %s (FDS_SEED=${SEED})`,
     async (what) => {
-      // After `registered`: a request or a credit, with what comes next.
+      // From the second message on, which is after `registered`: a request or a credit.
       const n = new Random(SEED).int(2, 8);
       const change = tamperOnce(n, () => true, TAMPERINGS[what]!);
       const prepare = (proxy: Proxy) => proxy.rewrite("down", change);

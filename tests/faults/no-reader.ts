@@ -15,12 +15,15 @@ const HANDSHAKE = [
   "\r\n",
 ].join("\r\n");
 
-/** Pings of the longest kind (RFC 6455, 5.5), masked with zeros; each is answered in full. */
+/**
+ * A ping of the maximum size (RFC 6455, 5.5), masked with zeros. The server answers each with a pong of the
+ * same size.
+ */
 const PING = Buffer.alloc(6 + 125);
 PING.set([0x89, 0x80 | 125]);
 const PINGS = Buffer.concat(Array.from({ length: 512 }, () => PING));
 
-/** A client that registers, asks and asks, and never reads a byte of the answers. */
+/** A client that registers, sends pings, and never reads the server's answers. */
 export class NoReader implements Disposable {
   readonly #cutOff: Promise<void>;
 
@@ -46,7 +49,7 @@ export class NoReader implements Disposable {
     return this.socket.destroyed;
   }
 
-  /** Asks for this many bytes of answers, as fast as the server takes it. */
+  /** Sends pings until this many bytes of answers were requested, as fast as the server reads. */
   async ask(bytes: number): Promise<void> {
     for (let asked = 0; asked < bytes && !this.isCutOff; asked += PINGS.length) {
       if (this.socket.write(PINGS)) continue;

@@ -1,8 +1,8 @@
 import { homedir } from "node:os";
 
-/* Paths by which a server might get at what it must not have. */
+/* Paths by which a server might try to read files that the client must not send. */
 
-/** Paths that go up and out. */
+/** Paths that lead out of the root by "..". */
 export const UP = {
   plainly: "../secret.txt",
   "twice over": "sub/../../secret.txt",
@@ -17,7 +17,7 @@ export const UP = {
   "all the way, slowly": `${"./".repeat(2000)}../secret.txt`,
 };
 
-/** The same, in codes that somebody might undo. */
+/** Paths that lead out of the root if a program decodes them. */
 export const CODED = {
   "%2e": "%2e%2e/secret.txt",
   "%2f": "..%2fsecret.txt",
@@ -30,7 +30,7 @@ export const CODED = {
   "a URL": "file:///etc/passwd",
 };
 
-/** The same, by characters that look alike. */
+/** Paths that lead out of the root if a program replaces look-alike characters by ASCII. */
 export const LOOK_ALIKE = {
   "two dot leader": "\u2025/secret.txt",
   "one dot leaders": "\u2024\u2024/secret.txt",
@@ -43,7 +43,7 @@ export const LOOK_ALIKE = {
   "half a surrogate": "..\uD800/secret.txt",
 };
 
-/** What Windows takes for another place. */
+/** Paths that have a special meaning on Windows. */
 export const WINDOWS = {
   backslashes: "..\\secret.txt",
   "a drive": "C:\\Windows\\win.ini",
@@ -59,7 +59,7 @@ export const WINDOWS = {
   "a short name": "SECRET~1.TXT",
 };
 
-/** What the system or a shell takes for another place. */
+/** Paths that have a special meaning to the operating system or a shell. */
 export const SYSTEM = {
   passwords: "/etc/passwd",
   "its own memory": "/proc/self/mem",
@@ -84,7 +84,7 @@ export const SYSTEM = {
   "nothing to see": "data.txt\n../secret.txt",
 };
 
-/** What lies in the root, and leads out or is withheld. */
+/** Paths inside the root that lead outside by a link, or that the owner's rules withhold. */
 export const IN_THE_ROOT = {
   "a link to a file": "file",
   "a link by its whole path": "absolute",
@@ -110,7 +110,7 @@ export const IN_THE_ROOT = {
   "a link to the client's key": "to-state/key",
 };
 
-/** Names and paths beyond all bounds. */
+/** Names and paths of extreme length. */
 export const LONG = {
   "a name of 256 bytes": "x".repeat(256),
   "a path of 4 KiB": "x/".repeat(2048),

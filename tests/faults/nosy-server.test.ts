@@ -13,9 +13,9 @@ import { CODED, IN_THE_ROOT, LONG, LOOK_ALIKE, SYSTEM, UP, WINDOWS } from "./nos
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * The real client with a server that wants what lies outside its roots, or what its owner's rules
- * keep in: by every spelling, by links that lead out or are swapped under way, by words that no
- * protocol has. All that the client ever sent is searched for what must not leave.
+ * The real client with a server that asks for files outside the roots, or withheld by the owner's rules: by
+ * special spellings, by links that change meanwhile, or by unknown fields. The secret must not occur in
+ * anything that the client sends.
  */
 
 const KiB = 1024;
@@ -83,7 +83,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Asks for a file. @returns what of it came, or the code of the client's refusal */
+/** Asks for a file. @returns the text received, or the code of the client's refusal */
 async function ask(filePath: string, maxOffset = 1024 * KiB): Promise<{ text: string } | string> {
   const stream = ++streams;
   connection.request(stream, filePath, { max_offset: maxOffset });
@@ -103,7 +103,7 @@ function bytesOf(stream: number): Buffer {
   return Buffer.concat(frames.map(({ payload }) => payload));
 }
 
-/** Checks all that came from the client so far, on every stream. */
+/** Expects that nothing received from the client so far contains the secret. */
 function expectNothingLeft(): void {
   const frames = connection.all("frame").map(({ payload }) => Buffer.from(payload));
   expect(Buffer.concat(frames).includes(SECRET)).toBe(false);
@@ -172,7 +172,11 @@ test("nothing that a server says widens roots or rules", async () => {
   expectNothingLeft();
 });
 
-/** Swaps in the root until it is disposed of; `pause` is as long as a few system calls. */
+/**
+ * Runs a process that swaps files in the root until it is disposed of. In its code, `pause` waits for about
+ * the time of a few system calls.
+ * @param swaps JavaScript that is repeated
+ */
 async function startSwapper(swaps: string): Promise<AsyncDisposable> {
   const stop = join(folder, "stop");
   const program = `
@@ -226,7 +230,7 @@ describe.if(existsSync("/proc/self/fd"))("nothing leaves (needs /proc) while", (
   ])("%s", async (_name, filePath, swaps) => {
     await using _ = await startSwapper(swaps);
     const answers = new Set<string>();
-    // Without two kinds of answers nothing would have been put to the test.
+    // Repeats until both states of the swap were met, which give different answers.
     for (let asked = 0; asked < 300 || answers.size < 2; asked++) {
       const answer = await ask(filePath);
       if (typeof answer === "object") expect(INSIDE).toStartWith(answer.text);

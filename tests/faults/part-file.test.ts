@@ -9,19 +9,27 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Somebody or something else changes a part file, while its server is down or under its hands. */
+/*
+ * Rows 27 and 28 of the fault table: a part file is changed or deleted while the server is down or running.
+ */
 
 const SIZE = 8 * MiB;
-/** What is begun again from the first byte comes twice: as much as of so many breaks (D). */
+/**
+ * For invariant D, a restart from the first byte counts as this many breaks, because all bytes are sent
+ * twice.
+ */
 const BREAKS = 2;
 
-/** Lets the download go on; all of it may come again, but what is published is the source. */
+/** Continues the download and expects the right file. All bytes may be sent again. */
 async function expectDelivered(stage: Stage, { downloadId }: Half): Promise<void> {
   stage.proxy.release("up");
   await stage.invariants.expectAll(delivered(downloadId, stage, BREAKS));
 }
 
-/** Kills the server when some bytes are safe, does something to the part, starts it again. */
+/**
+ * Kills the server in the middle of a download, changes the part file, restarts the server, and expects the
+ * right file.
+ */
 async function whileDown(change: (part: string) => Promise<void>): Promise<void> {
   await using stage = await setStage({ size: SIZE });
   const half = await pullHalf(stage);

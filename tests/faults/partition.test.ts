@@ -12,8 +12,8 @@ setDefaultTimeout(TEST_LIMIT);
 const SIZE = 16 * MiB;
 
 /*
- * Row 50: Postgres is there and nothing of it arrives. No connection ends, so servers only notice that there
- * are no answers.
+ * Row 50 of the fault table: the network between servers and Postgres loses all packets. Connections stay
+ * open, so a server only notices missing answers.
  */
 describe.skipIf(NO_POSTGRES !== "")(
   `a network that loses all between servers and Postgres${NO_POSTGRES}`,
@@ -46,7 +46,10 @@ describe.skipIf(NO_POSTGRES !== "")(
     const statusOf = async (n: number, path: "/health" | "/live") =>
       (await fetch(group.at(n).url + path)).status;
 
-    /** Until a server says that it waits for the database: the last statement was given up. */
+    /**
+     * Waits until a server's health is 503 and its log says that the database does not answer.
+     * @param known the number of log lines before
+     */
     async function noticed(n: number, known: number): Promise<void> {
       await waitFor(async () => (await statusOf(n, "/health")) === 503, "the health to tell");
       const told = () => group.at(n).program.log().slice(known);
@@ -64,7 +67,7 @@ describe.skipIf(NO_POSTGRES !== "")(
           const known = group.members.map(({ program }) => program.log().length);
           for (const n of silent) ways[n]?.goSilent();
           group.network.release("up");
-          // A request sent meanwhile may be heard or not: its file comes once or never.
+          // The request is sent during the silence and may get lost: its download is made once, or never.
           const asking = group.at(0).api.startDownload({ client_id: "site-1", file_path: "file" });
           const asked = asking.then(({ download_id }) => [download_id]);
           asked.catch(() => undefined);
@@ -84,7 +87,8 @@ describe.skipIf(NO_POSTGRES !== "")(
           }
           const ids = [running, ...(await asked.catch(() => []))];
           for (const id of ids) await group.expectDelivered(await group.ended(id), wanted);
-          // Calls are answered once a statement that waited has been, a moment after the health.
+          // REST calls may fail for a moment after the health is good, until a delayed statement has been
+          // answered.
           const all = await waitFor(
             () =>
               group
@@ -99,7 +103,7 @@ describe.skipIf(NO_POSTGRES !== "")(
           for (const id of ids) await group.expectDelivered(await group.ended(id), wanted);
           await waitFor(async () => (await group.parts()).length === 0, "the parts to go");
           await history.expectOneOwnerAtATime();
-          // It is as good as before, hints too.
+          // A new download shows that everything works again, hints between the servers included.
           const { download_id } = await group
             .at(1)
             .api.startDownload({ client_id: "site-1", file_path: "file" });

@@ -1,8 +1,8 @@
 import { FileReceiver } from "../../lib/server/transfer/file-receiver.ts";
 
 /*
- * Loaded into a server before anything else of it, and never imported: bugs that files of certain names meet, each
- * thrown where nobody expects one.
+ * Preloaded into a server by BUN_OPTIONS, and never imported. Files with certain names trigger exceptions in
+ * places where the code expects none.
  */
 
 const BUGS: Record<string, { at: "onMessage" | "onFrame"; strike: () => void }> = {
@@ -19,7 +19,7 @@ function thrown(): never {
   throw new TypeError("a planted bug");
 }
 
-/** Puts a bug before a method of every receiver. */
+/** Patches a method of every receiver so that it triggers the bug of the file's name first. */
 function plant(at: "onMessage" | "onFrame"): void {
   const method: (this: FileReceiver, incoming: never) => never = FileReceiver.prototype[
     at

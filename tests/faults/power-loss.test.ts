@@ -12,14 +12,14 @@ import { TEST_LIMIT } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * The server is killed at a chosen call, or its disk loses its power: what was not flushed is gone,
- * names and their removal too. A disk is real ext4 in a file, with the rows on it or not: where they
- * are elsewhere nothing of them is lost, and they must not say more than the disk holds.
+ * The server is killed at a chosen system call, or its disk loses power with everything unflushed. The disk
+ * is ext4 in a file. The rows are on the same disk or on another one, whose rows must not claim more than
+ * this disk holds.
  */
 
 const APART = { DATABASE_URL: "sqlite://state.db" };
 
-/** A and B, while the server is down: what has a name outside `.server/` is whole. */
+/** Expects invariants A and B while the server is down: every published file is complete. */
 async function expectNothingBetween({ system, wanted, invariants }: Stage): Promise<void> {
   for (const name of await system.published()) {
     if (name.startsWith("lost+found")) continue;
@@ -28,20 +28,21 @@ async function expectNothingBetween({ system, wanted, invariants }: Stage): Prom
   await invariants.expectSafe();
 }
 
-/** All of it, after the server was started again. */
+/** Restarts the server, and expects all invariants when the download has ended. */
 async function expectDelivered(stage: Stage, downloadId: string, breaks: number): Promise<void> {
   await stage.system.restartServer();
   await stage.invariants.expectAll(delivered(downloadId, stage, breaks));
 }
 
 /**
- * Pulls a file on a stage of its own, and kills the server right after a step.
- * @param until without one nothing is killed
- * @param down what else happens then, before the server is started again
+ * Downloads a file, and kills the server right after a system call.
+ * @param until the call, as {@link stepThrough} names it; without one, nothing is killed
+ * @param down a disk whose power is cut before the server is killed
+ * @returns the calls up to then
  */
 async function killAfter(stage: Stage, until?: string, down?: LoopDisk): Promise<string[]> {
   const { server } = stage.system;
-  // Half a second: there are checkpoints under way.
+  // At this rate the transfer takes half a second, long enough for several checkpoints.
   stage.proxy.shape({ bytesPerSecond: 2 * stage.wanted.size });
   const downloadId = await pullWhileAway(stage);
   const steps = await stepThrough(stage, downloadId, until);
@@ -55,7 +56,7 @@ async function killAfter(stage: Stage, until?: string, down?: LoopDisk): Promise
   return steps;
 }
 
-/** What is met in every download; what it checkpoints comes at other times now and then. */
+/** The calls that occur in every download. Those of checkpoints vary. */
 const ALWAYS = [
   "fsync parts 1",
   "fdatasync part 1",
@@ -105,13 +106,13 @@ describe.skipIf(lacksLoopDisks !== "")(`the power is lost${lacksLoopDisks}`, () 
         const cut = proxy.after("up", moment, () => disk.cutPower());
         const downloadId = await system.pull("file");
         await cut;
-        // The disk is dead, and the server is not yet.
+        // The server runs on for a while after its disk has failed.
         await Bun.sleep(random.pick([0, random.int(0, 400)]));
         system.server.signal("SIGKILL");
         await system.server.ended();
         await disk.restorePower();
         await expectNothingBetween(stage);
-        // Rows of what is under way are not flushed: all of the file may come again.
+        // Rows of a running download are not flushed, so on a shared disk all bytes may be sent again.
         await expectDelivered(stage, downloadId, isApart ? 1 : 2);
       }),
     deadlineOf(seeds),
@@ -122,7 +123,8 @@ describe.skipIf(lacksLoopDisks !== "")(`the power is lost${lacksLoopDisks}`, () 
     async () => {
       for (let round = 0; round < rounds; round++) {
         const size = new Random(SEED + round).int(MiB, 4 * MiB);
-        // Apart first: to commit a row would flush the names on the same disk as well.
+        // The first round has the rows on another disk, because a flush of rows also flushes names on the
+        // same disk.
         const env = round % 2 === 0 ? APART : {};
         const met = await overSteps(async (until) => {
           await using stage = await stageOnDisk({ size, env });

@@ -9,14 +9,14 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* What operators ask for at the very moment at which a download ends by itself. */
+/* Row 39 of the fault table: operators cancel or retry a download at the moment it ends by itself. */
 
 const SIZE = 100_000;
-/** To check, flush and publish it takes about as long as one of these, in ms. */
+/** Typical durations of checking, flushing and publishing a file, in ms. */
 const ENDINGS = [5, 30, 200];
 const ROUNDS = seedCount(30);
 
-/** What a call gave, or the code of its refusal. */
+/** Returns the result of an API call, or the error code if it was refused. */
 async function answerOf<T>(call: Promise<T>): Promise<T | string> {
   try {
     return await call;
@@ -41,7 +41,7 @@ test(
       const struck = proxy.after("up", random.int(1, SIZE), () => undefined);
       proxy.release("up");
       await struck;
-      // The moment of the race, somewhere in the download's last ones.
+      // A random moment during the end of the download.
       await Bun.sleep(random.float() * random.pick(ENDINGS));
       const [first, retried, second] = await Promise.all([
         answerOf(system.api.cancel(id)),
@@ -57,7 +57,7 @@ test(
         expect(retried).toBeOneOf(["download_already_ended", "download_not_finished"]);
       } else {
         expect(record.status).toBe("cancelled");
-        // One of the two cancels came first.
+        // Exactly one of the two cancel requests succeeded.
         expect([first, second]).toContainEqual({ ...record, retried_as: null });
         expect([first, second]).toContainEqual("download_already_ended");
       }
@@ -66,10 +66,10 @@ test(
       } else if (record.status === "cancelled") expect(retried).toBe("download_not_finished");
       const retriedAs = typeof retried === "string" ? null : retried.download_id;
       expect(record.retried_as).toBe(retriedAs);
-      // What has ended stays as it is.
+      // The record of an ended download does not change any more.
       expect(await system.api.download(id)).toEqual(record);
     }
-    // The rounds were worth it: each side won some.
+    // Both outcomes must have occurred, or the rounds have not met the race.
     expect([...statuses].toSorted()).toEqual(["cancelled", "completed"]);
     await system.expectTidy();
   },

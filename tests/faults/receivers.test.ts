@@ -12,7 +12,10 @@ import { SEED, seedCount } from "./seeds.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Receivers of webhooks that are dead, slow or hostile, and a server that is killed as it tells them. */
+/*
+ * Row 47 of the fault table: webhook receivers that are dead, slow or hostile, and a server that is killed
+ * while it sends messages.
+ */
 
 const DOWNLOADS = 20;
 const KILLS = seedCount(2);
@@ -30,14 +33,14 @@ const start = () => System.start({ WEBHOOK_ALLOW: "127.0.0.1", OFFLINE_AFTER: "1
 const tell = (system: System, url: string, name = "ops") =>
   system.api.webhooks.create({ name, url, events: EVENTS });
 
-/** Pulls files, every fourth of which is not there. @returns the ids of the downloads */
+/** Starts downloads. Every fourth is of a file that does not exist. @returns the ids of the downloads */
 async function pullMany(system: System, count = DOWNLOADS): Promise<string[]> {
   const ids = [];
   for (let n = 0; n < count; n++) ids.push(await system.pull(n % 4 === 3 ? "none" : "file"));
   return ids;
 }
 
-/** Every download ends as it should, whatever becomes of the receivers. */
+/** Expects every download to end with its expected result, whatever the receivers do. */
 async function expectAllEnded(system: System, ids: string[]): Promise<void> {
   for (const [n, id] of ids.entries()) {
     const { status, error_code } = await system.ended(id);
@@ -47,7 +50,10 @@ async function expectAllEnded(system: System, ids: string[]): Promise<void> {
   }
 }
 
-/** Each download was told of, at least once, as what it came to; no message is another one's. */
+/**
+ * Expects at least one correct message about each download. All messages must be signed, and repetitions
+ * identical.
+ */
 async function expectAllTold(receiver: Receiver, ids: string[], secret: string): Promise<void> {
   for (const [n, id] of ids.entries()) {
     const told = await waitFor(
@@ -62,7 +68,7 @@ async function expectAllTold(receiver: Receiver, ids: string[], secret: string):
   for (const same of byId.values()) expect(new Set(same.map(({ body }) => body)).size).toBe(1);
 }
 
-/** What is about one client comes in its order: present and absent in turn. */
+/** Expects the messages about a client in order: `client.online` and `client.offline` in turn. */
 function expectInOrder(receiver: Receiver, clientId: string): void {
   const told = receiver.messages.filter(
     ({ data }) => data["client_id"] === clientId && "hostname" in data,
@@ -123,9 +129,9 @@ describe("row 47: a receiver costs transfers nothing, nor other receivers", () =
     const of = (path: string) => bad.messages.filter((one) => one.path === `/${path}`);
     await waitFor(() => of("refusing").length > ids.length, "each event to be refused");
     await waitFor(() => of("endless").length > ids.length, "each event to be taken");
-    // No more than four are on their way to one webhook.
+    // At most four messages are under way to one webhook.
     const sent = of("silent").length;
-    // Some may be over on a busy machine, after the 15 s that a receiver has.
+    // On a busy machine some deliveries may have hit the time limit of 15 s already.
     const { attempts } = await system.api.webhooks.attempts("silent");
     expect(sent - attempts.length).toBeLessThanOrEqual(4);
     expect((await system.api.webhooks.get("endless")).waiting).toBeLessThan(ids.length);
@@ -192,7 +198,7 @@ test.skipIf(NO_POSTGRES !== "")(
       const order = { client_id: "site-1", file_path: n % 4 === 3 ? "none" : "file" };
       ids.push((await group.at(n % 2).api.startDownload(order)).download_id);
     }
-    // As many as both have on their way at once.
+    // Each of the two servers has at most four messages under way.
     await waitFor(() => receiver.messages.length === 8, "both to tell");
     group.at(0).program.signal("SIGKILL");
     await group.at(0).program.ended();
@@ -202,7 +208,7 @@ test.skipIf(NO_POSTGRES !== "")(
     await waitFor(async () => (await waiting()) === 4, "what the other one had taken to be left");
     expect(receiver.messages).toHaveLength(ids.length);
 
-    // Its time is over after half a minute.
+    // A message taken by a dead server is due again after 30 s; the test makes it due now.
     const sql = new SQL(databaseUrl, { max: 1 });
     await sql`UPDATE webhook_messages SET next_at = 0 WHERE status = 'waiting'`;
     await sql.close({ timeout: 0 });

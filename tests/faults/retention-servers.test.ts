@@ -15,15 +15,15 @@ import { SEED } from "./seeds.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * Row 48, with two servers on one Postgres and one storage: each download is removed once, whoever does it,
- * nothing that is held is, and what a killed server left half removed, the other one finishes.
+ * Row 48 of the fault table, with two servers on one Postgres and one storage. Each download is removed once,
+ * by either server, held ones stay, and a removal that a killed server began is finished by the other.
  */
 
 const DAY_MS = 86_400_000;
 const FILES = 8;
 const SETS = 4;
 const IN_A_SET = 12;
-/** Long enough ago to be known as settled. */
+/** Modification time of the source files, old enough that `unchanged: "skip"` trusts it. */
 const LONG_AGO = new Date("2020-01-01T00:00:00Z");
 
 let postgres: Postgres;
@@ -32,13 +32,15 @@ beforeAll(async () => {
 });
 afterAll(() => postgres?.[Symbol.asyncDispose]());
 
-/** Two servers that keep what comes for a day, with what is due once it is released, and what is not. */
+/**
+ * Two servers with KEEP_DAYS=1. Some downloads are due for removal as soon as their hold ends, others stay.
+ */
 class Scene implements AsyncDisposable {
-  /** Due once they are released. */
+  /** Downloads that are due for removal as soon as their hold ends. */
   readonly due: DownloadRecord[] = [];
-  /** Held as long as it lasts, and due by their age. */
+  /** Downloads that are old enough for removal, but held during the whole test. */
   readonly held: DownloadRecord[] = [];
-  /** Not due; it shares its files with a set that is. */
+  /** A set that is not due. It shares its files with a set that is. */
   later!: DownloadRecord;
   file!: Version;
 
@@ -101,12 +103,12 @@ class Scene implements AsyncDisposable {
     return this.group.at(n % 2).api.change(download_id, { hold });
   }
 
-  /** Both servers are told at once that all of it may go: each of them looks for what is due. */
+  /** Ends the holds at both servers at the same time, so that both look for downloads to remove. */
   async release(): Promise<void> {
     await Promise.all(this.due.map((one, n) => this.#hold(n, one, false)));
   }
 
-  /** Rows of what is due: how many are marked, and of how many the bytes are gone. */
+  /** Returns how many of the due downloads are marked as removed, and of how many the bytes are gone. */
   async removed(): Promise<{ marked: number; gone: number }> {
     const ids = this.due.map(({ download_id }) => download_id);
     const [row] = await this.sql<{ marked: string; gone: string }[]>`
@@ -115,7 +117,10 @@ class Scene implements AsyncDisposable {
     return { marked: Number(row?.marked), gone: Number(row?.gone) };
   }
 
-  /** All that was due is gone, once, and nothing else is. */
+  /**
+   * Expects that each due download was removed exactly once, and nothing else.
+   * @param n the server to ask, from 0
+   */
   async expectRemovedOnce(n: number): Promise<void> {
     const { group, due, held, later } = this;
     await waitFor(
@@ -141,20 +146,20 @@ class Scene implements AsyncDisposable {
       const now = await group.at(n).api.download((record as DownloadRecord).download_id);
       expect(now.removed_at === null).toBe(isThere as boolean);
     }
-    // The audit is written some ms after what it tells of, by another server perhaps.
+    // Audit records are written some ms after the removal, perhaps by the other server.
     const about = await waitFor(async () => {
       const { records } = await group.at(n).api.audit({ action: "content_remove", limit: "1000" });
       const told = records.map(({ download_id, outcome }) => `${outcome} ${download_id}`);
       return told.length >= due.length && told;
     }, "the audit to tell of all");
     expect(about.toSorted()).toEqual(due.map((one) => `ok ${one.download_id}`).toSorted());
-    // What several sets share counts once; in S3 each has its own.
+    // On a disk, files shared by several sets count once. In S3 each set has its own copy.
     const sizes = this.s3 ? kept : [later, held[0]!, held[1]!];
     const stored = sizes.reduce((sum, one) => sum + sizeOf(one, due), 0);
     expect(await group.metric(n, "fds_stored_bytes")).toBe(stored);
   }
 
-  /** Nothing went wrong at either of them. */
+  /** Expects no errors in the logs of both servers. */
   expectNoErrors(): void {
     const lines = this.group.members.flatMap(({ program }) => program.log());
     expect(lines.filter(({ level }) => level === "error")).toEqual([]);
@@ -177,7 +182,10 @@ class Scene implements AsyncDisposable {
   }
 }
 
-/** Bytes of a download's files; of one that shares all of them, those of the set that brought them. */
+/**
+ * Returns the size of a download's files in bytes. For a set that shares all its files, that of the earlier
+ * set.
+ */
 function sizeOf(record: DownloadRecord, due: readonly DownloadRecord[]): number {
   if (record.files_unchanged !== IN_A_SET) return record.total_size ?? 0;
   const [path] = record.paths ?? [];
@@ -207,7 +215,7 @@ describe.skipIf(NO_POSTGRES !== "")(`row 48: two servers that share${NO_POSTGRES
       const { marked, gone } = await scene.removed();
       return marked - gone === 2 && begun >= 5;
     }, "each of them to be in the middle of a removal");
-    // The audit is written some ms after what it tells of, and before it is read.
+    // Reading the audit flushes its pending records, before the server is killed.
     await group.at(0).api.audit({ action: "content_remove" });
     group.at(0).program.signal("SIGKILL");
     await group.at(0).program.ended();

@@ -20,36 +20,42 @@ import { overSteps, stepsOf } from "./steps.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * Row 48: a server that is killed, or whose disk loses its power, while retention removes a file, and a set
- * of which a later one shares a part. The row says so first, what is held is not touched, and what was begun
+ * Row 48 of the fault table: a server is killed, or its disk loses power, while retention removes a file and
+ * a set that shares files with a later set. The row changes first, held downloads stay, and a begun removal
  * is finished.
  */
 
 const DAY_MS = 86_400_000;
-/** Every call by which something of what came goes from the disk, or a row gets there. */
+/** The system calls that remove files from the disk or flush data. */
 const CALLS = "fsync,fdatasync,unlink,unlinkat,rmdir,rename,renameat,renameat2";
 
-/** Bytes of a disk that can lose its power. */
+/** Size of the disk that can lose power, in bytes. */
 const DISK = 64 * 1024 * 1024;
-/** The rows are elsewhere: none of them is lost with what was not flushed. */
+/** Settings that put the rows on another disk, where a power cut loses none of them. */
 const APART = { DATABASE_URL: "sqlite://state.db" };
 
-/** A server that keeps what comes for a day, with what is due and held, and what is not due. */
+/** A server with KEEP_DAYS=1 and downloads that are due, held, or not due for removal. */
 class Scene implements AsyncDisposable {
   private constructor(
     readonly system: System,
-    /** Due once they are released. */
+    /** Downloads that are due for removal as soon as their hold ends. */
     readonly due: { file: DownloadRecord; set: DownloadRecord },
-    /** Due, and held. */
+    /** A download that is old enough for removal, but held during the whole test. */
     readonly held: DownloadRecord,
-    /** Not due; it shares all of its files with the set that is. */
+    /** A set that is not due. It shares all its files with the due set. */
     readonly later: DownloadRecord,
     readonly wanted: string,
-    /** Where all but the rows is, or all; null: on no disk that can lose its power. */
+    /**
+     * The disk that can lose power, with the downloads and perhaps the rows. Null if no such disk is used.
+     */
     readonly disk: LoopDisk | null,
   ) {}
 
-  /** @param env of the server, whose downloads are on a disk that can lose its power; null: on none */
+  /**
+   * Sets up the server and its downloads.
+   * @param env settings of the server, whose downloads are then on a disk that can lose power; null: on the
+   *   usual disk
+   */
   static async set(seed: number, env: Record<string, string> | null = null): Promise<Scene> {
     let disk: LoopDisk | null = null;
     const prepare = async (folder: string) =>
@@ -60,7 +66,7 @@ class Scene implements AsyncDisposable {
     );
     try {
       await writeSet(system, new Random(seed), { small: 8, large: [] });
-      // Long enough ago to be known as settled.
+      // Old enough that `unchanged: "skip"` trusts the modification time.
       spawnSync(["find", system.source(""), "-exec", "touch", "-d", "2020-01-01", "{}", "+"]);
       const { md5 } = await writeRandom(system.source("a.bin"), 50_000);
       await system.startClient();
@@ -90,7 +96,7 @@ class Scene implements AsyncDisposable {
     });
   }
 
-  /** Lets them have been completed ten days earlier. */
+  /** Moves the completion of downloads ten days back. */
   age(...records: DownloadRecord[]): void {
     using database = new Database(this.system.databaseFile);
     database.run("PRAGMA busy_timeout = 5000");
@@ -102,7 +108,7 @@ class Scene implements AsyncDisposable {
     }
   }
 
-  /** Asks for what is due to be released, as often as the server has to be asked. */
+  /** Ends the holds of the due downloads. Repeats the calls until the server answers. */
   async release(): Promise<void> {
     for (const one of Object.values(this.due)) {
       await waitFor(
@@ -115,7 +121,10 @@ class Scene implements AsyncDisposable {
     }
   }
 
-  /** What is recorded of a download, whether the server runs or not. */
+  /**
+   * Reads from a download's row when it was removed and whether its bytes are gone, even while the server is
+   * down.
+   */
   row({ download_id }: DownloadRecord): { removed_at: number | null; bytes_gone: number } {
     using database = new Database(this.system.databaseFile, { readonly: true });
     database.run("PRAGMA busy_timeout = 5000");
@@ -133,10 +142,11 @@ class Scene implements AsyncDisposable {
     return join(this.system.folder, "downloads", `${saved_path}${suffix}`);
   }
 
-  /** What must hold at every moment, also while nothing runs. */
+  /** Expects what must hold at every moment: files are removed only after their row says so. */
   async expectRowsFirst(): Promise<void> {
     const { file, set } = this.due;
-    // What is gone was looked at before its row: so a row that comes later is no excuse.
+    // Files are checked before the rows. In the other order, a removal in between would look like a missing
+    // file.
     const [fileIsThere, sumsAreThere] = [
       existsSync(this.path(file)),
       existsSync(this.path(set, ".md5")),
@@ -145,7 +155,7 @@ class Scene implements AsyncDisposable {
     const flaws = sumsAreThere ? flawsOfSet(this.system, set.saved_path!) : "";
     if (!fileIsThere) expect(this.row(file).removed_at).not.toBeNull();
     if (!sumsAreThere || !folderIsThere) expect(this.row(set).removed_at).not.toBeNull();
-    // A set that has its mark is whole, unless it lost it while it was looked at.
+    // A set with its checksums must be complete, unless they were removed during the check.
     if (sumsAreThere && existsSync(this.path(set, ".md5"))) expect(flaws).toBe("");
     expect(this.row(this.held).removed_at).toBeNull();
     expect(flawsOfSet(this.system, this.later.saved_path!)).toBe("");
@@ -153,7 +163,10 @@ class Scene implements AsyncDisposable {
     expect(new Bun.CryptoHasher("md5").update(bytes).digest("hex")).toBe(this.wanted);
   }
 
-  /** It is finished by itself: what was due is gone, and all else is there and counted. */
+  /**
+   * Waits until the removal is finished. Only the due downloads may be gone, and the stored bytes must be
+   * counted right.
+   */
   async expectFinished(): Promise<void> {
     const { system, due, held, later } = this;
     await waitFor(() => this.isOver, "what was begun to be finished");
@@ -169,12 +182,12 @@ class Scene implements AsyncDisposable {
       expect(answer.status).toBe(410);
       expect(await system.api.download(one.download_id)).toMatchObject({ status: "completed" });
     }
-    // The files of the set that was removed count for the one that has them now.
+    // Files of the removed set now count for the later set that shares them.
     const stored = (due.set.total_size ?? 0) + (held.total_size ?? 0);
     expect(await system.metric("fds_stored_bytes")).toBe(stored);
   }
 
-  /** The server is killed, and its disk loses its power, if it can. */
+  /** Kills the server, and cuts the power of its disk, if there is one. */
   async strike(): Promise<void> {
     const { server } = this.system;
     this.disk?.cutPower();
@@ -188,7 +201,11 @@ class Scene implements AsyncDisposable {
   }
 }
 
-/** Lets the server remove what is due, one call after the other. @param until it is left stopped after that */
+/**
+ * Lets the server remove the due downloads, stopping it after each system call.
+ * @param until the call after which the server stays stopped
+ * @returns the calls up to then
+ */
 async function stepThrough(scene: Scene, until?: string): Promise<string[]> {
   const { system } = scene;
   const how = { calls: CALLS, inject: "signal=STOP" };
@@ -212,7 +229,7 @@ async function stepThrough(scene: Scene, until?: string): Promise<string[]> {
   }
 }
 
-/** What a call was on, by a name without ids. */
+/** Replaces the id in a path, so that calls have the same names in each run. */
 const removed = (name: string) => name.replace(/^\S*\.removed$/, "removed");
 
 const how = lacksLoopDisks === "" ? "and the power is lost" : lacksLoopDisks.trim();
@@ -223,10 +240,11 @@ describe.skipIf(lacksStrace !== "")(`row 48: as retention removes${lacksStrace},
     async () => {
       const random = new Random(SEED);
       let scenes = 0;
-      /** In CI some of the steps are tried, and all of them with FAULT_EFFORT=10. */
+      /** Reports whether a step is tried: all with FAULT_EFFORT=10, else a random tenth. */
       const isTried = () => EFFORT >= 10 || random.float() < 0.1;
       const met = await overSteps(async (until) => {
-        // Apart first: to commit a row would flush the names on the same disk as well.
+        // The first scene has the rows on another disk, because a flush of rows also flushes names on the
+        // same disk.
         const env = scenes++ % 2 === 0 ? APART : {};
         await using scene = await Scene.set(SEED, lacksLoopDisks === "" ? env : null);
         const steps = await stepThrough(scene, until);
@@ -238,7 +256,7 @@ describe.skipIf(lacksStrace !== "")(`row 48: as retention removes${lacksStrace},
         await scene.strike();
         await scene.expectRowsFirst();
         await scene.system.restartServer();
-        // It may have been killed before it was told to release them.
+        // The server may have been killed before it received the release.
         await scene.release();
         await scene.expectFinished();
         return steps;
@@ -249,7 +267,7 @@ describe.skipIf(lacksStrace !== "")(`row 48: as retention removes${lacksStrace},
   );
 });
 
-/** The file's own name, the mark of the set, and its folder's. */
+/** Steps that are always tried: removing the file's name, the set's checksums, and the set's folder. */
 const ALWAYS = new Set(["unlink 1", "unlink 2", "rename 1", "unlinkat removed 1"]);
 
 const count = seedCount(2);

@@ -4,25 +4,25 @@ import type { Proxy } from "../support/proxy.ts";
 import type { Random } from "../support/random.ts";
 import type { System } from "../support/system.ts";
 
-/** What a fault can be made with. */
+/** The parts of a running system that a fault can act on. */
 export interface Scene {
   system: System;
-  /** Between the client and the server. */
+  /** The network between the client and the server. */
   proxy: Proxy;
   client: Program;
   random: Random;
 }
 
-/** What breaks at a moment, and what a person, a service manager or time then mends. */
+/** A fault, and its repair as a person, a service manager or time would do it. */
 export interface Fault {
   strike: (scene: Scene) => void;
   mend: (scene: Scene) => Promise<unknown>;
 }
 
-/** A stall is over long before anybody takes the other for dead, in ms. */
+/** Longest stall, in ms: much shorter than the time after which a peer counts as dead. */
 const LONGEST_STALL = 300;
 
-/** Every fault that the generator of scenarios knows. */
+/** All faults from which random scenarios are made. */
 export const FAULTS = {
   "the socket is closed": {
     strike: ({ proxy }) => proxy.cut("fin"),

@@ -9,30 +9,37 @@ import { System } from "../support/system.ts";
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-/** What breaks, and when. */
+/** A fault and the moment at which it occurs. */
 export interface Strike {
   fault: FaultName;
-  /** The byte is counted in this direction. */
+  /** The direction in which bytes are counted up to the fault. */
   direction: Direction;
-  /** Up: this share of what is missing has passed. Down: so many messages of 100 bytes have. */
+  /**
+   * For `up`: the share of the file's missing bytes that passes before the fault. For `down`: the number of
+   * messages, counted as 100 bytes each.
+   */
   after: number;
-  /** So many ms later: it may be verified and published by then, or proven again. */
+  /** Further delay in ms, so that the fault may hit the verification, the publishing or a resume. */
   thenMs: number;
 }
 
-/** A pull, and all that goes wrong in it. The same seed gives the same scenario. */
+/** A download and the faults during it. The same seed gives the same scenario. */
 export interface Scenario {
   seed: number;
-  /** Bytes of the file. */
+  /** Size of the file, in bytes. */
   size: number;
   chunkSize: number;
-  /** RECEIVE_BUDGET. */
+  /** The setting RECEIVE_BUDGET, in bytes. */
   window: number;
   network: Conditions;
   strikes: Strike[];
 }
 
-/** @param faults those that it may have */
+/**
+ * Makes a random scenario.
+ * @param faults the faults to choose from
+ * @param sizes limits of the file's size, in bytes
+ */
 export function scenarioOf(
   seed: number,
   faults: readonly FaultName[],
@@ -52,7 +59,7 @@ export function scenarioOf(
 
 function strikeOf(random: Random, faults: readonly FaultName[]): Strike {
   const direction = random.pick(["up", "up", "up", "down"] as const);
-  // All along the file, and often at its end, where it is verified and published.
+  // A random share of the file, or often its end, where the file is verified and published.
   const share = random.pick([random.float(), random.float(), 1]);
   return {
     fault: random.pick(faults),
@@ -62,7 +69,7 @@ function strikeOf(random: Random, faults: readonly FaultName[]): Strike {
   };
 }
 
-/** Plays a scenario with a server and a client of its own, and asserts every invariant. */
+/** Runs a scenario on a new server and client, and expects all invariants to hold. */
 export async function play(scenario: Scenario): Promise<void> {
   const { seed, size, chunkSize, window, network, strikes } = scenario;
   await using system = await System.start({
@@ -75,7 +82,8 @@ export async function play(scenario: Scenario): Promise<void> {
   const client = await system.startClient({ server: proxy.url });
   const scene: Scene = { system, proxy, client, random: new Random(seed) };
   const invariants = await Invariants.watch(system, proxy, window);
-  // Until the answer is here: a server that is killed must not take it along.
+  // The messages to the client are held until the response to the request has arrived, so that no fault can
+  // hit the request itself.
   proxy.hold("down");
   const downloadId = await system.pull("file");
   const over = system.ended(downloadId);

@@ -17,24 +17,25 @@ const KILLS = seedCount(2);
 setDefaultTimeout(Math.max(TEST_LIMIT, deadlineOf(KILLS)));
 
 /*
- * Row 46, with two servers on one Postgres that find the same night due at the same moment: each night has
- * one job for each zone of the sites, also where one of the two is killed as it makes it.
+ * Row 46 of the fault table, with two servers on one Postgres that find the same night due at the same
+ * moment. Each night must get exactly one job per time zone, even if one server is killed while it makes the
+ * job.
  */
 
 const DAY_MS = 86_400_000;
 const ZONES = ["America/New_York", "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe"];
 const IN_A_ZONE = 5;
 const SITES = ZONES.length * IN_A_ZONE;
-/** Each night, and in no zone so soon that it comes by itself while the test runs. */
+/** Daily, at a minute that comes in no zone while the test runs. */
 const CRON = `${(new Date().getUTCMinutes() + 15) % 60} 2 * * *`;
 
-/** Longer than all nights that are played. */
+/** A limit longer than all nights of the test. */
 const LONG = "30d";
 
-/** A server is killed at most so long after it found that the night is due, in ms. */
+/** Longest time between a night becoming due and the kill of a server, in ms. */
 const LONGEST_LIFE = 150;
 
-/** When that time was in a zone, so many nights ago: 0 is the latest. */
+/** Returns when the scheduled time came in a zone, in ms since 1970. @param nightsAgo 0: the latest night */
 function momentOf(timeZone: string, nightsAgo: number): number {
   const cron = Cron.parse(CRON);
   if (typeof cron === "string") throw new Error(cron);
@@ -45,12 +46,12 @@ function momentOf(timeZone: string, nightsAgo: number): number {
   return moments.at(-1 - nightsAgo)!;
 }
 
-/** Lets both servers find a night due, as it was not made yet, at the same moment. */
+/** Makes a past night due at both servers at the same moment. */
 async function letCome(group: ServerGroup, sql: SQL, nightsAgo: number): Promise<void> {
   for (const zone of ZONES) {
     await sql`UPDATE schedule_times SET at = ${momentOf(zone, nightsAgo)} WHERE time_zone = ${zone}`;
   }
-  // A change of the schedule makes the server look that is told of it.
+  // A change of the schedule makes the server that receives it look for due times.
   const change = { method: "PATCH", headers: { Authorization: `Bearer ${API_TOKEN}` } };
   const body = JSON.stringify({ catch_up: LONG });
   for (const { url } of group.members) {
@@ -58,7 +59,7 @@ async function letCome(group: ServerGroup, sql: SQL, nightsAgo: number): Promise
   }
 }
 
-/** That the latest nights have one job for each zone, and each site one download for each. */
+/** Expects one job per zone for each of the latest nights, and one download per site and night. */
 async function expectOnce(fleet: Fleet, nights: number): Promise<void> {
   const read = async (path: string) => (await fleet.call("GET", `${path}limit=1000`)).body;
   const all = await waitFor(async () => {
@@ -111,7 +112,7 @@ describe.skipIf(NO_POSTGRES !== "")(
       await sql`UPDATE schedules SET since = since - ${100 * DAY_MS}`;
       for (let night = 0; night <= KILLS; night++) {
         await letCome(group, sql, night);
-        // The first night has no kill.
+        // In the first night no server is killed.
         const victim = night === 0 ? null : random.pick([0, 1]);
         if (victim === null) {
           await expectOnce(fleet, night + 1);

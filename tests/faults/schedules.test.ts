@@ -17,16 +17,22 @@ const KILLS = seedCount(2);
 
 setDefaultTimeout(Math.max(TEST_LIMIT, deadlineOf(KILLS)));
 
-/* A server that is killed around the hour at which a schedule asks: each time is made once. */
+/*
+ * Row 46 of the fault table: a server is killed around the hour of a schedule. Each time must be carried out
+ * exactly once.
+ */
 
 const SITES = 20;
-/** Far longer than a round takes on a busy machine: what is asked for expires when the next time comes. */
+/**
+ * Interval of the schedule, in ms. It exceeds the duration of a round by far, because a request expires at
+ * the next time.
+ */
 const HOUR = 3_600_000;
 
-/** The server starts so long before the hour, in ms: about as long as it takes to start. */
+/** The server starts this long before the hour, in ms: about as long as a start takes. */
 const BEFORE = 500;
 
-/** Longest time that it lives from then on, in ms. */
+/** Longest time that the server then runs, in ms. */
 const LONGEST_LIFE = 900;
 
 describe.skipIf(lacksFaketime !== "")(
@@ -36,7 +42,7 @@ describe.skipIf(lacksFaketime !== "")(
       const random = new Random(SEED);
       const folder = await mkdtemp(join(tmpdir(), "fds-schedules-"));
       const clock = new WallClock(folder, "server");
-      // Each round is at another hour of a time to come.
+      // Each round uses another full hour in the future.
       const first = (Math.floor(Date.now() / HOUR) + 2) * HOUR;
       await using system = await System.start({ LOG_LEVEL: "warn", ...clock.env });
       await using fleet = new Fleet(system.url);
@@ -49,7 +55,8 @@ describe.skipIf(lacksFaketime !== "")(
       });
       expect(made.status).toBe(201);
       for (let n = 0; n < KILLS; n++) {
-        // The hours between are those of a pause, or they would be made up for.
+        // The schedule is paused while the clock jumps, because it would otherwise catch up on the hours in
+        // between.
         await fleet.call("PATCH", "schedules/each-hour", { paused: true });
         const hour = first + 2 * n * HOUR;
         system.server.signal("SIGKILL");

@@ -1,30 +1,30 @@
 import { TEST_LIMIT } from "../support/wait.ts";
 
-/** FDS_SEED repeats a run: it is the first seed, the others follow it. */
+/** The first seed of a run, from FDS_SEED or random. Further seeds follow it. */
 export const SEED = Number(process.env["FDS_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 
-/** How many are tried at once: most of the time they wait for a client to come back. */
+/** Number of seeds tested at once. Most of their time is spent waiting for clients to reconnect. */
 const AT_ONCE = 4;
 
-/** What no seed may exceed, in ms: a client that found no server some times in a row waits a minute. */
+/** Time limit for one seed, in ms. A client that failed to connect several times waits up to a minute. */
 const DEADLINE = TEST_LIMIT;
 
 /**
- * How many seeds a random test runs.
- * @param usual in CI; FAULT_SEEDS sets another number
+ * Returns how many seeds a random test runs: FAULT_SEEDS, or the default.
+ * @param usual the default, as in CI
  */
 export function seedCount(usual: number): number {
   return Number(process.env["FAULT_SEEDS"] ?? usual);
 }
 
-/** The most that {@link overSeeds} takes, in ms. */
+/** Returns the time limit for {@link overSeeds} with this many seeds, in ms. */
 export function deadlineOf(count: number): number {
   return Math.ceil(count / AT_ONCE) * DEADLINE;
 }
 
 /**
- * Runs something for each of `count` seeds from {@link SEED} on.
- * @throws Error that says how to run the first one that failed again, once all have ended
+ * Runs a function for each of `count` seeds, from {@link SEED} on.
+ * @throws AggregateError after all have ended, with the commands that repeat the failed seeds
  */
 export async function overSeeds(
   count: number,

@@ -10,14 +10,14 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * A server that is told to read its certificate again (SIGHUP), while somebody is still writing it:
- * it goes on with the one before.
+ * Row 52 of the fault table: a server reloads its certificate on SIGHUP while the files are still being
+ * written. It must go on with the old certificate.
  */
 
 const canRun = openssl.isThere && process.platform !== "win32";
 const named = `row 52: a reload (${openssl.isThere ? "needs POSIX" : openssl.hint})`;
 
-/** What is in the files; null: there is none. */
+/** Contents of the PEM files. Null: the file does not exist. */
 interface Pem {
   cert: string | null;
   key: string | null;
@@ -28,7 +28,10 @@ describe.skipIf(!canRun)(canRun ? "row 52: a reload" : named, () => {
   let folder: string;
   let authority: Authority;
   let system: System;
-  /** What is in the files when all is well, another pair, and one that nobody understands. */
+  /**
+   * Contents of the PEM files: the initial ones, new valid ones, and some with a key type that the server
+   * cannot use.
+   */
   let [old, fresh, odd]: Pem[] = [];
 
   const path = (name: string) => join(folder, name);
@@ -71,7 +74,7 @@ describe.skipIf(!canRun)(canRun ? "row 52: a reload" : named, () => {
     await rm(folder, { recursive: true });
   });
 
-  /** Whose certificate a new connection is shown. */
+  /** Returns the common name in the certificate that the server shows to a new connection. */
   const shown = () =>
     new Promise<string>((resolve, reject) => {
       const options = { host: "127.0.0.1", port: system.port, rejectUnauthorized: false };
@@ -111,7 +114,7 @@ describe.skipIf(!canRun)(canRun ? "row 52: a reload" : named, () => {
       /^not reloaded: .*check the PEM files ".*used\.crt".*: they cannot be used \(.+\); the one before/,
     );
     expect(await shown()).toBe("old");
-    // A client that is there stays, and a new one gets in.
+    // The connected client stays connected, and this call shows that new connections work.
     expect((await system.api.health()).connected_clients).toBe(1);
   });
 

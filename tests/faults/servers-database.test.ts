@@ -11,7 +11,7 @@ import { MiB } from "./stage.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 const SIZE = 8 * MiB;
-/** Holds the tables of an empty Postgres, and some more. */
+/** Size of Postgres's disk, in bytes: enough for an empty database and some rows. */
 const DISK = 128 * MiB;
 const NEEDS = NO_POSTGRES + lacksMounts;
 
@@ -36,7 +36,7 @@ test.skipIf(NEEDS !== "")(
     const { download_id } = await group.at(1).api.startDownload(order("file"));
     await held;
     await room.fill(0);
-    // Tables take new rows until their last page is full.
+    // Inserts succeed on a full disk as long as a table's last page has room.
     const refused = await waitFor(
       () =>
         group

@@ -9,23 +9,23 @@ import { waitFor } from "../support/wait.ts";
 import { SERVERS, type ServersStage, SITES } from "./servers-stage.ts";
 
 const MiB = 1024 * 1024;
-/** Files of a download that is a set. */
+/** The number of files in a set. */
 const IN_A_SET = 12;
 
-/** A download that was asked for, and what may become of it. */
+/** A requested download and its possible outcomes. */
 export interface Asked {
   downloadId: string;
-  /** Path of the file or folder. */
+  /** Path of the file, or of the set's folder. */
   path: string;
-  /** What each of its files held at some time, by their paths at the site. */
+  /** All contents that each file had over time, by the file's path at the site. */
   versions: Map<string, Version[]>;
-  /** Codes that it may fail with; `cancelled` too. None: it is completed. */
+  /** Error codes with which the download may fail, or `cancelled`. Empty: it must be completed. */
   mayEnd: string[];
-  /** Its sources stay as they are. */
+  /** Whether the source files stay unchanged during the test. */
   isSteady: boolean;
 }
 
-/** How the bugs of `planted-bugs.ts` end a download. */
+/** The error codes with which each bug of `planted-bugs.ts` may end a download. */
 const BUGS: Record<string, string[]> = {
   "throws at a message": ["storage_error"],
   "throws at a frame": ["storage_error"],
@@ -33,16 +33,19 @@ const BUGS: Record<string, string[]> = {
   "rejects, and nobody listens": [],
 };
 
-/** Asks for downloads of all kinds, each at whichever server answers. */
+/** Starts random downloads of all kinds, each by a random server. */
 export class Orders {
-  /** All that was asked for. */
+  /** All downloads requested so far. */
   readonly asked: Asked[] = [];
 
   private constructor(
     private readonly stage: ServersStage,
-    /** What is asked for. */
+    /** Decides what is requested. */
     private readonly random: Random,
-    /** Which server is asked, again where it does not answer: how often is no matter of the seed. */
+    /**
+     * Decides which server is asked. Separate, because repeated calls to servers that do not answer must not
+     * change the other random choices.
+     */
     private readonly servers: Random,
     private readonly earlier: ReadonlySet<string>,
   ) {}
@@ -52,7 +55,7 @@ export class Orders {
     return new Orders(stage, new Random(seed + 1), new Random(seed + 2), earlier);
   }
 
-  /** Adds those whose answer was lost: they were asked for again, and are there all the same. */
+  /** Adds downloads whose response was lost. They exist although the request was repeated. */
   async addUnheard(): Promise<void> {
     const heard = new Set(this.asked.map(({ downloadId }) => downloadId));
     for (const downloadId of await this.stage.history.ids()) {
@@ -64,7 +67,7 @@ export class Orders {
     }
   }
 
-  /** Asks one server after the other, until one answers. */
+  /** Calls the API of random servers until one of them answers. */
   async ask<T>(question: (api: ApiClient) => Promise<T>): Promise<T> {
     let refusal: unknown;
     const look = async () => {
@@ -84,7 +87,7 @@ export class Orders {
     return found.answer;
   }
 
-  /** Asks for a file, a set, or something that is more to follow. */
+  /** Requests a random kind of download. */
   async next(name: string): Promise<void> {
     const kinds = [
       this.#file,
@@ -103,13 +106,13 @@ export class Orders {
     await this.#fileOf(name, 9 * MiB);
   }
 
-  /** A file of so many bytes at most. */
+  /** Requests a file of random size. @param most the maximum size, in bytes */
   async #fileOf(name: string, most: number): Promise<Asked> {
     const version = await writeRandom(this.stage.group.source(name), this.random.int(1, most));
     return this.#pull(name, [version]);
   }
 
-  /** A large file at each site. */
+  /** Requests one large file from each site. @returns the sum of their sizes, in bytes */
   async large(name: string, size: number): Promise<number> {
     for (const site of SITES) {
       const path = `${name}-${site}`;
@@ -139,7 +142,7 @@ export class Orders {
     });
   }
 
-  /** Row 38: two of one file at once. */
+  /** Row 38 of the fault table: two downloads of one file at the same time. */
   async #twice(name: string): Promise<void> {
     const version = await writeRandom(this.stage.group.source(name), this.random.int(1, 4 * MiB));
     const site = this.random.pick(SITES);
@@ -149,7 +152,7 @@ export class Orders {
     ]);
   }
 
-  /** Row 29: its source grows, is replaced or deleted meanwhile. */
+  /** Row 29 of the fault table: the source file grows, is replaced or is deleted during the download. */
   async #changing(name: string): Promise<void> {
     const path = this.stage.group.source(name);
     const size = this.random.int(MiB, 9 * MiB);
@@ -170,7 +173,7 @@ export class Orders {
     }
   }
 
-  /** Row 39: cancelled and asked for again as it may end by itself. */
+  /** Row 39 of the fault table: the download is cancelled and retried while it may be ending by itself. */
   async #cancelled(name: string): Promise<void> {
     const asked = await this.#fileOf(name, 2 * MiB);
     asked.mayEnd.push("cancelled");
@@ -186,7 +189,7 @@ export class Orders {
     this.asked.push({ ...asked, downloadId: retried.download_id, mayEnd: [] });
   }
 
-  /** Row 42: it meets a bug of the server. */
+  /** Row 42 of the fault table: the download triggers a planted bug in the server. */
   async #bug(): Promise<void> {
     const name = this.random.pick(Object.keys(BUGS));
     const path = this.stage.group.source(name);
@@ -225,8 +228,9 @@ export class Orders {
 }
 
 /**
- * A, C and F of one download: it ended as it may, all servers tell the same, and its bytes are there.
- * @returns the paths of what is published of it
+ * Expects invariants A, C and F for one download: its outcome is allowed, all servers report the same, and
+ * its files are right.
+ * @returns the paths of its published files
  */
 export async function expectOutcome(stage: ServersStage, asked: Asked): Promise<string[]> {
   const { group, history } = stage;

@@ -7,12 +7,12 @@ import { waitFor } from "../support/wait.ts";
 import type { ServersStage } from "./servers-stage.ts";
 
 /**
- * B: every byte that a row calls safe is there, and is the source's.
- * @param ids of downloads whose sources stay as they are
+ * Expects invariant B: the bytes that rows call durable are stored, and equal the source's.
+ * @param ids of downloads whose sources do not change
  */
 export async function expectSafe(stage: ServersStage, ids: readonly string[]): Promise<void> {
   for (const id of ids) {
-    // A row that changes while its bytes are looked at proves nothing.
+    // A row that changed during the check is checked again, as its bytes may have moved meanwhile.
     await waitFor(async () => {
       const [row] = await stage.history.rows([id]);
       if (!row || (await isSafe(stage, row))) return true;
@@ -34,7 +34,8 @@ async function isFileSafe(
   stage: ServersStage,
   { download_id, file_path, safe_offset, saved_path }: HeldRow,
 ): Promise<boolean> {
-  // A part in a bucket is partly in an upload that is not complete. The server that goes on with it proves it.
+  // In a bucket, a part is partly in an incomplete upload, which cannot be read. The server verifies it when
+  // the download continues.
   if (safe_offset === 0 || stage.shared === "bucket") return true;
   const source = await md5OfPrefix(stage.group.source(file_path ?? ""), safe_offset);
   expect(source).not.toBeNull();
@@ -80,7 +81,7 @@ async function partsOf(stage: ServersStage, downloadId: string, suffix: string):
     .map((name) => join(folder, name));
 }
 
-/** @returns null where there are not so many bytes */
+/** Returns the MD5 of a file's first bytes. @returns null if the file is shorter */
 async function md5OfPrefix(path: string, length: number): Promise<string | null> {
   const bytes = await Bun.file(path)
     .slice(0, length)

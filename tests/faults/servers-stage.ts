@@ -16,32 +16,32 @@ import { WITH_SHORT_WRITES } from "./disk-stage.ts";
 
 const MiB = 1024 * 1024;
 
-/** What three servers share: a folder, a bucket, or a disk that can be full and lose its power. */
+/** The storage that the servers share: a folder, an S3 bucket, or a disk that can be full or lose power. */
 export type Shared = "folder" | "bucket" | "disk";
 export const SHARED: readonly Shared[] =
   lacksLoopDisks === "" ? ["folder", "bucket", "disk"] : ["folder", "bucket"];
 
 export const SITES = ["site-1", "site-2"] as const;
 export const SERVERS = 3;
-/** Rate of the network between clients and servers, in bytes a second. */
+/** Rate of the network between clients and servers, in bytes per second. */
 const RATE = 6 * MiB;
 const DISK = 512 * MiB;
-/** Where the bugs are that files of some names meet. */
+/** Path of the module that plants bugs into a server, triggered by files with certain names. */
 const BUGS = join(import.meta.dir, "planted-bugs.ts");
 
-/** Descriptors that come and go: connections to Postgres, S3 and for the next call. */
+/** Descriptors that may stay open: idle connections to Postgres, S3 and REST clients. */
 const SPARE_DESCRIPTORS = 48;
-/** What a runtime may keep of what was freed, in bytes. */
+/** Freed memory that the runtime may keep, in bytes. */
 const SPARE_MEMORY = 160 * MiB;
 
-/** Three servers on one Postgres, behind a balancer, with two clients, and all that can break. */
+/** Three servers on one Postgres behind a balancer, with two clients. Every part can be made to fail. */
 export class ServersStage implements AsyncDisposable {
   readonly #before = new Map<string, Footprint>();
 
   private constructor(
     readonly shared: Shared,
     readonly postgres: Postgres,
-    /** The way of each server to Postgres. */
+    /** The proxy between each server and Postgres. */
     readonly ways: CuttingProxy[],
     readonly s3: FakeS3,
     readonly disk: LoopDisk | undefined,
@@ -65,7 +65,7 @@ export class ServersStage implements AsyncDisposable {
       env: {
         ...(shared === "bucket" && settingsOf(s3)),
       },
-      // The system takes less of each write than it is given, at one of them.
+      // Server 2 gets short writes: each write to a file takes only some of the bytes.
       envOf: (n) => ({
         BUN_OPTIONS: `--preload=${BUGS}${n === 2 ? ` ${WITH_SHORT_WRITES.BUN_OPTIONS}` : ""}`,
       }),
@@ -91,12 +91,12 @@ export class ServersStage implements AsyncDisposable {
     await this.postgres[Symbol.asyncDispose]();
   }
 
-  /** Where published files are, if not in a bucket. */
+  /** The folder of published files, unless they are in a bucket. */
   get files(): string {
     return join(this.group.folder, "files");
   }
 
-  /** What is published under a path. */
+  /** Returns size and MD5 of a published file. */
   async storedAt(path: string): Promise<Version> {
     if (this.shared !== "bucket") return versionOf(join(this.files, path));
     const { bytes } = this.s3.objects.get(path) ?? { bytes: new Uint8Array() };
@@ -111,12 +111,12 @@ export class ServersStage implements AsyncDisposable {
     return all.filter((path) => !path.startsWith("lost+found")).toSorted();
   }
 
-  /** Names of what is under way. */
+  /** Returns the names of the parts of unfinished downloads. */
   async parts(): Promise<string[]> {
     return this.shared === "bucket" ? this.s3.keys.filter(isOwn) : this.group.parts();
   }
 
-  /** Takes all of the room of the disk, or of the bucket. */
+  /** Fills the disk, or makes the bucket refuse uploads. */
   async fill(): Promise<void> {
     if (this.shared === "bucket") {
       this.s3.fault = (request) =>
@@ -139,8 +139,8 @@ export class ServersStage implements AsyncDisposable {
   }
 
   /**
-   * That new bytes are safe, or all has ended, within a time from now.
-   * @param ms the most that it may take
+   * Expects that new bytes become durable, or that a running download ends.
+   * @param ms time limit
    */
   async expectToMove(ms: number): Promise<void> {
     const before = await this.history.open();
@@ -160,7 +160,7 @@ export class ServersStage implements AsyncDisposable {
     });
   }
 
-  /** E: no descriptor, no open part, no memory is kept. */
+  /** Expects invariant E: the programs have released their descriptors, parts and memory. */
   async expectNothingHeld(): Promise<void> {
     await waitFor(async () => (await this.parts()).length === 0, "the parts to go");
     for (const program of HAS_PROC ? this.group.programs : [])

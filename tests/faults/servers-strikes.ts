@@ -4,16 +4,16 @@ import { Random } from "../support/random.ts";
 import { waitFor } from "../support/wait.ts";
 import { SERVERS, type ServersStage, type Shared } from "./servers-stage.ts";
 
-/** What breaks in a group of servers. */
+/** A fault in a group of servers, with its repair. */
 export interface Strike {
-  /** Rows of the table that it is of. */
+  /** Rows of the fault table that the fault covers, such as "1, 49". */
   rows: string;
-  /** Where it can be made. */
+  /** The storages for which the fault is possible; by default all. */
   on?: readonly Shared[];
   /**
-   * Breaks something, and mends it.
-   * @param n the server that is struck, where it is one
-   * @param broken to be awaited while it is broken: B is looked at
+   * Causes the fault, and repairs it.
+   * @param n the server to strike, from 0, if the fault concerns one server
+   * @param broken checks invariant B; to be called while the fault lasts
    */
   strike: (
     stage: ServersStage,
@@ -27,7 +27,7 @@ const ON_DISK: readonly Shared[] = ["folder", "disk"];
 const NAMES = "link,linkat,unlink,unlinkat,rename,renameat,renameat2";
 const FLUSHES = "fsync,fdatasync,syncfs";
 
-/** New bytes come within this time after a kill, in ms. */
+/** Time limit for new durable bytes after a kill, in ms. */
 const NEW_BYTES_MS = 20_000;
 
 export const STRIKES: Record<string, Strike> = {
@@ -38,7 +38,7 @@ export const STRIKES: Record<string, Strike> = {
       group.at(n).program.signal("SIGKILL");
       await group.at(n).program.ended();
       const moved = stage.expectToMove(NEW_BYTES_MS);
-      // It is awaited at the end: what fails before tells more.
+      // The rejection is handled at the end, because an error that occurs before says more.
       moved.catch(() => undefined);
       await broken();
       await Bun.sleep(random.int(0, 2_000));
@@ -142,7 +142,7 @@ export const STRIKES: Record<string, Strike> = {
       const { order } = group.balancer;
       program.signal("SIGSTOP");
       group.balancer.avoid(port);
-      // A client would notice after 45 s.
+      // The clients are cut off, because they would notice the frozen server only after 45 s.
       group.network.cut("rst");
       await Bun.sleep(random.int(100, 2_000));
       if (random.float() < 0.5) await group.endLease(n);
@@ -167,7 +167,7 @@ export const STRIKES: Record<string, Strike> = {
     rows: "49, 50",
     strike: async ({ ways }, _, random, broken) => {
       for (const way of ways) way.goDown();
-      // Now and then so long that every lease is over by then.
+      // Sometimes longer than 15 s, so that all leases lapse.
       await Bun.sleep(random.float() < 0.15 ? 17_000 : random.int(100, 3_000));
       await broken();
       for (const way of ways) way.comeBack();
@@ -182,7 +182,7 @@ export const STRIKES: Record<string, Strike> = {
         if (chance < 0.2) return { status: 500, code: "InternalError" };
         if (chance < 0.4) return { status: 503, code: "SlowDown" };
         if (chance < 0.6) return "cut";
-        // The server waits for half a minute.
+        // Rare, because the server waits 30 s for each lost answer.
         return chance < 0.61 ? "no answer" : null;
       };
       await Bun.sleep(random.int(100, 3_000));
@@ -209,7 +209,7 @@ export const STRIKES: Record<string, Strike> = {
   },
 };
 
-/** The names of what can be made there. */
+/** Returns the names of the faults that are possible with this storage. */
 export function strikesOn(shared: Shared): string[] {
   return Object.entries(STRIKES)
     .filter(
@@ -219,7 +219,7 @@ export function strikesOn(shared: Shared): string[] {
     .map(([name]) => name);
 }
 
-/** Strikes while long files come: how much comes twice shows what a break costs. */
+/** Faults to strike during the download of large files, where the bytes sent twice are measured. */
 export const BREAKS = [
   "is killed",
   "sees a client killed",
@@ -229,7 +229,7 @@ export const BREAKS = [
   "has no database",
 ];
 
-/** @returns which server is struck; where clients are, most of the time */
+/** Returns the number of the server to strike, most of the time the one that the clients are connected to. */
 export function victimOf(stage: ServersStage, random: Random): number {
   const [preferred] = stage.group.balancer.order;
   const there = stage.group.members.findIndex(({ port }) => port === preferred);

@@ -14,17 +14,20 @@ const COUNT = seedCount(1);
 setDefaultTimeout(TEST_LIMIT * Math.max(1, COUNT));
 
 /*
- * Three servers on one Postgres, behind a balancer, of which some are killed, frozen, cut off, out of room or
- * out of power. What they share follows from the first seed, and the next seed that has the same is as many
- * further as there are kinds of it.
+ * Three servers on one Postgres behind a balancer, of which some are killed, frozen, cut off, out of disk
+ * space or without power. The first seed selects the storage that they share. The following seeds keep it:
+ * each is larger by the number of storages.
  */
 const KINDS = SHARED.length;
 const KIND = SHARED[SEED % KINDS] ?? "folder";
 
-/** One of this many seeds pulls large files. */
+/** One in this many seeds downloads large files. */
 const LARGE_EACH = 5;
 const LARGE = 28 * MiB;
-/** What may come twice after a break: RECEIVE_BUDGET of a server, and a checkpoint of each site's file. */
+/**
+ * Bytes that may be sent twice after a fault: RECEIVE_BUDGET of one server, and one checkpoint for each
+ * site's file.
+ */
 const TWICE = 4 * MiB + 2 * 8 * MiB;
 
 describe.skipIf(NO_POSTGRES !== "")(`three servers that share a ${KIND}${NO_POSTGRES}`, () => {
@@ -37,7 +40,10 @@ describe.skipIf(NO_POSTGRES !== "")(`three servers that share a ${KIND}${NO_POST
     await stage?.[Symbol.asyncDispose]();
   });
 
-  /** Breaks things while downloads run; looks at what is safe meanwhile. @param blows gets what was broken */
+  /**
+   * Causes random faults during the downloads, and checks the durable bytes meanwhile.
+   * @param blows receives the names of the faults
+   */
   async function strike(
     random: Random,
     names: string[],
@@ -86,7 +92,7 @@ describe.skipIf(NO_POSTGRES !== "")(`three servers that share a ${KIND}${NO_POST
     );
   }
 
-  /** Makes room for the next seed. */
+  /** Removes the files of a completed download, so that the next seed begins without any. */
   async function removeContent(downloadId: string): Promise<void> {
     const { api } = stage.group.at(0);
     if ((await api.download(downloadId)).status === "completed")

@@ -19,7 +19,10 @@ import { KiB, MiB } from "./stage.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* The disk of the server is full, fails, or loses what it held, while a set comes. */
+/*
+ * Rows 21 to 28 of the fault table, for sets: the server's disk is full, fails or loses files while a set is
+ * received.
+ */
 
 describe.skipIf(lacksMounts !== "")(`the disk is full while a set comes${lacksMounts}`, () => {
   test.concurrent.each([
@@ -38,7 +41,7 @@ describe.skipIf(lacksMounts !== "")(`the disk is full while a set comes${lacksMo
     expect(await system.published()).toEqual(["ballast"]);
     await expectSafeFiles(stage, downloadId);
 
-    // It is looked at now and then, and not begun.
+    // Rechecks every 5 s must find the disk still full, and start no attempts.
     await Bun.sleep(RECHECK + 1_000);
     const later = await system.api.download(downloadId);
     expect(later).toMatchObject({ status: "queued", error_code: "storage_full" });
@@ -82,7 +85,8 @@ describe.skipIf(lacksMounts !== "")(`the disk is full while a set comes${lacksMo
         const { downloadId, folder } = await pullHalfSet(stage);
         const path = join(folder, LARGE);
         const trace = { calls: "write,pwrite64,pwritev,pwritev2", path };
-        // Before the disk is filled: the server may still write what it has heard already.
+        // Traced before the disk is filled, because the server may still write bytes that have arrived
+        // already.
         await using strace = await Strace.attach(system.server, system.folder, trace);
         await disk.fill(300 * KiB);
         proxy.release("up");
@@ -95,7 +99,7 @@ describe.skipIf(lacksMounts !== "")(`the disk is full while a set comes${lacksMo
     );
 });
 
-/** Whether the kernel took some of the bytes, and not all. */
+/** Reports whether a traced write took only some of its bytes. */
 function isShort(line: string): boolean {
   const [, asked, taken] = /, (\d+), \d+\) += (\d+)/.exec(line) ?? [];
   return asked !== undefined && Number(taken) < Number(asked);
@@ -105,7 +109,7 @@ test.concurrent("row 23: short writes of a set's files, all the time", async () 
   await using stage = await stageWithSet({ env: WITH_SHORT_WRITES });
   await expectWholeSet(stage, await pullSet(stage.system));
   const short = stage.system.server.log().filter(({ message }) => message === "a write is short");
-  // Writes of the large file, and of small ones.
+  // Both the large file and small files have short writes.
   expect(short.length).toBeGreaterThan(1);
 });
 
@@ -149,7 +153,7 @@ describe.skipIf(lacksStrace !== "")(`calls that fail while a set comes${lacksStr
       error: "cannot flush the set: EIO",
       saved_path: null,
     });
-    // A first try and two more; none flushes again what failed.
+    // Each of the three attempts flushed once. A failed flush is never repeated in the same attempt.
     expect(strace.injected).toBe(3);
     expect(await system.published()).toEqual([]);
     await expectNothingLeft(stage);

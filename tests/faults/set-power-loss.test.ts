@@ -11,17 +11,23 @@ import { KiB, setStage, type Stage, stageOnDisk } from "./stage.ts";
 import { overSteps, pullWhileAway, STEPS_DEADLINE, stepThrough } from "./steps.ts";
 
 /*
- * Row 43: the server is killed after each call that puts something of a set on the disk, or its disk
- * loses its power there: as `power-loss.test.ts` has it for a file.
+ * Row 43 of the fault table: the server is killed, or its disk loses power, after each system call that
+ * stores a part of a set. `power-loss.test.ts` does the same for a file.
  */
 
-/** Rows are elsewhere: to commit them on the same disk would flush the set's names too. */
+/**
+ * Settings that put the rows on another disk, because a flush of rows on the same disk would flush the set's
+ * names too.
+ */
 const APART = { DATABASE_URL: "sqlite://state.db" };
 
-/** What is met in every set, as it is published. */
+/** The calls that occur whenever a set is published. */
 const ALWAYS = ["syncfs set 1", "rename 1", "fsync site-1 1", "fsync sums 1", "link 1", "unlink 1"];
 
-/** What lies under a name is a whole set, also without its checksums, which are the commit mark. */
+/**
+ * Expects every published folder to be a complete set, even before its checksums exist, which mark the set as
+ * completed.
+ */
 async function expectWhole({ system }: Stage): Promise<void> {
   const folder = join(system.folder, "downloads/site-1");
   const names = await readdir(folder).catch(() => []);
@@ -39,9 +45,10 @@ async function expectWhole({ system }: Stage): Promise<void> {
 }
 
 /**
- * Pulls a set on a stage of its own, and kills the server right after a step.
- * @param until without one nothing is killed
- * @param disk loses its power, then
+ * Downloads a set, and kills the server right after a system call.
+ * @param until the call, as {@link stepThrough} names it; without one, nothing is killed
+ * @param disk loses its power before the kill
+ * @returns the calls up to then
  */
 async function killAfter(stage: Stage, until?: string, disk?: LoopDisk): Promise<string[]> {
   const { system } = stage;

@@ -22,14 +22,21 @@ import { MiB, type Stage } from "./stage.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Files of a set that cannot be read, or change, while the set is read. */
+/*
+ * Rows 25, 29 and 35 of the fault table, for sets: files that cannot be read, or that change while the set is
+ * read.
+ */
 
 const [SIZE = 0] = SOURCE.large;
-/** A small file that comes before the large one, and some that come behind it. */
+/** A small file sent before the large one, and some that are sent after it. */
 const EARLY = "exports/0/0/file-21.bin";
 const LATE = ["6/0/file-6.bin", "6/0/file-27.bin", "6/1/file-13.bin", "6/1/file-34.bin"];
 
-/** A: the set is whole but for some files; every one that is there is right, and nothing is left. */
+/**
+ * Expects invariant A for a set with skipped files: all others are there with right checksums, and nothing is
+ * left behind.
+ * @param missing path and error code of each skipped file
+ */
 async function expectAllBut(stage: Stage, record: DownloadRecord, missing: [string, string][]) {
   expect(record).toMatchObject({
     status: "completed",
@@ -63,7 +70,7 @@ describe.skipIf(lacksStrace !== "")(`row 25: EIO reading a file of a set${lacksS
       path: system.source(path),
     });
     const record = await system.ended(await pullSet(system));
-    // Once while it is opened, and once where it is read.
+    // The read may fail twice: when the file is opened, and when it is sent.
     expect(strace.injected).toBeLessThanOrEqual(2);
     expect(record.attempts).toBe(1);
     await expectAllBut(stage, record, [[path, "file_unreadable"]]);
@@ -86,7 +93,7 @@ describe.skipIf(lacksStrace !== "")(`row 25: EIO reading a file of a set${lacksS
   });
 });
 
-/** In place: the file stays the same one. */
+/** Overwrites the beginning of a file in place with random bytes. */
 function overwrite(path: string, length: number): void {
   const fd = fs.openSync(path, "r+");
   fs.writeSync(fd, randomBytes(length), 0, length, 0);
@@ -149,7 +156,7 @@ describe("row 29: while it is read, a file of a set is", () => {
     const path = system.source(LARGE);
     const { downloadId } = await pullHalfSet(stage);
     replace(path);
-    // Some 3 MiB of the first reading are still to come, and files behind it.
+    // About 3 MiB of the first read of the file are still to be sent, and then the files after it.
     for (const at of [8 * MiB, 16 * MiB]) void proxy.after("up", at, () => replace(path));
     proxy.release("up");
     await expectAllBut(stage, await system.ended(downloadId), [[LARGE, "source_changed"]]);
@@ -163,7 +170,7 @@ test("row 35: files of a set that others were put in the place of give nothing a
   const { downloadId } = await pullHalfSet(stage);
   const secret = join(system.folder, "secret");
   fs.mkdirSync(secret);
-  // A name that is in the folder that is swapped for a link, too.
+  // A file with the same name as one in the swapped folder, so that following the link would find it.
   for (const name of ["treasure", "file-20.bin"]) fs.writeFileSync(join(secret, name), "treasure");
   for (const path of [link, fifo, folder, gone]) fs.unlinkSync(system.source(path!));
   fs.symlinkSync(join(secret, "treasure"), system.source(link!));

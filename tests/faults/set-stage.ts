@@ -16,32 +16,38 @@ import {
 import { waitFor } from "../support/wait.ts";
 import { MiB, setStage, type Stage, type StageOptions } from "./stage.ts";
 
-/* A set on a stage, for the rows of the table that are about files in the first place. */
+/* A server and a client with a set, for those rows of the fault table that test single files too. */
 
-/** Small files, and a large one in the middle of which things break. */
+/** Small files, and a large one during which the faults occur. */
 export const SOURCE: SetSource = { small: 40, large: [8 * MiB] };
 
-/** How many files that are. */
+/** The number of files in the set. */
 export const FILES = SOURCE.small + SOURCE.large.length;
 
-/** The large file, relative to the root. */
+/** Path of the large file, relative to the root. */
 export const LARGE = `exports/${SOURCE.small % 7}/${SOURCE.small % 3}/file-${SOURCE.small}.bin`;
 
-/** A stage whose client has {@link SOURCE}. */
+/** Sets up a stage whose client has the files of {@link SOURCE}. */
 export async function stageWithSet(options: Partial<StageOptions> = {}): Promise<Stage> {
   const stage = await setStage({ size: 1, ...options });
   await writeSet(stage.system, new Random(options.seed ?? 1), SOURCE);
   return stage;
 }
 
-/** A set whose first bytes are safe; no more come until the proxy releases "up". */
+/**
+ * A set of which some bytes are durable. Its transfer is stopped until the test releases the proxy's
+ * direction "up".
+ */
 export interface HalfSet {
   downloadId: string;
-  /** Its folder under way. */
+  /** The folder of the unfinished set at the server. */
   folder: string;
 }
 
-/** Pulls the set up to the middle of its large file. */
+/**
+ * Starts a download of the set, stops it in the middle of the large file, and waits until all bytes received
+ * are durable.
+ */
 export async function pullHalfSet({ system, proxy }: Stage): Promise<HalfSet> {
   const held = proxy.after("up", 5 * MiB, () => proxy.hold("up"));
   const downloadId = await pullSet(system);
@@ -53,7 +59,7 @@ export async function pullHalfSet({ system, proxy }: Stage): Promise<HalfSet> {
   return { downloadId, folder: join(system.serverFolder, "parts", `${downloadId}.set`) };
 }
 
-/** B, at any moment: what the rows call safe is there. A row that changes meanwhile proves nothing. */
+/** Expects invariant B for a set, at any time. Rows that change during the check are checked again. */
 export async function expectSafeFiles({ system }: Stage, downloadId: string): Promise<void> {
   let last: string[] | undefined;
   await waitFor(async () => {
@@ -65,20 +71,23 @@ export async function expectSafeFiles({ system }: Stage, downloadId: string): Pr
   expect(last).toEqual([]);
 }
 
-/** A, B, C and E, once it is over: all files are here and right, and nothing is left behind. */
+/**
+ * Expects invariants A, B, C and E when the download has ended: all files are right, and nothing is left
+ * behind.
+ */
 export async function expectWholeSet(stage: Stage, downloadId: string): Promise<DownloadRecord> {
   const { system } = stage;
   const record = await system.ended(downloadId);
   expect(record).toMatchObject({ status: "completed", files_total: FILES, files_received: FILES });
   expect(flawsOfSet(system, record.saved_path!)).toBe("");
-  // The set and its checksums, and nothing of a publishing that failed.
+  // Only the set's folder and its checksums, without remains of a failed publishing.
   expect(await readdir(join(system.folder, "downloads/site-1"))).toHaveLength(2);
   await expectSafeFiles(stage, downloadId);
   await expectNothingLeft(stage);
   return record;
 }
 
-/** E: no part, and no descriptor on a file of the site or of what was under way. */
+/** Expects invariant E: no parts are left, and no program has a file of the site or a part open. */
 export async function expectNothingLeft({ system }: Stage): Promise<void> {
   await system.expectNoParts();
   const parts = join(system.serverFolder, "parts/");
@@ -90,7 +99,7 @@ export async function expectNothingLeft({ system }: Stage): Promise<void> {
   }
 }
 
-/** The files of a set that did not come, by path. */
+/** Returns the records of a set's skipped files, by path. */
 export async function skippedOf(
   { system }: Stage,
   { download_id }: DownloadRecord,

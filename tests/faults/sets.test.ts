@@ -12,12 +12,12 @@ import { deadlineOf, overSeeds, SEED, seedCount } from "./seeds.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Row 43: what breaks while a set is listed, received and published. */
+/* Row 43 of the fault table: faults while a set is listed, received and published. */
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-/** About what the wire carries of such a set. */
+/** Approximate number of bytes sent for such a set. */
 const CARRIED = 5 * MiB;
 
 const ROWS: { row: string; faults: FaultName[]; usual: number }[] = [
@@ -50,7 +50,8 @@ describe(`row 43, as row 13 (FDS_SEED=${SEED}):`, () => {
       await using system = await System.start({ CHUNK_SIZE: String(64 * KiB) });
       await using proxy = await Proxy.listen(system.port, SEED + sample);
       await writeSet(system, random, { small: 200, large: [MiB] });
-      // The manifest's first frame, its last when it comes again, small files and the large one.
+      // The manifest's first frame, its last frame when sent again, a frame of small files, and one of the
+      // large file.
       const flipped = new Set([1, 3, random.int(4, 10), random.int(11, 40)]);
       let frames = 0;
       proxy.rewrite("up", ({ bytes, payloadAt, isBinary }) => {
@@ -71,7 +72,7 @@ describe(`row 43, as row 13 (FDS_SEED=${SEED}):`, () => {
   );
 });
 
-/** Pulls a set over a connection on which things break, and looks at every file of it. */
+/** Downloads a set while random faults occur, and compares every file. */
 async function play(seed: number, faults: FaultName[]): Promise<void> {
   const random = new Random(seed);
   await using system = await System.start({
@@ -87,7 +88,7 @@ async function play(seed: number, faults: FaultName[]): Promise<void> {
   const over = system.ended(downloadId);
   for (let strike = random.int(1, 3); strike > 0; strike--) {
     const fault = FAULTS[random.pick(faults)];
-    // All along the set, and often at its end, where it is published.
+    // A random place in the set, or often its end, where the set is published.
     const bytes = Math.floor(random.pick([random.float(), random.float(), 1]) * CARRIED);
     const moment = proxy.after("up", bytes, () => undefined);
     proxy.release("down");
@@ -105,7 +106,7 @@ async function play(seed: number, faults: FaultName[]): Promise<void> {
   expect(await readdir(join(system.serverFolder, "parts"))).toEqual([]);
 }
 
-/** A row that changes while its file is looked at proves nothing. */
+/** Returns the violations of invariant B. Rows that change during the check are checked again. */
 async function settledUnsafe(system: System, downloadId: string): Promise<string[]> {
   let last: string[] = [];
   await waitFor(async () => {
@@ -117,7 +118,10 @@ async function settledUnsafe(system: System, downloadId: string): Promise<string
   return last;
 }
 
-/** A: folders whose checksums lie beside them are whole, and their checksums are right. */
+/**
+ * Returns the violations of invariant A: folders with checksums beside them must be complete, and their
+ * checksums right.
+ */
 async function halfPublished(system: System): Promise<string[]> {
   const folder = join(system.folder, "downloads/site-1");
   const names = await readdir(folder).catch(() => []);

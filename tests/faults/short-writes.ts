@@ -3,8 +3,8 @@ import { type FileHandle, open } from "node:fs/promises";
 import { Random } from "../support/random.ts";
 
 /*
- * Loaded into a server before anything else of it, and never imported, as it changes whoever does:
- * the system takes less than it is given of most writes to files, as it may.
+ * Preloaded into a server by BUN_OPTIONS, and never imported, because it patches the process that loads it.
+ * Most writes to files take fewer bytes than they are given, as POSIX allows.
  */
 
 type Write = (bytes: Uint8Array, from: number, length: number, at: number) => Promise<object>;
@@ -32,12 +32,12 @@ const shortLarge = (
   if (at === 0) process.stdout.write("a write is short\n");
   writeLarge(file, bytes, from, random.int(1, length), at, told);
 };
-// Pieces of large files of sets are written like this.
+// Large blocks of a set's files are written by this function.
 fs.write = shortLarge as typeof fs.write;
 
 const shortSync = (file: number, bytes: Uint8Array, from: number, length: number, at: number) => {
   if (at === 0 && length > 1) process.stdout.write("a write is short\n");
   return writeSync(file, bytes, from, random.int(1, length), at);
 };
-// Small files of sets are written like this, and small pieces of large ones.
+// Small files of sets, and small blocks of large ones, are written by this function.
 fs.writeSync = shortSync as typeof writeSync;

@@ -14,11 +14,11 @@ import { delivered, KiB, MiB, setStage } from "./stage.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * What takes as long as the programs wait before they take a peer for dead: 45 s, and up to 5 more
- * until they look. All at once, so that it is waited for once.
+ * Tests that wait until a silent peer counts as dead: 45 s, and up to 5 s more until the next check. They run
+ * at the same time, to wait only once.
  */
 
-/** Longer than the programs wait, also on a busy machine; in ms. */
+/** Time limit for a program to notice a silent peer, in ms, even on a busy machine. */
 const NOTICED_WITHIN = 120_000;
 
 const SIZE = 8 * MiB;
@@ -41,7 +41,7 @@ test.concurrent("row 9: half-open: nothing comes and nothing closes", async () =
   });
   const downloadId = await system.pull("file");
   await silent;
-  // Each on its own: no goodbye gets through.
+  // Each side must notice by itself, because no close frame gets through.
   await Promise.all([noticed(client), noticed(system.server)]);
   const isQueued = async () => (await system.api.download(downloadId)).status === "queued";
   await waitFor(isQueued, "the download to be queued again");
@@ -58,7 +58,7 @@ test.concurrent.each([
 ] as const)("row 10: the direction %s is black", async (_, direction) => {
   await using stage = await setStage({ size: SIZE });
   const { system, proxy, client, invariants } = stage;
-  // The way that the client takes when it is back is another one.
+  // Only the current connection is affected. The client's next connection works.
   const black = proxy.after("up", WHEN, () => proxy.links[0]?.hold(direction));
   const downloadId = await system.pull("file");
   await black;
@@ -82,7 +82,7 @@ test.concurrent(
         env: { CHUNK_SIZE: String(64 * KiB) },
         prepare: (proxy) =>
           proxy.rewrite("up", ({ bytes, isBinary }) => {
-            // The mask is in the header too, and what comes of it is a bit of the payload.
+            // The header includes the mask, where a flipped bit flips bits of the payload.
             if (isBinary && ++frames === flip.frame) bytes[flip.bit >> 3]! ^= 1 << (flip.bit & 7);
             return [bytes];
           }),
@@ -107,7 +107,7 @@ test.concurrent("row 18: a 1 Mbit/s link", async () => {
   const { system, proxy, client, invariants } = stage;
   proxy.shape({ bytesPerSecond: 1e6 / 8, delay: 20 });
   const first = await system.pull("file");
-  // It takes 50 s: longer than a peer may be silent.
+  // 50 s of transfer: longer than a peer may be silent.
   await waitFor(() => proxy.carried.up > 50e6 / 8, "50 s of bytes", 80_000);
   expect(await system.api.download(first)).toMatchObject({ status: "downloading", attempts: 1 });
   expect(client.log().filter(({ message }) => /not connected/.test(message))).toEqual([]);
@@ -157,7 +157,7 @@ test
       expect(memory - before.memory).toBeLessThan(32 * MiB);
       await waitFor(
         async () => {
-          // It is not silent: it goes on to ask.
+          // Further pings, so that the client does not count as silent.
           await client.ask(1);
           return client.isCutOff;
         },
@@ -176,7 +176,7 @@ test.concurrent.skipIf(process.platform === "win32")(
     const { system, proxy, client } = stage;
     const key = join(system.folder, "site-1/key");
     await rm(key);
-    // Whoever opens it waits for a writer, for ever.
+    // Opening a FIFO for reading blocks until a writer opens it, so reading the key never ends.
     expect(await runCommand("mkfifo", key)).toBe(true);
     proxy.cut("rst");
     const gaveUp = () => client.log().find(({ message }) => message.startsWith("cannot go on: "));

@@ -10,10 +10,10 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* The other sizes of row 31 are in tests/e2e/transfer.test.ts. */
+/* Row 31 of the fault table, for files over 4 GiB. Other sizes are in tests/e2e/transfer.test.ts. */
 
 const GiB = 1024 ** 3;
-/** Beyond what 32 bits can count. */
+/** A size in bytes beyond the range of 32-bit integers. */
 const SIZE = 5 * GiB + 1;
 const DEADLINE = 600_000;
 

@@ -9,14 +9,14 @@ import { KiB, MiB, setStage, WINDOW } from "./stage.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/** What a write takes, in µs: the wire brings thousands of times as much. */
+/** Delay of each write, in µs. Meanwhile the network could deliver thousands of times as many bytes. */
 const WRITE_TAKES = 500_000;
-/** So many are looked at. */
+/** The number of slow writes to wait for. */
 const SLOW_WRITES = 6;
 const SIZE = 24 * MiB;
-/** Bytes of headers of frames, and of messages. */
+/** Bytes allowed for frame headers and messages. */
 const HEADERS = 64 * KiB;
-/** The runtime may keep what was freed, far less than what a client could send in that time. */
+/** Freed memory that the runtime may keep, in bytes: far less than a client could send meanwhile. */
 const SPARE_MEMORY = 64 * MiB;
 
 test.skipIf(lacksStrace !== "")(`row 19: a slow disk at the server${lacksStrace}`, async () => {
@@ -49,7 +49,7 @@ test.skipIf(lacksStrace !== "")(`row 19: a slow disk at the server${lacksStrace}
     await look();
     return strace.lines.length >= SLOW_WRITES;
   };
-  // Completed while the other one waits for its disk, as the next looks tell.
+  // The fast download ends while the slow one still waits for its disk, as the checks below show.
   await system.ended(fast);
   await waitFor(writes, `${SLOW_WRITES} slow writes`);
   expect(most).toBeLessThan(memory + WINDOW + SPARE_MEMORY);

@@ -11,16 +11,16 @@ import { watch } from "../support/leaks.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * Row 36: sockets that say what they have to say a byte at a time, stop in the middle, talk
- * nonsense or never read. They are cut off, hold little, and three sites beside them deliver.
+ * Row 36 of the fault table: sockets that send a byte at a time, stop in the middle, send junk or never read.
+ * They must be cut off and use few resources, while three sites deliver.
  */
 
 const MiB = 1024 * 1024;
 const SITES = ["site-1", "site-2", "site-3"];
-/** Sockets of each kind. */
+/** The number of sockets of each kind. */
 const SOCKETS = 40;
 const UPGRADE = upgradeRequest();
-/** What anyone may send. */
+/** A request that needs no token. */
 const SIGN_IN = "POST /api/session HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\n\r\n";
 
 let system: System;
@@ -40,7 +40,7 @@ afterAll(async () => {
 
 function open(): Socket {
   const socket = connect(system.port, "127.0.0.1");
-  // To be reset is what it is there for.
+  // The server may reset the connection; the test expects that.
   socket.on("error", () => socket.destroy());
   sockets.push(socket);
   return socket;
@@ -79,7 +79,7 @@ const KINDS: Record<string, (socket: Socket) => void> = {
   },
 };
 
-/** The kernel may take a while to tell of those that do not read: they notice by writing. */
+/** Reports whether the server has closed a socket. A paused socket only notices a reset by a write. */
 function isGone(socket: Socket): boolean {
   if (socket.isPaused()) socket.write("\r\n");
   return socket.destroyed || socket.readableEnded;
@@ -95,7 +95,8 @@ test(`row 36: ${SOCKETS} sockets of each kind: ${Object.keys(KINDS).join(", ")}`
   for (const pull of pulls) {
     expect(await system.ended(await pull)).toMatchObject({ status: "completed", attempts: 1 });
   }
-  // By the runtime after 12 s, or by ours, which gives a client 10 s to register.
+  // The runtime cuts off requests after 12 s, and the server cuts off clients that do not register within 10
+  // s.
   await waitFor(() => sockets.every(isGone), "every one of them to be cut off", 50_000);
   tell(await footprint.expectNoLeak());
   expect(await system.api.health()).toMatchObject({ connected_clients: SITES.length });

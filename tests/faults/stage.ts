@@ -9,32 +9,32 @@ import { System, type SystemOptions } from "../support/system.ts";
 export const KiB = 1024;
 export const MiB = 1024 * KiB;
 
-/** Bytes of a disk that can lose its power. */
+/** Size of a disk that can lose power, in bytes. */
 const DISK = 64 * MiB;
 
-/** The most that is granted ahead, so that what a break may cost is known. */
+/** The server's RECEIVE_BUDGET in bytes, small so that the cost of a fault has a tight limit. */
 export const WINDOW = MiB;
 
-/** A server, a client with a file, and the network between them. */
+/** A server, a client with a file, and the simulated network between them. */
 export interface Stage extends AsyncDisposable {
   system: System;
   proxy: Proxy;
   client: Program;
-  /** What the client's "file" holds. */
+  /** Size and MD5 of the client's file "file". */
   wanted: Version;
   invariants: Invariants;
 }
 
 export interface StageOptions {
-  /** Bytes of the file. */
+  /** Size of the file, in bytes. */
   size: number;
   /** Settings of the server. */
   env?: Record<string, string>;
   clientEnv?: Record<string, string>;
   seed?: number;
-  /** Called before the client connects. */
+  /** Called before the client connects, to set up the network. */
   prepare?: (proxy: Proxy) => void;
-  /** Makes the server's folder ready. */
+  /** Prepares the server's folder before the start. */
   prepareFolder?: SystemOptions["prepare"];
 }
 
@@ -61,7 +61,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   };
 }
 
-/** A stage whose server keeps its downloads on a disk that can lose its power. */
+/** Sets up a stage whose server has its downloads on a disk that can lose power. */
 export async function stageOnDisk(options: StageOptions): Promise<Stage & { disk: LoopDisk }> {
   let disk: LoopDisk | null = null;
   const stage = await setStage({
@@ -71,7 +71,7 @@ export async function stageOnDisk(options: StageOptions): Promise<Stage & { disk
   return { ...stage, disk: disk! };
 }
 
-/** What a pull of the stage's file must come to, for {@link Invariants.expectAll}. */
+/** Makes the outcome to pass to {@link Invariants.expectAll} when the stage's file must be delivered. */
 export function delivered(downloadId: string, { wanted }: Stage, breaks: number) {
   return { wanted: new Map([[downloadId, wanted]]), breaks };
 }

@@ -4,18 +4,18 @@ import { Strace } from "../support/strace.ts";
 import { waitFor } from "../support/wait.ts";
 import type { Stage } from "./stage.ts";
 
-/** Every call by which something of a download gets to the disk, or gets a name there. */
+/** The system calls that flush data of a download to the disk, or change names. */
 const CALLS = "fsync,fdatasync,syncfs,link,linkat,unlink,unlinkat,rename,renameat,renameat2";
 
-/** How many are tried at once: most of the time they wait for a client to come back. */
+/** Number of steps tested at once. Most of their time is spent waiting for clients to reconnect. */
 const AT_ONCE = 4;
 
-/** The most that {@link overSteps} takes, in ms; there are about 15 steps. */
+/** Time limit for {@link overSteps}, in ms. A download has about 15 steps. */
 export const STEPS_DEADLINE = 300_000;
 
 /**
- * Asks for the stage's file while its client is away, and kept away: see {@link stepThrough}.
- * @param pull asks for something else
+ * Starts a download while the client is kept disconnected, to be continued by {@link stepThrough}.
+ * @param pull starts another download than that of the stage's file
  */
 export async function pullWhileAway(
   { system, proxy }: Stage,
@@ -31,10 +31,10 @@ export async function pullWhileAway(
 }
 
 /**
- * Lets the client of {@link pullWhileAway} come back, and a server carry out the download, one call
- * of {@link CALLS} after the other.
- * @param until the step after which it is left stopped; without one it goes on to the end
- * @returns the steps that were done: `"link 1"`, `"fsync parts 2"`
+ * Lets the client of {@link pullWhileAway} connect, and the server carry out the download, stopping it after
+ * each call of {@link CALLS}.
+ * @param until the step after which the server stays stopped; without one, the download runs to its end
+ * @returns the steps carried out, such as `"link 1"` or `"fsync parts 2"`
  */
 export async function stepThrough(
   { system, proxy }: Stage,
@@ -43,7 +43,8 @@ export async function stepThrough(
 ): Promise<string[]> {
   const how = { calls: CALLS, inject: "signal=STOP" };
   await using strace = await Strace.attach(system.server, system.folder, how);
-  // Only now: under load it takes longer than a client stays away, and the first steps were missed.
+  // The client is released only after strace has attached, which may take long on a busy machine. Otherwise
+  // the first steps would be missed.
   proxy.release("up");
   const hasStopped = (times: number) =>
     strace.lines.filter((line) => line.includes("--- SIGSTOP {")).length >= times;
@@ -61,12 +62,12 @@ export async function stepThrough(
   }
 }
 
-/** What a call was on, by a name without clients and ids. */
+/** Removes client and download ids from a file name, so that steps have the same names in each run. */
 const partOrSet = (name: string) => name.replace(/^.*\.(part|set|sums)$/, "$1");
 
 /**
- * Calls by their names and what they were on, numbered.
- * @param known gives the name of a file that is the same in each run
+ * Names traced calls by system call, file and a running number.
+ * @param known returns a name of the file that is the same in each run
  */
 export function stepsOf(lines: string[], known: (name: string) => string): string[] {
   const times = new Map<string, number>();
@@ -81,10 +82,10 @@ export function stepsOf(lines: string[], known: (name: string) => string): strin
 }
 
 /**
- * Runs something for each step of a download in turn.
- * @param run as {@link stepThrough}
+ * Runs a function for each step of a download in turn.
+ * @param run like {@link stepThrough}: stops after the step `until`, and returns the steps carried out
  * @returns the steps that were met
- * @throws Error that names the step of the first one that failed, once all have ended
+ * @throws AggregateError after all have ended, with the names of the failed steps
  */
 export async function overSteps(run: (until?: string) => Promise<string[]>): Promise<Set<string>> {
   const met = new Set<string>();

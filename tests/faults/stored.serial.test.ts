@@ -10,21 +10,24 @@ import { TEST_LIMIT } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * Row 54: what is stored grows, and no call that reads it holds up all others. Each call is made many
- * times at once, while one caller asks for the health again and again: the longest that it waits is
- * how long the event loop was held. Of several rounds the best one counts: what a call does it does
- * in each of them, while another program on the machine disturbs some.
+ * Row 54 of the fault table: calls that read many stored rows must not block the event loop for others. Each
+ * call is made several times at once, while another caller asks for the health again and again. The longest
+ * wait of that caller shows how long the event loop was blocked. The best of several rounds counts, because
+ * other programs on the machine may disturb some rounds.
  */
 
 const STORED = { downloads: 100_000, clients: 10_000, audit: 100_000 };
 const AT_ONCE = 8;
 const ROUNDS = 25;
 
-/** No piece of the work takes more than some ms, and 8 calls at once took some 100 ms and more. */
+/**
+ * Limit for the event loop to be blocked, in ms. Before stored rows were read in turns, 8 calls at once took
+ * over 100 ms.
+ */
 const MOST_MS = 80;
 
 let system: System;
-/** Tokens: of an admin who sees everything, and of a viewer of 1,000 sites. */
+/** API tokens: `all` is an admin's, `some` a viewer's that is limited to 1,000 sites. */
 const tokens: Record<string, string> = { all: API_TOKEN };
 
 beforeAll(async () => {
@@ -45,10 +48,13 @@ beforeAll(async () => {
 });
 afterAll(() => system?.[Symbol.asyncDispose]());
 
-/** In a stream of events: where everything that has ended, and every client, was told of. */
+/**
+ * Text of the last event of a stream's initial state: by then it has listed all ended downloads and all
+ * clients.
+ */
 const LAST_CLIENT = '"client_id":"idle-999","connected"';
 
-/** Reads an answer to its end, or one of events until all clients were told of. */
+/** Reads a response to its end, or an event stream until all clients were listed. */
 async function read(path: string, token: string, headers: Record<string, string>): Promise<void> {
   const ending = new AbortController();
   const response = await fetch(system.url + path, {
@@ -60,7 +66,7 @@ async function read(path: string, token: string, headers: Record<string, string>
   let tail = Buffer.alloc(0);
   for await (const piece of response.body!) {
     if (!isEndless) continue;
-    // As bytes: text would take this process the time that it measures.
+    // Compared as bytes, because decoding text would cost time in the process that measures.
     const bytes = Buffer.concat([tail, piece]);
     if (bytes.includes(LAST_CLIENT)) break;
     tail = bytes.subarray(-LAST_CLIENT.length);
@@ -68,7 +74,7 @@ async function read(path: string, token: string, headers: Record<string, string>
   ending.abort();
 }
 
-/** The longest that a caller waits for the health, in ms, while something else goes on. */
+/** Returns the longest wait for an answer to a health call, in ms, until a promise resolves. */
 async function longestWait(api: ApiClient, meanwhile: Promise<unknown>): Promise<number> {
   let longest = 0;
   const over = meanwhile.then(() => true);

@@ -10,15 +10,15 @@ import { delivered, MiB, setStage, type Stage } from "./stage.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* The kernel refuses what server and client ask of it. */
+/* Rows 24 to 26 of the fault table: system calls of the server or the client fail. */
 
 const SIZE = 8 * MiB;
 
-/** Which calls fail, and how often before they work again. */
+/** System calls to fail, and how often they fail. */
 interface Refusal {
   row: string;
   calls: string;
-  /** Relative to the server's folder; without one the part file is meant. */
+  /** Path of the file or folder, relative to the server's downloads folder. By default the part file. */
   path?: string;
   times: number;
 }
@@ -67,7 +67,7 @@ describe.skipIf(lacksStrace !== "")(`calls that fail${lacksStrace}`, () => {
       });
       proxy.release("up");
       await expectFailure(stage, downloadId, "storage_error", "cannot flush the part file: EIO");
-      // A first try and two more; not one is made with the file that failed.
+      // Three attempts. After a failed flush, the open part file is never flushed again.
       expect(strace.injected).toBeLessThanOrEqual(6);
       await invariants.expectAll({ wanted: new Map([[downloadId, "storage_error"]]), breaks: 3 });
     },
@@ -124,7 +124,7 @@ test("row 26: the final name is taken by somebody else's file", async () => {
   const { system, proxy, invariants } = stage;
   const { downloadId } = await pullHalf(stage);
   await mkdir(join(system.folder, "downloads/site-1"));
-  // Every name that it may get in the next minute.
+  // Every name that the server could choose within the next minute, as names contain the second.
   const taken = Array.from({ length: 60 }, (_, second) => {
     const path = savedPath("site-1", "file", Date.now() + second * 1000, 1);
     return join(system.folder, "downloads", path);

@@ -9,12 +9,12 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Row 53: a cloned disk, so that two machines have one id and its key. */
+/* Row 53 of the fault table: two machines with the same client id and key, as after a disk was cloned. */
 
 const MiB = 1024 * 1024;
 const TOLD = /two machines use this id: "[^"]+" at 127\.0\.0\.1 and "[^"]+" at 127\.0\.0\.1$/;
 
-/** A client as on another machine: with a copy of the state folder of site-1. */
+/** Starts a client as on a second machine, with a copy of the state folder of site-1. */
 async function startClone({ folder, url }: System): Promise<Program> {
   await cp(join(folder, "site-1"), join(folder, "clone"), { recursive: true });
   const argv = ["client.ts", "--id", "site-1", "--server", url, "--root", "root"];
@@ -29,7 +29,7 @@ test("row 53: two machines with one key are told as that, and no file is blamed 
   const { download_id } = await system.api.startDownload({
     client_id: "site-1",
     file_path: "data.bin",
-    // It is not over before the other machine is there, however busy this one is.
+    // Slow, so that the download is still running when the second machine connects, even on a busy machine.
     rate_limit: 20_000,
   });
   await waitFor(
@@ -45,7 +45,8 @@ test("row 53: two machines with one key are told as that, and no file is blamed 
   await first.waitForLine(/the server refused: replaced: another machine uses this id; next try/);
   const [client] = await system.api.clients();
   expect(client).toMatchObject({ connected: true, problem: expect.stringMatching(TOLD) });
-  // It waits and says why, or was not under way when that was noticed, and goes on at once.
+  // The download is either queued with the error `id_in_use`, or was not running at that moment and continues
+  // at once.
   const moved = await waitFor(async () => {
     const record = await system.api.download(download_id);
     return (record.error_code !== null || record.attempts > 1) && record;
@@ -60,7 +61,7 @@ test("row 53: two machines with one key are told as that, and no file is blamed 
   const { stdout } = await runProgram(system, ["fds", "clients", "--json"]);
   expect(JSON.parse(stdout).clients[0].problem).toMatch(TOLD);
 
-  // It goes on by itself, at the one that is there.
+  // The download continues by itself at the machine that is connected.
   await system.api.change(download_id, { rate_limit: null });
   await system.expectDelivered(await system.ended(download_id), wanted);
   expect(clone.name).toBe("clone");

@@ -10,9 +10,8 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * Row 36: connections that anyone can open and that never register. They hold next to nothing, are as
- * many as may be and no more, and keep out nobody who comes from elsewhere. A trusted proxy stands for
- * many addresses.
+ * Row 36 of the fault table: connections of strangers that never register. They must use little memory, be
+ * limited in number, and not lock out other addresses. A trusted proxy's header simulates many addresses.
  */
 
 const MiB = 1024 * 1024;
@@ -28,13 +27,13 @@ afterEach(async () => {
   await system[Symbol.asyncDispose]();
 });
 
-/** A request for a WebSocket. @param address where the proxy says that it comes from */
+/** Makes an upgrade request. @param address the client's address, as the proxy states it */
 const upgrade = (address: string) => upgradeRequest(`X-Forwarded-For: ${address}`);
 
-/** Begins a message of 1 MiB, and says so much of it that it is nearly whole. */
+/** The beginning of a message of 1 MiB, without its last 1,000 bytes. */
 const UNFINISHED = webSocketFrame(BINARY, Buffer.alloc(MiB - 1000), MiB);
 
-/** Opens a connection, sends a request, and gives the first line of the answer. */
+/** Opens a connection and sends a request. @returns the socket, and the status line of the response */
 async function open(request: string | Buffer): Promise<{ socket: Socket; answer: string }> {
   const socket = connect(system.port, "127.0.0.1");
   sockets.push(socket);
@@ -44,7 +43,7 @@ async function open(request: string | Buffer): Promise<{ socket: Socket; answer:
   return { socket, answer: String(data).split("\r\n")[0]! };
 }
 
-/** Registers, from an address. */
+/** Registers a client from an address, as the proxy states it. */
 async function register(address: string, client_id: string): Promise<ScriptedClient> {
   const headers = { "X-Forwarded-For": address };
   const client = await ScriptedClient.connect(system.url, undefined, headers);
@@ -66,14 +65,14 @@ test.skipIf(!HAS_PROC)(
       socket.resume().on("end", () => socket.destroy());
       socket.write(UNFINISHED);
     }
-    // An honest one from elsewhere does not wait for all of them.
+    // An honest client from another address is registered before all these connections are handled.
     await using honest = await register("10.0.0.2", "honest");
     await waitFor(async () => {
       most = Math.max(most, (await footprintOf(system.server)).memory - before.memory);
       return sockets.filter(({ destroyed }) => destroyed).length >= 20;
     }, "some of them to be cut off");
     expect(honest.isOpen).toBe(true);
-    // 200 MiB where each is kept; the runtime's own garbage is some MiB of it.
+    // 200 MiB if every message was buffered. The runtime's garbage takes some MiB.
     expect(most).toBeLessThan(100 * MiB);
   },
 );
@@ -95,7 +94,7 @@ test("row 36: an address has 1,024 that wait, all have 2,048, and another addres
   };
   const isOpen = ({ destroyed }: Socket) => !destroyed;
   const first = await openMany("10.0.0.1");
-  // Some had their turn by now, on a machine that is slow.
+  // On a slow machine, some connections have been handled and closed already.
   await waitFor(() => first.filter(isOpen).length <= 1_024, "no more than may be to be there");
   await openMany("10.0.0.2");
   await openMany("10.0.0.3");

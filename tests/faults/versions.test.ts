@@ -20,10 +20,10 @@ import { System } from "../support/system.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Row 41: clients and servers that are older or newer than each other. */
+/* Row 41 of the fault table: clients and servers of different versions. */
 
 const BYTES = new Random(9).bytes(100_000);
-/** What a later version may say in any message. */
+/** Unknown fields that a later version may add to any message. */
 const FUTURE = { future: { deep: [1, null] }, "": 0, resumable: true };
 
 let system: System;
@@ -34,7 +34,7 @@ beforeAll(async () => {
 });
 afterAll(() => system?.[Symbol.asyncDispose]());
 
-/** A real client that is told to connect to a server of a test's own. */
+/** Starts a real client that connects to a scripted server. */
 async function clientOf(server: ScriptedServer, id: string): Promise<Program> {
   await mkdir(join(system.folder, "root"), { recursive: true });
   const argv = ["client.ts", "--id", id, "--server", server.url, "--root", "root"];
@@ -47,7 +47,7 @@ async function clientOf(server: ScriptedServer, id: string): Promise<Program> {
   });
 }
 
-/** Seconds until it tries again, as it says itself. */
+/** Returns the seconds until the client's next try, as its log says. */
 async function nextTry(client: Program, pattern: RegExp): Promise<number> {
   const { message } = await client.waitForLine(pattern);
   return Number(/next try in ([\d.]+) s/.exec(message)?.[1]);

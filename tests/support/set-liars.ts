@@ -62,7 +62,7 @@ export class Liar implements AsyncDisposable {
   }
 
   /**
-   * Sends the list of a set's files.
+   * Sends the manifest of a set.
    * @param lines fields that replace those of a valid line, or a raw text
    */
   list(...lines: (object | string)[]): void {
@@ -83,7 +83,7 @@ export class Liar implements AsyncDisposable {
     this.client.send({ ...message, stream, epoch });
   }
 
-  /** Sends a list of files, and returns those that the server then asks for. */
+  /** Sends a manifest, and returns the files that the server then asks for. */
   async wanted(...lines: object[]): Promise<Wanted> {
     this.list(...lines);
     return (await this.client.next("set_want")).files;

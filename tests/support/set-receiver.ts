@@ -67,7 +67,7 @@ export async function send(bytes: Uint8Array): Promise<void> {
   await settle();
 }
 
-/** Makes a line of a set's list, with the path and size of one file. */
+/** Makes a line of a set's manifest, with the path and size of one file. */
 export const line = (path: string, size = 0) =>
   Buffer.from(`${JSON.stringify({ path, root: 0, size, mtime_ns: "1" })}\n`);
 
@@ -79,7 +79,7 @@ export async function sendRecords(...records: SetRecord[]): Promise<void> {
   await send(bytes);
 }
 
-/** Lists one file of this size, and expects that the receiver asks for it. */
+/** Sends a manifest with one file of this size, and expects that the receiver asks for the file. */
 export async function wanted(size: number): Promise<void> {
   await send(line("a", size));
   receiver.onMessage({ type: "set_listed", stream: 1, epoch: 1, total_size: offset });

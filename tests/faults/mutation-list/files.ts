@@ -17,7 +17,7 @@ import {
   THE_MODEL,
 } from "./tests.ts";
 
-/** What is broken of files at the server: parts, names, and what a loss of power leaves. */
+/** Mutations of how the server stores files: parts, final names, and safety at a power cut. */
 export const FILES: readonly Mutation[] = [
   {
     name: "no-folder-flush",

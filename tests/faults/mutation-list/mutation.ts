@@ -1,13 +1,15 @@
-/** The product broken on purpose in one place, and the tests that must notice. */
+/** A fault put into the source code in one place, with the tests that must detect it. */
 export interface Mutation {
   name: string;
-  /** What no longer holds: an invariant of lib/README.md, or the rule that serves it. */
+  /** The invariant of lib/README.md, or the rule behind it, that the fault breaks. */
   breaks: string;
-  /** From the top of the tree. */
+  /** Path of the changed file, from the top of the repository. */
   file: string;
-  /** Must be there exactly once, so that the list cannot outlive what it is about. */
+  /**
+   * The text to replace, which must occur exactly once. A test fails when the list no longer fits the code.
+   */
   find: string;
   replace: string;
-  /** Test files, with what stands in the name of the tests in each that must fail. */
+  /** Paths of test files, each with a part of the names of the tests that must fail. */
   caughtBy: Record<string, string>;
 }

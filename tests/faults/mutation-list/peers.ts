@@ -8,7 +8,7 @@ import {
   WAITING_ROOM,
 } from "./tests.ts";
 
-/** What is broken of connections, rules and webhooks: who may do what. */
+/** Mutations of connections, owner's rules and webhooks: who may do what. */
 export const PEERS: readonly Mutation[] = [
   {
     name: "strangers-read-all-at-once",

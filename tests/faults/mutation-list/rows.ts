@@ -1,7 +1,7 @@
 import type { Mutation } from "./mutation.ts";
 import { LOG, POSTGRES_CUTS, POWER, ROW_6, SERVERS, TELLER } from "./tests.ts";
 
-/** What is broken of the database. */
+/** Mutations of the database code. */
 export const ROWS: readonly Mutation[] = [
   {
     name: "log-flushed-again-after-a-failure",

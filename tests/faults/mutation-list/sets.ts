@@ -17,7 +17,7 @@ import {
   WALK_CHANGES,
 } from "./tests.ts";
 
-/** What is broken of folders and patterns, at the client and at the server. */
+/** Mutations of sets, at the client and at the server. */
 export const SETS: readonly Mutation[] = [
   {
     name: "link-on-the-way-of-a-walk-followed",

@@ -1,4 +1,4 @@
-/* Where the tests are that must notice, and names that several have. */
+/* Paths of the test files that must detect mutations, and names of tests that are used several times. */
 
 export const SHARED_SYNC = "tests/util/shared-sync.test.ts";
 export const DURABLE = "tests/util/durable.test.ts";

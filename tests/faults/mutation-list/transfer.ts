@@ -20,7 +20,7 @@ import {
   THE_MODEL,
 } from "./tests.ts";
 
-/** What is broken of a transfer: its order, its proofs, its bounds. */
+/** Mutations of the transfer of a file: order, proofs and limits. */
 export const TRANSFER: readonly Mutation[] = [
   {
     name: "any-epoch-of-a-frame",
