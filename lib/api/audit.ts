@@ -2,7 +2,7 @@ import * as z from "zod";
 import { ClientId } from "../protocol/messages.ts";
 import { PageLimit } from "./schemas.ts";
 
-/* The REST shapes of the audit: who did what, from where, and how it ended. */
+/* Schemas of the audit in the REST interface: who did what, from where, and with what outcome. */
 
 const time = z.iso.datetime();
 

@@ -6,15 +6,17 @@ export {
   type ChecksumAlgorithm,
 } from "../protocol/checksum.ts";
 
-/** The part of a record that says what its file's digest is. */
+/** The fields of a download's record that hold the digest of its file. */
 export type Digested = { checksum: ChecksumAlgorithm } & Record<ChecksumAlgorithm, string | null>;
 
-/** The digest of a download's file, by the algorithm of its `checksum`; null until it is known. */
+/** Returns the digest of a download's file, by the download's checksum algorithm; null while unknown. */
 export function digestOf(record: Digested): string | null {
   return record[record.checksum];
 }
 
-/** The ETag of a download's file: the MD5, or another digest with its algorithm before it. */
+/**
+ * Returns the ETag of a download's file: an MD5 digest as it is, any other digest prefixed by its algorithm.
+ */
 export function entityTag(checksum: ChecksumAlgorithm, digest: string): string {
   return checksum === "md5" ? `"${digest}"` : `"${checksum}:${digest}"`;
 }

@@ -2,7 +2,7 @@ import { matchesWildcard } from "../util/wildcard.ts";
 import type { Labels } from "./labels.ts";
 import { matches, parseSelector, type Selector } from "./selector.ts";
 
-/** How clients are named: all of them, or by ids and labels. */
+/** Which clients a request selects: all of them, or those with certain ids and labels. */
 export interface Naming {
   all?: true | undefined;
   ids?: readonly string[] | undefined;
@@ -10,20 +10,20 @@ export interface Naming {
 }
 
 /**
- * Which clients a job is for, parsed once and asked often. The server chooses with it, and the page counts
- * with it what somebody types.
+ * Decides whether a job selects a client. The request is parsed once for many clients. The server uses this
+ * to choose clients, the dashboard to count them while somebody types.
  */
 export class Chosen {
-  /** null: labels do not matter. */
+  /** Labels that a client must have; null for any labels. */
   readonly selector: Selector | null;
-  /** Ids without a wildcard. */
+  /** Exact ids of clients. */
   readonly named: ReadonlySet<string>;
-  /** Ids with a `*`. */
+  /** Patterns of client ids, each with at least one `*`. */
   readonly #patterns: readonly string[];
-  /** True: the id does not matter. */
+  /** Whether clients with any id are selected. */
   readonly #isAnyId: boolean;
 
-  /** @throws SelectorError */
+  /** Parses the ids and the label selector of a request. @throws SelectorError */
   constructor({ ids, labels }: Naming) {
     this.selector = labels === undefined ? null : parseSelector(labels);
     this.#isAnyId = ids === undefined;
@@ -31,14 +31,16 @@ export class Chosen {
     this.#patterns = ids?.filter((id) => id.includes("*")) ?? [];
   }
 
-  /** Whether only clients named by their exact ids can be meant. */
+  /**
+   * Whether only clients with exactly given ids can be selected, so that not all clients have to be examined.
+   */
   get isOfNamesAlone(): boolean {
     return !this.#isAnyId && this.#patterns.length === 0;
   }
 
   /**
-   * Whether a client is meant. A revoked client is meant only by its exact id: it cannot answer before an
-   * admin lets another machine take its place.
+   * Reports whether a client is selected. A revoked client is selected only by its exact id, because it
+   * cannot connect until an admin lets another machine take over its id.
    */
   has(clientId: string, labels: Labels, isRevoked: boolean): boolean {
     if (this.selector !== null && !matches(this.selector, labels)) return false;

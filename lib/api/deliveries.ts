@@ -2,7 +2,9 @@ import * as z from "zod";
 import { ClientId } from "../protocol/messages.ts";
 import { pageLimit } from "./page-limit.ts";
 
-/* The REST shapes of deliveries: what a schedule expects of each client at each of its times. */
+/*
+ * Schemas of deliveries in the REST interface: what a schedule expects of each client at each of its times.
+ */
 
 const time = z.iso.datetime().meta({ description: "ISO 8601, UTC" });
 
@@ -19,7 +21,10 @@ export const DeliveryStatus = z
   });
 export type DeliveryStatus = z.infer<typeof DeliveryStatus>;
 
-/** Number of deliveries by status. Not a z.record(): generators of types forget its keys. */
+/**
+ * The number of deliveries by status. This is not a z.record(), because type generators such as
+ * openapi-typescript drop the keys of a record.
+ */
 export const DeliveryCounts = z.object(
   Object.fromEntries(DeliveryStatus.options.map((status) => [status, z.int().min(0)])) as Record<
     DeliveryStatus,
@@ -75,7 +80,10 @@ export const DeliveryQuery = z.strictObject({
 
 const LOCAL_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/;
 
-/** Clients of each status. Not a record, of which generators of types forget the names. */
+/**
+ * The ids of clients by the status of their delivery. This is not a z.record(), because type generators such
+ * as openapi-typescript drop the keys of a record.
+ */
 const ClientsByStatus = z.object(
   Object.fromEntries(DeliveryStatus.options.map((status) => [status, z.array(ClientId)])) as Record<
     DeliveryStatus,

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { RateLimit } from "./schemas.ts";
 
-/** What can be changed of a download: its rate until it has ended, and a hold at any time. */
+/** What can be changed about a download: its rate limit until it has ended, and a hold at any time. */
 export const DownloadChange = z
   .strictObject({
     rate_limit: RateLimit.nullable().optional(),

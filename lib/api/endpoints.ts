@@ -8,8 +8,8 @@ import { serverEndpoints } from "./endpoints/server.ts";
 import { webhookEndpoints } from "./endpoints/webhooks.ts";
 
 /**
- * Every call by name, stated once. server.ts adds a route for each, the OpenAPI document describes them,
- * and the types of handlers and callers follow from them.
+ * All REST calls by name. The server's routes, the OpenAPI document, and the types of handlers and callers
+ * are derived from this table.
  */
 export const endpoints = {
   ...serverEndpoints,
@@ -24,8 +24,8 @@ export const endpoints = {
 
 type AnyEndpoint = (typeof endpoints)[keyof typeof endpoints];
 
-/** The paths of the calls by a method. */
+/** The paths of all calls with this HTTP method. */
 export type PathOf<Method> = Extract<AnyEndpoint, { method: Method }>["path"];
 
-/** The endpoint of a method and a path. */
+/** The endpoint with this HTTP method and path. */
 export type EndpointAt<Method, Path> = Extract<AnyEndpoint, { method: Method; path: Path }>;

@@ -3,17 +3,17 @@ import { Labels } from "./labels.ts";
 import { Secret } from "./schemas.ts";
 import { CredentialName, Lifetime } from "./tokens.ts";
 
-/* The REST shapes of enrolment keys: which machines may become clients. */
+/* Schemas of enrolment keys in the REST interface. A key lets certain machines become clients. */
 
 const time = z.iso.datetime();
 
-/** Default lifetime of a new enrolment key, in seconds: a week. */
+/** Default lifetime of a new enrolment key, in seconds: one week. */
 const USUAL_LIFETIME = 7 * 86_400;
 
-/** Most clients that a key can be limited to. */
+/** Largest value for the number of clients that one enrolment key may enrol. */
 const MAX_USES = 1_000_000;
 
-/** Ids of clients; a `*` stands for any characters, or none. */
+/** A client id, or a pattern for ids in which `*` matches any number of characters. */
 export const IdPattern = z
   .string()
   .regex(

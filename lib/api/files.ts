@@ -2,7 +2,7 @@ import * as z from "zod";
 import { ClientId, FilePath } from "../protocol/messages.ts";
 import { pageLimit } from "./page-limit.ts";
 
-/* The REST shapes of looking into a client's folders. */
+/* Schemas of the listing of a client's folders in the REST interface. */
 
 export const ClientFile = z
   .object({

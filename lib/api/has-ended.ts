@@ -1,6 +1,6 @@
 import type { DownloadRecord } from "./schemas.ts";
 
-/** True for a status that never changes any more. */
+/** Reports whether a download has ended, so that its status cannot change any more. */
 export function hasEnded({ status }: Pick<DownloadRecord, "status">): boolean {
   return status === "completed" || status === "failed" || status === "cancelled";
 }

@@ -6,11 +6,11 @@ import { ClientRecord, DownloadOrder, DownloadRecord, DownloadStatus } from "./s
 import { SelectorText } from "./selector-text.ts";
 import { duration } from "./sets.ts";
 
-/* The REST shapes of jobs: one request to many clients. */
+/* Schemas of jobs in the REST interface. A job is one request to many clients. */
 
 const time = z.iso.datetime().meta({ description: "ISO 8601, UTC" });
 
-/** Most ids and patterns of ids in a job, and most bytes of a request with them. */
+/** Limits of a request for a job: the number of its ids and id patterns, and the bytes of its body. */
 export const MAX_JOB_IDS = 10_000;
 export const MAX_JOB_BYTES = 1024 * 1024;
 
@@ -23,7 +23,7 @@ export const JobStatus = z
   });
 export type JobStatus = z.infer<typeof JobStatus>;
 
-/** Which clients a job is for: all, or those with certain ids and labels. */
+/** Which clients a job selects: all of them, or those with certain ids and labels. */
 export const JobClients = z
   .strictObject({
     all: z.literal(true).optional(),
@@ -62,7 +62,7 @@ const NewStopWhen = z
 export const positive = duration.refine((ms) => ms > 0, "must be longer than nothing");
 const Concurrency = z.int().min(1).max(100_000);
 
-/** What a job asks of its clients, however it is made. */
+/** Fields that jobs and the jobs of schedules have in common. */
 export const jobFields = {
   name: z.string().trim().min(1).max(200).nullable().optional(),
   clients: JobClients,
@@ -96,7 +96,10 @@ export const NewJob = z
   .meta({ id: "NewJob" });
 export type NewJob = z.input<typeof NewJob>;
 
-/** Number of downloads by status. Not a z.record(): generators of types forget its keys. */
+/**
+ * The number of downloads by status. This is not a z.record(), because type generators such as
+ * openapi-typescript drop the keys of a record.
+ */
 const Counts = z.object(
   Object.fromEntries(DownloadStatus.options.map((status) => [status, z.int().min(0)])) as Record<
     DownloadStatus,
@@ -104,7 +107,7 @@ const Counts = z.object(
   >,
 );
 
-/** A download as it was asked for; a field that was not given is absent. */
+/** What a request for a download contained. Fields that the request left out are missing. */
 export const AskedDownload = z.object({
   file_path: z.string().optional(),
   paths: z.array(z.string()).optional(),
@@ -158,7 +161,7 @@ export const JobAccepted = z
   .meta({ id: "JobAccepted" });
 export type JobAccepted = z.infer<typeof JobAccepted>;
 
-/** The clients that a job would be for. */
+/** The clients that a job would select, as the answer to a dry run. */
 export const JobPreview = z
   .object({ total: z.int().min(0), clients: z.array(ClientRecord) })
   .meta({ id: "JobPreview" });
@@ -178,7 +181,7 @@ export const JobQuery = z.strictObject({
   cursor: z.uuid("must be the next_cursor of an earlier answer").optional(),
 });
 
-/** Which downloads of a job are run again. */
+/** Selects the downloads of a job that are to be run again, by status. */
 export const Rerun = z
   .strictObject({
     statuses: z
@@ -191,7 +194,7 @@ export const Rerun = z
   .meta({ id: "Rerun" });
 export type Rerun = z.input<typeof Rerun>;
 
-/** What can be changed of a job. */
+/** What can be changed about a job. */
 export const JobChange = z
   .strictObject({
     expires_at: time
@@ -203,7 +206,7 @@ export const JobChange = z
   .meta({ id: "JobChange" });
 export type JobChange = z.input<typeof JobChange>;
 
-/** The contents of a job's events in the live feeds. */
+/** The events in a job's stream of events. */
 export const Change = z.discriminatedUnion("event", [
   z.object({ event: z.literal("download"), data: DownloadRecord }),
   z.object({ event: z.literal("client"), data: ClientRecord }),

@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-/* How long results are kept, as a job or a schedule states it. */
+/* How long the results of a job or schedule are kept. */
 
 export const MAX_KEPT_DAYS = 36_500;
 export const MAX_KEPT_LAST = 10_000;

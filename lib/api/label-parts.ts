@@ -1,10 +1,10 @@
-/* What labels consist of. Without schemas, so that the page can import it. */
+/* Rules for labels. They are in a module without zod schemas, so that the dashboard's page stays small. */
 
-/** Most labels of a client. */
+/** Most labels of one client. */
 export const MAX_LABELS = 32;
 
-/** Most characters of a key or a value. */
+/** Most characters of a label's key or value. */
 export const MAX_LABEL_LENGTH = 63;
 
-/** Pattern of a key and of a value. */
+/** Pattern that a label's key and value must each match. */
 export const LABEL_PART = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/;

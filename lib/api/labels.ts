@@ -2,7 +2,7 @@ import * as z from "zod";
 import { isTimeZone } from "../util/time-zone.ts";
 import { LABEL_PART, MAX_LABELS } from "./label-parts.ts";
 
-/* Labels: `key=value` pairs that an admin gives to clients at the server. */
+/* Labels are `key=value` pairs that an admin assigns to clients on the server. */
 
 const RULE = "must be 1 to 63 letters, digits, '.', '_', '/' or '-', the first a letter or digit";
 
@@ -18,7 +18,7 @@ export const Labels = z
   .meta({ description: "key → value" });
 export type Labels = z.infer<typeof Labels>;
 
-/** Changes of labels: a new value, or null to remove the label. */
+/** Changes of a client's labels. For each key a new value, or null to remove the label. */
 export const LabelChanges = z
   .record(LabelKey, LabelValue.nullable())
   .refine((changes) => Object.keys(changes).length <= 2 * MAX_LABELS, TOO_MANY)
@@ -31,7 +31,7 @@ export const TimeZone = z
   .max(64)
   .refine(isTimeZone, 'must be the IANA name of a time zone, such as "Europe/Berlin"');
 
-/** What an admin can change of a client. */
+/** What an admin can change about a client. */
 export const ClientChange = z
   .strictObject({
     labels: LabelChanges.optional(),

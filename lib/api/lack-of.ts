@@ -1,10 +1,13 @@
 import type { DownloadRecord } from "./schemas.ts";
 
-/** Most patterns in the text, and most characters of each. */
+/** Most patterns that the text quotes, and most characters of each pattern. */
 const MAX_NAMED = 3;
 const MAX_LENGTH = 60;
 
-/** Patterns of a set without a match, in words: `no file matches "*.csv"`; null where each has one. */
+/**
+ * Describes the patterns of a set that no file matches, as in `no file matches "*.csv"`. Null if there are
+ * none.
+ */
 export function lackOf({
   unmatched_paths,
 }: Pick<DownloadRecord, "unmatched_paths">): string | null {

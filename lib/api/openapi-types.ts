@@ -1,4 +1,4 @@
-/* The OpenAPI document, as far as this API needs its shapes (OpenAPI 3.1). */
+/* Types of those parts of an OpenAPI 3.1 document that this API uses. */
 
 export type JsonSchema = Record<string, unknown>;
 export type Content = Record<string, { schema?: JsonSchema }>;
@@ -24,7 +24,7 @@ export interface Operation {
   security?: [];
   parameters?: Parameter[];
   requestBody?: { required: true; content: Content };
-  /** By HTTP status. */
+  /** The responses by HTTP status. */
   responses: Record<string, Response>;
 }
 
@@ -38,7 +38,7 @@ export interface OpenApiDocument {
   };
   servers: { url: string }[];
   security: Record<string, string[]>[];
-  /** By path, then by method in small letters. */
+  /** The operations by path, then by HTTP method in lower case. */
   paths: Record<string, Record<string, Operation>>;
   components: {
     schemas: Record<string, JsonSchema>;

@@ -14,12 +14,13 @@ import type {
 import { ApiError, PathParams } from "./schemas.ts";
 
 /*
- * The OpenAPI document. It is made from the table of endpoints and from the schemas that check requests, so
- * it cannot differ from them.
+ * The OpenAPI document. It is generated from the table of endpoints and from the schemas that validate
+ * requests, so it always agrees with them.
  */
 
 /**
- * Describes every call of the REST interface. It takes long, in many rounds of the event loop.
+ * Generates the OpenAPI document of all REST calls. The work is split into short steps, so that it does not
+ * block the event loop.
  * @param version of the server
  */
 export async function openApiDocument(version: string): Promise<OpenApiDocument> {
@@ -41,7 +42,7 @@ export async function openApiDocument(version: string): Promise<OpenApiDocument>
       version,
       license: { name: "MIT", identifier: "MIT" },
     },
-    // Relative to this document, as the server may be below a path of a proxy.
+    // Relative to the URL of the document, because a proxy may serve this server under a path.
     servers: [{ url: "." }],
     security: [{ token: [] }],
     paths,
@@ -59,16 +60,16 @@ export async function openApiDocument(version: string): Promise<OpenApiDocument>
   };
 }
 
-/** Makes JSON schemas; those with an id go to one place and are referred to. */
+/** Converts zod schemas to JSON schemas. Schemas with an id are collected in `named` and referred to. */
 class SchemaCollector {
   readonly named: Record<string, JsonSchema> = {};
-  /** What was made: many calls have the same parameters and errors. */
+  /** Finished JSON schemas, because many calls have the same parameters and errors. */
   readonly #made = {
     input: new Map<z.ZodType, JsonSchema>(),
     output: new Map<z.ZodType, JsonSchema>(),
   };
 
-  /** @param io whether the schema is for requests or for answers */
+  /** Converts a schema. @param io `input` for a schema of requests, `output` for one of answers */
   add(schema: z.ZodType, io: "input" | "output"): JsonSchema {
     const known = this.#made[io].get(schema);
     if (known) return known;
@@ -95,7 +96,7 @@ class SchemaCollector {
 }
 
 /**
- * States a default in the description. With `default` in the schema, generators of types such as
+ * Moves a default value into the description. With `default` in a request's schema, type generators such as
  * openapi-typescript make the field required.
  */
 function tellDefault(schema: JsonSchema): void {
@@ -133,7 +134,7 @@ function describe(name: string, endpoint: Endpoint, schemas: SchemaCollector): O
   };
 }
 
-/** Descriptions of all path parameters. A parameter without one does not compile. */
+/** Descriptions of all path parameters. The type makes sure at compile time that none is missing. */
 const PATH_PARAMS: z.ZodType<ParamsOf<(typeof endpoints)[keyof typeof endpoints]["path"]>> =
   PathParams;
 
@@ -185,7 +186,7 @@ function response(answer: Answer, schemas: SchemaCollector): Response {
   };
 }
 
-/** An error answer for each status, naming the codes that it may carry. */
+/** Returns an error response for each HTTP status, with the error codes that it can contain. */
 function errorResponses(endpoint: Endpoint, schemas: SchemaCollector): Record<string, Response> {
   const common: ErrorCode[] = ["invalid_request", "rate_limited", "internal_error", "unavailable"];
   const codes = [...endpoint.errors, ...common];
@@ -205,7 +206,7 @@ function errorResponses(endpoint: Endpoint, schemas: SchemaCollector): Record<st
   return Object.fromEntries(responses);
 }
 
-/** The same call by HEAD: its answers have no body. */
+/** Returns the HEAD variant of a call, whose answers have no body. */
 function withoutContent(operation: Operation): Operation {
   const responses: Operation["responses"] = {};
   for (const [status, { content: _, ...rest }] of Object.entries(operation.responses)) {

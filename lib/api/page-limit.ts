@@ -10,15 +10,15 @@ const wanted = z
   .transform(Number)
   .refine((limit) => limit <= MAX_PAGE, EXPECTED);
 
-/** Text on the wire; the OpenAPI document shows a number. */
+/** How the OpenAPI document describes the limit: as a number, although a query parameter is sent as text. */
 const SHOWN = { type: "integer", minimum: 1, maximum: MAX_PAGE } as const;
 
-/** Most items on a page; without it, the whole list is answered. */
+/** Most items on a page. If it is not given, the whole list is one page. */
 export const anyPageLimit = wanted
   .optional()
   .meta({ ...SHOWN, description: "all where not given" });
 
-/** Most items on a page. @param normal the default */
+/** Returns the schema for the most items on a page. @param normal the default */
 export function pageLimit(normal: number) {
   return wanted.default(normal).meta({ ...SHOWN, description: `${normal} where not given` });
 }

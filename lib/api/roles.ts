@@ -1,8 +1,8 @@
 import * as z from "zod";
 
 /**
- * The roles of tokens. Each role includes those before it. The role that a call needs stands in its
- * endpoint, in `endpoints/`.
+ * The roles of tokens, from the least to the most powerful. Each role may do all that the roles before it
+ * may. Each endpoint in `endpoints/` names the role that it needs.
  */
 export const ROLES = ["viewer", "operator", "admin"] as const;
 
@@ -12,7 +12,7 @@ export const Role = z.enum(ROLES).meta({
 });
 export type Role = z.infer<typeof Role>;
 
-/** Whether a role includes the one that is needed. */
+/** Reports whether a role includes the role that is needed. */
 export function mayActAs(role: Role, needed: Role): boolean {
   return ROLES.indexOf(role) >= ROLES.indexOf(needed);
 }

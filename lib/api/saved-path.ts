@@ -1,8 +1,8 @@
 import * as z from "zod";
 
 /**
- * Path of a saved file or set, relative to the server's downloads. Joined to a folder, it stays inside that
- * folder.
+ * Path of a saved file or set, relative to the server's downloads folder. The pattern excludes `..` and
+ * absolute paths, so that the path stays inside a folder it is joined to.
  */
 export const SavedPath = z
   .string()

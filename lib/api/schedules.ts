@@ -7,17 +7,19 @@ import { AskedDownload, JobClients, jobFields, positive } from "./jobs.ts";
 import { Keep } from "./keep.ts";
 import { duration, size } from "./sets.ts";
 
-/* The REST shapes of schedules: jobs at their times, and what is expected of each client at each. */
+/*
+ * Schemas of schedules in the REST interface. A schedule makes jobs at certain times and expects deliveries.
+ */
 
 const time = z.iso.datetime().meta({ description: "ISO 8601, UTC" });
 
-/** Most client ids in a schedule's run. */
+/** Most client ids in a request to run a schedule. */
 const MAX_IDS = 1_000;
 
-/** Latest moment, in ms after it was due, at which a missed time may still run. */
+/** Longest time in ms after which a run of a schedule that was missed may still be made up for. */
 const MAX_CATCH_UP_MS = 30 * 86_400_000;
 
-/** Most coming times that a preview shows. */
+/** Most future times that a preview of a schedule shows. */
 const MAX_PREVIEW = 100;
 
 export const ScheduleName = z
@@ -58,7 +60,7 @@ const LocalTime = z
 
 const CLOCK_EXPECTED = 'must be a time of the day such as "04:00"';
 
-/** The time by which deliveries are due. */
+/** When a delivery is due: some time after the scheduled time, or at a time of the day. */
 const Due = z
   .strictObject({
     after: duration.optional().meta({ description: "so long after its time" }),
@@ -81,7 +83,7 @@ const NewExpect = z
   })
   .meta({ id: "NewExpect", description: "least that is to come from each client" });
 
-/** What a schedule asks for each time. */
+/** The job that a schedule makes at each of its times. */
 export const ScheduledJob = z
   .strictObject({
     ...jobFields,
@@ -126,14 +128,14 @@ export const NewSchedule = z
   .meta({ id: "NewSchedule" });
 export type NewSchedule = z.input<typeof NewSchedule>;
 
-/** What can be changed of a schedule. */
+/** What can be changed about a schedule. */
 export const ScheduleChange = z
   .strictObject(scheduleFields)
   .partial()
   .meta({ id: "ScheduleChange" });
 export type ScheduleChange = z.input<typeof ScheduleChange>;
 
-/** A job as it was asked for; a field that was not given is absent. */
+/** What a request for a job contained. Fields that the request left out are missing. */
 const AskedJob = z.object({
   name: z.string().nullable().optional(),
   clients: JobClients.meta({ description: "as asked for; others' sites are left out" }),
@@ -187,7 +189,7 @@ export type ScheduleList = z.infer<typeof ScheduleList>;
 
 const previewCount = z.int().min(1).max(MAX_PREVIEW).default(5);
 
-/** What the next times of a schedule follow from. */
+/** A request for a preview of the next times of a schedule that need not exist yet. */
 export const NewPreview = z
   .strictObject({
     cron: CronText,
@@ -220,7 +222,10 @@ export const SchedulePreview = z
   .meta({ id: "SchedulePreview" });
 export type SchedulePreview = z.infer<typeof SchedulePreview>;
 
-/** Which clients and which time a schedule is run for. Without any of it: all its clients, now. */
+/**
+ * A request to run a schedule for certain clients or for one of its times. Without either, it runs for all
+ * its clients now.
+ */
 export const ScheduleRun = z
   .strictObject({
     client_ids: z
@@ -250,7 +255,7 @@ export const ScheduleRunAnswer = z
   .meta({ id: "ScheduleRunAnswer" });
 export type ScheduleRunAnswer = z.infer<typeof ScheduleRunAnswer>;
 
-/** Whether a text is a valid local time. */
+/** Reports whether a text is a valid local time. */
 function isLocalTime(text: string): boolean {
   const wall = Date.parse(`${text}Z`);
   return !Number.isNaN(wall) && new Date(wall).toISOString().startsWith(text);

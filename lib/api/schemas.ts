@@ -12,8 +12,8 @@ import { SelectorText } from "./selector-text.ts";
 import { checkSetFields, SetFields } from "./sets.ts";
 
 /*
- * The REST shapes. Requests are validated with them, and the OpenAPI document is made
- * from them. Requests are strict: an unknown field is refused.
+ * Schemas of the REST interface. They validate requests, and the OpenAPI document is generated from them. A
+ * request with an unknown field is refused.
  */
 
 const time = z.iso.datetime().meta({ description: "ISO 8601, UTC" });
@@ -24,7 +24,7 @@ export const RateLimit = z
   .min(MIN_RATE_LIMIT)
   .meta({ description: "most bytes of the file a second" });
 
-/** A secret made by the server for a person to keep. A terminal can show all of its characters. */
+/** A secret that the server makes for people. It consists of printable ASCII characters only. */
 export const Secret = z.string().regex(/^[\x21-\x7e]{1,1024}$/);
 
 export const DEFAULT_FILE = "file_to_download.txt";
@@ -167,7 +167,7 @@ export const ApiError = z
   .meta({ id: "Error" });
 export type ApiError = z.infer<typeof ApiError>;
 
-/** The path of a file, in which dates are filled in. */
+/** The path of a file. Placeholders for dates, such as {date}, are filled in later. */
 const DatedPath = FilePath.superRefine((path, context) => {
   const flaw = flawOfDates(path, "path");
   if (flaw !== null) context.addIssue({ code: "custom", message: flaw });
@@ -176,7 +176,7 @@ const DatedPath = FilePath.superRefine((path, context) => {
   "is too long with its dates filled in",
 );
 
-/** What a download asks for, apart from its client. */
+/** The fields of a request for a download, without the client. */
 const orderFields = {
   file_path: DatedPath.optional().meta({
     description: `${DEFAULT_FILE} where neither it nor paths is given; {date} stands for the date at the client`,
@@ -187,7 +187,7 @@ const orderFields = {
   rate_limit: RateLimit.nullable().default(null),
 };
 
-/** {@link NewDownload} without the client, which is named elsewhere. */
+/** A request for a download like {@link NewDownload}, but without the client, as in a job. */
 export const DownloadOrder = z
   .strictObject(orderFields)
   .superRefine(checkSetFields)
@@ -221,7 +221,7 @@ export const Session = z
   .meta({ id: "Session" });
 export type Session = z.infer<typeof Session>;
 
-/** Exactly one of the two. */
+/** A request to sign in, with exactly one of the two fields. */
 export const NewSession = z
   .strictObject({
     token: z.string().max(1024).optional().meta({ description: "API_TOKEN, or one made with it" }),
@@ -236,7 +236,10 @@ export type NewSession = z.input<typeof NewSession>;
 export const SignInCode = z.object({ code: Secret, expires_at: time }).meta({ id: "SignInCode" });
 export type SignInCode = z.infer<typeof SignInCode>;
 
-/** Downloads of each status. Not a record, of which generators of types forget the names. */
+/**
+ * The number of downloads by status. This is not a z.record(), because type generators such as
+ * openapi-typescript drop the keys of a record.
+ */
 const Counts = z.object(
   Object.fromEntries(DownloadStatus.options.map((status) => [status, z.int().min(0)])) as Record<
     DownloadStatus,
@@ -260,10 +263,10 @@ export const TotalsQuery = z.strictObject({
   since: time.meta({ description: "Counts the downloads that were asked for from then on" }),
 });
 
-/** Most records on a page of downloads, and of other lists as long. */
+/** Most items on a page of downloads or of similar lists; 50 by default. */
 export const PageLimit = pageLimit(50);
 
-/** Query of the list of clients; without a limit it is whole. */
+/** The query of the list of clients. Without a limit, all clients are on one page. */
 export const ClientQuery = z.strictObject({
   labels: SelectorText.optional().meta({ description: "only clients with such labels" }),
   connected: z.enum(["true", "false"]).optional(),
@@ -271,7 +274,7 @@ export const ClientQuery = z.strictObject({
   cursor: ClientId.optional(),
 });
 
-/** Query of a list; numbers come as text. */
+/** The query of the list of downloads. */
 export const DownloadQuery = z
   .strictObject({
     status: DownloadStatus.optional(),
@@ -288,7 +291,9 @@ export const DownloadQuery = z
     message: "only what failed is open, ask for status=failed",
   });
 
-/** Parameters of paths. Any text is let in: an id that no download has is not found. */
+/**
+ * The parameters in the paths of all calls. Any text is accepted, because an invalid id just finds nothing.
+ */
 export const PathParams = z.object({
   client_id: z.string(),
   download_id: z.string(),

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { parseSelector, SelectorError } from "./selector.ts";
 
-/** A selector in a request: a text that parses. */
+/** A label selector in a request. The text must be valid. */
 export const SelectorText = z
   .string()
   .superRefine((text, context) => {

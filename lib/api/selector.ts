@@ -1,26 +1,26 @@
 import { LABEL_PART, MAX_LABELS, MAX_LABEL_LENGTH } from "./label-parts.ts";
 
 /*
- * Label selectors, as Kubernetes has them: `region=west,tier!=test,size in (s,m),!closed`. A text is
- * parsed once into a small tree; `matches` evaluates it in memory, `server/database/labels-sql.ts` in
- * SQL, and one test holds the two together.
+ * Label selectors, as in Kubernetes: `region=west,tier!=test,size in (s,m),!closed`. A selector is parsed
+ * into a list of requirements. `matches` evaluates it in memory, and `server/database/labels-sql.ts` in SQL.
+ * A test checks that both agree.
  */
 
-/** What a label of a client must be. Without the label, `not_in` and `absent` hold. */
+/** A condition on one label of a client. A client without the label fulfils `not_in` and `absent`. */
 export type Requirement =
   | { key: string; is: "in" | "not_in"; values: readonly string[] }
   | { key: string; is: "present" | "absent" };
 
-/** All of its requirements must hold; there is at least one. */
+/** A parsed selector. A client must fulfil all of its requirements, at least one. */
 export type Selector = readonly Requirement[];
 
 /** Most characters of a selector. */
 const MAX_SELECTOR_LENGTH = 4_096;
 
-/** Most requirements of a selector, twice as many as a client has labels. */
+/** Most requirements in a selector, twice as many as a client can have labels. */
 const MAX_REQUIREMENTS = 2 * MAX_LABELS;
 
-/** Whether a client with these labels is meant. */
+/** Reports whether a client with these labels is selected. */
 export function matches(selector: Selector, labels: Readonly<Record<string, string>>): boolean {
   return selector.every((requirement) => {
     const has = Object.hasOwn(labels, requirement.key);
@@ -39,24 +39,24 @@ export function matches(selector: Selector, labels: Readonly<Record<string, stri
 }
 
 /**
- * Reads a selector.
- * @throws SelectorError which names the place
+ * Parses a selector.
+ * @throws SelectorError with the position of the error
  */
 export function parseSelector(text: string): Selector {
   return new SelectorParser(text).parse();
 }
 
-/** A text is no selector; the message says where and why. */
+/** Thrown for an invalid selector. The message says where and why. */
 export class SelectorError extends Error {
   override name = "SelectorError";
 }
 
-/** A word, a sign, or a character that is neither. */
+/** Matches one token: a word, an operator, or any other character, which is an error. */
 const TOKEN = /\s*(?:([A-Za-z0-9._/-]+)|(==|!=|[=!,()])|(\S)|$)/y;
 
 interface Token {
   text: string;
-  /** Where it begins, counted from 1. */
+  /** Position of the token's first character in the selector, counted from 1. */
   at: number;
   isWord: boolean;
 }

@@ -1,22 +1,22 @@
 import { withoutDates } from "../util/path-dates.ts";
 
 /*
- * Turns what a person types into a request for a file or a set, the same on the page and on the command
- * line.
+ * Turns what people type into a request for a file or a set, in the same way in the dashboard and on the
+ * command line.
  */
 
-/** Characters with a meaning in patterns. A single `]` is plain. */
+/** Characters with a special meaning in patterns. A `]` without a `[` has none. */
 const SPECIAL = /[\\*?[{}]/g;
 
 /**
- * Whether a word asks for a set: it contains characters of a pattern, or ends in `/`. Otherwise it is the
- * path of a file, possibly with dates.
+ * Reports whether a typed word stands for a set, because it has pattern characters or ends with `/`. Any
+ * other word is the path of a file, which may contain placeholders for dates.
  */
 export function asksForSet(word: string): boolean {
   return /[*?[{]|\/$/.test(withoutDates(word));
 }
 
-/** A pattern that matches exactly one path, whatever characters that has. */
+/** Returns a pattern that matches exactly this path, by escaping its special characters. */
 export function literalPattern(path: string): string {
   return path.replace(SPECIAL, "\\$&");
 }

@@ -9,7 +9,7 @@ import { parseSize } from "../util/sizes.ts";
 import { pageLimit } from "./page-limit.ts";
 import { SavedPath } from "./saved-path.ts";
 
-/* The REST shapes of sets: downloads of many files. */
+/* Schemas of sets in the REST interface. A set is a download of many files. */
 
 export { MAX_SET_FILES };
 
@@ -56,7 +56,7 @@ export const size = z
   })
   .meta({ type: ["integer", "string"], description: 'bytes, or a text such as "5GiB"' });
 
-/** The fields of a set, besides `paths`. */
+/** The fields of a request for a set. */
 export const SetFields = {
   paths: patterns.min(1, "must name at least one pattern").optional().meta({
     description:
@@ -79,11 +79,12 @@ export const SetFields = {
   max_bytes: size.optional(),
 };
 
-/** Names of the fields that only sets have. */
+/** Names of the fields that are allowed only together with `paths`. */
 const ONLY_OF_SETS = Object.keys(SetFields).filter((name) => name !== "paths");
 
 /**
- * Checks that a request has exactly one of `file_path` and `paths`, and no field that means nothing for it.
+ * Checks that a request has at most one of `file_path` and `paths`, and fields of sets only together with
+ * `paths`.
  */
 export function checkSetFields(
   body: Record<string, unknown>,

@@ -5,14 +5,17 @@ import { Role } from "./roles.ts";
 import { Secret } from "./schemas.ts";
 import { SelectorText } from "./selector-text.ts";
 
-/* The REST shapes of API tokens: who may call, and for what. */
+/* Schemas of API tokens in the REST interface: their roles, and the sites that they may see. */
 
 const time = z.iso.datetime();
 
-/** Most sites that a token can be limited to. */
+/** Most sites that one token can list. */
 const MAX_SITES = 1000;
 
-/** Name of a token or an enrolment key, in lower case, so that none can be taken for API_TOKEN. */
+/**
+ * Name of a token or an enrolment key. It is lower-case, so it differs from API_TOKEN, the name of the
+ * server's own token.
+ */
 export const CredentialName = z
   .string()
   .regex(
@@ -20,7 +23,7 @@ export const CredentialName = z
     "must be 1 to 64 small letters, digits, '.', '_' or '-', the first a letter or digit",
   );
 
-/** How long a credential is valid, in seconds; null: until it is revoked. */
+/** How long a token or an enrolment key is valid, in seconds; null for no limit. */
 export const Lifetime = z
   .int()
   .min(1)

@@ -1,4 +1,4 @@
-/** Events that webhooks can be told of. */
+/** Events that can be sent to webhooks. */
 export const WEBHOOK_EVENTS = [
   "download.completed",
   "download.failed",

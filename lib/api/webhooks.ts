@@ -3,16 +3,16 @@ import { pageLimit } from "./page-limit.ts";
 import { CredentialName } from "./tokens.ts";
 import { WEBHOOK_EVENTS } from "./webhook-events.ts";
 
-/* The REST shapes of webhooks and of their messages. */
+/* Schemas of webhooks and their messages in the REST interface. */
 
 const time = z.iso.datetime().meta({ description: "ISO 8601, UTC" });
 
 export const WebhookEvent = z.enum(WEBHOOK_EVENTS).meta({ id: "WebhookEvent" });
 
-/** Type of the message that `…/test` sends, whatever a webhook has asked for. */
+/** Type of the test message, which is sent on request to any webhook, whatever events it has chosen. */
 export const TEST_EVENT = "webhook.test";
 
-/** Most characters of a URL. */
+/** Most characters of a webhook's URL. */
 const MAX_URL = 2_048;
 
 const WebhookUrl = z
@@ -72,7 +72,7 @@ export const WebhookList = z
   .meta({ id: "WebhookList" });
 export type WebhookList = z.infer<typeof WebhookList>;
 
-/** The key that signs messages: `whsec_`, then 24 to 64 bytes in base64. */
+/** The key that signs a webhook's messages: `whsec_`, then 24 to 64 bytes in base64. */
 const WebhookSecret = z.string().regex(/^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/);
 
 export const WebhookWithSecret = z
@@ -110,7 +110,7 @@ export const WebhookAttemptList = z
   .meta({ id: "WebhookAttemptList" });
 export type WebhookAttemptList = z.infer<typeof WebhookAttemptList>;
 
-/** The contents of `storage.low`. */
+/** The data of a `storage.low` event. */
 export const StorageSpace = z
   .object({
     free_bytes: z.int().min(0),
@@ -120,7 +120,7 @@ export const StorageSpace = z
   .meta({ id: "StorageSpace" });
 export type StorageSpace = z.infer<typeof StorageSpace>;
 
-/** What is wrong with the URL of a webhook; null: nothing. */
+/** Returns what is wrong with the URL of a webhook; null if the URL is valid. */
 function flawOf(text: string): string | null {
   const url = URL.parse(text);
   if (!url || !/^https?:$/.test(url.protocol) || url.hostname === "") {

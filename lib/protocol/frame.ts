@@ -1,7 +1,7 @@
 import { FdsError } from "./errors.ts";
 
 /*
- * A frame on the wire: a fixed header with the fields below, big-endian, then the payload. The raw bytes are the
+ * A frame on the wire: a header with the fields below, big-endian, then the payload. The raw bytes are the
  * uncompressed bytes of the file.
  *
  *   0  u8   version         18  u32  raw length (number of raw bytes)

@@ -1,7 +1,7 @@
 import { FdsError } from "./errors.ts";
 
 /*
- * The records that a set's frames consist of, one after the other, big-endian. A frame holds whole records, of one
+ * The records in the frames of a set, big-endian. A frame holds whole records, one after the other, of one
  * large file or of many small ones.
  *
  *   START  u8 1   u32 index   u64 size   i64 mtime_ns   u64 offset
@@ -9,8 +9,8 @@ import { FdsError } from "./errors.ts";
  *   END    u8 3   u8 changed  u8 length  the digest
  *   SKIP   u8 4   u32 index   u8 length  the code       u16 length  the message
  *
- * For each file that the server asked for, in its order, the client sends START, any number of DATA, and END. If
- * it cannot send the file, it sends SKIP.
+ * For each file that the server asked for, in its order, the client sends START, any number of DATA, and
+ * END. If it cannot send the file, it sends SKIP.
  */
 
 const START = 1;

@@ -11,7 +11,7 @@ import type { Endpoint } from "./endpoint.ts";
 
 const cookie = { "Set-Cookie": "The session, for browsers" };
 
-/** The calls about tokens, sessions, enrolment and the audit. */
+/** REST calls about tokens, sessions, enrolment and the audit. */
 export const accessEndpoints = {
   getSession: {
     method: "GET",

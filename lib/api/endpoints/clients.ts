@@ -3,7 +3,7 @@ import { ClientChange } from "../labels.ts";
 import * as schemas from "../schemas.ts";
 import type { Endpoint } from "./endpoint.ts";
 
-/** The calls about clients. */
+/** REST calls about clients. */
 export const clientEndpoints = {
   listClients: {
     method: "GET",

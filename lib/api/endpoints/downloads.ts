@@ -17,7 +17,7 @@ const fileHeaders = {
 };
 const file = { mediaType: "application/octet-stream", headers: fileHeaders };
 
-/** The calls about downloads, except the live ones. */
+/** REST calls about downloads, except those that stream events. */
 export const downloadEndpoints = {
   startDownload: {
     method: "POST",
@@ -26,7 +26,7 @@ export const downloadEndpoints = {
     role: "operator",
     audit: "download_start",
     body: schemas.NewDownload,
-    // Patterns may have 200,000 characters, each of six bytes in JSON.
+    // Include and exclude patterns can have 200,000 characters in all, and JSON can take six bytes for each.
     largeBody: { field: "paths", bytes: 2 * 1024 * 1024 },
     answers: [accepted],
     errors: [

@@ -3,42 +3,43 @@ import type { ErrorCode } from "../../protocol/errors.ts";
 import type { AuditAction } from "../audit.ts";
 import type { Role } from "../roles.ts";
 
-/** An answer of an endpoint: JSON of a schema, or a body of another media type. */
+/** A possible answer of a REST call: JSON by a schema, or a body of another media type. */
 export interface Answer {
   status: number;
   description: string;
   schema?: z.ZodType;
   mediaType?: string;
-  /** Headers worth knowing: name → meaning. */
+  /** Important response headers, each with its meaning. */
   headers?: Record<string, string>;
 }
 
-/** One call of the REST interface: what it takes, what it answers. */
+/** One call of the REST interface, with its request and its answers. */
 export interface Endpoint {
   method: "GET" | "POST" | "PATCH" | "DELETE";
-  /** Parameters are written as `:name`. */
+  /** The path of the call, with parameters written as `:name`. */
   path: string;
   summary: string;
-  /** Who may call it: this role and those above it, or anyone, without a token. */
+  /** The lowest role that may make this call, or `anyone` if no token is needed. */
   role: Role | "anyone";
-  /** Name of the call in the audit; without one, only denials are recorded. */
+  /** Name of the call in the audit. If undefined, only denied calls are recorded. */
   audit?: AuditAction;
   /**
-   * True for an answer that takes long or never ends: it is cut off when its caller loses the right to it.
+   * True if the answer can take long, as a stream of events does. It is cut off when the caller's token or
+   * session ends.
    */
   goesOn?: boolean;
-  /** True where HEAD is answered too. */
+  /** True if HEAD requests are answered, too. */
   head?: boolean;
   query?: z.ZodType;
-  /** Headers that a request may have: name → meaning. */
+  /** Optional request headers, each with its meaning. */
   headers?: Record<string, string>;
   body?: z.ZodType;
-  /** True where a request without a body means a body without fields. */
+  /** True if a request without a body is treated like one with an empty object. */
   bodyIsOptional?: boolean;
-  /** A body that may be larger than those of other calls, in bytes, if it has this field. */
+  /** A larger limit, in bytes, for a body that has this field. */
   largeBody?: { field: string; bytes: number };
   answers: Answer[];
-  /** Codes of errors that it can answer, besides those that every call can. */
+  /** Error codes that this call can answer with, besides those that every call can. */
   errors: ErrorCode[];
 }
 
@@ -46,5 +47,5 @@ type JsonOf<OneAnswer> = OneAnswer extends { schema: infer Schema extends z.ZodT
   ? z.output<Schema>
   : never;
 
-/** The JSON of a successful answer; `never` where the answer is not JSON. */
+/** The type of the JSON in a successful answer; `never` if the answer is not JSON. */
 export type AnswerOf<E extends Endpoint> = JsonOf<E["answers"][number]>;

@@ -5,7 +5,7 @@ const lastEventId = {
     "The id of the last event that was read: the latest 10,000 ends of downloads since then are told of. The answer begins with an id of its own, from which on no end is missed",
 };
 
-/** The live calls: each answers with server-sent events. */
+/** REST calls that stream events. Each answers with server-sent events. */
 export const eventEndpoints = {
   downloadEvents: {
     method: "GET",

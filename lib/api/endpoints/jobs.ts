@@ -13,7 +13,7 @@ import type { Endpoint } from "./endpoint.ts";
 
 const theJob = { status: 200, description: "The job", schema: JobRecord } as const;
 
-/** The calls about jobs: one request to many clients. */
+/** REST calls about jobs, each of which is one request to many clients. */
 export const jobEndpoints = {
   createJob: {
     method: "POST",

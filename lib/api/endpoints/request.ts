@@ -1,14 +1,14 @@
 import type * as z from "zod";
 import type { Endpoint } from "./endpoint.ts";
 
-/** The names of a path's parameters. */
+/** The names of the parameters in a path. */
 type ParamName<Path extends string> = Path extends `${string}:${infer Name}/${infer Rest}`
   ? Name | ParamName<`/${Rest}`>
   : Path extends `${string}:${infer Name}`
     ? Name
     : never;
 
-/** A text for each parameter of a path. */
+/** The values of a path's parameters, as text. */
 export type ParamsOf<Path extends string> = Record<ParamName<Path>, string>;
 
 type ParamsPart<Path extends string> = [ParamName<Path>] extends [never]
@@ -23,19 +23,22 @@ type QueryPart<Query> = Query extends z.ZodType
 
 type BodyPart<Body> = Body extends z.ZodType ? { body: z.input<Body> } : { body?: undefined };
 
-/** What a caller passes to a call: the parts that its path, query and body need. */
+/** What a caller passes to a REST call: the parameters of its path, its query and its body. */
 export type RequestOf<E extends Endpoint> = ParamsPart<E["path"]> &
   QueryPart<E["query"]> &
   BodyPart<E["body"]>;
 
-/** The same for any endpoint. */
+/** The request of any REST call, like {@link RequestOf}. */
 export interface AnyRequest {
   params?: Record<string, string>;
   query?: Record<string, string | undefined>;
   body?: unknown;
 }
 
-/** The address of a call, relative to the server's. @param path of its endpoint */
+/**
+ * Returns the address of a REST call, relative to the server's.
+ * @param path of the endpoint, with `:name` parameters
+ */
 export function addressOf(path: string, { params = {}, query = {} }: AnyRequest): string {
   const filled = path.replace(/:(\w+)/g, (_, name) => encodeURIComponent(params[name] ?? ""));
   const given = Object.entries(query).flatMap(([name, value]) =>

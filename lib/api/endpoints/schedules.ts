@@ -15,7 +15,7 @@ import type { Endpoint } from "./endpoint.ts";
 
 const theSchedule = { status: 200, description: "The schedule", schema: ScheduleRecord } as const;
 
-/** The calls about schedules: jobs at their times, and what came of them. */
+/** REST calls about schedules, which make jobs at certain times, and about their deliveries. */
 export const scheduleEndpoints = {
   createSchedule: {
     method: "POST",

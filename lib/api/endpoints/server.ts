@@ -1,7 +1,7 @@
 import * as schemas from "../schemas.ts";
 import type { Endpoint } from "./endpoint.ts";
 
-/** The calls about the server itself. */
+/** REST calls about the server itself. */
 export const serverEndpoints = {
   health: {
     method: "GET",

@@ -13,7 +13,7 @@ import type { Endpoint } from "./endpoint.ts";
 const theWebhook = { status: 200, description: "The webhook", schema: WebhookRecord } as const;
 const theAttempt = { status: 200, description: "The attempt", schema: WebhookAttempt } as const;
 
-/** The calls about webhooks: addresses that are told of what happens. */
+/** REST calls about webhooks, which are URLs that receive events. */
 export const webhookEndpoints = {
   listWebhooks: {
     method: "GET",
