@@ -236,10 +236,7 @@ export type NewSession = z.input<typeof NewSession>;
 export const SignInCode = z.object({ code: Secret, expires_at: time }).meta({ id: "SignInCode" });
 export type SignInCode = z.infer<typeof SignInCode>;
 
-/**
- * The number of downloads by status. This is not a z.record(), because type generators such as
- * openapi-typescript drop the keys of a record.
- */
+/** The number of downloads by status. Not a z.record(), because type generators drop a record's keys. */
 const Counts = z.object(
   Object.fromEntries(DownloadStatus.options.map((status) => [status, z.int().min(0)])) as Record<
     DownloadStatus,
@@ -291,9 +288,7 @@ export const DownloadQuery = z
     message: "only what failed is open, ask for status=failed",
   });
 
-/**
- * The parameters in the paths of all calls. Any text is accepted, because an invalid id just finds nothing.
- */
+/** The parameters in the paths of all calls. Any text is accepted, as an invalid id just finds nothing. */
 export const PathParams = z.object({
   client_id: z.string(),
   download_id: z.string(),
