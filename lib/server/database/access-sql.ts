@@ -11,21 +11,23 @@ import type { SqlDatabase } from "./database.ts";
 import { numberOrNull } from "./rows.ts";
 import { assignments, insertion, sql } from "./statement.ts";
 
-/** The row of a token; its sites are JSON. */
+/** A row of an API token. Its sites are JSON. */
 interface TokenRow extends Omit<ApiToken, "sites"> {
   sites: string | null;
 }
 
-/** The row of an enrolment key: `replaces` is a number, and the labels are JSON. */
+/** A row of an enrolment key. `replaces` is 0 or 1, and the labels are JSON. */
 interface EnrolmentKeyRow extends Omit<EnrolmentKey, "labels" | "replaces"> {
   labels: string;
   replaces: number;
 }
 
-/** Most sessions that one sign-in removes, as others wait meanwhile. The next sign-in removes more. */
+/**
+ * Limit on the rows that one sign-in removes, as other callers wait meanwhile. The next sign-in removes more.
+ */
 const MOST_FORGOTTEN = 10;
 
-/** Tokens, keys, sessions and codes, in the same database as the downloads. */
+/** Rows of API tokens, enrolment keys, sessions and sign-in codes. */
 export class AccessSql implements AccessRows {
   constructor(private readonly database: SqlDatabase) {}
 

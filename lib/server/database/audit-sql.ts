@@ -6,14 +6,14 @@ import { unindexed } from "./engines.ts";
 import { insertion, sql, type Statement } from "./statement.ts";
 import { idBefore } from "./totals-sql.ts";
 
-/** Rows in one statement, which takes some ms. */
+/** Rows that one statement inserts or removes, which takes some ms. */
 const WRITTEN_AT_ONCE = 100;
 const REMOVED_AT_ONCE = 100;
 
-/** Rows that are searched in one turn, which takes about a millisecond. */
+/** Rows that one query searches, which takes about a millisecond. */
 const SLICE = 1_000;
 
-/** The audit, in the same database as the downloads. */
+/** Rows of the audit. */
 export class AuditSql implements AuditRows {
   constructor(
     private readonly database: SqlDatabase,
@@ -22,7 +22,8 @@ export class AuditSql implements AuditRows {
 
   async insertAudit(rows: AuditRow[]): Promise<void> {
     for (let at = 0; at < rows.length; at += WRITTEN_AT_ONCE) {
-      // After a failure, all batches are written again, including those that succeeded before it.
+      // Rows that exist are skipped. After a failure, all batches are inserted again, also those that had
+      // succeeded.
       await this.database.keep(sql`
         INSERT INTO audit ${insertion(...rows.slice(at, at + WRITTEN_AT_ONCE))}
         ON CONFLICT (audit_id) DO NOTHING`);
@@ -31,7 +32,8 @@ export class AuditSql implements AuditRows {
 
   async listAudit(filter: AuditFilter, inTurn = this.inTurn): Promise<AuditRow[]> {
     const found: AuditRow[] = [];
-    // Slice by slice, with other work in between, as only a few of more than a million rows may match.
+    // Searches slice by slice, with other work in between, as only a few of more than a million rows may
+    // match.
     for (let before = filter.before; found.length < filter.limit;) {
       const slice = { ...filter, before, limit: filter.limit - found.length };
       const { rows, end } = await inTurn(() => this.#slice(slice));
@@ -42,7 +44,10 @@ export class AuditSql implements AuditRows {
     return found;
   }
 
-  /** @returns also the id of the last row that was searched; undefined where there are no more */
+  /**
+   * Returns the matching rows of the next slice.
+   * @returns also the id of the last row that was searched; undefined: the search is complete
+   */
   async #slice(filter: AuditFilter): Promise<{ rows: AuditRow[]; end: string | undefined }> {
     const [last] = await this.database.run<Pick<AuditRow, "auditId">>(sql`
       SELECT audit_id FROM audit
@@ -53,10 +58,10 @@ export class AuditSql implements AuditRows {
     return { rows: await this.#matching(filter, end ?? oldestOf(filter)), end };
   }
 
-  /** @param until id of the oldest row to search */
+  /** Returns the matching rows of a slice. @param until id of the oldest row to search */
   async #matching(filter: AuditFilter, until: string): Promise<AuditRow[]> {
     const { action, actor, outcome, since, limit } = filter;
-    // The index by time would read all rows since then.
+    // The condition on `last_at` must not use the index by time, which would read all later rows.
     const rows = await this.database.run<AuditRow>(sql`
       SELECT * FROM audit
       WHERE ${olderOf(filter)} AND audit_id >= ${until}
@@ -87,7 +92,10 @@ export class AuditSql implements AuditRows {
     return sizes;
   }
 
-  /** @returns also the id of the last row that was counted; null where there are no more */
+  /**
+   * Returns the bytes of the next slice of rows.
+   * @returns also the id of the last row that was counted; null: there are no more rows
+   */
   async #sizeOfSlice(standing: Standing, after: string) {
     const [slice] = await this.database.run<{ bytes: number | null; end: string | null }>(sql`
       SELECT SUM(bytes) AS bytes, MAX(audit_id) AS "end" FROM (
@@ -111,7 +119,7 @@ export class AuditSql implements AuditRows {
   }
 }
 
-/** The part of a filter that an index answers, ordered by id. */
+/** Returns those conditions of a filter that an index answers, in the order of ids. */
 function olderOf({ clientId, downloadId, before }: AuditFilter): Statement {
   return sql`TRUE
     ${downloadId === undefined ? sql`` : sql`AND download_id = ${downloadId}`}
@@ -120,7 +128,8 @@ function olderOf({ clientId, downloadId, before }: AuditFilter): Statement {
 }
 
 /**
- * A bound below the ids of all rows that pass a filter. An id is made of the time of the last repetition.
+ * Returns a text that sorts before the ids of all rows that pass a filter. An id begins with the time of the
+ * row's last repetition.
  */
 function oldestOf({ since }: AuditFilter): string {
   return since === undefined ? "" : idBefore(since);

@@ -5,14 +5,16 @@ import { type DownloadRow, toRow } from "./rows.ts";
 import { assignments, sql, type Statement } from "./statement.ts";
 
 /**
- * The statement that changes a download's row, unless somebody else changed it first. It returns the row.
- * @param before known contents of the row; only columns that differ are written
+ * Returns the statement that changes a download's row, unless another change came first. It returns the new
+ * row.
+ * @param before known contents of the row, so that only columns that differ are written; undefined: not known
  */
 export function changeOf(next: Download, before: Download | undefined): Statement {
   const { downloadId, revision, ...wanted } = toRow(next);
   const known: Partial<DownloadRow> = before ? toRow(before) : {};
   const isOther = ([name, value]: [string, unknown]) => known[name as keyof DownloadRow] !== value;
-  // Only columns that differ: each takes time to prepare, and one in an index changes that index too.
+  // Writes only columns that differ. Each column takes time to prepare, and an indexed one changes its index,
+  // too.
   const columns = {
     ...Object.fromEntries(Object.entries(wanted).filter(isOther)),
     ...(isCompletion(next, before) && ruleOf(next.jobId, next.completedAt)),
@@ -25,15 +27,15 @@ export function changeOf(next: Download, before: Download | undefined): Statemen
 }
 
 /**
- * Bytes after which a checkpoint is kept: what a power cut costs at most, besides bytes that were not
- * durable.
+ * Bytes of a download after which its row is flushed. A power cut costs at most this much progress, besides
+ * bytes that were not durable.
  */
 const DURABLE_EACH = 64 * 1024 * 1024;
 
 /**
- * Whether a power cut may undo a change: an attempt that is not in the row is simply made again. But some
- * checkpoints have to be kept, or a large file would start again from its beginning; and so does a
- * checkpoint that goes backwards, as the part will soon be shorter.
+ * Reports whether a change may be lost in a power cut, so that it needs no flush. A lost attempt is simply
+ * made again. But an offset that passes a multiple of {@link DURABLE_EACH} is flushed, or a large file would
+ * start again from its beginning. An offset that goes back is flushed, too, as the part will soon be shorter.
  */
 export function mayBeTakenBack(next: Download, before: Download | undefined): boolean {
   if (next.status !== "downloading" || !before) return false;
@@ -41,7 +43,10 @@ export function mayBeTakenBack(next: Download, before: Download | undefined): bo
   return now >= then && Math.floor(now / DURABLE_EACH) === Math.floor(then / DURABLE_EACH);
 }
 
-/** Whether a change completes a download of a job, so that its rule of retention becomes known. */
+/**
+ * Reports whether a change completes a download of a job, so that the job's rule of retention is copied to
+ * it.
+ */
 function isCompletion(
   next: Download,
   before: Download | undefined,

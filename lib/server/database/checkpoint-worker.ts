@@ -2,11 +2,14 @@ import { Database } from "bun:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 
 /*
- * Moves the log of a database to the database itself, for checkpoints.ts, which chooses the mode. It
- * answers with the number of pages left in the log.
+ * A worker thread that runs SQLite's checkpoints, which move pages from the write-ahead log to the database
+ * file. Each message names the mode. The reply is the number of pages left in the log.
  */
 
-/** How long to wait for other programs that write, in ms. This server's changes wait meanwhile. */
+/**
+ * How long a checkpoint waits for locks of other programs, in ms. In mode RESTART, this server's changes
+ * wait, too.
+ */
 const PATIENCE_MS = 200;
 
 const database = new Database(String(workerData), { create: false, readwrite: true });

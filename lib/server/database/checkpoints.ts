@@ -2,18 +2,20 @@ import { Worker } from "node:worker_threads";
 import { WaitingChanges } from "./waiting-changes.ts";
 
 /**
- * Number of changes after which the log is moved to the database: about 16 MiB. Pages that many changes
- * have in common are then written once.
+ * Number of changes after which the write-ahead log is moved to the database file: about 16 MiB. Pages that
+ * were changed several times are then written only once.
  */
 const MOVED_AFTER = 500;
 
-/** SQLite's modes: while others go on writing, or until nothing is left in the log. */
+/**
+ * SQLite's modes of a checkpoint. PASSIVE lets other statements write meanwhile. RESTART moves the whole log.
+ */
 type Mode = "PASSIVE" | "RESTART";
 
 /**
- * Moves the log of a SQLite database to the database itself, in a thread of its own: with many rows it
- * takes long, and so do its flushes. The log only starts again once nothing is left in it, so changes wait
- * while the last, small rest is moved.
+ * Moves the write-ahead log of a SQLite database to the database file, in a separate thread, as this takes
+ * long with many rows. SQLite reuses the log only when all of it has been moved. So after a pass during which
+ * changes go on, changes wait while the small rest is moved.
  */
 export class Checkpoints {
   #worker: Worker | undefined;
@@ -22,20 +24,20 @@ export class Checkpoints {
   #running: Promise<void> | undefined;
   readonly #waiting = new WaitingChanges();
 
-  /** @param path of the database */
+  /** Creates the checkpoints. @param path path of the database file */
   constructor(private readonly path: string) {}
 
-  /** What a change has to wait for before it is made; undefined: nothing. */
+  /** A promise that a change must await before it is made; undefined: it need not wait. */
   get turn(): Promise<void> | undefined {
     return this.#waiting.turn;
   }
 
-  /** Counts a change. */
+  /** Counts a change, and starts a checkpoint after every {@link MOVED_AFTER} changes. */
   changed(): void {
     if (++this.#changes < MOVED_AFTER || this.#running) return;
     this.#changes = 0;
     this.#running = this.#move()
-      // The log keeps growing, and is moved after the same number of changes again.
+      // After an error the log keeps growing, and is moved after the same number of further changes.
       .catch(() => undefined)
       .finally(() => (this.#running = undefined));
   }
@@ -55,7 +57,7 @@ export class Checkpoints {
     }
   }
 
-  /** @returns how many pages are left in the log */
+  /** Runs a checkpoint in the worker thread. @returns the number of pages left in the log */
   #ask(mode: Mode): Promise<number> {
     const worker = (this.#worker ??= this.#start());
     this.#answer = Promise.withResolvers();
@@ -72,7 +74,7 @@ export class Checkpoints {
       this.#worker = undefined;
       this.#answer.reject(error);
     });
-    // Does not keep the program alive.
+    // The worker must not keep the process alive.
     worker.unref();
     return worker;
   }

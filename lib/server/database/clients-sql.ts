@@ -5,10 +5,13 @@ import { toRegisteredRow } from "./rows.ts";
 import { hasLabels } from "./selector-sql.ts";
 import { assignments, insertion, list, ofEach, sql, type Statement } from "./statement.ts";
 
-/** How long a client's problem is shown, in ms: as long as the server that noticed it remembers it. */
+/**
+ * How long a problem of a client is shown, in ms. The server that found the problem remembers it for the same
+ * time.
+ */
 const PROBLEM_MS = 150_000;
 
-/** Clients with their settings at this server except labels, and with the server that holds them. */
+/** Selects clients with their settings, except labels, and with the server to which each is connected. */
 export const CLIENTS = ofEach({
   sqlite: sql`
     SELECT clients.*, settings.time_zone FROM clients
@@ -23,10 +26,10 @@ export const CLIENTS = ofEach({
       ON holder.lease_id = held.lease_id AND holder.expires_at >= now_ms()`,
 });
 
-/** Whether a client is connected to any server, in a statement of {@link CLIENTS}. */
+/** Condition that a client is connected to any server, for use in statements with {@link CLIENTS}. */
 const IS_HELD = sql`(holder.lease_id IS NOT NULL)`;
 
-/** Clients that pass a filter, by id. */
+/** Returns a query for the clients that pass a filter, sorted by id. */
 export function clientsOf({ after, sites, ids, held, selector, limit }: ClientFilter): Statement {
   const isTheirs = sites
     ? sql`AND clients.client_id IN (SELECT value FROM ${sitesOf(sites)})`
@@ -44,8 +47,9 @@ export function clientsOf({ after, sites, ids, held, selector, limit }: ClientFi
 }
 
 /**
- * Writes what a client reports of itself. It returns the client's id if it was written.
- * @param replaces the known row; null: none, so an existing row is left as it is
+ * Returns a statement that writes what a client reported at its registration. It returns the client's id if
+ * the row was written.
+ * @param replaces the known row of the client; null: there is none, so an existing row is not changed
  */
 export function registrationOf(
   client: RegisteredClient,
@@ -60,7 +64,10 @@ export function registrationOf(
     RETURNING client_id`;
 }
 
-/** Writes when clients were last seen, in ms since 1970, unless a later time is known. */
+/**
+ * Returns a statement that records when clients were last seen, unless a later time is recorded.
+ * @param lastSeen times in ms since 1970
+ */
 export function sightOf(lastSeen: readonly (readonly [clientId: string, at: number])[]): Statement {
   const rows = lastSeen.map(([clientId, at]) => sql`(${clientId}, CAST(${at} AS BIGINT))`);
   return sql`

@@ -1,45 +1,46 @@
 import type { Statement } from "./statement.ts";
 
-/** Another row has the same value in a unique column. */
+/** Thrown if another row has the same value in a unique column. */
 export class UniqueViolation extends Error {
   override name = "UniqueViolation";
 }
 
-/** The disk of the database is full. */
+/** Thrown if the disk of the database is full. */
 export class DatabaseFull extends Error {
   override name = "DatabaseFull";
 }
 
-/** Notifications between servers that share a database. */
+/** Sends and receives notifications between servers that share a database. */
 export interface Wire {
-  /** Notifies all of them. Notifications may be lost. */
+  /** Notifies all servers, including this one. Notifications may be lost. */
   notify(text: string): Promise<void>;
   /**
-   * @param ended called when the connection is lost, unless it was stopped from here
-   * @returns a function that stops it
+   * Listens for notifications.
+   * @param ended called when the connection is lost, except after a call of the returned function
+   * @returns a function that stops listening
    */
   listen(hear: (text: string) => void, ended: () => void): Promise<() => Promise<void>>;
 }
 
-/** A database with SQL. Rows have their columns' names in camelCase. */
+/** An SQL database. The fields of rows are the names of columns in camelCase. */
 export interface SqlDatabase {
   /**
-   * Runs a statement that reads, or whose change a power cut may undo.
+   * Runs a statement. If it changes rows, a power cut may undo the change.
    * @throws UniqueViolation, DatabaseFull
    */
   run<Row>(statement: Statement): Promise<Row[]>;
   /**
    * Resolves when all changes before the call survive a power cut.
-   * @throws Error when that is not sure; nothing but a power cut can undo them
+   * @throws Error if this is not certain; even then, only a power cut can undo the changes
    */
   flush(): Promise<void>;
   /** Runs a statement, and resolves when its change survives a power cut. */
   keep<Row>(statement: Statement): Promise<Row[]>;
-  /** Asks whether the database answers. While it does not, statements wait. */
+  /** Reports whether the database answers. If it does not, statements wait. */
   isThere(): Promise<boolean>;
-  /** Whether a statement has been waiting for a while. */
+  /** Whether statements have been waiting for an unreachable database for about a second. */
   readonly isAway: boolean;
-  /** null: the database serves only one server. */
+  /** Notifications between servers; null: the database can be used by one server only. */
   readonly wire: Wire | null;
   close(): Promise<void>;
 }

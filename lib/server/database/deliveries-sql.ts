@@ -21,13 +21,13 @@ import { type AskedRow, toAsked, toDelivery, withDownloads } from "./delivery-ro
 import { numberOrNull } from "./rows.ts";
 import { insertion, sql, type Statement } from "./statement.ts";
 
-/** Deliveries that may still be in time. The condition must be that of the index `deliveries_due`. */
+/** Condition for deliveries that may still be in time. It must equal that of the index `deliveries_due`. */
 const IS_AWAITED = sql`status IN ('expected', 'running')`;
 
-/** Deliveries that are not fulfilled. The condition must be that of the index `deliveries_open`. */
+/** Condition for deliveries that are not fulfilled. It must equal that of the index `deliveries_open`. */
 const IS_OPEN = sql`status IN ('expected', 'running', 'missing')`;
 
-/** Deliveries, in the same database as their downloads. */
+/** Rows of deliveries. */
 export class DeliveriesSql implements DeliveryRows {
   constructor(private readonly database: SqlDatabase) {}
 
@@ -123,7 +123,7 @@ export class DeliveriesSql implements DeliveryRows {
       ...[delivery.scheduleId, delivery.clientId, delivery.localTime, delivery.revision],
       ...[state.status, state.downloadId, state.files, state.bytes],
     ]);
-    // No flush: deliveries are looked at again at the next start.
+    // Not flushed, as all open deliveries are checked again at the next start.
     const rows = await this.database.run<Delivery>(sql`
       UPDATE deliveries SET status = value->>4, download_id = value->>5,
         files = CAST(value->>6 AS BIGINT), bytes = CAST(value->>7 AS BIGINT),
@@ -144,7 +144,7 @@ export class DeliveriesSql implements DeliveryRows {
         : sql``;
       return inTurn(() => this.#page(sql`${isOfSchedule} ${isBehind} ${areOf(sites)}`, limit));
     }
-    // One local time after the other, reading only these clients' rows.
+    // Reads one local time after another, so that only rows of the wanted clients are read.
     const found: Delivery[] = [];
     let night = after?.localTime;
     let behind = after?.clientId ?? "";

@@ -2,7 +2,7 @@ import type { Asked, AskedDownload, Delivery } from "../schedule.ts";
 import { numberOrNull } from "./rows.ts";
 import { sql, type Statement } from "./statement.ts";
 
-/** The row of a delivery, with the newest download that its job made for its client. */
+/** A row of a delivery, joined with the newest download that its job made for its client. */
 export interface AskedRow extends Delivery {
   ownId: string | null;
   ownStatus: AskedDownload["status"] | null;
@@ -15,7 +15,10 @@ export interface AskedRow extends Delivery {
   ownSkipped: number | null;
 }
 
-/** The deliveries of a statement, each with its download. */
+/**
+ * Returns a query that joins each delivery of a query with the newest download that its job made for its
+ * client.
+ */
 export function withDownloads(deliveries: Statement): Statement {
   return sql`
     SELECT delivery.*, own.download_id AS own_id, own.status AS own_status,
@@ -29,7 +32,7 @@ export function withDownloads(deliveries: Statement): Statement {
       AND own.client_id = delivery.client_id AND own.job_id IS NOT NULL AND own.retried_as IS NULL`;
 }
 
-/** The delivery in a row. */
+/** Converts a row to a delivery. */
 export function toDelivery(row: Delivery): Delivery {
   return {
     scheduleId: row.scheduleId,
@@ -47,7 +50,7 @@ export function toDelivery(row: Delivery): Delivery {
   };
 }
 
-/** The delivery and its download in a row of {@link withDownloads}. */
+/** Converts a row of {@link withDownloads} to a delivery and its download. */
 export function toAsked(row: AskedRow): Asked {
   const { ownId, ownStatus } = row;
   const delivery = toDelivery(row);

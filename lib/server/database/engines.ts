@@ -1,10 +1,10 @@
 import { ofEach, sql, Statement } from "./statement.ts";
 
-/* Where SQLite and Postgres need different SQL. Everything else is the same text for both. */
+/* Pieces of SQL that differ between SQLite and Postgres. All other statements are the same for both. */
 
 /**
- * A table for which SQLite has to use an index that it would not choose itself. Postgres chooses by its
- * statistics.
+ * Returns a table for a query in which SQLite must use a certain index, which it might not choose by itself.
+ * Postgres chooses an index by its statistics.
  */
 export function indexed(table: string, index: string): Statement {
   return ofEach({
@@ -13,7 +13,7 @@ export function indexed(table: string, index: string): Statement {
   });
 }
 
-/** A column that SQLite must not look up by an index: a plus hides it. */
+/** Returns a column that SQLite must not look up by an index. A plus sign before the column prevents this. */
 export function unindexed(column: string): Statement {
   return ofEach({
     sqlite: new Statement([`+${column}`], []),
@@ -21,7 +21,10 @@ export function unindexed(column: string): Statement {
   });
 }
 
-/** A list of ids as a table with one column, `value`: a single parameter, however long the list. */
+/**
+ * Returns a table with one column `value`, which has a row for each id. It is passed as one parameter,
+ * however many ids there are.
+ */
 export function idsOf(ids: Iterable<string>): Statement {
   const list = [...ids];
   return ofEach({
@@ -30,7 +33,10 @@ export function idsOf(ids: Iterable<string>): Statement {
   });
 }
 
-/** Arrays as a table with one column, `value`, of which `value->>0` is the first item, as a text. */
+/**
+ * Returns a table with one column `value`, which has a row for each array. `value->>0` is the first item of
+ * the array, as text.
+ */
 export function arraysOf(arrays: readonly (readonly (string | number | null)[])[]): Statement {
   return ofEach({
     sqlite: sql`json_each(${JSON.stringify(arrays)})`,
@@ -38,7 +44,7 @@ export function arraysOf(arrays: readonly (readonly (string | number | null)[])[
   });
 }
 
-/** Replaces the characters that Postgres cannot store in a text: NUL and lone surrogates. */
+/** Replaces characters that Postgres cannot store in a text: NUL and lone surrogates. */
 export function storable(text: string): string {
   return text.toWellFormed().replaceAll("\0", "\ufffd");
 }
@@ -50,20 +56,21 @@ function storableJson(value: unknown): string {
 }
 
 /**
- * Joins the downloads of each preceding row, as `own`.
- * @param ids selects their `download_id`s, and may refer to columns of that row
+ * Returns a clause that joins each row of the preceding table with downloads, as `own`.
+ * @param ids query for the `download_id`s to join, which may use columns of the preceding table
  */
 export function downloadsOfEach(ids: Statement): Statement {
   return ofEach({
-    // With CROSS, SQLite keeps the order of the two tables.
+    // CROSS makes SQLite keep the order of the two tables.
     sqlite: sql`CROSS JOIN downloads AS own ON own.download_id IN (${ids})`,
     postgres: () => sql`CROSS JOIN LATERAL (${ids}) AS own`,
   });
 }
 
 /**
- * The number of a change, used in the statement that makes it. No two changes get the same.
- * @param before number of changes before it that the same statement makes
+ * Returns an expression for the revision of a change, in the statement that makes the change. Revisions are
+ * unique.
+ * @param before number of rows that the same statement changes before this one
  */
 export function nextRevision(before = 0): Statement {
   return ofEach({
@@ -72,7 +79,7 @@ export function nextRevision(before = 0): Statement {
   });
 }
 
-/** Selects `latest`, a revision up to which no further change can appear. */
+/** Returns a query for `latest`, a revision such that no change with this or a lower one can still appear. */
 export function settledRevision(): Statement {
   return ofEach({
     sqlite: sql`SELECT COALESCE(MAX(revision), 0) AS latest FROM downloads`,
@@ -81,8 +88,8 @@ export function settledRevision(): Statement {
 }
 
 /**
- * Number of a client's running downloads. Other statements that need it wait until this one has ended; in
- * SQLite all statements do anyway.
+ * Returns an expression for the number of a client's running downloads. In Postgres, other statements that
+ * count the same client's wait until this statement has ended. SQLite runs one statement at a time anyway.
  */
 export function activeOf(clientId: string): Statement {
   return ofEach({
@@ -92,14 +99,18 @@ export function activeOf(clientId: string): Statement {
   });
 }
 
-/** The same for a job. @param counted the count for SQLite */
+/**
+ * Returns an expression for the number of a job's running downloads, which locks like {@link activeOf}.
+ * @param counted the number in SQLite
+ */
 export function activeOfJob(jobId: string, counted: Statement): Statement {
   return ofEach({ sqlite: counted, postgres: () => sql`(SELECT active_of_job(${jobId}))` });
 }
 
 /**
- * Whether an attempt is the latest of its download; no other one begins until the statement has ended.
- * SQLite has a single server, which knows.
+ * Returns a condition that an attempt is the latest of its download. In Postgres, no further attempt can
+ * begin until the statement has ended. In SQLite it is always true, as the only server knows which attempt is
+ * the latest.
  */
 export function isLatest({ downloadId, epoch }: { downloadId: string; epoch: number }): Statement {
   return ofEach({
@@ -109,7 +120,7 @@ export function isLatest({ downloadId, epoch }: { downloadId: string; epoch: num
   });
 }
 
-/** Makes a statement skip rows that another one is about to change. */
+/** Returns a clause that makes a query skip rows that another statement is changing. */
 export function skipTaken(): Statement {
   return ofEach({ sqlite: sql``, postgres: () => sql`FOR UPDATE SKIP LOCKED` });
 }

@@ -5,17 +5,18 @@ import { engineOf } from "./open.ts";
 import { pathOf } from "./sqlite.ts";
 
 /**
- * Keeps every other server out of a database that is one server's alone, a file of SQLite, until this
- * process ends. Called before the database is opened, as that may change it.
- * @throws UsageError when it is no URL of a database
- * @throws Error when another server has it
+ * Locks a SQLite database until this process ends, so that no other server can use it. Several servers may
+ * use one Postgres database, so that is not locked. Must be called before the database is opened, as that may
+ * change it.
+ * @throws UsageError if the text is not the URL of a database
+ * @throws Error if another server uses the database
  */
 export async function holdDatabase(databaseUrl: string): Promise<void> {
   if (engineOf(databaseUrl) === "postgres") return;
   const path = pathOf(databaseUrl);
   const folder = dirname(path);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  // Another way to the same file leads to the same lock.
+  // Uses the real path, so that all paths to the same file lead to the same lock.
   const real =
     (await realpath(path).catch(() => null)) ?? join(await realpath(folder), basename(path));
   lockOut(path, join(dirname(real), `.${basename(real)}.lock`));

@@ -49,7 +49,7 @@ export function toJobRow(job: Job): JobRow {
   };
 }
 
-/** @throws Error for a draft, which must stay invisible */
+/** Converts a row to a job. @throws Error if the job is a draft, which must never be returned */
 export function toJob(row: JobRow): Job {
   const { stopPercent, stopAtLeast, keepDays, keepLast, orderJson, status, ...others } = row;
   const { schedule, occursAt, occursLocal: localTime, ...same } = others;

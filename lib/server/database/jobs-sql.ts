@@ -32,13 +32,19 @@ interface TotalsRow {
   skipped: number | null;
 }
 
-/** The newest download of each client of a job. The condition must be that of the index. */
+/**
+ * Condition for the newest download of each client of a job. It must equal that of the index
+ * `downloads_of_job`.
+ */
 export const NEWEST = sql`job_id IS NOT NULL AND retried_as IS NULL`;
 
-/** The same by job and status. SQLite might otherwise choose an index with all of the job's downloads. */
+/**
+ * The table of downloads, read by the index `downloads_of_job`. SQLite might otherwise choose an index that
+ * also has the retried downloads.
+ */
 export const OF_JOB = indexed("downloads", "downloads_of_job");
 
-/** Jobs, in the same database as their downloads. */
+/** Rows of jobs, their members and idempotency keys. */
 export class JobsSql implements JobRows {
   constructor(private readonly database: SqlDatabase) {}
 
@@ -212,7 +218,9 @@ export class JobsSql implements JobRows {
   }
 }
 
-/** Whether a job may start another of its downloads; part of the claim. */
+/**
+ * Returns a condition that a job may start another download, for use in the statement that claims a download.
+ */
 export function mayStart(jobId: string, now: number): Statement {
   const active = sql`(SELECT COUNT(*) FROM ${OF_JOB}
     WHERE job_id = ${jobId} AND ${NEWEST} AND status IN ('downloading', 'verifying'))`;

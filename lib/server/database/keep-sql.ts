@@ -5,7 +5,7 @@ import { indexed, nextRevision } from "./engines.ts";
 import { numberOrNull, toDownload, type DownloadRow } from "./rows.ts";
 import { sql, type Statement } from "./statement.ts";
 
-/** Stored content. The condition must be that of the index. */
+/** Condition for downloads whose content is stored. It must equal that of the indexes. */
 const IS_STORED = sql`status = 'completed' AND removed_at IS NULL`;
 const TO_REMOVE = sql`remove_at IS NOT NULL AND removed_at IS NULL AND held = 0`;
 const WITHOUT_RULE = sql`${IS_STORED} AND held = 0 AND keep_days IS NULL AND keep_last IS NULL`;
@@ -13,7 +13,7 @@ const WITHOUT_RULE = sql`${IS_STORED} AND held = 0 AND keep_days IS NULL AND kee
 const BY_TIME = indexed("downloads", "downloads_to_remove");
 const BY_AGE = indexed("downloads", "downloads_without_rule");
 
-/** Columns of a completed download of a job: the job's rule, and what follows from it. */
+/** Returns the columns that a job's rule of retention sets when a download of the job completes. */
 export function ruleOf(jobId: string, completedAt: number) {
   const ofJob = (what: Statement, more = sql``) =>
     sql`(SELECT ${what} FROM jobs WHERE jobs.job_id = ${jobId} ${more})`;
@@ -21,7 +21,8 @@ export function ruleOf(jobId: string, completedAt: number) {
   return {
     keepDays: ofJob(sql`keep_days`),
     keepLast: ofJob(sql`keep_last`),
-    // All jobs of a schedule form one group. No job's id begins with a slash.
+    // All jobs of a schedule form one group. The slash makes it distinct, as no id of a job begins with a
+    // slash.
     keepGroup: ofJob(sql`COALESCE('/' || schedule, job_id)`, withLast),
     unranked: ofJob(sql`1`, withLast),
     removeAt: ofJob(
@@ -31,7 +32,7 @@ export function ruleOf(jobId: string, completedAt: number) {
   };
 }
 
-/** Retention, in the same database as the downloads. */
+/** Rows of downloads, as retention reads and changes them. */
 export class KeepSql implements KeepRows {
   constructor(private readonly database: SqlDatabase) {}
 
@@ -58,7 +59,7 @@ export class KeepSql implements KeepRows {
       sql`AND held = 0 AND ((${TO_REMOVE} AND remove_at <= ${now} AND ${isPushedOut()}) ${isOld})`,
     );
     if (marked) return marked;
-    // The newer ones have been removed, so this one is among the last ones again.
+    // Newer downloads were removed, so that this one is among the newest `keep_last` again and is kept.
     await this.database.run(sql`
       UPDATE downloads SET remove_at = NULL
       WHERE download_id = ${downloadId} AND ${TO_REMOVE} AND NOT ${isPushedOut()}`);
@@ -115,7 +116,7 @@ export class KeepSql implements KeepRows {
               AND client_id = ${clientId} AND ${IS_STORED}
           ) AS ranked
           WHERE place > keep_last AND remove_at IS NULL)`);
-      // Last, so that an interrupted step is repeated.
+      // Cleared last, so that ranking is repeated if the process stops before.
       await this.database.run(sql`UPDATE downloads SET unranked = NULL WHERE download_id = ${id}`);
     }
     return rows.length;
@@ -171,7 +172,10 @@ export class KeepSql implements KeepRows {
   }
 }
 
-/** Whether a download is no longer among the last ones. Without a number in the rule, none is. */
+/**
+ * Returns a condition that a download is not among the newest `keep_last` of its group. If its rule has no
+ * `keep_last`, the condition is true.
+ */
 function isPushedOut(): Statement {
   return sql`(keep_last IS NULL OR keep_last <= (
     SELECT COUNT(*) FROM ${indexed("downloads AS newer", "downloads_kept")}
@@ -181,7 +185,7 @@ function isPushedOut(): Statement {
       AND (newer.completed_at, newer.download_id) > (downloads.completed_at, downloads.download_id)))`;
 }
 
-/** A marked row is always a completed one. */
+/** Converts a row that was marked as removed. Only completed downloads can be marked. */
 function toCompleted(row: DownloadRow): Completed {
   return toDownload(row) as Completed;
 }

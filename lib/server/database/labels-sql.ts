@@ -9,11 +9,11 @@ interface LabelRow {
   value: string;
 }
 
-/** The labels of clients, and the time zones that operators set. */
+/** Rows of clients' labels, and of the time zones that operators set. */
 export class LabelsSql {
   constructor(private readonly database: SqlDatabase) {}
 
-  /** The labels of some clients; those without labels are left out. */
+  /** Returns the labels of clients, by client id. Clients without labels are left out. */
   async of(clientIds: readonly string[]): Promise<Map<string, Labels>> {
     const rows = await this.database.run<LabelRow>(sql`
       SELECT client_id, key, value FROM client_labels
@@ -27,7 +27,9 @@ export class LabelsSql {
     return labels;
   }
 
-  /** See the repository. It is one statement, so all changes are made, or none. */
+  /**
+   * Sets labels of a client, and removes those whose value is null. One statement makes all changes, or none.
+   */
   async change(clientId: string, changes: LabelChanges): Promise<void> {
     const rows = Object.entries(changes).map(
       ([key, value]) => sql`(${clientId}, ${key}, ${value})`,
@@ -40,7 +42,10 @@ export class LabelsSql {
       DELETE FROM client_labels WHERE client_id = ${clientId} AND value IS NULL`);
   }
 
-  /** See the repository. */
+  /**
+   * Sets the time zone of a client.
+   * @param timeZone IANA name; null: the zone that the client reports is used
+   */
   async setTimeZone(clientId: string, timeZone: string | null): Promise<void> {
     await this.database.keep(sql`
       INSERT INTO client_settings (client_id, time_zone) VALUES (${clientId}, ${timeZone})

@@ -4,23 +4,29 @@ import type { Sites } from "../access/sites.ts";
 import { withLabels } from "./selector-sql.ts";
 import { sql, type Statement } from "./statement.ts";
 
-/** Failed downloads whose files are still owed: nobody has asked for them again. */
+/** Condition for failed downloads that nobody has retried. */
 const IS_OPEN = sql`status = 'failed' AND retried_as IS NULL`;
 
-/** The open failures of all clients, by id. Without the hint, SQLite reads everything that failed. */
+/**
+ * The table of failed downloads that nobody has retried, by id. The named index keeps SQLite from reading all
+ * that failed.
+ */
 export const OPEN_FAILURES = sql`${indexed("downloads", "downloads_open")} WHERE ${IS_OPEN}`;
 
-/** The same, by client and id. */
+/** The table of failed downloads that nobody has retried, by client and id. */
 export const OPEN_FAILURES_BY_CLIENT = sql`
   ${indexed("downloads", "downloads_open_by_client")} WHERE ${IS_OPEN}`;
 
-/** Clients as a table with one column, `value`. */
+/** Returns a table with one column `value`, which has the id of each client that a caller may see. */
 export function sitesOf({ ids, selector }: Sites): Statement {
   if (selector === null) return idsOf(ids);
   return sql`(SELECT value FROM ${idsOf(ids)} UNION ${withLabels(selector)}) AS sites`;
 }
 
-/** Downloads that pass a filter, newest first. It reads about as many rows as it returns. */
+/**
+ * Returns a query for the downloads that pass a filter, newest first. It reads about as many rows as it
+ * returns.
+ */
 export function listOf(filter: DownloadFilter): Statement {
   const { status, clientId, jobId, sites, before, open, limit } = filter;
   if (jobId !== undefined) return listOfJob(jobId, filter);
@@ -36,7 +42,7 @@ export function listOf(filter: DownloadFilter): Statement {
   return page(sql`${open ? OPEN_FAILURES : sql`downloads WHERE TRUE`} ${wanted}`, limit);
 }
 
-/** A job's downloads that pass the other conditions of the filter. */
+/** Returns a query for the downloads of a job that pass the other conditions of a filter. */
 function listOfJob(jobId: string, filter: DownloadFilter): Statement {
   const { status, clientId, sites, before, open, limit } = filter;
   return page(
@@ -55,10 +61,11 @@ function page(from: Statement, limit: number): Statement {
 }
 
 /**
- * The newest downloads of many sites, of which some have few rows and some have most. It must read neither
- * all rows of each site, nor all rows until enough of them belong to these sites. So it first looks up the
- * newest download of each site. At most `limit` sites can have rows on the page: those with the newest
- * downloads. And no row on it is older than the newest one of the last of these sites.
+ * Returns a query for the newest downloads of many sites. Some sites may have few downloads, and others most
+ * of them, so reading all downloads of each site would take too long, and so would reading downloads until
+ * enough belong to these sites. So the newest download of each site is looked up first. Only the `limit`
+ * sites whose newest downloads are the latest can be on the page. With that many sites, no download older
+ * than these can be on the page, so older ones are left out.
  */
 function listOfSites(sites: Sites, ofClient: Statement, limit: number): Statement {
   const ofSite = sql`

@@ -6,24 +6,26 @@ import { VERSION as POSTGRES_VERSION } from "./postgres-migrations.ts";
 import { PostgresPool } from "./postgres-pool.ts";
 import { pathOf, reasonOf } from "./sqlite.ts";
 
-/** Largest file that is checked as a whole, in bytes; more would take too long. */
+/**
+ * Size in bytes up to which a SQLite file is checked for damage. Checking a larger file would take too long.
+ */
 const MAX_CHECKED = 64 * 1024 * 1024;
 
-/** What was found out about a database, without changing it. */
+/** The result of inspecting a database without changing it. */
 export interface DatabaseLook {
-  /** Its place, without a password. */
+  /** Path of the file, or host and name of the Postgres database, without the password. */
   place: string;
-  /** Its version; null: it is empty. */
+  /** Version of the database's schema; null: the database is empty. */
   version: number | null;
-  /** The version that this program needs. */
+  /** Version of the schema that this program needs. */
   latest: number;
-  /** Its clock, in ms since 1970; null: it has none of its own. */
+  /** Time of the database's clock, in ms since 1970; null: a SQLite database has no clock of its own. */
   now: number | null;
 }
 
 /**
- * Looks at a database without opening it for a server.
- * @throws Error when it cannot be used or does not exist; UsageError when the URL is wrong
+ * Inspects a database without changing it.
+ * @throws Error if the database cannot be used or does not exist; UsageError if the URL is wrong
  */
 export async function lookAtDatabase(databaseUrl: string): Promise<DatabaseLook> {
   if (engineOf(databaseUrl) === "postgres") return lookAtPostgres(databaseUrl);

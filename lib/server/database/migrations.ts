@@ -31,10 +31,9 @@ import { scheduleRuns } from "./migrations/29-schedule-runs.ts";
 import type { Change } from "./migrations/change.ts";
 
 /**
- * The steps of the database's schema: the n-th entry leads from version n - 1 to version n. A released
- * entry is never changed, only followed by another one; there is no way back. During an upgrade, servers of
- * the previous version work beside new ones: so an entry removes nothing that they use, and columns that it
- * adds have defaults.
+ * The migrations of the database's schema. The n-th entry leads from version n - 1 to version n. A released
+ * entry is never changed, and there is no migration back. During an upgrade, servers of the previous version
+ * use the database, too. So an entry removes nothing that they need, and new columns have defaults.
  */
 const MIGRATIONS: readonly (readonly Change[])[] = [
   downloads,
@@ -68,7 +67,7 @@ const MIGRATIONS: readonly (readonly Change[])[] = [
   scheduleRuns,
 ];
 
-/** The statements that lead to a version of the database. */
+/** Returns the statements that migrate the database from the version before to a version. */
 export function changesTo(version: number, engine: "sqlite" | "postgres"): string[] {
   const changes = MIGRATIONS[version - 1] ?? [];
   return changes.flatMap((change) =>
@@ -76,12 +75,13 @@ export function changesTo(version: number, engine: "sqlite" | "postgres"): strin
   );
 }
 
-/** The version that this program reads and writes. */
+/** Version of the schema that this program reads and writes. */
 export const LATEST_VERSION = MIGRATIONS.length;
 
 /**
- * Brings the database to this program's version, or to an earlier one, each step in its own transaction.
- * @throws Error, with nothing changed, when a newer program made the database
+ * Migrates a SQLite database to this program's version, or to an earlier one, each step in its own
+ * transaction.
+ * @throws Error, with nothing changed, if a newer program made the database
  */
 export function migrate(database: Database, target = LATEST_VERSION): void {
   database.run(`CREATE TABLE IF NOT EXISTS schema_version (
@@ -96,8 +96,9 @@ export function migrate(database: Database, target = LATEST_VERSION): void {
 }
 
 /**
- * @param usableFrom version of the oldest program that may use it
- * @throws Error when a newer program made the database, and this one may not use it
+ * Refuses a database that this program must not use.
+ * @param usableFrom version of the oldest program that may use the database
+ * @throws Error if this program is older
  */
 export function refuseNewer(version: number, usableFrom = version): void {
   if (usableFrom <= LATEST_VERSION) return;
@@ -108,7 +109,7 @@ export function refuseNewer(version: number, usableFrom = version): void {
 
 function apply(database: Database, version: number, statements: readonly string[]): void {
   const step = database.transaction(() => {
-    // Written first: a second program that starts at the same time waits for this.
+    // Inserted first, so that a second program that starts at the same time waits for this transaction.
     const { changes } = database.run(
       "INSERT INTO schema_version (version, applied_at) VALUES (?, ?) ON CONFLICT DO NOTHING",
       [version, Date.now()],

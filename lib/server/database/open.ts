@@ -5,13 +5,12 @@ import { openPostgres } from "./postgres.ts";
 import { openSqlite } from "./sqlite.ts";
 
 /**
- * Opens the database of a URL: a SQLite file, which is made if it does not exist, or a database in
- * Postgres.
- * @param options `busyTimeoutMs`: how long a SQLite statement waits while another program writes; `logger`:
- *   records when the database goes away and comes back
- * @throws UsageError when the URL is wrong
- * @throws Away when the database does not answer
- * @throws Error when it cannot be used; it is left unchanged
+ * Opens the database of a URL: a SQLite file, which is created if it does not exist, or a Postgres database.
+ * @param options `busyTimeoutMs`: how long a SQLite statement waits while another program writes, in ms;
+ *   `logger`: logs when the database stops and starts to answer
+ * @throws UsageError if the URL is wrong
+ * @throws Away if the database does not answer
+ * @throws Error if the database cannot be used; it is not changed then
  */
 export async function openDatabase(
   databaseUrl: string,
@@ -22,11 +21,11 @@ export async function openDatabase(
     : openPostgres(databaseUrl, logger);
 }
 
-/** The engine of a database's URL. @throws UsageError when the URL is wrong */
+/** Returns the engine of a database's URL. @throws UsageError if the URL is wrong */
 export function engineOf(databaseUrl: string): "sqlite" | "postgres" {
   if (databaseUrl.startsWith("sqlite:")) return "sqlite";
   if (/^postgres(?:ql)?:\/\//.test(databaseUrl) && URL.canParse(databaseUrl)) return "postgres";
-  // Only the scheme is shown, as the rest often contains a password.
+  // Shows only the scheme of the URL, as the rest often contains a password.
   const shown = databaseUrl.replace(/:.*/s, "://…");
   throw new UsageError(
     `DATABASE_URL is "${shown}", expected "sqlite://PATH" or "postgres://USER:PASSWORD@HOST/NAME"`,

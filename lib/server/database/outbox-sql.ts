@@ -10,7 +10,7 @@ const AT_ONCE = 100;
 
 const COLUMNS = sql`message_id, webhook_id, type, subject, at, attempts, body`;
 
-/** The outbox, in the same database as the subjects of its messages. */
+/** Rows of the outbox: messages for webhooks. */
 export class OutboxSql implements OutboxRows {
   constructor(private readonly database: SqlDatabase) {}
 
@@ -35,7 +35,7 @@ export class OutboxSql implements OutboxRows {
   }
 
   async claim(webhookId: string, now: number, until: number): Promise<Message | null> {
-    // Flushed first, so that no receiver hears of a change that a power cut undoes.
+    // Claiming flushes the database, so that no receiver is told of a change that a power cut then undoes.
     const [row] = await this.database.keep<Message>(sql`
       UPDATE webhook_messages SET attempts = attempts + 1, next_at = ${until}, unreached = 0
       WHERE status = 'waiting' AND message_id = (
@@ -163,7 +163,7 @@ export class OutboxSql implements OutboxRows {
     return row?.detail ?? null;
   }
 
-  /** The oldest messages with a status that are too old or too many. */
+  /** Returns the ids of the oldest messages with a status that are too old, or exceed a number. */
   async #excess(
     webhookId: string,
     status: string,

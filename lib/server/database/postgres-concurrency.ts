@@ -1,14 +1,11 @@
-/** Numbers of advisory locks, which all programs of a database share. */
+/** Numbers of advisory locks. All programs that use a database share them. */
 const REVISIONS_LOCK = "7305803162";
 const CLIENTS_LOCK = "730580316";
 
-/**
- * What Postgres needs because several connections write at the same time. Each entry is a statement of one
- * migration.
- */
+/** Statements of a migration that Postgres needs, as several connections write at the same time. */
 export const CONCURRENCY: readonly string[] = [
-  // Whoever takes a number for a change holds a lock until the change is visible. So a reader that has
-  // waited for all locks of that kind misses no change up to a number.
+  // A statement that takes a revision holds a shared lock until its change is visible. A reader takes the
+  // exclusive lock, so it waits for such statements, and misses no change up to the returned revision.
   `CREATE SEQUENCE revisions`,
   `CREATE FUNCTION next_revision() RETURNS BIGINT LANGUAGE plpgsql AS $$
     BEGIN
@@ -22,15 +19,15 @@ export const CONCURRENCY: readonly string[] = [
       PERFORM pg_advisory_xact_lock(${REVISIONS_LOCK});
       RETURN latest;
     END $$`,
-  // Counts a client's running downloads, one counter at a time: no other statement claims a download of
-  // this client until the counting one has ended.
+  // Counts a client's running downloads. A lock lets only one transaction count at a time, so that no other
+  // one claims a download of this client meanwhile.
   `CREATE FUNCTION active_of(client TEXT) RETURNS BIGINT LANGUAGE plpgsql AS $$
     BEGIN
       PERFORM pg_advisory_xact_lock(${CLIENTS_LOCK}, hashtext(client));
       RETURN (SELECT COUNT(*) FROM downloads
         WHERE client_id = client AND status IN ('downloading', 'verifying'));
     END $$`,
-  // Changes that were made, with their answers, until the server that made them has received these.
+  // Changes that were made, with their results, until the server that made them has received the results.
   `CREATE TABLE made_changes (
       server TEXT NOT NULL,
       number BIGINT NOT NULL,

@@ -1,37 +1,39 @@
 import { SQL } from "bun";
 import type { Value } from "./statement.ts";
 
-/** Time limit for connecting, in s. */
+/** Time limit for connecting, in seconds. */
 const CONNECT_S = 5;
 
-/** Time limit of a statement in Postgres, in ms. */
+/** Time limit for a statement in Postgres, in ms. */
 const STATEMENT_MS = 15_000;
 
 /**
- * How long a statement waits for a lock, and how long a frozen server's transaction may hold one, in ms.
+ * How long a statement waits for a lock, in ms. The transaction of a frozen server may hold one for as long.
  */
 const LOCK_MS = 10_000;
 
-/** Time without an answer after which a connection counts as dead, in ms. */
+/** Time without an answer of Postgres after which a connection counts as dead, in ms. */
 const ANSWER_MS = STATEMENT_MS + 5_000;
 
-/** Most prepared statements of a connection, as each takes Postgres about 50 KiB. */
+/** Number of prepared statements after which a connection is replaced. Each takes Postgres about 50 KiB. */
 const MOST_PREPARED = 200;
 
 /** A row as Postgres returns it, with columns in snake_case. */
 export type RawRow = Record<string, string | number | bigint | null>;
 
-/** The connection was lost, so it is not known whether the last statement was run. */
+/** The connection was lost, so it is not known whether the last statement was executed. */
 export class ConnectionLost extends Error {
   override name = "ConnectionLost";
 }
 
 /**
- * One connection to Postgres. It is Bun's pool of size one, reserved, so that a broken connection stays
- * broken and the runtime repeats nothing by itself.
+ * One connection to Postgres. It is a pool of Bun with a single, reserved connection, so that Bun does not
+ * reconnect or repeat a statement by itself.
  */
 export class PostgresConnection {
-  /** Texts of the statements prepared on it, which Postgres keeps as long as it is open. */
+  /**
+   * Texts of the statements that were prepared on this connection. Postgres keeps them until it is closed.
+   */
   readonly #prepared = new Set<string>();
 
   private constructor(
@@ -40,15 +42,17 @@ export class PostgresConnection {
   ) {}
 
   /**
-   * @throws ConnectionLost when there is no answer
-   * @throws SQL.PostgresError when Postgres refuses: a wrong password, or no such database
+   * Opens a connection.
+   * @throws ConnectionLost if Postgres does not answer
+   * @throws SQL.PostgresError if Postgres refuses: a wrong password, or an unknown database
    */
   static async open(databaseUrl: string): Promise<PostgresConnection> {
     const pool = new SQL(databaseUrl, {
       max: 1,
       idleTimeout: 0,
       connectionTimeout: CONNECT_S,
-      // Otherwise they come as texts, indistinguishable from real texts.
+      // Without this option, large integers would be returned as text, which could not be told from text
+      // columns.
       bigint: true,
       connection: {
         application_name: "file-download-system",
@@ -67,9 +71,9 @@ export class PostgresConnection {
   }
 
   /**
-   * Runs a statement with parameters `$1`, `$2`…
+   * Runs a statement with the parameters `$1`, `$2` and so on.
    * @throws ConnectionLost
-   * @throws SQL.PostgresError when Postgres refuses the statement
+   * @throws SQL.PostgresError if Postgres refuses the statement
    */
   async query(text: string, values: readonly Value[] = []): Promise<RawRow[]> {
     this.#prepared.add(text);
@@ -86,12 +90,12 @@ export class PostgresConnection {
     }
   }
 
-  /** Whether it has so many prepared statements that it should be replaced. */
+  /** Whether the connection has so many prepared statements that it should be replaced. */
   get isWorn(): boolean {
     return this.#prepared.size >= MOST_PREPARED;
   }
 
-  /** Runs a statement without a time limit. */
+  /** Runs a statement without a time limit for the answer. */
   async queryAtLength(text: string): Promise<void> {
     try {
       await this.reserved.unsafe(text);
@@ -106,10 +110,13 @@ export class PostgresConnection {
   }
 }
 
-/** SQLSTATEs of a server that stops, starts, is full or was demoted: class 08, and these. */
+/**
+ * SQLSTATEs of a server that stops, starts, has too many connections or was demoted: class 08 and some
+ * others.
+ */
 const SERVER_IS_AWAY = /^(?:08...|57P01|57P02|57P03|57P05|53300|25006|25P03)$/;
 
-/** Bun's codes for a connection that failed or was lost. */
+/** Bun's error codes for a connection that failed or was lost. */
 const NO_CONNECTION = /^ERR_POSTGRES_(?:CONNECTION|IDLE_TIMEOUT|LIFETIME_TIMEOUT)/;
 
 function lostOr(error: unknown): unknown {
@@ -118,7 +125,7 @@ function lostOr(error: unknown): unknown {
   return isLost ? new ConnectionLost(error.message, { cause: error }) : error;
 }
 
-/** The SQLSTATE in an error of Postgres. */
+/** Returns the SQLSTATE of a Postgres error; undefined: it is another error. */
 export function stateOf(error: unknown): string | undefined {
   return error instanceof SQL.PostgresError ? error.errno?.toString() : undefined;
 }

@@ -2,30 +2,32 @@ import { type RawRow, stateOf } from "./postgres-connection.ts";
 import type { PostgresPool } from "./postgres-pool.ts";
 import type { Value } from "./statement.ts";
 
-/** Number of marks after which those that are no longer needed are removed. */
+/** Number of changes after which marks that are no longer needed are removed. */
 const FORGOTTEN_AFTER = 500;
 
 /**
- * How long the mark of a change that was tried more than once is kept, in ms. While the network drops
- * everything, the system goes on sending what a connection was given, also after it was closed, for up to 15
- * minutes. So an earlier try may arrive long after a later one was answered.
+ * How long the mark of a change that was tried more than once is kept, in ms. If packets are lost, the system
+ * resends the data of a connection for up to 15 minutes, even after it was closed. So an earlier try may
+ * reach Postgres long after a later one was answered.
  */
 const LATE_MS = 1_200_000;
 
-/** How long marks are kept of servers that ended before removing them, in ms. */
+/** How long marks are kept in ms, if their server ended without removing them. */
 const KEPT_MS = 86_400_000;
 
 /**
- * The changes of this server. Each has a number, under which its answer is stored until it has been
- * received.
+ * Numbers the changes of this server. Under its number, the result of each change is stored as a mark, until
+ * the server has received the result.
  */
 export class MadeChanges {
   readonly #server = Bun.randomUUIDv7();
-  /** The latest number. */
+  /** The number of the latest change. */
   #number = 0;
   /** Numbers of unfinished changes, earliest first. */
   readonly #underWay = new Set<number>();
-  /** When each change that was tried more than once was answered, by `performance.now`, earliest first. */
+  /**
+   * When each change that was tried more than once was answered, in ms of `performance.now`, earliest first.
+   */
   readonly #late = new Map<number, number>();
   #known = 0;
 
@@ -48,7 +50,7 @@ export class MadeChanges {
     });
   }
 
-  /** Removes the marks that are no longer needed, if Postgres answers. */
+  /** Removes the marks that are no longer needed. Errors are ignored. */
   async forgetAll(): Promise<void> {
     const [earliest = this.#number + 1] = this.#underWay;
     const text = `DELETE FROM made_changes WHERE server = $1 AND number < $2 AND number NOT IN (
@@ -56,11 +58,11 @@ export class MadeChanges {
     const values = [this.#server, earliest, JSON.stringify(this.#kept())];
     await this.pool
       .use((connection) => connection.query(text, values))
-      // They are removed the next time.
+      // After an error, the marks are removed by the next call.
       .catch(() => undefined);
   }
 
-  /** Numbers of changes of which an earlier try may still arrive. */
+  /** Returns the numbers of changes whose earlier tries may still reach Postgres. */
   #kept(): number[] {
     for (const [number, answeredAt] of this.#late) {
       if (performance.now() - answeredAt < LATE_MS) break;
@@ -81,14 +83,15 @@ export class MadeChange {
     private readonly onAnswered: (isAgain: boolean) => void,
   ) {}
 
-  /** Its answer was received, so its mark is no longer needed. */
+  /** Called when the result of the change was received, so that its mark can be removed. */
   forget(): void {
     this.onAnswered(this.#isAgain);
   }
 
   /**
-   * @param isAgain whether an earlier try may have made it without an answer
-   * @returns the answer of the change, from this or the earlier try
+   * Makes the change, unless an earlier try has made it.
+   * @param isAgain whether there was an earlier try whose result is not known
+   * @returns the rows that the change returned, in this or an earlier try
    */
   async make(text: string, values: readonly Value[], isAgain: boolean): Promise<RawRow[]> {
     if (!isAgain) return this.#make(text, values);
@@ -98,7 +101,7 @@ export class MadeChange {
     try {
       const rows = await this.#make(text, values);
       if (rows.length > 0) return rows;
-      // The earlier try may have ended just now. Where it has not, it is to change nothing later either.
+      // An earlier try may have been executed just now. The mark keeps it from being executed later.
       await this.#mark();
       return (await this.#answer()) ?? rows;
     } catch (error) {
@@ -114,14 +117,14 @@ export class MadeChange {
     return this.pool.use((connection) => connection.query(marked, [...values, ...own]));
   }
 
-  /** Marks it as made, without a change, if no try has made it. */
+  /** Inserts a mark without a change, if no try has made the change. Then no try can make it any more. */
   async #mark(): Promise<void> {
     const text = "INSERT INTO made_changes VALUES ($1, $2, $3, '[]') ON CONFLICT DO NOTHING";
     const values = [this.server, this.number, Date.now()];
     await this.pool.use((connection) => connection.query(text, values));
   }
 
-  /** Its answer; null: no try has made it. */
+  /** Returns the stored result of the change; null: no try has made it. */
   async #answer(): Promise<RawRow[] | null> {
     const text = "SELECT answer FROM made_changes WHERE server = $1 AND number = $2";
     const values = [this.server, this.number];
@@ -132,7 +135,10 @@ export class MadeChange {
 
 const UNIQUE_VIOLATION = "23505";
 
-/** A change and its mark in one statement. @param count of the change's own parameters */
+/**
+ * Returns one statement that makes a change and inserts its mark.
+ * @param count number of the change's own parameters
+ */
 function markedOf(text: string, count: number): string {
   const own = `$${count + 1}, $${count + 2}::bigint, $${count + 3}::bigint`;
   if (!text.includes("RETURNING")) {

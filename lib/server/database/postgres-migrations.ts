@@ -1,22 +1,24 @@
 import { changesTo, LATEST_VERSION, refuseNewer } from "./migrations.ts";
 import type { PostgresConnection } from "./postgres-connection.ts";
 
-/** Number of the advisory lock for migrations, which all programs of a database share. */
+/** Number of the advisory lock for migrations. All programs that use a database share it. */
 const MIGRATIONS_LOCK = "7305803161";
 
-/** The version of a database, and that of the oldest program that may use it. */
+/** Query for the version of a database's schema, and the version of the oldest program that may use it. */
 export const VERSION = `
   SELECT version, COALESCE(CAST(to_jsonb(latest) ->> 'usable_from' AS BIGINT), version) AS usable_from
   FROM schema_version AS latest ORDER BY version DESC LIMIT 1`;
 
 /**
- * Brings a Postgres database to this program's version in a single transaction. If several servers start at
- * the same time, one does it and the others wait. Servers of the previous version can still use it.
- * @throws Error, with nothing changed, when a program made the database that is newer by more than a version
+ * Migrates a Postgres database to this program's version in a single transaction. If several servers start at
+ * the same time, one migrates and the others wait. Servers of the previous version can still use the
+ * database.
+ * @throws Error, with nothing changed, if the database was made by a program that is newer by more than one
+ *   version
  */
 export async function migratePostgres(connection: PostgresConnection): Promise<void> {
   await connection.query("BEGIN");
-  // It waits for another server's migration, which may have many rows to change.
+  // No time limit, as the migration of another server may take long, and this one waits for it.
   await connection.query("SET LOCAL statement_timeout = 0");
   await connection.query("SET LOCAL lock_timeout = 0");
   await connection.queryAtLength(`SELECT pg_advisory_xact_lock(${MIGRATIONS_LOCK})`);
@@ -26,7 +28,7 @@ export async function migratePostgres(connection: PostgresConnection): Promise<v
   const [latest] = await connection.query(VERSION);
   const version = Number(latest?.["version"] ?? 0);
   refuseNewer(version, Number(latest?.["usable_from"] ?? 0));
-  // A version tells by it who may use the database; the first ones did not.
+  // Records the oldest program that may use each version. The first releases did not have this column.
   await connection.query("ALTER TABLE schema_version ADD COLUMN IF NOT EXISTS usable_from BIGINT");
   for (let next = version + 1; next <= LATEST_VERSION; next++) {
     for (const change of changesTo(next, "postgres"))
@@ -39,7 +41,7 @@ export async function migratePostgres(connection: PostgresConnection): Promise<v
   await connection.query("COMMIT");
 }
 
-/** Compares texts byte by byte, as SQLite does, whatever the language of the database. */
+/** Makes Postgres compare texts byte by byte, as SQLite does, whatever the language of the database. */
 function inPostgres(change: string): string {
   return /^(?:CREATE|ALTER) TABLE/.test(change)
     ? change.replaceAll(/\bTEXT\b/g, 'TEXT COLLATE "C"')

@@ -1,15 +1,18 @@
 import { ConnectionLost, PostgresConnection } from "./postgres-connection.ts";
 
-/** Most connections of one server; Postgres allows 100 by default. */
+/** Limit on the connections of one server. Postgres allows 100 by default. */
 const MOST_CONNECTIONS = 10;
 
-/** A caller that waits: it gets a connection, or is told to look again. */
+/** A caller that waits for a connection. It gets one, or undefined if it must try again. */
 type Waiting = PromiseWithResolvers<PostgresConnection | undefined>;
 
-/** Connections to Postgres. Each serves one piece of work at a time; a broken one is not used again. */
+/**
+ * A pool of connections to Postgres. Each connection is used by one caller at a time. A broken one is not
+ * used again.
+ */
 export class PostgresPool {
   readonly #idle: PostgresConnection[] = [];
-  /** Number of open connections, and of those being opened. */
+  /** Number of open connections, not including those that are being opened. */
   #open = 0;
   #opening = 0;
   readonly #waiting: Waiting[] = [];
@@ -18,8 +21,8 @@ export class PostgresPool {
   constructor(private readonly databaseUrl: string) {}
 
   /**
-   * Runs work with a connection of its own.
-   * @throws ConnectionLost when there is none to be had, or it broke
+   * Runs work with a connection that nobody else uses meanwhile.
+   * @throws ConnectionLost if no connection can be opened, or it broke
    */
   async use<T>(work: (connection: PostgresConnection) => Promise<T>): Promise<T> {
     const connection = await this.#take();
@@ -42,7 +45,7 @@ export class PostgresPool {
 
   async #take(): Promise<PostgresConnection> {
     for (;;) {
-      // One may have been returned while another could not be opened.
+      // A connection may have been returned while opening another one failed.
       const found = this.#idle.pop() ?? (await this.#openOne()) ?? this.#idle.pop();
       if (found) return found;
       const waiting: Waiting = Promise.withResolvers();
@@ -52,7 +55,10 @@ export class PostgresPool {
     }
   }
 
-  /** @returns undefined where no more are allowed, and there are others to wait for */
+  /**
+   * Opens a connection.
+   * @returns undefined if no more are allowed or one cannot be opened, and others can be waited for
+   */
   async #openOne(): Promise<PostgresConnection | undefined> {
     if (this.#open + this.#opening >= MOST_CONNECTIONS) return undefined;
     this.#opening++;
@@ -62,7 +68,7 @@ export class PostgresPool {
       return connection;
     } catch (error) {
       if (error instanceof ConnectionLost && this.#open > 0) return undefined;
-      // No connection is left that could be returned to those who wait.
+      // No open connection is left to be returned, so that all waiting callers get the error.
       for (const { reject } of this.#waiting.splice(0)) reject(error);
       throw error;
     } finally {
@@ -78,7 +84,7 @@ export class PostgresPool {
     else this.#idle.push(connection);
   }
 
-  /** Drops a connection. Whoever waited longest may open another one. */
+  /** Closes a connection. The caller that has waited longest may then open another one. */
   async #drop(connection: PostgresConnection): Promise<void> {
     this.#open--;
     this.#waiting.shift()?.resolve(undefined);

@@ -2,10 +2,13 @@ import { SQL } from "bun";
 import type { Wire } from "./database.ts";
 import type { PostgresPool } from "./postgres-pool.ts";
 
-/** Channel of the notifications between servers of one database. */
+/** Postgres channel for the notifications between servers of one database. */
 const CHANNEL = "fds_servers";
 
-/** Notifications between servers through Postgres. Each server listens on a connection of its own. */
+/**
+ * Returns the notifications between servers, by LISTEN and NOTIFY. Each server listens on a separate
+ * connection.
+ */
 export function wireOf(databaseUrl: string, pool: PostgresPool): Wire {
   return {
     async notify(text) {
@@ -13,7 +16,8 @@ export function wireOf(databaseUrl: string, pool: PostgresPool): Wire {
     },
     async listen(hear, ended) {
       let isEnded = false;
-      // The runtime would replace a broken connection by itself, and write each failed try to stderr.
+      // Closes the connection when it breaks. Otherwise the runtime would reconnect, and log each failed try
+      // to stderr.
       const onclose = () => {
         if (isEnded) return;
         void stop();

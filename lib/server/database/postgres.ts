@@ -10,20 +10,20 @@ import { storable } from "./engines.ts";
 import { wireOf } from "./postgres-wire.ts";
 import { fieldOf, type Statement, type Value } from "./statement.ts";
 
-/** First and longest wait before a statement is retried, in ms. */
+/** First and longest delay before a statement is retried, in ms. */
 const RETRY_MS = 50;
 const LONGEST_RETRY_MS = 1_000;
 
-/** Postgres counts as away when no statement has succeeded for this time, in ms. */
+/** Postgres counts as unreachable if no statement has succeeded for this time, in ms. */
 const AWAY_MS = 1_000;
 
-/** How long Postgres may take to answer a check, in ms. */
+/** Time in ms within which Postgres must answer a check. */
 const PATIENCE_MS = 2_000;
 
 /**
- * Opens an existing Postgres database, and brings it to this program's version.
+ * Opens an existing Postgres database, and migrates it to this program's version.
  * @param databaseUrl `postgres://user:password@host:port/name?sslmode=…`
- * @throws Away when Postgres does not answer; Error when the database cannot be used
+ * @throws Away if Postgres does not answer; Error if the database cannot be used
  */
 export async function openPostgres(databaseUrl: string, logger?: Logger): Promise<SqlDatabase> {
   const pool = new PostgresPool(databaseUrl);
@@ -40,22 +40,22 @@ export async function openPostgres(databaseUrl: string, logger?: Logger): Promis
   }
 }
 
-/** Words by which a statement is known to change something. */
+/** Matches statements that change rows. */
 const CHANGES = /\b(?:INSERT INTO|UPDATE|DELETE FROM)\b/;
 
 /**
- * A Postgres database. Each statement is a transaction of its own, and is on Postgres' disk once it is
- * answered. While Postgres is away, statements wait. Where a connection breaks during a change, it is not
- * known whether it was made. So each change stores a mark with its answer in the same transaction, and is
- * repeated only if there is no mark.
+ * A Postgres database. Each statement is a transaction, and is on Postgres' disk once it is answered. While
+ * Postgres is unreachable, statements wait. If a connection breaks during a change, it is not known whether
+ * the change was made. So each change stores a mark with its result in the same transaction, and is repeated
+ * only if there is no mark.
  */
 class PostgresDatabase implements SqlDatabase {
   #closed = false;
-  /** Since when no statement has succeeded, by `performance.now`; null: the last one has. */
+  /** Since when no statement has succeeded, in ms of `performance.now`; null: the last one succeeded. */
   #awaySince: number | null = null;
-  /** Resolves when Postgres is back. */
+  /** Resolves when Postgres answers again; undefined: nobody waits for it. */
   #asking: Promise<void> | undefined;
-  /** Number of statements that wait for Postgres to come back. */
+  /** Number of statements that wait until Postgres answers again. */
   #waiting = 0;
 
   constructor(
@@ -110,7 +110,7 @@ class PostgresDatabase implements SqlDatabase {
     }
   }
 
-  /** Retries until Postgres answers. */
+  /** Runs a statement, and retries while Postgres is unreachable or locks conflict. */
   async #lasting(work: (isAgain: boolean) => Promise<RawRow[]>): Promise<RawRow[]> {
     try {
       return await this.#attempt(() => work(false));
@@ -148,7 +148,7 @@ class PostgresDatabase implements SqlDatabase {
     }
   }
 
-  /** Waits until Postgres is back; one check serves all who wait. */
+  /** Waits until Postgres answers again. All waiting statements share one check. */
   #untilBack(): Promise<void> {
     this.#asking ??= this.#ask().finally(() => (this.#asking = undefined));
     return this.#asking;
@@ -177,19 +177,22 @@ class PostgresDatabase implements SqlDatabase {
   }
 }
 
-/** @param attempt 0 is the first retry */
+/** Waits before a retry. @param attempt number of the retry, from 0 */
 async function pauseBefore(attempt: number): Promise<void> {
   await Bun.sleep(fullJitter(attempt, RETRY_MS, LONGEST_RETRY_MS));
 }
 
-/** SQLSTATEs of errors that can pass: conflicting locks, or a statement that took too long. */
+/** SQLSTATEs of errors that are worth a retry: conflicting locks, or a statement that took too long. */
 const PASSING = new Set(["40001", "40P01", "55P03", "57014"]);
 
 function isPassing(error: unknown): boolean {
   return error instanceof ConnectionLost || PASSING.has(stateOf(error) ?? "");
 }
 
-/** The general form of an error, if it has one; else the error itself. */
+/**
+ * Returns the error as one that does not depend on the engine, if there is such a class; else the error
+ * itself.
+ */
 function translated(error: unknown): unknown {
   const message = error instanceof Error ? error.message : String(error);
   if (stateOf(error) === "53100") return new DatabaseFull(message, { cause: error });

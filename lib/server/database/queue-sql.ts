@@ -5,8 +5,10 @@ import { mayStart, NEWEST, OF_JOB } from "./jobs-sql.ts";
 import { sql, type Statement } from "./statement.ts";
 
 /**
- * Claims the oldest due download of a client in a line, if the limits allow one more.
- * @param owner lease of the claiming server, where there are several; it must hold the client
+ * Returns the statement that claims the oldest due download of a client in a line, if the limits allow one
+ * more.
+ * @param owner lease of the claiming server, to which the client must be connected; null: there is only one
+ *   server
  */
 export function claimOf(
   { clientId, line }: Waiting,
@@ -35,12 +37,17 @@ export function claimOf(
     RETURNING *`;
 }
 
-/** Counts only this server's downloads, as the total number of slots is for each server. */
+/**
+ * Returns a condition that only counts this server's downloads, as the total limit applies to each server.
+ */
 function of(owner: string | null): Statement {
   return owner === null ? sql`` : sql`AND owner = ${owner}`;
 }
 
-/** Whether a lease is valid and holds a client; neither can end before the statement does. */
+/**
+ * Returns a condition that a lease is valid and its server holds a client. Both stay so until the statement
+ * ends.
+ */
 function holds(owner: string, clientId: string): Statement {
   return sql`EXISTS (SELECT 1 FROM servers WHERE lease_id = ${owner} FOR KEY SHARE)
     AND EXISTS (SELECT 1 FROM client_sessions
@@ -65,9 +72,12 @@ function jobMayStart(
           AND job_id IS NOT NULL)`;
 }
 
-/** Whether a queued download is due, even after the clock was put back. */
+/**
+ * Returns a condition that a queued download is due. Times too far ahead count as due, as the clock was set
+ * back.
+ */
 export function isDue(now: number): Statement {
-  // Using the index by due time, it would sort the whole queue.
+  // Must not use the index by due time, as the query would then sort the whole queue.
   const [notBefore, startsAt] = [unindexed("not_before"), unindexed("starts_at")];
   return sql`(${notBefore} <= ${now} OR ${notBefore} > ${now + LONGEST_WAIT_MS})
     AND (${startsAt} IS NULL OR ${startsAt} <= ${now} OR EXISTS (
@@ -75,16 +85,16 @@ export function isDue(now: number): Statement {
 }
 
 /**
- * Whether a job's spread begins in the future, as the clock was put back. Its starts would be just as far
- * away, so they are due at once. A minute is allowed for servers whose clocks differ.
+ * Returns a condition that a job spreads its starts from a time in the future, as the clock was set back. Its
+ * downloads are then due at once. A minute ahead is allowed, as the clocks of servers differ.
  */
 function beginsLater(now: number): Statement {
   return sql`jobs.spread_from > ${now + LONGEST_WAIT_MS}`;
 }
 
 /**
- * Number of running downloads by client and line.
- * @param owner also count how many of them are this server's; null: all are
+ * Returns a query for the number of running downloads by client and line.
+ * @param owner lease of this server, whose downloads are also counted as `own`; null: all are this server's
  */
 export function activeLines(owner: string | null): Statement {
   return sql`
@@ -95,7 +105,7 @@ export function activeLines(owner: string | null): Statement {
     GROUP BY client_id, job_id`;
 }
 
-/** Downloads of a client that are due. */
+/** Returns a query for the lines in which a client has due downloads. */
 export function waitingFor(clientId: string, now: number): Statement {
   return sql`
     SELECT DISTINCT client_id, job_id AS line FROM downloads
@@ -103,8 +113,9 @@ export function waitingFor(clientId: string, now: number): Statement {
 }
 
 /**
- * What became due between two times, and what is due because the clock was put back.
- * @param after 0: everything that is due
+ * Returns a query for clients and lines with downloads that became due between two times, or whose due time
+ * is too far ahead, as the clock was set back.
+ * @param after start in ms since 1970; 0: everything that is due
  */
 export function dueSince(after: number, now: number): Statement {
   const byDueTime = indexed("downloads", "downloads_by_due_time");
@@ -120,7 +131,10 @@ export function dueSince(after: number, now: number): Statement {
     ${after === 0 ? sql`UNION ${hiddenByClock(now)}` : sql``}`;
 }
 
-/** Downloads with a start far ahead because the clock was put back, in jobs that spread their starts. */
+/**
+ * Returns a query for downloads whose start is too far ahead, as the clock was set back after their job
+ * spread the starts.
+ */
 function hiddenByClock(now: number): Statement {
   return sql`
     SELECT client_id, job_id FROM ${OF_JOB}
@@ -128,9 +142,12 @@ function hiddenByClock(now: number): Statement {
       SELECT job_id FROM jobs WHERE status IN ('running', 'paused') AND ${beginsLater(now)})`;
 }
 
-/** The earliest due time after a time, or null, for each of the ways to be due. */
+/**
+ * Returns a query for the earliest due time, and the earliest start by a job's spread, after a time; null:
+ * none.
+ */
 export function nextDueAfter(now: number): Statement {
-  // Each part reads the first entry of an index after the time, and not the whole queue.
+  // Each part reads only the first entry of an index after the time, not the whole queue.
   return sql`
     SELECT MIN(not_before) AS due FROM ${indexed("downloads", "downloads_by_due_time")}
     WHERE status = 'queued' AND not_before > ${now}

@@ -12,42 +12,42 @@ import type { ServerRows } from "../servers/rows.ts";
 import type { OutboxRows, WebhookRows } from "../webhook.ts";
 import type { DeliveryRows, ScheduleRows } from "../schedule.ts";
 
-/** A client as it registered. Times are ms since 1970. */
+/** A client as it registered. Times are in ms since 1970. */
 export interface RegisteredClient {
   clientId: string;
-  /** SHA-256 of the client's key, hex. */
+  /** SHA-256 of the client's key, in hex. */
   keyHash: string;
-  /** When it enrolled with a token; null: never, so the id is not bound to its key. */
+  /** When the client enrolled with a token; null: never, so that its id is not bound to its key. */
   enrolledAt: number | null;
-  /** When an admin revoked it: since then its key is refused. */
+  /** When an admin revoked the client, so that its key is refused; null: never. */
   revokedAt: number | null;
-  /** Abilities beyond single files, from its last registration. */
+  /** Optional features of the client's program, such as sets, as of its last registration. */
   features: string[];
   hostname: string;
   platform: string;
   version: string;
-  /** IANA name; null: it reported none. */
+  /** IANA name of the time zone that the client reported; null: none. */
   reportedTimeZone: string | null;
   remoteAddress: string;
   connectedAt: number;
   lastSeenAt: number;
 }
 
-/** What operators set of a client; registrations do not change it. */
+/** Settings of a client that operators made. Registrations do not change them. */
 export interface ClientSettings {
   labels: Labels;
-  /** IANA name that replaces the reported zone; null: use the reported one. */
+  /** IANA name that replaces the reported time zone; null: the reported one is used. */
   timeZone: string | null;
 }
 
-/** A client as the database knows it. */
+/** A client as it registered, with its settings. */
 export interface Client extends RegisteredClient, ClientSettings {
   /**
-   * When the server that holds it last renewed that, ms since 1970; undefined: no server holds it, or only
-   * this server exists.
+   * When the server to which the client is connected last renewed its lease, in ms since 1970; undefined: the
+   * client is connected to no server, or there is only one server.
    */
   heldAt?: number;
-  /** A problem for a person to solve, found by another server. */
+  /** A problem that a person must solve, in a sentence, as another server reported it. */
   heldProblem?: string;
 }
 
@@ -55,133 +55,143 @@ export interface DownloadFilter {
   status?: Download["status"];
   clientId?: string;
   jobId?: string;
-  /** Only downloads of these clients; null: all. */
+  /** Only downloads of these clients; null: of all clients. */
   sites?: Sites | null;
-  /** Only failed downloads that were not asked for again. */
+  /** Only failed downloads that were not retried. */
   open?: boolean;
   /** Only downloads with a smaller id, which are older. */
   before?: string;
-  /** Most rows. */
+  /** Limit on the number of downloads. */
   limit: number;
 }
 
 export interface ClientFilter {
   /** Only clients with a greater id. */
   after?: string;
-  /** Only these clients; null: all. */
+  /** Only these clients; null: all clients. */
   sites?: Sites | null;
-  /** Only clients with these ids, or only the others. */
+  /** Only clients with these ids, or only clients with other ids. */
   ids?: { are: "in" | "not_in"; ids: ReadonlySet<string> } | undefined;
-  /** Only clients that some server holds, or only the others; for several servers only. */
+  /**
+   * true: only clients that are connected to a server; false: only the others. Needs a database for several
+   * servers.
+   */
   held?: boolean | undefined;
   /** Only clients with matching labels. */
   selector?: Selector | undefined;
-  /** Most rows. */
+  /** Limit on the number of clients. */
   limit: number;
 }
 
 export interface EndsFilter {
-  /** Only changes after this revision, up to another one. */
+  /** Only changes with a revision greater than `after`, up to `upTo`. */
   after: number;
   upTo: number;
-  /** Only downloads of these clients; null: all. */
+  /** Only downloads of these clients; null: of all clients. */
   sites: Sites | null;
-  /** Most rows. */
+  /** Limit on the number of downloads. */
   limit: number;
 }
 
-/** Most downloads that may be downloading or verifying at the same time. */
+/** Limits on the downloads that may be downloading or verifying at the same time. */
 export interface Limits {
   total: number;
   perClient: number;
 }
 
-/** The slots that jobs may use. The rest is kept free for single downloads that a person waits for. */
+/**
+ * Returns the limits for downloads of jobs. The other slots are kept free for single downloads, which a
+ * person waits for.
+ */
 export function limitsOfJobs({ total, perClient }: Limits): Limits {
   const kept = total < 4 ? Math.min(1, total - 1) : Math.ceil(total / 8);
   return { total: total - kept, perClient: Math.max(1, perClient - 1) };
 }
 
-/** A line of downloads whose turn comes together: a job's id, or null for downloads without a job. */
+/** A line of the queue: the id of a job, or null for downloads without a job. Lines take turns. */
 export type Line = string | null;
 
-/** A client that has waiting downloads of a line. */
+/** A client that has due downloads in a line of the queue. */
 export interface Waiting {
   clientId: string;
   line: Line;
 }
 
-/** Number of downloads that are downloading or verifying. */
+/** Number of a client's downloads in a line that are downloading or verifying. */
 export interface ActiveLine {
   clientId: string;
   line: Line;
   active: number;
-  /** How many of the active ones run on this server. */
+  /** Number of the active downloads that run on this server. */
   own: number;
 }
 
-/** Number of downloads by status, and their durable bytes. */
+/** Number of downloads by status, and the sum of their durable bytes. */
 export interface Totals {
   downloads: Record<Download["status"], number>;
   bytes: number;
-  /** Downloads that failed at any time and were not asked for again. */
+  /** Number of downloads that failed at any time and were not retried. */
   openFailures: number;
 }
 
-/** Another download has the same `savedPath`. */
+/** Thrown if another download has the same `savedPath`. */
 export class NameTakenError extends Error {
   override name = "NameTakenError";
 }
 
 /**
- * The rows, which are the single truth about all downloads and clients. Each change is one conditional
- * statement, so of two actors, in one process or in two, only one can win.
+ * The rows of the database, which are the only truth about downloads and clients. Each change is one
+ * conditional statement, so that of two concurrent changes, by one server or several, only one succeeds.
  *
- * A statement holds the event loop while it runs. So calls find their rows by an index and read no more
- * than `limit`; what cannot be bounded is done in pieces, each in its turn.
+ * A statement blocks the event loop while it runs. So methods find rows by an index, and read at most `limit`
+ * rows. Work that has no bound is done in pieces, in turn with other callers.
  */
 export interface Repository {
   /**
+   * Inserts a new download.
    * @returns the row, with its revision
    * @throws FdsError `storage_full`
    */
   insertDownload(download: Queued): Promise<Queued>;
   getDownload(downloadId: string): Promise<Download | null>;
-  /** Newest first. */
+  /** Lists downloads, newest first. */
   listDownloads(filter: DownloadFilter): Promise<Download[]>;
   /**
-   * Counts the downloads that were requested since a time.
-   * @param sites as in a filter
-   * @param inTurn where others than the server itself ask
+   * Counts the downloads that were requested since a time, in ms since 1970.
+   * @param sites only downloads of these clients; null: of all clients
+   * @param inTurn runs one query, taking turns with other callers
    */
   totalsSince(since: number, sites?: Sites | null, inTurn?: InTurn): Promise<Totals>;
-  /** Downloads that are downloading or verifying. */
+  /** Returns all downloads that are downloading or verifying. */
   activeDownloads(): Promise<Active[]>;
-  /** The given ids that belong to unfinished downloads. */
+  /** Returns those of the given ids that belong to unfinished downloads. */
   unendedAmong(downloadIds: string[]): Promise<Set<string>>;
-  /** Number of downloads that are downloading or verifying, by client; clients without any are left out. */
+  /**
+   * Returns the number of downloads that are downloading or verifying, by client id. Clients without any are
+   * left out.
+   */
   countActive(): Promise<Map<string, number>>;
-  /** Revision of the latest change; 0 without downloads. */
+  /** Returns the revision of the latest change of a download; 0: there are no downloads. */
   latestRevision(): Promise<number>;
-  /** Downloads that changed after a revision, in the order of their changes. */
+  /** Lists downloads that changed after a revision, in the order of their changes. */
   changedSince(revision: number, limit: number): Promise<Download[]>;
-  /** The revision after which this many downloads ended; 0 where there are no more. */
+  /** Returns the revision after which this many downloads ended; 0: no more have ended. */
   beforeLatestEnds(count: number): Promise<number>;
   /**
-   * Ended downloads in the order of their changes. With `sites`, it reads all ends between the two
-   * revisions, so these must enclose no more than {@link beforeLatestEnds} was called with.
+   * Lists ended downloads in the order of their changes. With `sites`, all ends between the two revisions are
+   * read. So there must be no more of them than {@link beforeLatestEnds} was called with.
    */
   endsBetween(filter: EndsFilter): Promise<Download[]>;
   /**
-   * Compare and set: writes `next` if the row still has `next.revision`.
-   * @param before the row at that revision, of which only differences are written
-   * @returns the row as it is now, with a new revision, or null if another change came first
-   * @throws NameTakenError when another download has `next.savedPath`
+   * Writes `next` by compare-and-set, if the row still has `next.revision`.
+   * @param before contents of the row at this revision, so that only differences are written
+   * @returns the row with its new revision; null: another change came first
+   * @throws NameTakenError if another download has `next.savedPath`
    */
   replaceDownload<T extends Download>(next: T, before?: Download): Promise<T | null>;
   /**
-   * Claims a client's oldest due download in a line, if the limits and the job allow one more: it becomes
-   * `downloading`, with the next epoch and attempt.
+   * Claims a client's oldest due download in a line, if the limits and the job allow one more. The download
+   * becomes `downloading`, with the next epoch and attempt.
    */
   claimDownload(
     clientId: string,
@@ -189,61 +199,70 @@ export interface Repository {
     limits: Limits,
     now: number,
   ): Promise<Downloading | null>;
-  /** Downloads of a client that are due. */
+  /** Returns the lines in which a client has due downloads. */
   waitingFor(clientId: string, now: number): Promise<Waiting[]>;
   /**
-   * Clients whose downloads became due after a time, up to `now`, including those that a clock that was put
-   * back hides.
+   * Returns the clients and lines with downloads that became due after a time, up to `now`, in ms since 1970.
+   * Downloads whose due time is too far ahead are included, as the clock was set back.
    */
   dueSince(after: number, now: number): Promise<Waiting[]>;
-  /** Number of downloads that are downloading or verifying, by client and line. */
+  /** Returns the number of downloads that are downloading or verifying, by client and line. */
   countActiveLines(): Promise<ActiveLine[]>;
-  /** Earliest time after `now` at which a queued download becomes due, or null. */
+  /**
+   * Returns the earliest time after `now` at which a queued download becomes due, in ms since 1970; null:
+   * none.
+   */
   nextDueAt(now: number): Promise<number | null>;
 
   getClient(clientId: string): Promise<Client | null>;
-  /** In the order of their ids. */
+  /** Lists clients, sorted by id. */
   listClients(filter: ClientFilter): Promise<Client[]>;
   /**
    * Writes a client if it does not exist, or if its key and revocation are still those of `replaces`.
    * @returns false if another registration or a revocation came first
    */
   registerClient(client: RegisteredClient, replaces: RegisteredClient | null): Promise<boolean>;
-  /** Labels of a client; empty where it is unknown. */
+  /** Returns the labels of a client; empty if the client is unknown. */
   labelsOf(clientId: string): Promise<Labels>;
-  /** Sets labels, and removes those that are null, all in one step. */
+  /** Sets labels of a client, and removes those whose value is null, all in one statement. */
   changeLabels(clientId: string, changes: LabelChanges): Promise<void>;
-  /** @param timeZone IANA name; null: use the reported zone */
+  /** Sets the time zone of a client. @param timeZone IANA name; null: the reported zone is used */
   setTimeZone(clientId: string, timeZone: string | null): Promise<void>;
-  /** @returns the client as it is now; null: there is none. One that was revoked before is not changed */
+  /**
+   * Revokes a client, unless it was revoked before.
+   * @returns the client's current row; null: the client is unknown
+   */
   revokeClient(clientId: string, at: number): Promise<Client | null>;
-  /** @param lastSeen id → when the client was last heard; a later known time is kept */
+  /**
+   * Records when clients were last seen. A later time that is recorded stays.
+   * @param lastSeen times in ms since 1970, by client id
+   */
   clientsSeen(lastSeen: ReadonlyMap<string, number>): Promise<void>;
 
-  /** The files of sets. */
+  /** Rows of sets' files. */
   readonly sets: SetRows;
-  /** Tokens, enrolment keys, sessions and codes. */
+  /** Rows of tokens, enrolment keys, sessions and sign-in codes. */
   readonly access: AccessRows;
-  /** Requests to many clients. */
+  /** Rows of jobs, which are requests to many clients. */
   readonly jobs: JobRows;
-  /** Retention: holds, removals and stored bytes. */
+  /** Rows for retention: holds, removals and stored bytes. */
   readonly keep: KeepRows;
-  /** The servers that share the database; null: it serves only one. */
+  /** Rows of the servers that share the database; null: it can be used by one server only. */
   readonly servers: ServerRows | null;
-  /** The webhooks. */
+  /** Rows of webhooks. */
   readonly webhooks: WebhookRows;
-  /** The messages for webhooks. */
+  /** Rows of messages for webhooks. */
   readonly outbox: OutboxRows;
-  /** The schedules, which make jobs at their times. */
+  /** Rows of schedules, which make jobs at their times. */
   readonly schedules: ScheduleRows;
-  /** What schedules expect of clients. */
+  /** Rows of deliveries, which are what schedules expect of clients. */
   readonly deliveries: DeliveryRows;
-  /** The audit. */
+  /** Rows of the audit. */
   readonly audit: AuditRows;
 
-  /** Asks whether the database answers. While it does not, everything that needs it waits. */
+  /** Reports whether the database answers. If it does not, all calls that need it wait. */
   isThere(): Promise<boolean>;
-  /** Whether something has been waiting for the database for a while. */
+  /** Whether calls have been waiting for an unreachable database for about a second. */
   readonly isAway: boolean;
   close(): Promise<void>;
 }

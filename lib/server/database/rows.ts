@@ -7,15 +7,15 @@ import type { SetCounts, SetOrder } from "../set.ts";
 import type { Client, RegisteredClient } from "./repository.ts";
 
 /*
- * A download as a row, and back. One flat table holds every state; only the fields that are valid in a
- * row's status are filled or read. Columns are snake_case in the database and renamed on the way. Numbers
- * are BIGINT, which Postgres returns as texts, so they are converted with Number().
+ * A row of a download, in any state. Only the fields that are valid in the row's status are set. The columns
+ * in the database are in snake_case. Numbers may come as text from Postgres, so they are converted with
+ * Number().
  */
 export interface DownloadRow {
   downloadId: string;
   clientId: string;
   filePath: string;
-  /** JSON of the set's order. */
+  /** Order of a set, as JSON; null: a single file. */
   setOrder: string | null;
   checksum: ChecksumAlgorithm;
   rateLimit: number | null;
@@ -34,9 +34,9 @@ export interface DownloadRow {
   filesReceived: number | null;
   filesUnchanged: number | null;
   filesSkipped: number | null;
-  /** JSON of the indices of patterns that no file matches. */
+  /** Indices of the patterns that no file matches, as a JSON array; null: not known. */
   unmatched: string | null;
-  /** 1: held. */
+  /** 1: a hold keeps the download's content; 0: no hold. */
   held: number;
   storedBytes: number;
   removedAt: number | null;
@@ -45,7 +45,7 @@ export interface DownloadRow {
   safeOffset: number;
   totalSize: number | null;
   chunkSize: number | null;
-  /** JSON of the file's identity. */
+  /** Identity of the file at the client, as JSON; null: not known, or a set. */
   identity: string | null;
   digest: string | null;
   savedPath: string | null;
@@ -97,7 +97,7 @@ export function toRow(download: Download): DownloadRow {
   };
 }
 
-/** @throws Error when the row lacks a value that its status needs */
+/** Converts a row to a download. @throws Error if the row lacks a value that its status needs */
 export function toDownload(row: DownloadRow): Download {
   const common = commonOf(row);
   const { status, retriedAs } = row;
@@ -155,12 +155,12 @@ export function toDownload(row: DownloadRow): Download {
   }
 }
 
-/** What is stored of a completed download. */
+/** Returns the fields about the stored content of a completed download. */
 function storedOf({ savedPath, storedBytes, removedAt }: DownloadRow) {
   return { savedPath, storedBytes: Number(storedBytes), removedAt: numberOrNull(removedAt) };
 }
 
-/** The fields of every status. */
+/** Returns the fields that downloads of every status have. */
 function commonOf(row: DownloadRow) {
   return {
     downloadId: row.downloadId,
@@ -184,16 +184,16 @@ function commonOf(row: DownloadRow) {
   };
 }
 
-/** The row of a client as it registered. */
+/** A row of a client as it registered. */
 export interface RegisteredRow extends Omit<RegisteredClient, "features"> {
-  /** JSON */
+  /** JSON array of the client's features. */
   features: string;
 }
 
-/** The row of a client, with what operators set. */
+/** A row of a client, with the settings that operators made. */
 export interface ClientRow extends RegisteredRow {
   timeZone: string | null;
-  /** Only with several servers. */
+  /** Set only if several servers share the database. */
   heldAt?: number | null;
   heldProblem?: string | null;
 }

@@ -15,10 +15,10 @@ import { sitesOf } from "./list-sql.ts";
 import { numberOrNull } from "./rows.ts";
 import { assignments, insertion, list, sql, type Statement } from "./statement.ts";
 
-/** Rows that are removed at a time, which takes a few milliseconds at most. */
+/** Rows of a removed schedule that are removed at a time, which takes a few milliseconds at most. */
 const FORGOTTEN_AT_ONCE = 500;
 
-/** Rows of a schedule that goes on which are forgotten at a time: it takes about a millisecond. */
+/** Old rows of an existing schedule that are removed at a time, which takes about a millisecond. */
 const PRUNED_AT_ONCE = 100;
 
 interface ScheduleRow {
@@ -51,10 +51,10 @@ interface RunRow extends Omit<PromisedRun, "clientIds"> {
   clientIds: string;
 }
 
-/** Schedules that are not about to be removed. */
+/** Condition for schedules that are not being removed. */
 const IS_THERE = sql`(paused IS NULL OR paused <> 'removed')`;
 
-/** Schedules, and their next times. */
+/** Rows of schedules, their next times, jobs and requested runs. */
 export class SchedulesSql implements ScheduleRows {
   constructor(private readonly database: SqlDatabase) {}
 
@@ -104,7 +104,7 @@ export class SchedulesSql implements ScheduleRows {
   }
 
   async remove(scheduleId: string): Promise<void> {
-    // The id as a name: no schedule can have it, so its old name is free at once.
+    // The id becomes the name. No schedule can have such a name, so the old name is free at once.
     await this.database.keep(sql`
       UPDATE schedules SET paused = 'removed', name = ${`/${scheduleId}`}, revision = revision + 1
       WHERE schedule_id = ${scheduleId}`);
@@ -166,7 +166,7 @@ export class SchedulesSql implements ScheduleRows {
   }
 
   async moveTime(before: NextTime, at: number | null, timing: number): Promise<void> {
-    // Not flushed: if this is lost, the time comes again, and its jobs are found to be made already.
+    // Not flushed: if the change is lost, the time comes again, and its job is found to exist.
     const isAsBefore = sql`schedule_id = ${before.scheduleId} AND time_zone = ${before.timeZone}
       AND at = ${before.at} AND timing = ${before.timing}`;
     await this.database.run(
@@ -196,7 +196,7 @@ export class SchedulesSql implements ScheduleRows {
 
   async begin(made: ScheduledJob): Promise<ScheduledJob> {
     const { scheduleId, timeZone, localTime } = made;
-    // No flush: the job is written behind it, and with the job's flush both are on the disk.
+    // Not flushed: the job is written after this row, and flushing the job flushes both.
     await this.database.run(sql`
       INSERT INTO schedule_jobs ${insertion({ ...made, isMade: Number(made.isMade) })}
       ON CONFLICT DO NOTHING`);
@@ -207,7 +207,7 @@ export class SchedulesSql implements ScheduleRows {
   }
 
   async finish({ scheduleId, timeZone, localTime }: ScheduledJob): Promise<void> {
-    // No flush: a job that is made again is found to be there.
+    // Not flushed: if the change is lost, the job is found to exist when it is made again.
     await this.database.run(sql`
       UPDATE schedule_jobs SET is_made = 1 WHERE schedule_id = ${scheduleId}
         AND time_zone = ${timeZone} AND local_time = ${localTime}`);

@@ -1,7 +1,10 @@
 import type { Requirement, Selector } from "../../api/selector.ts";
 import { list, sql, type Statement } from "./statement.ts";
 
-/** Whether a client's labels match. @param clientId the column with its id, including the table */
+/**
+ * Returns a condition that a client's labels match.
+ * @param clientId column of the client's id, with the name of its table
+ */
 export function hasLabels(selector: Selector, clientId: Statement): Statement {
   const conditions = selector.map((requirement) => {
     const label = sql`
@@ -15,7 +18,10 @@ export function hasLabels(selector: Selector, clientId: Statement): Statement {
 
 const LABEL = sql`label`;
 
-/** @param label name of the table */
+/**
+ * Returns a condition that a label meets a requirement, apart from negation.
+ * @param label name of the table with the label
+ */
 function isLabel(requirement: Requirement, label: Statement): Statement {
   const isKey = sql`${label}.key = ${requirement.key}`;
   return "values" in requirement
@@ -24,8 +30,8 @@ function isLabel(requirement: Requirement, label: Statement): Statement {
 }
 
 /**
- * A `SELECT` of the ids of clients whose labels match. Where an index can find the clients of one
- * requirement, only those are looked at.
+ * Returns a query for the ids of clients whose labels match. If an index can find the clients that meet one
+ * of the requirements, only these clients are checked for the others.
  */
 export function withLabels(selector: Selector): Statement {
   const way = selector.find(({ is }) => is === "in") ?? selector.find(({ is }) => is === "present");

@@ -16,15 +16,15 @@ import type { Waiting } from "./repository.ts";
 import { numberOrNull, toDownload, type DownloadRow } from "./rows.ts";
 import { insertion, sql } from "./statement.ts";
 
-/** Age in ms at which an abandoned request is removed. */
+/** Age in ms at which a request that nobody waits for is removed. */
 const FORGOTTEN_MS = 60_000;
 
 const RUNS = sql`status IN ('downloading', 'verifying')`;
 const HAS_LEASE = sql`EXISTS (SELECT 1 FROM servers WHERE lease_id = owner)`;
 
-/** Leases and sessions of several servers, in Postgres. */
+/** Rows of leases, and of clients' sessions, for several servers in Postgres. */
 export class ServersSql implements ServerRows {
-  /** null: there is none yet. */
+  /** Id of this server's lease; null: no lease has begun yet. */
   #leaseId: string | null = null;
 
   constructor(
@@ -32,7 +32,7 @@ export class ServersSql implements ServerRows {
     private readonly wire: Wire,
   ) {}
 
-  /** The lease under which this server claims downloads; null: not begun yet. */
+  /** Id of the lease under which this server claims downloads; null: no lease has begun yet. */
   get leaseId(): string | null {
     return this.#leaseId;
   }
@@ -41,7 +41,8 @@ export class ServersSql implements ServerRows {
     const times = { renewedAt: sql`now_ms()`, expiresAt: sql`now_ms() + ${LEASE_MS}` };
     const row = { leaseId, serverId, process, storage, ...times };
     await this.database.run(sql`INSERT INTO servers ${insertion(row)}`);
-    // Checked afterwards, so that of two servers that begin at the same time, at least one sees the other.
+    // Checked after the insert, so that of two servers that begin at the same time, at least one sees the
+    // other's storage.
     const [other] = await this.database.run<{ storage: string }>(sql`
       SELECT storage FROM servers WHERE storage <> ${storage} AND expires_at >= now_ms() LIMIT 1`);
     if (other) {
@@ -200,7 +201,7 @@ export class ServersSql implements ServerRows {
   async ask({ requestId, clientId, order }: AskedListing): Promise<void> {
     const row = { requestId, clientId, listingOrder: order, askedAt: sql`now_ms()` };
     await this.database.run(sql`INSERT INTO listing_requests ${insertion(row)}`);
-    // The asking server may have ended since.
+    // Old requests are removed here, as the server that asked may have ended.
     await this.database.run(sql`
       DELETE FROM listing_requests WHERE asked_at < now_ms() - ${FORGOTTEN_MS}`);
   }

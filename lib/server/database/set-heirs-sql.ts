@@ -1,13 +1,17 @@
 import { indexed } from "./engines.ts";
 import { sql, Statement } from "./statement.ts";
 
-/** Number of characters of a download's id, a UUID. */
+/** Number of characters in the id of a download, a UUID. */
 export const ID_LENGTH = 36;
 
-/** Files whose bytes count for their own set. */
+/** Condition for files whose bytes count for the set that they are in. */
 export const OWN = sql`(status = 'received' OR inherited = 1)`;
 
-/** All links of one file have the same time of reading. @param file of a set, by the name of its table */
+/**
+ * Returns a condition that the row `twin` has the same path and size as a file, at the same client. Callers
+ * also compare `digest` and `read_at`, which are the same for all hard links to one stored file.
+ * @param file name of the table with the row of the file
+ */
 const isTwinOf = (file: string) =>
   new Statement(
     [
@@ -19,13 +23,16 @@ const isTwinOf = (file: string) =>
 const TWINS = sql`${indexed("set_files AS twin", "set_files_stored")}
   JOIN downloads AS whole ON whole.download_id = twin.download_id`;
 
-/** A set that is under way may still fail, and then its links are removed with it. */
+/**
+ * Conditions on the set of a link. A set that is under way may still fail, and its links are removed then.
+ */
 const IS_THERE = sql`whole.status = 'completed'`;
 const IS_UNDER_WAY = sql`whole.status IN ('downloading', 'verifying')`;
 
 /**
- * Makes each file of a slice of a removed set count for another set that has a hard link to it: for the oldest
- * complete one, or else for the oldest that is under way.
+ * Returns a statement that makes the files of a removed set count for another set that has hard links to
+ * them: for each file, the oldest complete set, or else the oldest one under way.
+ * @param slice condition for the files
  */
 export function handOverOf(downloadId: string, slice: Statement): Statement {
   const first = (isFit: Statement) => sql`(
@@ -49,10 +56,11 @@ export function handOverOf(downloadId: string, slice: Statement): Statement {
 }
 
 /**
- * Whether a link, `known`, was made to a file of a set that is removed meanwhile and that no other set has: 1,
- * its bytes count for its own set; otherwise null.
- * @param digest of the file
- * @param readAt when it was read
+ * Returns the value of `inherited` for a new hard link in a set, the row `known`. It is 1 if the bytes count
+ * for this set, as the set that received the file was removed and no other set has the file. Otherwise it is
+ * null.
+ * @param digest checksum of the file
+ * @param readAt when the client read the file
  */
 export function isOrphan(digest: Statement, readAt: Statement): Statement {
   return sql`CASE WHEN NOT EXISTS (

@@ -16,23 +16,23 @@ import { arraysOf, indexed, isLatest } from "./engines.ts";
 import { handOverOf, ID_LENGTH, isOrphan, OWN } from "./set-heirs-sql.ts";
 import { sql, Statement } from "./statement.ts";
 
-/** Rows that one statement writes, which holds the event loop for some milliseconds. */
+/** Rows that one statement writes, which blocks the event loop for some milliseconds. */
 const BATCH = 100;
-/** Rows that one statement reads, which holds the event loop for about a millisecond. */
+/** Rows that one statement reads, which blocks the event loop for about a millisecond. */
 const SLICE = 1_000;
 /**
- * Least time between a file's last change and its reading, in ms: within it, a further change may be
- * invisible.
+ * Shortest time in ms between a file's last change and its reading, for the file to count as unchanged later.
+ * A change soon after another one may leave the file's time the same.
  */
 const SETTLED_MS = 2_000;
 
-/** An item of `arraysOf` that is a number. */
+/** Returns an item of an array in {@link arraysOf} as a number. */
 const integer = (item: number) => new Statement([`CAST(value->>${item} AS BIGINT)`], []);
 
-/** An item of `arraysOf` that is a text. */
+/** Returns an item of an array in {@link arraysOf} as a text. */
 const text = (item: number) => new Statement([`value->>${item}`], []);
 
-/** The row of a file of a set. */
+/** A row of a set's file. */
 interface SetFileRow {
   idx: number;
   path: string;
@@ -48,11 +48,11 @@ interface SetFileRow {
 }
 
 /**
- * The rows of sets' files. Each batch is one statement, whose rows are passed as JSON. A set may have very
- * many rows, so other work is done between batches, and between slices that are read.
+ * Rows of sets' files. A set may have very many, so they are written in batches and read in slices, with
+ * other work in between. The rows of a batch are passed to one statement as JSON.
  */
 export class SetRowsSql implements SetRows {
-  /** Called before each batch and each slice. */
+  /** Lets other work run, if needed. Called before each batch and each slice. */
   readonly #pause = pauses();
 
   constructor(private readonly database: SqlDatabase) {}
@@ -124,7 +124,10 @@ export class SetRowsSql implements SetRows {
     }
   }
 
-  /** Conditions for slices that together cover all files of a set after a number. */
+  /**
+   * Yields conditions for slices of rows, which together cover all files of a set with a greater index than
+   * `after`.
+   */
   async *#slices(downloadId: string, after = -1): AsyncGenerator<Statement> {
     const [row] = await this.database.run<{ last: number | null }>(sql`
       SELECT MAX(idx) AS last FROM set_files WHERE download_id = ${downloadId}`);
@@ -158,7 +161,7 @@ export class SetRowsSql implements SetRows {
         "error" in change ? change.error.code : null,
         "error" in change ? change.error.message : null,
       ]);
-      // A plain UPDATE would search all rows of the set for each change.
+      // An upsert instead of an UPDATE, which would search all rows of the set for each change.
       await this.database.run(sql`
         INSERT INTO set_files (download_id, client_id, idx, path, root, size, mtime_ns, place, status,
           digest, read_at, inherited, safe_offset, error_code, error)
@@ -279,7 +282,7 @@ function toSetFile(row: SetFileRow): SetFile {
     root: Number(row.root),
     size: Number(row.size),
     mtimeNs: row.mtimeNs,
-    // Most often they are the same: then only one of the two strings is kept.
+    // Usually both are equal. Then one string is kept instead of two, to save memory.
     place: row.place === row.path ? row.path : row.place,
     status: row.status,
     digest: row.digest,

@@ -50,11 +50,11 @@ import { WebhooksSql } from "./webhooks-sql.ts";
 export interface SqlRepositoryOptions {
   busyTimeoutMs?: number;
   logger?: Logger;
-  /** Runs a piece of the server's own long work. */
+  /** Runs one of the server's own queries, taking turns with other callers. */
   inTurn?: InTurn;
 }
 
-/** Opens the rows of a database, which is made if it does not exist. @throws see {@link openDatabase} */
+/** Opens the rows of a database, which is created if it does not exist. @throws see {@link openDatabase} */
 export async function openSqlRepository(
   databaseUrl: string,
   { inTurn = atOnce, ...options }: SqlRepositoryOptions = {},
@@ -62,10 +62,10 @@ export async function openSqlRepository(
   return new SqlRepository(await openDatabase(databaseUrl, options), inTurn);
 }
 
-/** Clients or ids in one statement, which then takes about a millisecond. */
+/** Clients or ids in one statement, which takes about a millisecond. */
 const IN_ONE_STATEMENT = 200;
 
-/** Ended downloads. The condition must be that of the index. */
+/** Condition for ended downloads. It must equal that of the index `downloads_ended`. */
 const HAS_ENDED = sql`status IN ('completed', 'failed', 'cancelled')`;
 
 class SqlRepository implements Repository {
@@ -184,7 +184,7 @@ class SqlRepository implements Repository {
     try {
       const [row] = await this.database.run<DownloadRow>(changeOf(next, before));
       if (row && !mayBeTakenBack(next, before)) await this.database.flush();
-      // The row has the status just written, and so the type of `next`.
+      // The cast is safe, as the row has the status that was just written.
       return row ? (toDownload(row) as T) : null;
     } catch (error) {
       if (!(error instanceof UniqueViolation)) throw error;
@@ -280,7 +280,7 @@ class SqlRepository implements Repository {
     return this.database.close();
   }
 
-  /** The change of a download's row, as recorded. */
+  /** Returns the row of a download with a new revision. */
   #asChange(download: Download) {
     return { ...toRow(download), revision: nextRevision() };
   }

@@ -9,18 +9,19 @@ import { fieldOf, type Statement, type Value } from "./statement.ts";
 import { WriteAheadLog } from "./write-ahead-log.ts";
 
 /**
- * Opens the database, which is made if it does not exist, and brings it to this program's version.
+ * Opens a SQLite database, which is created if it does not exist, and migrates it to this program's version.
  * @param databaseUrl `sqlite:///absolute/path.db` or `sqlite://./relative/path.db`
- * @param busyTimeoutMs how long a statement, and the event loop with it, waits while another program writes
- * @throws UsageError when the URL is wrong
- * @throws Error when the database cannot be used: it is damaged, locked by another program, or made by a
- *   newer one. It is left unchanged.
+ * @param busyTimeoutMs how long a statement, which blocks the event loop, waits while another program writes,
+ *   in ms
+ * @throws UsageError if the URL is wrong
+ * @throws Error if the database is damaged, locked by another program, or made by a newer one; it is not
+ *   changed then
  */
 export async function openSqlite(databaseUrl: string, busyTimeoutMs = 5_000): Promise<SqlDatabase> {
   const path = pathOf(databaseUrl);
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    // SQLite gives its other files the same mode as this one.
+    // Creates the file with mode 600. SQLite gives its log and other files the same mode.
     await (await open(path, "a", 0o600)).close();
     const database = new Database(path);
     try {
@@ -36,25 +37,25 @@ export async function openSqlite(databaseUrl: string, busyTimeoutMs = 5_000): Pr
   }
 }
 
-/** Most prepared statements that are kept. With filters, one statement has many texts. */
+/** Limit on the prepared statements that are kept. A statement with filters has many texts. */
 const MAX_PREPARED = 200;
 
 interface PreparedStatement {
   prepared: Prepared<unknown, Value[]>;
-  /** Names of a row's fields. */
+  /** Names of a row's fields, in the order of its columns. */
   fields: string[];
 }
 
-/** Start of a statement that only reads. */
+/** Matches statements that count as reads, which need not wait for a checkpoint. */
 const READS = /^\s*(?:SELECT|WITH)\b/;
 
 /**
- * A SQLite database. Each statement runs synchronously on the event loop: it takes microseconds, and
+ * A SQLite database. Each statement runs synchronously on the event loop, which takes microseconds, and
  * flushes nothing.
  */
 class SqliteDatabase implements SqlDatabase {
   readonly wire = null;
-  /** By text, in the order of the last use. */
+  /** Prepared statements by text, in the order of their last use. */
   readonly #prepared = new Map<string, PreparedStatement>();
 
   constructor(
@@ -129,9 +130,10 @@ function valuesOf(prepared: Prepared<unknown, Value[]>, values: readonly Value[]
   }
 }
 
-/** The path in a URL. @throws UsageError when the URL is wrong */
+/** Returns the path in the URL of a SQLite database. @throws UsageError if the URL is wrong */
 export function pathOf(databaseUrl: string): string {
-  // Bun would cut the path at a "?". Rows in memory would not survive the program.
+  // A "?" is refused, as Bun would cut the path there, and `:memory:`, as its rows would be lost when the
+  // process ends.
   const [, path] = /^sqlite:\/\/(?!:memory:$)([^?]+)$/.exec(databaseUrl) ?? [];
   if (path !== undefined) return resolve(path);
   throw new UsageError(
@@ -141,15 +143,16 @@ export function pathOf(databaseUrl: string): string {
 
 function prepare(database: Database, busyTimeoutMs: number): void {
   database.run(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
-  // Before the first write, so that a damaged file stays untouched.
+  // Checked before the first write, so that a damaged file is not changed.
   const [[check] = []] = database.prepare("PRAGMA quick_check(1)").values();
   if (check !== "ok") throw new Error("it is damaged", { cause: check });
   database.run("PRAGMA journal_mode = WAL");
-  // The database stays intact, and a commit survives a power cut once the log is flushed.
+  // The database stays intact after a power cut, and a commit survives one if the log was flushed.
   database.run("PRAGMA synchronous = NORMAL");
   database.run(`PRAGMA wal_autocheckpoint = ${LOG_PAGES}`);
   migrate(database);
-  // Readers of events may know revisions that a power cut undid, so these are never used again.
+  // Skips revisions. Readers of events may know revisions that a power cut undid, so these must not be used
+  // again.
   database.run(
     `UPDATE downloads SET revision = revision + ${LEAP}
     WHERE revision = (SELECT MAX(revision) FROM downloads)`,
@@ -157,24 +160,27 @@ function prepare(database: Database, busyTimeoutMs: number): void {
 }
 
 /**
- * Pages of 4 KiB after which SQLite itself moves the log, which holds the event loop. This only happens
- * where {@link Checkpoints} could not do it for long.
+ * Size of the log, in pages of 4 KiB, at which SQLite itself moves it to the database, blocking the event
+ * loop. This only happens if {@link Checkpoints} failed for a long time.
  */
 const LOG_PAGES = 64_000;
 
 /**
- * Revisions that are skipped at each start: more than a power cut can undo, as each takes a page of the
+ * Number of revisions that are skipped at each start. A power cut undoes fewer, as each takes a page of the
  * log.
  */
 const LEAP = 1_000_000;
 
-/** @throws Error when somebody else still reads from the log */
+/**
+ * Moves all of the log to the database file, and empties it.
+ * @throws Error if another program still reads from the log
+ */
 function emptyLog(database: Database): void {
   const [[busy] = []] = database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").values();
   if (busy !== 0) throw new Error("the log is in use");
 }
 
-/** Why a database cannot be used, for people. */
+/** Returns why a database cannot be used, as a sentence for people. */
 export function reasonOf(error: unknown): string {
   const code = error instanceof SQLiteError ? (error.code ?? "") : "";
   if (code === "SQLITE_NOTADB") return "it is not a database";
@@ -183,7 +189,10 @@ export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The general form of an error, if it has one; else the error itself. */
+/**
+ * Returns the error as one that does not depend on the engine, if there is such a class; else the error
+ * itself.
+ */
 function translated(error: unknown): unknown {
   const { code, message } = error instanceof SQLiteError ? error : {};
   if (code === "SQLITE_FULL") return new DatabaseFull(message, { cause: error });

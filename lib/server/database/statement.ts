@@ -1,17 +1,19 @@
 /** A value of a column. */
 export type Value = string | number | null;
 
-/** A row to be written. Its columns are in camelCase, and in snake_case in the database. */
+/** A row to be written. Its fields are in camelCase, and the columns in the database in snake_case. */
 export type NewRow<Row> = { readonly [Column in keyof Row]: Value | Statement };
 
 /**
- * A SQL statement, or a piece of one. Values are never part of the text, but stand between its pieces. So
- * the text is the same each time, and is prepared only once.
+ * An SQL statement, or a piece of one. Values are kept apart from the text, as parameters. So a statement has
+ * the same text each time, and is prepared only once.
  */
 export class Statement {
   /**
-   * @param texts one more than there are values
-   * @param inPostgres the version for Postgres, where it differs
+   * Creates a statement.
+   * @param texts the text before, between and behind the values, one more than there are values
+   * @param values the parameters
+   * @param inPostgres returns the version for Postgres, if it differs
    */
   constructor(
     readonly texts: readonly string[],
@@ -23,19 +25,22 @@ export class Statement {
     return this.inPostgres === undefined;
   }
 
-  /** The version for Postgres; the texts of this object are SQLite's. */
+  /** The version for Postgres. The texts of this object itself are for SQLite. */
   get forPostgres(): Statement {
     return this.inPostgres?.() ?? this;
   }
 }
 
-/** A statement whose text differs between the two engines. */
+/** Returns a statement whose text differs between SQLite and Postgres. */
 export function ofEach(words: { sqlite: Statement; postgres: () => Statement }): Statement {
   const { texts, values } = words.sqlite;
   return new Statement(texts, values, () => words.postgres().forPostgres);
 }
 
-/** `` sql`SELECT … WHERE client_id = ${clientId} ${otherPiece}` `` */
+/**
+ * Template tag for a statement: `` sql`SELECT … WHERE client_id = ${clientId} ${otherPiece}` ``. Values
+ * become parameters, and statements become part of the text.
+ */
 export function sql(
   texts: readonly string[],
   ...inserted: readonly (Value | Statement)[]
@@ -43,7 +48,10 @@ export function sql(
   return joined(texts, inserted);
 }
 
-/** @param texts one more than there are pieces between them */
+/**
+ * Joins texts with values or statements between them.
+ * @param texts one more than there are inserted pieces
+ */
 function joined(texts: readonly string[], inserted: readonly (Value | Statement)[]): Statement {
   const all: string[] = [];
   const values: Value[] = [];
@@ -76,13 +84,16 @@ function forPostgres(piece: Value | Statement): Value | Statement {
   return piece instanceof Statement ? piece.forPostgres : piece;
 }
 
-/** Pieces in a row, separated by commas. */
+/** Joins pieces by commas. */
 export function list(pieces: readonly (Value | Statement)[]): Statement {
   const texts = pieces.map((_, index) => (index > 0 ? ", " : ""));
   return joined([...texts, ""], pieces);
 }
 
-/** `(client_id, …) VALUES (…), …`. @param rows at least one, all with the same columns */
+/**
+ * Returns the rest of an INSERT behind the name of the table: `(client_id, …) VALUES (…), …`.
+ * @param rows at least one, all with the same columns
+ */
 export function insertion<Row extends NewRow<Row>>(...rows: readonly Row[]): Statement {
   const names = Object.keys(rows[0] ?? {}) as (keyof Row & string)[];
   const texts: string[] = [];
@@ -97,7 +108,7 @@ export function insertion<Row extends NewRow<Row>>(...rows: readonly Row[]): Sta
   return joined([...texts, ")"], values);
 }
 
-/** `client_id = …, …` */
+/** Returns the assignments of an UPDATE: `client_id = …, …`. */
 export function assignments<Row extends NewRow<Row>>(row: Row): Statement {
   const texts = Object.keys(row).map(
     (name, index) => `${index > 0 ? ", " : ""}${columnOf(name)} = `,
@@ -105,10 +116,10 @@ export function assignments<Row extends NewRow<Row>>(row: Row): Statement {
   return joined([...texts, ""], Object.values<Value | Statement>(row));
 }
 
-/** The columns of fields that were asked for: there are a few hundred at most. */
+/** Names of columns by fields, as far as they were computed. There are a few hundred at most. */
 const columns = new Map<string, string>();
 
-/** A column's name in the database. Names come from our code only, never from outside. */
+/** Returns the name of a field's column. Names come only from this program, never from a request. */
 function columnOf(name: string): string {
   const known = columns.get(name);
   if (known !== undefined) return known;
@@ -117,7 +128,7 @@ function columnOf(name: string): string {
   return column;
 }
 
-/** The field name of a column: `client_id` becomes `clientId`. */
+/** Returns the name of a column's field: `client_id` becomes `clientId`. */
 export function fieldOf(column: string): string {
   return column.replaceAll(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }

@@ -6,10 +6,10 @@ import { OPEN_FAILURES, OPEN_FAILURES_BY_CLIENT, sitesOf } from "./list-sql.ts";
 import type { Totals } from "./repository.ts";
 import { sql, type Statement } from "./statement.ts";
 
-/** Index entries that are counted in one statement, which takes about a millisecond. */
+/** Index entries that are counted by one statement, which takes about a millisecond. */
 const PAGE = 2_000;
 
-/** A count of nothing, for each status. */
+/** A count of 0 for each status. */
 export const NONE: Record<Download["status"], number> = {
   queued: 0,
   downloading: 0,
@@ -34,7 +34,10 @@ export class TotalsSql {
     private readonly inTurn: InTurn,
   ) {}
 
-  /** See the repository. */
+  /**
+   * Counts the downloads that were requested since a time, in ms since 1970.
+   * @param sites only downloads of these clients; null: of all clients
+   */
   async since(since: number, sites: Sites | null): Promise<Totals> {
     const totals: Totals = { downloads: { ...NONE }, bytes: 0, openFailures: 0 };
     const counted = sites
@@ -64,7 +67,10 @@ export class TotalsSql {
     return rows.map(({ value }) => value);
   }
 
-  /** @param some downloads that an index returns in the order of their ids */
+  /**
+   * Counts downloads page by page.
+   * @param some table and condition of the downloads, which an index returns in the order of ids
+   */
   async #count(some: Statement, after: string, add: (count: Count) => void): Promise<void> {
     for (let at = after, isMore = true; isMore;) {
       const counts = await this.inTurn(() => this.#countPage(some, at));
@@ -90,7 +96,8 @@ export class TotalsSql {
 }
 
 /**
- * A text that sorts before every UUIDv7 of a time (ms since 1970) or later, as ids begin with their time.
+ * Returns a text that sorts before every UUIDv7 made at this time or later. A UUIDv7 begins with its time.
+ * @param time ms since 1970
  */
 export function idBefore(time: number): string {
   const digits = time.toString(16).padStart(12, "0");

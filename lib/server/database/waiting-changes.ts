@@ -4,23 +4,23 @@ import { pauses } from "../../util/fair-turns.ts";
 export class WaitingChanges {
   #line: (() => void)[] | null = null;
 
-  /** @param now ms, of a monotonic clock */
+  /** Creates an empty queue of changes. @param now returns ms of a monotonic clock */
   constructor(private readonly now: () => number = performance.now.bind(performance)) {}
 
-  /** What a change has to wait for before it is made; undefined: nothing. */
+  /** A promise that a change must await before it is made; undefined: it need not wait. */
   get turn(): Promise<void> | undefined {
     const line = this.#line;
     return line ? new Promise((resolve) => void line.push(resolve)) : undefined;
   }
 
-  /** From now on, changes wait. */
+  /** Makes all further changes wait, until {@link release}. */
   hold(): void {
     this.#line ??= [];
   }
 
   /**
-   * Lets the changes be made in several rounds of the event loop: there may be hundreds. Those that come
-   * meanwhile wait behind them.
+   * Lets the waiting changes continue, over several rounds of the event loop, as there may be hundreds.
+   * Changes that come meanwhile wait behind them.
    */
   async release(): Promise<void> {
     const pause = pauses(this.now);

@@ -4,17 +4,17 @@ import type { SqlDatabase } from "./database.ts";
 import { numberOrNull } from "./rows.ts";
 import { assignments, insertion, type NewRow, sql } from "./statement.ts";
 
-/** The row of a webhook; its events are JSON. */
+/** A row of a webhook. Its events are JSON. */
 interface WebhookRow extends Omit<Webhook, "events"> {
   events: string;
 }
 
-/** The row of an attempt; `delivered` is a number. */
+/** A row of an attempt. `delivered` is 0 or 1. */
 export interface AttemptRow extends Omit<Attempt, "delivered"> {
   delivered: number;
 }
 
-/** Webhooks and attempts to deliver their messages, in the database of downloads, jobs and clients. */
+/** Rows of webhooks, and of attempts to send their messages. */
 export class WebhooksSql implements WebhookRows {
   constructor(private readonly database: SqlDatabase) {}
 

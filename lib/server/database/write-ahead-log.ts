@@ -5,15 +5,15 @@ import { SharedSync } from "../../util/shared-sync.ts";
 import { systemCode } from "../../util/system-error.ts";
 
 /**
- * The write-ahead log (WAL) of a SQLite database, to which every commit is appended. SQLite could flush it
- * at each commit (`synchronous = FULL`), but the event loop would wait for the disk meanwhile. With
- * `NORMAL` it orders its own flushes so that the database survives a power cut at any time; a caller whose
- * commit must survive one waits for {@link WriteAheadLog.flush}, off the event loop, and shares the flush
- * with others.
+ * The write-ahead log (WAL) of a SQLite database, to which every commit is appended. With `synchronous =
+ * FULL`, SQLite would flush the log at each commit, and the event loop would wait for the disk. With
+ * `NORMAL`, the database stays intact after a power cut, but the latest commits may be lost. So a caller
+ * whose commit must survive waits for {@link WriteAheadLog.flush}, which runs outside the event loop and
+ * serves all waiting callers at once.
  */
 export class WriteAheadLog {
   readonly #shared = new SharedSync(() => this.#sync());
-  /** True after a failed flush: it is not known what the kernel did with the unflushed pages. */
+  /** Whether the last flush failed. Then it is not known whether the kernel still has the unflushed pages. */
   #inDoubt = false;
 
   private constructor(
@@ -23,9 +23,10 @@ export class WriteAheadLog {
   ) {}
 
   /**
-   * @param path of the log, which exists while the database is open. SQLite's locks are on other files, so
-   *   opening and closing this one does no harm.
-   * @param empty moves everything from the log to the database itself, and flushes that
+   * Opens the log.
+   * @param path path of the log, which exists while the database is open. SQLite's locks are on other files,
+   *   so opening and closing the log does not release them.
+   * @param empty moves everything from the log to the database file, and flushes that file
    */
   static async open(path: string, empty: () => void): Promise<WriteAheadLog> {
     const file = await open(path, "r+");
@@ -35,7 +36,7 @@ export class WriteAheadLog {
 
   /**
    * Resolves when all commits before the call are on the disk.
-   * @throws Error when one may not be; nothing but a power cut can undo it
+   * @throws Error if this is not certain; even then, only a power cut can undo them
    */
   flush(): Promise<void> {
     return this.#shared.flush(this.path);
@@ -47,8 +48,9 @@ export class WriteAheadLog {
 
   async #sync(): Promise<void> {
     try {
-      // The kernel would report success for another flush, without writing what it could not write before;
-      // and if one commit is missing, all later ones in the log are lost with it.
+      // After a failed flush, the kernel would report success for the next one without having written the
+      // failed pages, and one missing commit would make all later ones in the log unreadable. So everything
+      // is moved to the database file.
       if (this.#inDoubt) this.empty();
       else await this.file.datasync();
       this.#inDoubt = false;

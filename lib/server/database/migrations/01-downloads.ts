@@ -24,11 +24,12 @@ export const downloads: readonly Change[] = [
     problem_code TEXT,
     problem_message TEXT
   )`,
-  // For lists, newest first. The last one also serves claims.
+  // Indexes for lists of downloads, newest first. The index by client and status also finds downloads to
+  // claim.
   `CREATE INDEX downloads_by_status ON downloads (status, download_id)`,
   `CREATE INDEX downloads_by_client ON downloads (client_id, download_id)`,
   `CREATE INDEX downloads_by_client_and_status ON downloads (client_id, status, download_id)`,
-  // For what is due, answered from the index alone.
+  // Finds downloads that are due, without reading their rows.
   `CREATE INDEX downloads_by_due_time ON downloads (status, not_before, client_id)`,
   `CREATE TABLE clients (
     client_id TEXT PRIMARY KEY,

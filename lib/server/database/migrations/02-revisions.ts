@@ -1,11 +1,12 @@
 import type { Change } from "./change.ts";
 
 export const revisions: readonly Change[] = [
-  // Revisions counted the changes of each download; from here on they number the changes of all.
+  // Revisions have counted the changes of each download. From now on, they number the changes of all
+  // downloads.
   `UPDATE downloads SET revision = numbered.number FROM (
     SELECT download_id, ROW_NUMBER() OVER (ORDER BY revision, download_id) AS number
     FROM downloads
   ) AS numbered WHERE numbered.download_id = downloads.download_id`,
-  // For the latest change, and for changes after a revision.
+  // Finds the latest revision, and the downloads that changed after a revision.
   `CREATE INDEX downloads_by_revision ON downloads (revision)`,
 ];

@@ -2,6 +2,6 @@ import type { Change } from "./change.ts";
 
 export const bytesOnWire: readonly Change[] = [
   `ALTER TABLE downloads ADD COLUMN bytes_on_wire BIGINT NOT NULL DEFAULT 0`,
-  // Before this version, no bytes were compressed.
+  // Before this version, files were not compressed, so that both counts are equal.
   `UPDATE downloads SET bytes_on_wire = safe_offset`,
 ];

@@ -1,7 +1,7 @@
 import type { Change } from "./change.ts";
 
 export const sessionOrigins: readonly Change[] = [
-  // Sessions refer to a token by its hash, as names may be used again after a token has ended.
+  // From now on, sessions refer to a token by its hash, as the name of an ended token may be used again.
   `DELETE FROM sessions WHERE token_name NOT IN (SELECT name FROM api_tokens)`,
   `ALTER TABLE sessions ADD COLUMN token_hash TEXT`,
   `UPDATE sessions SET token_hash = (SELECT token_hash FROM api_tokens WHERE name = token_name)`,

@@ -1,7 +1,8 @@
 import type { Change } from "./change.ts";
 
 export const auditBounds: readonly Change[] = [
-  // The standing of a row, and its size; for existing rows, an estimate.
+  // How important a row is when space runs out, and its size in bytes, which is an estimate for existing
+  // rows.
   `ALTER TABLE audit ADD COLUMN standing TEXT NOT NULL DEFAULT 'stranger'`,
   `ALTER TABLE audit ADD COLUMN bytes BIGINT NOT NULL DEFAULT 512`,
   `UPDATE audit SET standing = CASE
@@ -12,7 +13,8 @@ export const auditBounds: readonly Change[] = [
     ) THEN 'act'
     WHEN actor IS NOT NULL OR (outcome = 'ok' AND client_id IS NOT NULL) THEN 'known'
     ELSE 'stranger' END`,
-  // The id of a repeated row was that of its first time; from here on it is that of its last.
+  // The id of a repeated row began with the time of its first occurrence. From now on, it begins with the
+  // time of its last one.
   {
     sqlite: `UPDATE audit SET audit_id =
       printf('%08x-%04x', last_at >> 16, last_at & 65535) || substr(audit_id, 14)

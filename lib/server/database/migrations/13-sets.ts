@@ -1,7 +1,7 @@
 import type { Change } from "./change.ts";
 
 export const sets: readonly Change[] = [
-  // Downloads of many files.
+  // Columns for sets, which are downloads of many files.
   `ALTER TABLE downloads ADD COLUMN set_order TEXT`,
   `ALTER TABLE downloads ADD COLUMN files_total BIGINT`,
   `ALTER TABLE downloads ADD COLUMN files_received BIGINT`,
@@ -27,6 +27,7 @@ export const sets: readonly Change[] = [
   // Finds the stored files of a client by their paths.
   `CREATE INDEX set_files_stored ON set_files (client_id, path)
     WHERE status IN ('received', 'unchanged')`,
-  // Abilities of clients, needed also while they are not connected.
+  // Features of a client, as JSON. They are stored, as they are needed also while the client is not
+  // connected.
   `ALTER TABLE clients ADD COLUMN features TEXT NOT NULL DEFAULT '[]'`,
 ];

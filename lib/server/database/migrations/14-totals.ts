@@ -1,15 +1,15 @@
 import type { Change } from "./change.ts";
 
 export const totals: readonly Change[] = [
-  // Totals of downloads are answered from these indexes alone.
+  // The indexes get all columns that totals of downloads need, so that no rows are read.
   `DROP INDEX downloads_by_status`,
   `CREATE INDEX downloads_by_status ON downloads (status, download_id, safe_offset)`,
   `DROP INDEX downloads_by_client`,
   `CREATE INDEX downloads_by_client ON downloads (client_id, download_id, status, safe_offset)`,
-  // For downloads that ended after a revision, by site.
+  // Finds downloads that ended after a revision, by client.
   `CREATE INDEX downloads_ended ON downloads (revision, client_id)
     WHERE status IN ('completed', 'failed', 'cancelled')`,
-  // The download that took its place. A failed one without it is open.
+  // Id of the download that retries this one. A failed download without it is an open failure.
   `ALTER TABLE downloads ADD COLUMN retried_as TEXT`,
   `CREATE INDEX downloads_open ON downloads (download_id, status, safe_offset)
     WHERE status = 'failed' AND retried_as IS NULL`,

@@ -1,8 +1,8 @@
 import type { Change } from "./change.ts";
 
 export const labels: readonly Change[] = [
-  // What operators set of a client, apart from what it reports. A label whose value is null is about to be
-  // removed, and counts as missing.
+  // Settings of clients that operators made, apart from what clients report. A label whose value is null
+  // counts as missing, and is about to be removed.
   `CREATE TABLE client_labels (
     client_id TEXT NOT NULL,
     key TEXT NOT NULL,

@@ -1,7 +1,7 @@
 import type { Change } from "./change.ts";
 
 export const jobs: readonly Change[] = [
-  // One request to many clients, with a download for each.
+  // A job is one request to many clients, with a download for each of them.
   `CREATE TABLE jobs (
     job_id TEXT PRIMARY KEY,
     name TEXT,
@@ -43,15 +43,15 @@ export const jobs: readonly Change[] = [
   )`,
   `CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at)`,
   `ALTER TABLE downloads ADD COLUMN job_id TEXT`,
-  // Start times of downloads, where a job spreads its starts.
+  // When a download may start, if its job spreads the starts over time.
   `ALTER TABLE downloads ADD COLUMN starts_at BIGINT`,
-  // For each client of a job, exactly one download is the newest one, which is counted.
+  // Each client of a job has exactly one newest download. Only the newest one is counted.
   `CREATE UNIQUE INDEX downloads_of_job_by_client ON downloads (job_id, client_id)
     WHERE job_id IS NOT NULL AND retried_as IS NULL`,
   `CREATE INDEX downloads_of_job ON downloads
     (job_id, status, download_id, client_id, safe_offset, total_size, files_received, files_skipped)
     WHERE job_id IS NOT NULL AND retried_as IS NULL`,
-  // For lists of a job's downloads, including replaced ones.
+  // Finds all downloads of a job, including those that were retried.
   `CREATE INDEX downloads_by_job ON downloads (job_id, download_id) WHERE job_id IS NOT NULL`,
   `CREATE INDEX downloads_by_start ON downloads (starts_at)
     WHERE status = 'queued' AND starts_at IS NOT NULL`,

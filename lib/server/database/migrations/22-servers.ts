@@ -1,13 +1,13 @@
 import type { Change } from "./change.ts";
 
 export const servers: readonly Change[] = [
-  // The lease under which the latest attempt runs. SQLite has one server, and no leases.
+  // Id of the lease under which the latest attempt runs. With SQLite there is only one server, and no lease.
   `ALTER TABLE downloads ADD COLUMN owner TEXT`,
   {
     postgres: `CREATE INDEX downloads_by_owner ON downloads (owner)
       WHERE status IN ('downloading', 'verifying')`,
   },
-  // The servers that work on this database. A server without a row has lost its lease.
+  // The leases of servers that use this database. A server without a row has lost its lease.
   {
     postgres: `CREATE TABLE servers (
       lease_id TEXT PRIMARY KEY,
@@ -18,7 +18,7 @@ export const servers: readonly Change[] = [
       expires_at BIGINT NOT NULL
     )`,
   },
-  // The server that holds each connected client.
+  // The session of each connected client, and the lease of the server to which it is connected.
   {
     postgres: `CREATE TABLE client_sessions (
       client_id TEXT PRIMARY KEY,
@@ -29,12 +29,12 @@ export const servers: readonly Change[] = [
     )`,
   },
   { postgres: `CREATE INDEX client_sessions_by_lease ON client_sessions (lease_id)` },
-  // The clock that all servers share.
+  // Returns the time of the database's clock, which all servers share, in ms since 1970.
   {
     postgres: `CREATE FUNCTION now_ms() RETURNS BIGINT LANGUAGE sql VOLATILE AS $$
       SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT $$`,
   },
-  // Counts the running downloads of a job, one counter at a time, like those of a client.
+  // Counts the running downloads of a job. A lock lets only one transaction count at a time, as for clients.
   {
     postgres: `CREATE FUNCTION active_of_job(job TEXT) RETURNS BIGINT LANGUAGE plpgsql AS $$
       BEGIN

@@ -1,7 +1,7 @@
 import type { Change } from "./change.ts";
 import { tellOn } from "./tell-on.ts";
 
-/** A table whose first column numbers its rows. */
+/** Returns a change that creates a table whose first column numbers the rows. */
 function counted(table: string, columns: string): Change {
   const made = (number: string) => `CREATE TABLE ${table} (number ${number}, ${columns})`;
   return {
@@ -24,7 +24,8 @@ export const webhooks: readonly Change[] = [
     created_at BIGINT NOT NULL,
     created_by TEXT
   )`,
-  // The outbox. A server that takes a message sets next_at, when it is due again if no result is recorded.
+  // The outbox. A server that claims a message sets `next_at`, when the message is due again if no result is
+  // recorded.
   counted(
     "webhook_messages",
     `message_id TEXT NOT NULL UNIQUE,
@@ -60,7 +61,8 @@ export const webhooks: readonly Change[] = [
   )`,
   `CREATE INDEX webhook_attempts_by_webhook ON webhook_attempts (webhook_id, attempt_id)`,
   `CREATE INDEX webhook_attempts_by_message ON webhook_attempts (message_id)`,
-  // Conditions that last and are reported once: an absent client ("client/ID"), low storage ("storage").
+  // Lasting conditions that are reported only once: a disconnected client ("client/ID"), or low storage
+  // ("storage").
   `CREATE TABLE told_conditions (subject TEXT PRIMARY KEY, since BIGINT NOT NULL, detail TEXT)`,
 
   ...tellOn({
@@ -111,7 +113,7 @@ export const webhooks: readonly Change[] = [
     subject: "NEW.subject",
     at: "NEW.since",
   }),
-  // A client that registers is no longer absent.
+  // When a client registers, its reported absence ends.
   {
     sqlite: `CREATE TRIGGER client_is_back AFTER UPDATE OF connected_at ON clients FOR EACH ROW BEGIN
       DELETE FROM told_conditions WHERE subject = 'client/' || NEW.client_id; END`,

@@ -23,7 +23,7 @@ export const schedules: readonly Change[] = [
     created_with TEXT,
     revision BIGINT NOT NULL
   )`,
-  // The next time of a schedule in each zone.
+  // The next time of each schedule in each time zone.
   `CREATE TABLE schedule_times (
     schedule_id TEXT NOT NULL,
     time_zone TEXT NOT NULL,
@@ -32,8 +32,8 @@ export const schedules: readonly Change[] = [
     PRIMARY KEY (schedule_id, time_zone)
   )`,
   `CREATE INDEX schedule_times_by_time ON schedule_times (at)`,
-  // Jobs of schedules. A local time has one job in each zone, whichever server makes it and however often
-  // it is started.
+  // The jobs that schedules made. By the key, each local time has one job in each zone, even if several
+  // servers make jobs at the same time.
   `CREATE TABLE schedule_jobs (
     schedule_id TEXT NOT NULL,
     time_zone TEXT NOT NULL,
@@ -48,7 +48,7 @@ export const schedules: readonly Change[] = [
   `ALTER TABLE jobs ADD COLUMN occurs_local TEXT`,
   `CREATE INDEX jobs_of_schedule ON jobs (schedule)
     WHERE schedule IS NOT NULL AND status IN ('running', 'paused')`,
-  // What is expected of a client at a local time.
+  // A delivery is what a schedule expects of a client at a local time.
   `CREATE TABLE deliveries (
     schedule_id TEXT NOT NULL,
     client_id TEXT NOT NULL,
@@ -70,7 +70,7 @@ export const schedules: readonly Change[] = [
     (schedule_id, status, local_time DESC, client_id)`,
   `CREATE INDEX deliveries_of_job ON deliveries (job_id, client_id) WHERE job_id IS NOT NULL`,
   `CREATE INDEX deliveries_due ON deliveries (due_at) WHERE status IN ('expected', 'running')`,
-  // For deliveries that are not fulfilled.
+  // Finds deliveries that are not fulfilled.
   `CREATE INDEX deliveries_open ON deliveries (schedule_id, client_id, local_time)
     WHERE status IN ('expected', 'running', 'missing')`,
 ];

@@ -1,7 +1,7 @@
 import type { Change } from "./change.ts";
 
 export const unreachedMessages: readonly Change[] = [
-  // For messages to be hurried when a receiver is back, among thousands that wait.
+  // Finds messages whose receiver could not be reached. They become due at once when the receiver is back.
   `CREATE INDEX webhook_messages_unreached ON webhook_messages (webhook_id)
     WHERE status = 'waiting' AND unreached = 1`,
 ];

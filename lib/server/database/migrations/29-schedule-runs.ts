@@ -1,7 +1,7 @@
 import type { Change } from "./change.ts";
 
 export const scheduleRuns: readonly Change[] = [
-  // What somebody had a schedule ask for by hand, until its job is there.
+  // Requested runs of schedules. Each row is removed once its job is made.
   `CREATE TABLE schedule_runs (
     job_id TEXT PRIMARY KEY,
     schedule_id TEXT NOT NULL,

@@ -1,2 +1,2 @@
-/** A statement that changes the schema, or one for each engine where their SQL differs. */
+/** A statement that changes the schema, or one for each engine if their SQL differs. */
 export type Change = string | { sqlite?: string; postgres?: string };

@@ -1,22 +1,27 @@
 import type { Change } from "./change.ts";
 
-/** A change that is reported to webhooks. All texts are SQL, in which NEW and OLD are the row. */
+/**
+ * A change of a row that is reported to webhooks. All fields except `name` are SQL, in which NEW and OLD are
+ * the row.
+ */
 export interface Telling {
   /** Name of the trigger. */
   name: string;
-  /** Such as `UPDATE OF status ON downloads`. */
+  /** The event of the trigger, such as `UPDATE OF status ON downloads`. */
   on: string;
-  /** Condition on the row; by default, every row counts. */
+  /** Condition on the row. By default, every row is reported. */
   when?: string;
-  /** Type of the event. */
+  /** SQL expression for the type of the event. */
   type: string;
-  /** Subject of the message. Messages of one subject are delivered in order. */
+  /**
+   * SQL expression for the subject of the message. Messages about the same subject are delivered in order.
+   */
   subject: string;
-  /** Time of the event, ms since 1970; by default, the time of writing. */
+  /** SQL expression for the time of the event, in ms since 1970. The default is the time of the statement. */
   at?: string;
 }
 
-/** The time of the database's machine, ms since 1970. */
+/** SQL expressions for the current time of the database's machine, in ms since 1970. */
 const NOW = {
   sqlite: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
   postgres: "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
@@ -28,9 +33,9 @@ const RANDOM = {
 };
 
 /**
- * Triggers that insert a message for each webhook that asks for an event, in the same statement as the
- * change: both are made, or neither. Where no webhook asks, all that it costs is a look at an empty table.
- * Released migrations contain this text: change its output only in a new migration.
+ * Returns triggers that insert a message for each webhook that asked for an event. They run in the statement
+ * that changes the row, so that both changes are made, or none. Without webhooks, they only read an empty
+ * table. Released migrations contain these statements, so a new text needs a new migration.
  */
 export function tellOn(telling: Telling): readonly Change[] {
   const { name, on, when = "TRUE" } = telling;

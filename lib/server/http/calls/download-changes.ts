@@ -15,7 +15,7 @@ export interface DownloadChangeCallsOptions extends Seeing {
   retention: Pick<Retention, "hold" | "remove">;
 }
 
-/** Builds the handlers of the REST calls that change downloads: rate limit, cancel, retry, hold and removal. */
+/** Builds the handlers of the REST calls that change downloads: limit, cancel, retry, hold and remove. */
 export function downloadChangeCalls(call: MakeCall, options: DownloadChangeCallsOptions) {
   const { downloads, retention } = options;
   const record = (download: Download) => downloadRecord(download, downloads.progressOf(download));

@@ -9,8 +9,8 @@ import { json } from "../json.ts";
 import { seenJob } from "./seen-job.ts";
 
 /**
- * Builds the handlers of the REST calls that change a job. They are allowed for the job's maker, and for callers who see all
- * sites.
+ * Builds the handlers of the REST calls that change a job. They are allowed for the job's maker, and for
+ * callers who see all sites.
  */
 export function jobChangeCalls(call: MakeCall, jobs: Jobs) {
   return {

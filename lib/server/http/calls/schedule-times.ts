@@ -13,7 +13,10 @@ import { selectionOf } from "./order.ts";
 import { zoneOf } from "./schedule-order.ts";
 import { type SeeingSchedules, seenSchedule } from "./seen-schedule.ts";
 
-/** Builds the handlers of the REST calls that compute next times, of an existing schedule or of one to be created. */
+/**
+ * Builds the handlers of the REST calls that compute next times, of an existing schedule or of one to be
+ * created.
+ */
 export function scheduleTimeCalls(call: MakeCall, options: SeeingSchedules) {
   const { schedules } = options;
   return {

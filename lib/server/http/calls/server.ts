@@ -19,7 +19,7 @@ export interface ServerCallsOptions {
   version: string;
 }
 
-/** Builds the handlers of the REST calls about the server: its health, its metrics and the OpenAPI document. */
+/** Builds the handlers of the REST calls for the server's health, its metrics and the OpenAPI document. */
 export function serverCalls(call: MakeCall, options: ServerCallsOptions) {
   const { clients, downloads, metricsPage, requireDatabaseAndStorage, serverId, version } = options;
   // The OpenAPI document is built once, as anyone may request it, and on the first request, to keep the start

@@ -57,7 +57,10 @@ function managing(call: MakeCall, { webhooks }: WebhookCallsOptions) {
   };
 }
 
-/** Builds the handlers of the REST calls that list attempts to send messages, and those that send a message now. */
+/**
+ * Builds the handlers of the REST calls that list attempts to send messages, and those that send a message
+ * now.
+ */
 function sending(call: MakeCall, { webhooks }: WebhookCallsOptions) {
   return {
     testWebhook: call(endpoints.testWebhook, async (c) => {
