@@ -9,7 +9,10 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* One tiny round of all that is measured: that it works, and that all figures are there. */
+/*
+ * Runs one tiny round of every scenario. Checks that it works and that it measures all figures that the bars
+ * need.
+ */
 
 const isLinux = process.platform === "linux";
 const reason = isLinux ? "" : " (needs Linux: it reads /proc)";
@@ -27,7 +30,8 @@ describe.skipIf(!isLinux)(`a tiny round${reason}`, () => {
       const { figures, notRun } = measured!;
       for (const { name: figure, values } of figures) {
         expect(values.length).toBeGreaterThan(0);
-        // Beside other programs, the loop may be held for longer than its highest bucket can tell.
+        // While other programs run, the lag may exceed the histogram's highest bucket, which makes it
+        // Infinity.
         const isKnown = figure.startsWith("event-loop lag") ? isNumber : Number.isFinite;
         expect(values.filter((value) => !isKnown(value))).toEqual([]);
       }
@@ -36,7 +40,7 @@ describe.skipIf(!isLinux)(`a tiny round${reason}`, () => {
         .map(({ figure }) => figure)
         .filter((figure) => !missing.some((what) => figure.startsWith(`${what} ÷`)));
       expect(figures.map((figure) => figure.name)).toEqual(expect.arrayContaining(wanted));
-      // A scenario that cannot run here says so.
+      // A scenario that cannot run on this machine must report that as `notRun`.
       expect(figures.length + notRun.length).toBeGreaterThan(0);
       for (const figure of figures) expect(markdown(result)).toContain(`| ${figure.name} |`);
     },

@@ -61,7 +61,10 @@ async function main(signal: AbortSignal): Promise<void> {
   if (values["markdown"]) await writeFile(String(values["markdown"]), markdown(result));
 }
 
-/** @throws UsageError that names the scenarios there are */
+/**
+ * Returns the scenarios to run.
+ * @throws UsageError naming the known scenarios, if a name is unknown
+ */
 function choose(names: readonly string[], effort: Effort): Scenario[] {
   const known = SCENARIOS.map(({ name }) => name);
   const unknown = names.find((name) => !known.includes(name));

@@ -6,18 +6,19 @@ import type { ChangingSource } from "./changing-source.ts";
 import { allRecords, type Ledger } from "./operator.ts";
 import { LOST_IN_A_BREAK, type World } from "./world.ts";
 
-/** Between two looks at all records, in ms. */
+/** Time between two requests for all records, in ms. */
 const LOOK_EVERY = 1000;
-/** Headers of frames, messages and pings, as a part of what they carry, and of each attempt. */
+/** Bytes for headers, messages and pings, as a share of the bytes of files. */
 const OVERHEAD = 0.02;
+/** Bytes for messages and headers of each attempt. */
 const OVERHEAD_OF_AN_ATTEMPT = 4096;
-/** What a program says only where it has a bug. */
+/** Log messages that a program writes only if it has a bug. */
 const BUG = /^(unhandled rejection|uncaught exception|the server failed to read a message|panic)/;
 
 /**
- * Looks at everything once the storm is over: the invariants A to F of lib/README.md, but for what a
- * process holds, which is judged over time.
- * @returns what must not be, one line each
+ * Checks the invariants A to F of lib/README.md after the storm of faults, except the growth of memory and
+ * descriptors, which `growth.ts` judges.
+ * @returns the violations, one line each
  */
 export async function audit(world: World, ledger: Ledger): Promise<string[]> {
   const records = await settledRecords(world);
@@ -34,7 +35,7 @@ export async function audit(world: World, ledger: Ledger): Promise<string[]> {
   ];
 }
 
-/** All records, once all have ended or there was time enough for it. */
+/** Returns all records once all downloads have ended, or at the time limit for that. */
 async function settledRecords(world: World): Promise<DownloadRecord[]> {
   for (;;) {
     const records = await allRecords(world);
@@ -43,13 +44,16 @@ async function settledRecords(world: World): Promise<DownloadRecord[]> {
   }
 }
 
-/** C: what has ended stays as it is; only a retry is noted on it, once. */
+/** Checks invariant C: a download that has ended no longer changes, except that a retry is recorded once. */
 function isAsSeen(seen: DownloadRecord, record: DownloadRecord): boolean {
   const retried_as = seen.retried_as ?? record.retried_as;
   return Bun.deepEquals({ ...seen, retried_as }, record);
 }
 
-/** A: the bytes are those of the source at a time. F: there is a cause, and it is the true one. */
+/**
+ * Checks invariants A and F of one download: its bytes are a version of the source, or its error names the
+ * true cause.
+ */
 function problemsOf(record: DownloadRecord, source: ChangingSource, ledger: Ledger): string[] {
   const { download_id, status, error_code, created_at, completed_at, md5, total_size } = record;
   const problems: string[] = [];
@@ -70,7 +74,10 @@ function problemsOf(record: DownloadRecord, source: ChangingSource, ledger: Ledg
   return problems;
 }
 
-/** A: every name is that of a completed download and has its bytes. E: no part is left. */
+/**
+ * Checks invariants A and E on the disk: each published file belongs to a completed download and has its
+ * bytes, and no part is left.
+ */
 async function problemsOnDisk(
   { system }: World,
   ledger: Ledger,
@@ -100,7 +107,7 @@ async function problemsOnDisk(
   return problems;
 }
 
-/** D: what had to be sent again is bounded by what breaks and changes may cost. */
+/** Checks invariant D: the bytes sent twice stay below the limit for the breaks and changes that happened. */
 function problemsOfTraffic(
   { sites }: World,
   records: DownloadRecord[],

@@ -3,28 +3,31 @@ import { appendFile, open, readFile, rename, truncate, unlink, writeFile } from 
 import type { Random } from "../support/random.ts";
 import { writeRandom } from "../support/sources.ts";
 
-/** What one write changes at once for whoever reads at the same time. */
+/** Number of bytes that one write changes atomically for a process that reads at the same time. */
 const PAGE = 4096;
 
-/** What was done to a source, between two moments in ms since 1970. */
+/** A change of a source file, or a time in which the file was missing. Times are in ms since 1970. */
 interface Upset {
   kind: "changed" | "missing";
   from: number;
   to: number;
 }
 
-/** A file at a site that is changed now and then, and everything that it ever was. */
+/** A file at a site that is changed now and then. Records all versions that the file ever had. */
 export class ChangingSource {
   readonly #versions = new Set<string>();
   readonly #upsets: Upset[] = [];
-  /** Its first change: a file that grew and was also changed in front looks as if it only grew. */
+  /**
+   * How the file changes until it is replaced: a log only grows, a document changes in place; null: not
+   * changed yet. A file with both changes would look to the client as if it had only grown.
+   */
   #kind: "log" | "document" | null = null;
 
   private constructor(
     readonly path: string,
-    /** As an operator asks for it. */
+    /** Path with which an operator requests the file. */
     readonly filePath: string,
-    /** At first, in bytes. */
+    /** Size of the file when it was created, in bytes. */
     readonly size: number,
   ) {}
 
@@ -39,7 +42,7 @@ export class ChangingSource {
     return this.#versions.has(versionKey(version));
   }
 
-  /** How often it was changed, or away, between two times in ms since 1970. */
+  /** Returns how often the file was changed or missing between two times, in ms since 1970. */
   upsets(kind: Upset["kind"], from: number, to: number): number {
     return this.#upsets.filter((upset) => {
       return upset.kind === kind && upset.from <= to && upset.to >= from;
@@ -47,8 +50,8 @@ export class ChangingSource {
   }
 
   /**
-   * Changes it in one of the ways in which files change.
-   * @param away how long it is gone where it is deleted
+   * Changes the file in a random way: longer, other bytes, shorter, replaced or deleted.
+   * @param away waits while a deleted file is missing
    */
   async change(random: Random, away: () => Promise<unknown>): Promise<void> {
     const ways = [
@@ -106,7 +109,10 @@ export class ChangingSource {
     upset.to = Date.now();
   }
 
-  /** What it will be is known before anybody can read it. */
+  /**
+   * Changes the file. Its new version is recorded first, so that it is known before anybody can read the
+   * file.
+   */
   async #become(bytes: Uint8Array, act: () => Promise<void>): Promise<void> {
     const md5 = new Bun.CryptoHasher("md5").update(bytes).digest("hex");
     this.#versions.add(versionKey({ size: bytes.length, md5 }));

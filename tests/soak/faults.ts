@@ -8,17 +8,20 @@ import type { World } from "./world.ts";
 const KiB = 1024;
 const SECOND = 1000;
 
-/** Something that goes wrong, and is over when it resolves. */
+/** A fault: something that goes wrong. Resolves when the fault is over. */
 export type Fault<Target> = (target: Target, world: World, random: Random) => Promise<unknown>;
 
-/** Pieces of the flow that are as long as this hold bytes of a file, but for a header or two. */
+/**
+ * Minimum length of a piece of the data stream in which a bit is flipped, in bytes. Such a piece contains
+ * hardly anything but bytes of a file.
+ */
 const PAYLOAD = 16 * KiB;
-/** What was ended is started again at most this long after, in ms. */
+/** Maximum time until an ended program is started again, in ms. */
 const AWAY = 3_000;
-/** A bit flips at most this far on in the flow, in bytes. */
+/** Maximum number of bytes that are forwarded before a bit is flipped. */
 const FLIP_WITHIN = 256 * KiB;
 
-/** What happens to any site. */
+/** Faults that may happen to any site. */
 export const SITE_FAULTS: Record<string, Fault<Site>> = {
   "connection closed": async ({ proxy }) => proxy.cut("fin"),
   "connection reset": async ({ proxy }) => proxy.cut("rst"),
@@ -50,20 +53,20 @@ export const SITE_FAULTS: Record<string, Fault<Site>> = {
   },
 };
 
-/** What happens to a site whose client may die. */
+/** Faults that may happen to a site whose client may be killed. */
 export const CLIENT_FAULTS: Record<string, Fault<Site>> = {
   ...SITE_FAULTS,
   "client killed": ({ client }, world, random) => endClient(client, "SIGKILL", world, random),
   "client stopped": ({ client }, world, random) => endClient(client, "SIGTERM", world, random),
 };
 
-/** What happens to the server, and with it to everybody. */
+/** Faults of the server process. They affect all sites. */
 export const SERVER_FAULTS: Record<string, Fault<System>> = {
   "server killed": (system, world, random) => endServer(system, "SIGKILL", world, random),
   "server stopped": (system, world, random) => endServer(system, "SIGTERM", world, random),
 };
 
-/** What happens to the server's disk. */
+/** Faults of the server's disk. */
 export const DISK_FAULTS: Record<string, Fault<System>> = {
   "disk full": (_, world, random) =>
     world.whileFull(random.pick([0, 64 * KiB, 900 * KiB]), () =>
@@ -71,7 +74,10 @@ export const DISK_FAULTS: Record<string, Fault<System>> = {
     ),
 };
 
-/** Nothing passes for a while; now and then for so long that both sides must notice by themselves. */
+/**
+ * Lets no bytes pass for a while, sometimes for so long that both sides must detect the dead connection by a
+ * timeout.
+ */
 async function blackout(
   world: World,
   random: Random,
@@ -91,7 +97,7 @@ async function endClient(
 ): Promise<void> {
   client.signal(signal);
   await world.rest(random.int(0, AWAY));
-  // It may take long to be registered again: other things go wrong meanwhile.
+  // Does not wait until the client is connected. Other faults may happen before that.
   await client.launch();
 }
 

@@ -3,28 +3,28 @@ import { type Footprint, footprintOf } from "../support/footprint.ts";
 import { API_TOKEN } from "../support/system.ts";
 import type { World } from "./world.ts";
 
-/** What the metrics call the lateness of the event loop. */
+/** Name of the metric for the event loop's lag. */
 const LAG = "fds_event_loop_lag_seconds";
 
-/** What one or more processes hold. */
+/** The memory (bytes) and the number of descriptors of one or more processes. */
 export type Holding = Pick<Footprint, "memory" | "descriptors">;
 
-/** What was measured at a moment; null where nobody was there to be measured. */
+/** One measurement; null fields could not be measured, for example while the server was restarting. */
 export interface Sample {
-  /** Since the soak began, in minutes. */
+  /** Time since the soak test began, in minutes. */
   minute: number;
   server: Holding | null;
-  /** The process that this was: what an earlier one held is gone. */
+  /** Id of the measured server process. A restarted server has lost what the earlier process held. */
   serverPid: number;
-  /** Memory and files of the clients that are never ended, together. */
+  /** Sum over the clients that are never ended. */
   clients: Holding | null;
-  /** How late the server's event loop was since the last sample, in ms; `worst` at most. */
+  /** Lag of the server's event loop since the last sample, in ms. `worst` is an upper bound. */
   lag: { mean: number; worst: number } | null;
-  /** Downloads that have ended since the server was started. */
+  /** Number of downloads that have ended since the server was started. */
   ended: number | null;
 }
 
-/** Measures a world again and again. */
+/** Measures the server and the clients repeatedly. */
 export class Gauges {
   readonly samples: Sample[] = [];
   readonly #begun = performance.now();
@@ -46,7 +46,10 @@ export class Gauges {
     });
   }
 
-  /** Between two looks at a histogram that only rises, but for a restart. */
+  /**
+   * Returns the lag since the last sample, from the difference of two readings of the histogram. Its counts
+   * begin at 0 again when the server is restarted.
+   */
   #lagSince(samples: Family["samples"]): Sample["lag"] {
     const now = new Map(samples.map(({ name, labels, value }) => [labels["le"] ?? name, value]));
     const rise = (key: string) => {
@@ -63,7 +66,7 @@ export class Gauges {
   }
 }
 
-/** What lies beyond all bounds is shown as this many seconds. */
+/** Lag in s that is reported if it exceeds all bounds of the histogram. */
 const LONGEST_LAG = 2;
 
 async function scrape({ system }: World): Promise<Map<string, Family>> {

@@ -20,7 +20,7 @@ test("a graph has titled axes, a line for each row of values, and gaps where the
     expect(svg).toContain(`>${title}<`);
   }
   const [memory, lag] = [...svg.matchAll(/<path d="([^"]+)" fill="none"/g)].map(([, d]) => d);
-  // 860 wide for 4 minutes, 200 high for 100 MiB, from (80, 240) on.
+  // The plot is 860 wide for 4 minutes, and 200 high for 100 MiB. Its origin is at (80, 240).
   expect(memory).toBe("M80 140L295 40M725 240");
   expect(lag).toBe("M80 484L295 484L510 484L725 484");
 });

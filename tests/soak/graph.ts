@@ -1,11 +1,11 @@
 /*
- * Lines over time as an SVG: one panel below the other, each with titled axes.
+ * Draws lines over time as an SVG, in panels one below the other, each with titled axes.
  */
 
 export interface Line {
   name: string;
   color: string;
-  /** One for each time; null leaves a gap. */
+  /** One value for each time; null leaves a gap in the line. */
   values: (number | null)[];
 }
 
@@ -75,7 +75,7 @@ function drawPanel({ title, lines }: Panel, times: number[], end: number, y: num
   ].join("\n");
 }
 
-/** A line with gaps where there is no value. */
+/** Returns the path of a line, with gaps where values are null. */
 function pathOf(xs: number[], ys: (number | null)[]): string {
   let isGap = true;
   return ys
@@ -91,7 +91,7 @@ function pathOf(xs: number[], ys: (number | null)[]): string {
     .join("");
 }
 
-/** The least round number that is not lower: an axis ends there. */
+/** Returns the end of an axis: the smallest round number that is not below the value. */
 function ceiling(value: number): number {
   if (value <= 0) return 1;
   const unit = 10 ** Math.floor(Math.log10(value));

@@ -1,33 +1,37 @@
 /*
- * Whether something grows. A process takes what it needs at first and then stays; one that leaks
- * takes more and more. So the first quarter of the time is left out, and the median of the last
- * quarter may not be much over that of the second one.
+ * Decides whether the resources of a process grow. A process takes what it needs at first and then stays the
+ * same, but a leaking one takes more and more. So the first quarter of the values is ignored, and the median
+ * of the last quarter is compared with that of the second quarter.
  */
 
 const MiB = 1024 * 1024;
 
-/** How much more the last quarter may hold than the second one. */
+/** Limit for the last quarter's median: the second quarter's median × `factor` + `plus`. */
 export interface Allowance {
   factor: number;
   plus: number;
 }
 
-/** What collectors of garbage leave lying about differs from minute to minute. */
+/** Limit for memory, in bytes. Memory varies because it is freed by garbage collection. */
 export const MEMORY: Allowance = { factor: 1.15, plus: 24 * MiB };
-/** Each transfer under way has a few. */
+/** Limit for open descriptors. Each transfer under way has some. */
 export const DESCRIPTORS: Allowance = { factor: 1, plus: 24 };
 
-/** Fewer values than this say nothing of growth. */
+/** Minimum number of values for a decision. */
 const FEWEST = 8;
 
 export interface Growth {
-  /** The medians of the second and of the last quarter; null where there are too few values. */
+  /** Median of the second quarter; null: too few values. */
   early: number | null;
+  /** Median of the last quarter; null: too few values. */
   late: number | null;
   grows: boolean;
 }
 
-/** @param values measured one after the other, at even distances */
+/**
+ * Decides whether values grow beyond the allowance.
+ * @param values values measured at regular intervals
+ */
 export function growthOf(values: number[], { factor, plus }: Allowance): Growth {
   if (values.length < FEWEST) return { early: null, late: null, grows: false };
   const quarter = Math.floor(values.length / 4);

@@ -7,27 +7,33 @@ import { versionOf } from "../support/sources.ts";
 import type { ChangingSource } from "./changing-source.ts";
 import type { World } from "./world.ts";
 
-/** Share of all downloads that is cancelled, and share of the failed ones that is retried. */
+/** Share of the downloads that are cancelled. */
 const CANCELLED = 0.12;
+/** Share of the failed and cancelled downloads that are retried. */
 const RETRIED = 0.5;
-/** A cancel comes at most this long after the request, in ms. */
+/** Maximum time between a request and its cancel, in ms. */
 const CANCEL_WITHIN = 1500;
-/** Between two tries at a server that is away, in ms. */
+/** Time between two tries to call a server that is away, in ms. */
 const TRY_AGAIN = 200;
-/** Large files are asked for seldom: one of so many bytes half as often as one of none. */
+/**
+ * Size of a file that is requested half as often as an empty file, in bytes. Larger files are requested still
+ * less often.
+ */
 const HALF_AS_OFTEN = 8 * 1024 * 1024;
 
-/** What operators saw, together. */
+/** The observations of all operators. */
 export interface Ledger {
-  /** Downloads that had ended when they were last seen. */
+  /** Records of the downloads that had ended when last seen, by id. */
   ended: Map<string, DownloadRecord>;
-  /** Published files that were compared and taken away. */
+  /** Paths of the published files that were compared and removed. */
   taken: Set<string>;
-  /** What must not be, one line each. */
+  /** Violations of the invariants, one line each. */
   violations: string[];
 }
 
-/** Somebody who pulls files, changes their mind at times, and takes away what came. */
+/**
+ * A simulated operator who pulls files, sometimes cancels or retries a download, and removes what arrived.
+ */
 export class Operator {
   constructor(
     private readonly world: World,
@@ -35,7 +41,7 @@ export class Operator {
     private readonly random: Random,
   ) {}
 
-  /** One file: from the request to its end, whatever happens on the way. */
+  /** Pulls one file and waits for its end, perhaps with a cancel or a retry. */
   async pull(): Promise<void> {
     const { system, sites } = this.world;
     const site = this.random.pick(sites);
@@ -63,13 +69,13 @@ export class Operator {
     try {
       await this.#call(() => this.world.system.api.cancel(downloadId));
     } catch (error) {
-      // It was quicker, or its answer was lost and it is cancelled by now.
+      // The download ended before the cancel, or an earlier cancel succeeded although its answer was lost.
       const late = error instanceof ApiCallError && error.code === "download_already_ended";
       if (!late) throw error;
     }
   }
 
-  /** Waits for the end, compares what came, and takes it away. */
+  /** Waits until a download has ended, compares the published file with the source, and removes it. */
   async #settled(downloadId: string, source: ChangingSource): Promise<DownloadRecord> {
     const { system } = this.world;
     const record = await this.#call(() =>
@@ -92,7 +98,7 @@ export class Operator {
     return record;
   }
 
-  /** Repeats a call until the server is there and has room. */
+  /** Repeats a call until the server answers and has free disk space. */
   async #call<T>(call: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
@@ -107,7 +113,7 @@ export class Operator {
   }
 }
 
-/** All downloads on record, by the pages that REST gives. */
+/** Returns the records of all downloads, read page by page. */
 export async function allRecords({ system }: World): Promise<DownloadRecord[]> {
   const records: DownloadRecord[] = [];
   for (let cursor: string | null | undefined; cursor !== null;) {

@@ -1,22 +1,26 @@
 import { processorTime } from "./processor-time.ts";
 import type { World } from "./world.ts";
 
-/** Between two looks, in ms. */
+/** Time between two measurements of the processor time, in ms. */
 const LOOK_EVERY = 500;
+/** Time between two checks whether delayed work may go on, in ms. */
 const WAIT = 100;
 
-/** Holds work back where it would take more of the machine than it may, on average. */
+/** Limits the average processor time of all programs, by delaying work. */
 export class Pace {
   #isAhead = false;
   #begun: { at: number; used: number } | undefined;
 
-  /** @param intensity cores that may be busy */
+  /**
+   * @param world the programs to measure
+   * @param intensity maximum average processor time, in cores
+   */
   constructor(
     private readonly world: World,
     private readonly intensity: number,
   ) {}
 
-  /** Compares what was used with what may be, then waits a moment. */
+  /** Compares the processor time used so far with the limit, then waits a moment. */
   async look(): Promise<void> {
     const used = await processorTime(this.world.system.programs.map(({ pid }) => pid));
     const at = performance.now();
@@ -26,7 +30,7 @@ export class Pace {
     await this.world.rest(LOOK_EVERY);
   }
 
-  /** Resolves when more may be done, or nothing more is to be. */
+  /** Waits while the used processor time is over the limit. Also resolves when the storm is over. */
   async turn(): Promise<void> {
     while (this.#isAhead && !this.world.isCalm) await this.world.rest(WAIT);
   }

@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
 
-/** Ticks a second, in which /proc counts processor time (sysconf(_SC_CLK_TCK), 100 on every Linux). */
+/** Ticks per second, the unit of processor times in /proc (sysconf(_SC_CLK_TCK), 100 on every Linux). */
 const TICKS = 100;
 
 /**
- * Processor time of some processes, of this one and of its children that have ended, in seconds.
- * @param pids what has ended meanwhile counts as a child of ours
+ * Returns the processor time of some processes, of this process and of its ended children, in s.
+ * @param pids children of this process; one that has ended meanwhile counts as an ended child
  */
 export async function processorTime(pids: number[]): Promise<number> {
   const [own, ...others] = await Promise.all(["self", ...pids].map(timesOf));
@@ -13,10 +13,10 @@ export async function processorTime(pids: number[]): Promise<number> {
   return ticks.reduce((sum, time) => sum + time, 0) / TICKS;
 }
 
-/** Ticks as a user and in the kernel, then the same of its children that have ended. */
+/** Reads from /proc the user and kernel time of a process, then those of its ended children, in ticks. */
 async function timesOf(pid: number | string): Promise<number[]> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-  // The program's name, in brackets, may hold spaces.
+  // The program's name is in brackets and may contain spaces.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return fields.slice(11, 15).map(Number);
 }

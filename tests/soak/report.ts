@@ -4,25 +4,25 @@ import type { StormOptions } from "./storm.ts";
 
 const MiB = 1024 * 1024;
 
-/** All that is known of a soak when it is over. */
+/** The result of a soak test. */
 export interface Report {
   options: StormOptions & { clients: number };
-  /** What must not be, one line each. */
+  /** Violations of the invariants, one line each. */
   violations: string[];
-  /** The last errors in the server's log, which a violation may come from. */
+  /** The last errors of the server's log, which may explain a violation. */
   serverErrors: string[];
-  /** What was not tried here, and why. */
+  /** Faults that could not be tried on this machine, with the reason. */
   notTried: string[];
-  /** How many downloads ended in which way. */
+  /** Number of downloads by final status. */
   downloads: Record<string, number>;
-  /** How often each fault struck. */
+  /** Number of times that each fault happened. */
   faults: Record<string, number>;
-  /** What grew or did not, in words. */
+  /** For each resource, a line that says whether it grew. */
   growth: string[];
   samples: Sample[];
 }
 
-/** For a person, line by line; the last one is the verdict. */
+/** Formats a report as lines for a terminal. The last line is the verdict. */
 export function linesOf(report: Report): string[] {
   const counted = (counts: Record<string, number>) =>
     Object.entries(counts).map(([name, count]) => `  ${String(count).padStart(7)}  ${name}`);

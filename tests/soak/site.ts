@@ -8,27 +8,31 @@ import { ChangingSource } from "./changing-source.ts";
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-/** Sizes of the files of every site, in bytes. */
+/** Sizes of the files at every site, in bytes. */
 const SIZES = [0, 1, 3 * KiB, 200 * KiB, MiB + 1, 6 * MiB];
-/** Every so many sites have one that is large. */
+/** Every fifth site also has a large file. */
 const LARGE_EVERY = 5;
+/** Size of the large file, in bytes. */
 const LARGE = 64 * MiB;
-/** So many sites keep their client as long as the soak lasts: what it leaks adds up. */
+/** Number of steady sites. Their clients are never ended, so that leaks can be seen. */
 const STEADY = 3;
 
-/** A client behind a network of its own, with its files. */
+/** A client with its files, behind a simulated network of its own. */
 export interface Site {
   id: string;
   client: Program;
   proxy: Proxy;
   sources: ChangingSource[];
-  /** Its client is never ended. */
+  /** True: the client of this site is never ended. */
   steady: boolean;
-  /** Something happens to it now. */
+  /** True: a fault of this site is under way. */
   struck: boolean;
 }
 
-/** @param n from 0 on */
+/**
+ * Starts a site with its files, proxy and client.
+ * @param n number of the site, from 0
+ */
 export async function startSite(system: System, n: number): Promise<Site> {
   const id = `site-${n + 1}`;
   const sizes = n % LARGE_EVERY === 0 ? [...SIZES, LARGE] : SIZES;

@@ -5,7 +5,8 @@ import { linesOf } from "./report.ts";
 import { soak } from "./soak.ts";
 
 /*
- * A short soak; `bun run soak --minutes N` is the long one. FDS_SEED repeats the faults of a run.
+ * Runs a short soak test. `bun run soak --minutes N` runs a long one. FDS_SEED repeats the faults of an
+ * earlier run.
  */
 
 const OPTIONS = { minutes: 0.25, clients: 6, intensity: 2, seed: SEED };

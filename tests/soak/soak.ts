@@ -9,16 +9,16 @@ import type { Report } from "./report.ts";
 import { OPERATORS, Storm } from "./storm.ts";
 import { World } from "./world.ts";
 
-/** Errors of the server's log that are told, at most. */
+/** Maximum number of errors from the server's log in the report. */
 const ERRORS_TOLD = 10;
 
-/** What connections of operators that are kept for their next call may hold. */
+/** Number of descriptors that may stay open for idle connections of operators. */
 const SPARE_DESCRIPTORS = 2 * OPERATORS;
 
 /**
- * A server and its clients under load and faults for a while, then a look at everything.
- * @param say gets a line for a person now and then
- * @param signal ends the storm early
+ * Runs a server and clients under load and faults, then checks all invariants.
+ * @param say receives a line of progress now and then
+ * @param signal ends the storm of faults early
  */
 export async function soak(
   options: Report["options"],
@@ -59,7 +59,10 @@ export async function soak(
   };
 }
 
-/** E: once nothing is under way, a process holds no more descriptors than before. */
+/**
+ * Checks invariant E: when no transfer is under way, a process has no more descriptors open than before the
+ * storm, apart from those of idle connections.
+ */
 async function leftOpen(program: Program, before: number): Promise<string[]> {
   let now = before;
   const isBack = async () => {
@@ -76,10 +79,10 @@ interface Grown {
   grows: boolean;
 }
 
-/** E: whether the processes that lived on hold more and more. */
+/** Checks invariant E: the memory and descriptors of processes that run for a long time do not grow. */
 function grownIn(samples: Sample[]): Grown[] {
   const lastServer = samples.at(-1)?.serverPid;
-  // One that does not answer yet is starting, and holds next to nothing.
+  // A server that does not answer yet is starting, and its values would be too low.
   const ofServer = samples.filter(
     ({ serverPid, ended }) => serverPid === lastServer && ended !== null,
   );

@@ -7,39 +7,41 @@ import type { World } from "./world.ts";
 
 export interface StormOptions {
   minutes: number;
-  /** Processor time that is used on average, in cores: 0.35 is a third of one. */
+  /** Average processor time to use, in cores. 0.35 is a third of a core. */
   intensity: number;
   seed: number;
 }
 
-/** Downloads that are waited for at once. */
+/** Number of operators, each with one download at a time. */
 export const OPERATORS = 16;
-/** Faults that sites have at once. */
+/** Number of faults of sites that happen at the same time. */
 const SITE_STORMS = 3;
-/** Between two of them, in ms. */
+/** Minimum and maximum time between two faults of a site, in ms. */
 const SITE_PAUSE = [200, 2_000] as const;
-/** Between two faults of the server: at most this many ms, and at most this part of all the time. */
+/** Maximum time between two faults of the server, in ms. */
 const SERVER_PAUSE = 30_000;
+/** Maximum time between two faults of the server, as a share of the whole duration. */
 const SERVER_PAUSE_PART = 0.08;
-/** After this part of the time the server is ended no more: only in one that lives, leaks add up. */
+/** Share of the duration after which the server is no longer ended, so that its leaks can be seen. */
 const SERVER_DIES_FOR = 0.4;
-/** How often everything is measured: so many times, but not more often than this, in ms. */
+/** Number of measurements of memory, descriptors and lag during the whole storm. */
 const SAMPLES = 700;
+/** Minimum time between two measurements, in ms. */
 const SAMPLE_EVERY = 500;
-/** Every so many samples a person hears how it goes. */
+/** Number of measurements between two lines of progress. */
 const TELL_EVERY = 50;
 
-/** What meets an error nobody planned tries again after this time, in ms. */
+/** Pause after an unexpected error, in ms. */
 const AFTER_AN_ERROR = 1_000;
 
-/** Pulls and faults all the time. */
+/** The storm: pulls and faults at the same time, for a given duration. */
 export class Storm {
   readonly #begun = performance.now();
   readonly #duration: number;
   readonly #pace: Pace;
   #seed: number;
 
-  /** @param say gets a line for a person now and then */
+  /** @param say receives a line of progress now and then */
   constructor(
     private readonly world: World,
     private readonly ledger: Ledger,
@@ -52,7 +54,9 @@ export class Storm {
     this.#seed = seed;
   }
 
-  /** Resolves when it is calm again and every pull has ended, or is given up. */
+  /**
+   * Runs the storm. Resolves when it is over and every pull has ended, or the time limit for that has passed.
+   */
   async rage(): Promise<void> {
     const { world, ledger } = this;
     const timer = setTimeout(() => world.calm(), this.#duration);
@@ -74,7 +78,10 @@ export class Storm {
     }
   }
 
-  /** Each works with chances of its own. What goes wrong unplanned ends nothing, and is told. */
+  /**
+   * Repeats work until the storm is over, with random numbers of its own. An unexpected error is recorded as
+   * a violation, and the work goes on.
+   */
   async #untilCalm(work: (own: Random) => Promise<void>): Promise<void> {
     const own = new Random(this.#seed++);
     while (!this.world.isCalm) {

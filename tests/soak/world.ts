@@ -6,41 +6,43 @@ import { type Site, startSite } from "./site.ts";
 
 const MiB = 1024 * 1024;
 const DISK = 512 * MiB;
-/** Beside what is under way, not among what is published. */
+/** Subfolder for the file that fills up the disk. The subfolder is not among the published files. */
 const ASIDE = ".server";
 
-/**
- * The most that a server has granted and not written, and what it may have written and
- * not flushed: what a break may cost.
- */
+/** Maximum number of bytes that the server grants and has not written. */
 const RECEIVE_BUDGET = 16 * MiB;
+/** Maximum number of bytes that the server has written and not flushed. */
 const CHECKPOINT = 8 * MiB;
+/** Maximum number of bytes that are sent again after a break. */
 export const LOST_IN_A_BREAK = RECEIVE_BUDGET + CHECKPOINT;
 
-/** When it is calm, whatever is under way must end within this time, in ms. */
+/** Time limit after the storm in which every download must end, in ms. */
 const ENDS_WITHIN = 240_000;
 
-/** After the disk was full, this long in ms it may still be the cause of what is refused. */
+/** How long after a full disk the server may still refuse calls because of it, in ms. */
 const FULL_ECHO = 15_000;
 
-/** A server and its sites in a storm; when the storm is over, all of it is whole again. */
+/** A server and its sites during a storm of faults. When the storm is over, everything is repaired. */
 export class World implements AsyncDisposable {
   readonly #calm = Promise.withResolvers<void>();
   #isCalm = false;
   readonly #patience = new AbortController();
   #fullUntil = -Infinity;
-  /** How often each fault struck. */
+  /** Number of times that each fault happened. */
   readonly struck: Record<string, number> = {};
 
   readonly sites: Site[] = [];
 
   private constructor(
     readonly system: System,
-    /** Null where this machine lets nobody mount one. */
+    /** A small disk that can be filled up; null if this machine does not allow mounting. */
     readonly disk: SmallDisk | null,
   ) {}
 
-  /** @throws what keeps a part of it from starting; the others are ended then */
+  /**
+   * Starts the server and the sites.
+   * @throws Error of the program that did not start. The others are then ended
+   */
   static async start(clients: number): Promise<World> {
     const env = { RECEIVE_BUDGET: String(RECEIVE_BUDGET), LOG_LEVEL: "warn" };
     let disk: SmallDisk | null = null;
@@ -65,7 +67,7 @@ export class World implements AsyncDisposable {
     return this.#isCalm;
   }
 
-  /** The storm is over. */
+  /** Ends the storm. From then on, no more faults happen. */
   calm(): void {
     if (this.#isCalm) return;
     this.#isCalm = true;
@@ -73,22 +75,25 @@ export class World implements AsyncDisposable {
     setTimeout(() => this.#patience.abort(), ENDS_WITHIN).unref();
   }
 
-  /** Aborted when it has been calm for so long that everything must have ended. */
+  /** Aborted when the time limit for the end of all downloads has passed. */
   get patience(): AbortSignal {
     return this.#patience.signal;
   }
 
-  /** Waits, in ms; not longer than the storm lasts. */
+  /** Waits for this many ms, or until the storm is over. */
   rest(ms: number): Promise<void> {
     return Promise.race([Bun.sleep(ms), this.#calm.promise]);
   }
 
-  /** Whether the disk is full, or was a moment ago. */
+  /** Whether the disk is full, or was full a short time ago. */
   get isFull(): boolean {
     return performance.now() < this.#fullUntil;
   }
 
-  /** Fills the disk up for a while. */
+  /**
+   * Fills up the disk while work runs.
+   * @param left number of bytes that stay free
+   */
   async whileFull(left: number, work: () => Promise<unknown>): Promise<void> {
     this.#fullUntil = Infinity;
     try {
@@ -100,7 +105,7 @@ export class World implements AsyncDisposable {
     }
   }
 
-  /** Those that are never ended. */
+  /** Clients that are never ended. */
   get steadyClients(): Program[] {
     return this.sites.filter(({ steady }) => steady).map(({ client }) => client);
   }

@@ -7,13 +7,14 @@ const MiB = 1024 * KiB;
  */
 const FIRST_WINDOW = 1 * MiB;
 /**
- * The rate of a link is first estimated before one round trip is over, from at least this many bytes received
- * over at least this many ms. Fewer bytes may have waited in a buffer and arrived at once.
+ * Number of bytes from which a link's rate is estimated before one round trip is over. Fewer bytes may have
+ * waited in a buffer and arrived at once.
  */
 const BURST_BYTES = 512 * KiB;
+/** Shortest time over which a link's rate is estimated before one round trip is over, in ms. */
 const BURST_MS = 4;
 const MIN_WINDOW = 256 * KiB;
-/** Largest window, in bytes. A link of 1 Gbit/s and 300 ms needs 36 MiB, so twice that does not limit it. */
+/** Largest window, in bytes: twice the bandwidth-delay product of a link of 1 Gbit/s and 300 ms. */
 const MAX_WINDOW = 72 * MiB;
 /**
  * Extra window, in seconds of the link's rate. It keeps data flowing during a pause of the disk or of a busy
@@ -42,11 +43,9 @@ export class LinkWindow {
   #needed = 0;
   #modest = FIRST_WINDOW;
   #rate = 0;
-  /**
-   * Time at which the first bytes arrived, in ms; undefined before. `#burstBytes` counts the bytes since
-   * then.
-   */
+  /** Time at which the first bytes arrived, in ms; undefined: no bytes have arrived yet. */
   #burstAt: number | undefined;
+  /** Number of bytes that arrived after the first ones. */
   #burstBytes = 0;
   /**
    * Start of the current rate sample, in ms. It is undefined until the first bytes arrive, so that the time

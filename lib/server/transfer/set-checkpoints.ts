@@ -1,11 +1,9 @@
 import type { SetAttempt, SetCounts, SetFileChange, SetRows } from "../set.ts";
 import type { SetFolder } from "../storage/storage.ts";
 
-/**
- * Limits after which a checkpoint is due: a number of files, and a time in ms. {@link
- * SetStorage.checkpointBytes} is a third limit.
- */
+/** Number of received files after which a checkpoint is due. */
 const CHECKPOINT_FILES = 4_000;
+/** Time after which a checkpoint is due, in ms. */
 const CHECKPOINT_MS = 500;
 
 /** The state of a set that a checkpoint makes durable, besides the files completed since the last one. */

@@ -29,11 +29,9 @@ export class StallWatch {
   #judgedAt = performance.now();
   /** Number of bytes since `paceFrom`. */
   #moved = 0;
-  /**
-   * Offset up to which the client has hashed bytes that the server has. `#readings` counts how often it
-   * began.
-   */
+  /** Offset up to which the client has hashed bytes that the server has. */
   #proven = 0;
+  /** How many times the client began to hash these bytes. */
   #readings = 1;
 
   /** Starts the timeout, as the client has to act from now on. */

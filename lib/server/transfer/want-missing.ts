@@ -6,6 +6,7 @@ import type { OpenSet } from "./open-set.ts";
 
 /** Number of rows that are read at a time. */
 const PAGE = 1_000;
+/** Number of files that are checked in one slice of the event loop. */
 const BATCH = 64;
 /** Number of files that are taken over at the same time. */
 const TAKEN_AT_ONCE = 16;

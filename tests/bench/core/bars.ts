@@ -1,6 +1,6 @@
 import type { ScenarioResult } from "./result.ts";
 
-/** What a figure of a scenario is to reach, on 2 cores. */
+/** A bar: the limit that a figure of a scenario must meet on a machine with 2 cores. */
 export interface Bar {
   what: string;
   scenario: string;
@@ -11,12 +11,12 @@ export interface Bar {
 
 export interface Verdict {
   bar: Bar;
-  /** The median; null: it was not measured. */
+  /** Median of the figure over all rounds; null: not measured. */
   reached: number | null;
   verdict: "reached" | "missed" | "not measured";
 }
 
-/** Ratios of times: what we are compared with stands above the line, so more is better. */
+/** The bars of all scenarios. In a ratio of times, this project's time is the divisor, so more is better. */
 export const BARS: Bar[] = [
   {
     what: "1 GiB to /dev/shm, MD5 at both ends, against two md5sum side by side",
@@ -212,12 +212,15 @@ export const BARS: Bar[] = [
   },
 ];
 
-/** How a bar's limit reads. */
+/** Returns the text of a bar's limit, such as `≥ 0.6`. */
 export function limitOf({ atLeast, atMost }: Bar): string {
   return atLeast === undefined ? `≤ ${atMost}` : `≥ ${atLeast}`;
 }
 
-/** What the bars say of what was measured, in their order; those of scenarios that did not run are left out. */
+/**
+ * Compares the measured medians with the bars, in the bars' order. Bars of scenarios that did not run are
+ * left out.
+ */
 export function judge(bars: readonly Bar[], results: readonly ScenarioResult[]): Verdict[] {
   return bars.flatMap((bar): Verdict[] => {
     const result = results.find(({ name }) => name === bar.scenario);

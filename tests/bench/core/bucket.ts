@@ -3,10 +3,13 @@ import { Objects } from "../../../lib/server/storage/s3/objects.ts";
 import { NO_REAL_S3, realBucket, removeBucket } from "../../support/real-s3.ts";
 import { Peer } from "../peers/peer.ts";
 
-/** How long a request is tried, in ms. */
+/** How long a failing request to S3 is retried, in ms. */
 const PATIENCE = 60_000;
 
-/** A bucket for what is measured: in the S3 of `TEST_S3_URL`, or in the tests' own. */
+/**
+ * A bucket for the measurements, in the S3 server of `TEST_S3_URL` or else in the fake S3 server of the
+ * tests.
+ */
 export class BenchBucket implements AsyncDisposable {
   readonly #objects: Objects;
 
@@ -27,7 +30,7 @@ export class BenchBucket implements AsyncDisposable {
     return new BenchBucket(options, () => peer[Symbol.asyncDispose]());
   }
 
-  /** The settings with which a server keeps its files there. */
+  /** The settings that make a server keep its files in this bucket. */
   get settings(): Record<string, string> {
     const { endpoint, bucket, region, accessKeyId, secretAccessKey } = this.options;
     return {

@@ -5,8 +5,8 @@ const MiB = 1024 ** 2;
 const GiB = 1024 ** 3;
 
 /**
- * Adds what pulls cost.
- * @param prefix tells them from others of the scenario: `"ours, MD5, "`
+ * Adds the CPU time and memory that pulls needed to the figures.
+ * @param prefix beginning of the figures' names, such as `"ours, MD5, "`
  */
 export function addCost(figures: Figures, cost: Pulls & Cost, prefix = ""): void {
   const gibibytes = cost.bytes / GiB;

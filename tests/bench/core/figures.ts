@@ -1,18 +1,21 @@
 import { type Spread, spreadOf } from "./statistics.ts";
 
-/** `ratio`: of two figures of the same round; `share`: of what there was, 1 is all of it. */
+/**
+ * Unit of a figure. `ratio`: two figures of the same round, divided. `share`: a part of the whole, which is
+ * 1.
+ */
 export type Unit =
   "s" | "ms" | "MiB/s" | "MiB" | "KiB" | "CPU s/GiB" | "% of a core" | "per s" | "ratio" | "share";
 
-/** Something that was measured once a round. */
+/** A figure: a quantity that is measured once in each round. */
 export interface Figure extends Spread {
   name: string;
   unit: Unit;
-  /** By round. */
+  /** The measured values, one for each round. */
   values: number[];
 }
 
-/** What a scenario measures. */
+/** The figures that a scenario has measured so far. */
 export class Figures {
   readonly #values = new Map<string, { unit: Unit; values: number[] }>();
 
@@ -24,8 +27,8 @@ export class Figures {
   }
 
   /**
-   * Adds how two figures compare in each round: what slows one down in a round, slows down both.
-   * Where one of them was not measured, there is nothing to compare.
+   * Adds the ratio of two figures for each round. Both were measured at nearly the same time, so what slows
+   * down the machine affects both. Adds nothing if one of the figures was not measured.
    */
   compare(name: string, dividend: string, divisor: string): void {
     const [above, below] = [this.#values.get(dividend), this.#values.get(divisor)];
@@ -36,7 +39,7 @@ export class Figures {
     }
   }
 
-  /** In the order in which they were first added. */
+  /** Returns the figures in the order in which they were first added. */
   list(): Figure[] {
     return [...this.#values].map(([name, { unit, values }]) => ({
       name,

@@ -15,9 +15,9 @@ const EVENTS: ((random: Random) => string)[] = [
 ];
 
 /**
- * Lines as a till writes them: words that come again, numbers and ids that do not. The same ones
- * each time, so that runs compare.
- * @param length bytes
+ * Returns log lines such as a till writes: repeated words, with varying numbers and ids. The result is the
+ * same in each run, so that runs can be compared.
+ * @param length length of the result, in bytes
  */
 export function logLines(length: number): Uint8Array {
   const random = new Random(1);

@@ -4,16 +4,16 @@ import { join } from "node:path";
 /** The file in a server's working folder to which `peers/loop-probe.ts` writes. */
 export const HOLDS = "event-loop-holds.txt";
 
-/** Settings with which a server writes down each time that its event loop was held up. */
+/** Settings with which a server records each time that its event loop was blocked. */
 export const LOOP_PROBE = {
   BUN_OPTIONS: `--preload=${join(import.meta.dir, "../peers/loop-probe.ts")}`,
 };
 
 /**
- * The longest time that a server's event loop was held up, in ms of the processor.
+ * Returns the longest time that a server's event loop was blocked, in ms of processor time.
  * @param folder the server's working folder
- * @param since ms since 1970
- * @param until ms since 1970
+ * @param since beginning of the time to look at, in ms since 1970
+ * @param until end of the time to look at, in ms since 1970
  */
 export function longestHold(folder: string, since: number, until = Infinity): number {
   const holds = readFileSync(join(folder, HOLDS), "utf8")

@@ -2,19 +2,22 @@ import { cpus, release, totalmem } from "node:os";
 import { readFile } from "node:fs/promises";
 import { spawnSync } from "../../support/spawn.ts";
 
-/** On what it was measured: figures of two machines do not compare. */
+/** The machine of a measurement. Figures of different machines cannot be compared. */
 export interface Machine {
   cpu: string;
   cores: number;
-  /** Bytes. */
+  /** Size of the memory, in bytes. */
   memory: number;
   kernel: string;
   bun: string;
-  /** The file system of each place that was written to. */
+  /** Type of the file system of each folder that was written to, by the folder's name. */
   fileSystems: Record<string, string>;
 }
 
-/** @param places folders, by the name of the place */
+/**
+ * Describes this machine.
+ * @param places paths of the folders that are written to, by name
+ */
 export async function machine(places: Record<string, string>): Promise<Machine> {
   const mounts = (await readFile("/proc/mounts", "utf8"))
     .split("\n")
@@ -39,7 +42,7 @@ export async function machine(places: Record<string, string>): Promise<Machine> 
   };
 }
 
-/** The commit that is measured, and whether anything is changed in it. */
+/** Returns the commit that is measured, with a note if there are uncommitted changes. */
 export function commit(): string {
   const git = (...args: string[]) =>
     spawnSync(["git", ...args], { cwd: import.meta.dir, stderr: "ignore" })

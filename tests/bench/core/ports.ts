@@ -2,7 +2,7 @@ import { connect, createServer, type AddressInfo } from "node:net";
 import { once } from "node:events";
 import { waitFor } from "../../support/wait.ts";
 
-/** A port of 127.0.0.1 on which nothing listens, for programs that cannot choose one themselves. */
+/** Returns a free port of 127.0.0.1, for programs that cannot choose a port themselves. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -13,8 +13,8 @@ export async function freePort(): Promise<number> {
 }
 
 /**
- * Waits until something listens.
- * @param what for the error: `"nginx"`
+ * Waits until a program listens on a port of 127.0.0.1.
+ * @param what name of the program for the error message, such as `"nginx"`
  */
 export async function untilListening(port: number, what: string): Promise<void> {
   await waitFor(() => answers(port), `${what} to listen`);

@@ -22,24 +22,27 @@ const BAR_COLUMNS: Column[] = [
 const EXPLANATION = `A ratio is made of two figures of the same round. Of all rounds: the median, the least and the most.
 Ratios of times have us below the line: more is better.`;
 
-/** A number with three digits that count. */
+/** Formats a number with three significant digits. Numbers from 100 on are rounded to whole numbers. */
 export function formatNumber(value: number): string {
   const whole = Math.abs(value) >= 100;
   return whole ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
 }
 
-/** What a scenario measured, for a terminal. */
+/** Formats the figures of a scenario as a table for a terminal. */
 export function scenarioLines(result: ScenarioResult, coloured: boolean): string[] {
   const missing = result.notRun.map(({ what, why }) => `not run: ${what}: ${why}`);
   return [...renderTable(FIGURE_COLUMNS, result.figures.map(figureCells), coloured), ...missing];
 }
 
-/** How the bars were met, for a terminal. */
+/** Formats the verdict on each bar as a table for a terminal. */
 export function verdictLines(verdicts: readonly Verdict[], coloured: boolean): string[] {
   return renderTable(BAR_COLUMNS, verdicts.map(verdictCells), coloured);
 }
 
-/** All of a run as Markdown, with room to say by what a bar that was missed is bounded. */
+/**
+ * Formats the whole result as Markdown. The table of bars has an empty column for the reason why a bar was
+ * missed.
+ */
 export function markdown(result: Result): string {
   const { machine, commit, effort, startedAt } = result;
   const places = Object.entries(machine.fileSystems).map(([name, type]) => `${name} ${type}`);

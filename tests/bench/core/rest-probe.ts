@@ -1,13 +1,14 @@
 import type { ApiClient } from "../../../lib/cli/rest/api-client.ts";
 
-/** Between an answer and the next call, in ms. */
+/** Pause between an answer and the next call, in ms. */
 const PAUSE = 5;
 
 /**
- * Calls the REST interface again and again while something else goes on: health, the list and one
- * record in turn.
- * @param downloadId of the record
- * @returns how long each call took, in ms
+ * Calls the REST interface repeatedly until a promise settles: health, the list of downloads, and one
+ * download in turn.
+ * @param downloadId id of the download that is read
+ * @param meanwhile the promise to wait for
+ * @returns the duration of each call, in ms
  */
 export async function probeRest(
   api: ApiClient,

@@ -7,16 +7,16 @@ export interface ScenarioResult {
   name: string;
   about: string;
   rounds: number;
-  /** How long all of it took. */
+  /** Duration of the whole scenario, in s. */
   seconds: number;
   figures: Figure[];
   notRun: { what: string; why: string }[];
 }
 
-/** All that a run of the bench tells; what `--json` writes. */
+/** The result of a run of the bench, as `--json` writes it. */
 export interface Result {
   commit: string;
-  /** ISO 8601, UTC. */
+  /** Start of the run, as ISO 8601 in UTC. */
   startedAt: string;
   effort: Effort;
   machine: Machine;

@@ -8,7 +8,7 @@ import { Workspace } from "./workspace.ts";
 export interface RunOptions {
   scenarios: readonly Scenario[];
   effort: Effort;
-  /** In place of each scenario's own number. */
+  /** Number of rounds for every scenario, instead of each scenario's own number. */
   rounds?: number;
   signal: AbortSignal;
   onStart?: (scenario: Scenario) => void;
@@ -16,8 +16,8 @@ export interface RunOptions {
 }
 
 /**
- * Measures scenarios, one after the other, in temporary folders that are gone at the end.
- * @throws Failure when something that is measured does not work
+ * Runs scenarios one after the other, in temporary folders that are removed at the end.
+ * @throws Failure if a measured program does not work
  */
 export async function runScenarios(options: RunOptions): Promise<Result> {
   const startedAt = new Date().toISOString();
@@ -60,7 +60,7 @@ async function measure(
     const seconds = await secondsOf(() => scenario.measure(run));
     return { name, about, rounds, seconds, figures: figures.list(), notRun };
   } catch (error) {
-    // A Ctrl-C reaches the programs too: that they end then is no failure.
+    // Ctrl-C also ends the measured programs, so their errors are not reported as failures.
     signal.throwIfAborted();
     throw error;
   }

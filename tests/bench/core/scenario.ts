@@ -1,45 +1,54 @@
 import type { Figures } from "./figures.ts";
 import type { Place, PlaceName } from "./workspace.ts";
 
-/** `tiny` shows that the bench works, `quick` is for a look, `full` for the record. */
+/**
+ * Size of a run. `tiny` only tests the bench, `quick` gives a first impression, `full` gives the figures to
+ * publish.
+ */
 export type Effort = "tiny" | "quick" | "full";
 
-/** What a scenario gets to work with. */
+/** The inputs of a scenario, and the figures that it adds to. */
 export interface Run {
   effort: Effort;
-  /** How often everything is measured. */
+  /** Number of times that everything is measured. */
   rounds: number;
   places: Record<PlaceName, Place>;
-  /** Where what was measured goes. */
+  /** Receives the measured figures. */
   figures: Figures;
-  /** Says that a yardstick, or a part of the scenario, could not be run here, and what to do. */
+  /**
+   * Records that a measurement, or a tool to compare with, cannot run on this machine, and what to do about
+   * it.
+   */
   notRun: (what: string, why: string) => void;
-  /** Aborted when somebody ended the bench. */
+  /** Aborted when the user ends the bench. */
   signal: AbortSignal;
 }
 
-/** The disk; for a tiny run memory, which does not wait until the writes of others are flushed. */
+/**
+ * Returns the place on the disk. A tiny run uses memory instead, so that it does not wait for other programs'
+ * writes.
+ */
 export function diskOf({ effort, places }: Pick<Run, "effort" | "places">): Place {
   return effort === "tiny" ? places.memory : places.disk;
 }
 
-/** Something that is measured, with what it is compared with. */
+/** A scenario: one kind of transfer that is measured, and the tools that it is compared with. */
 export interface Scenario {
-  /** For the command line. */
+  /** Name of the scenario on the command line. */
   name: string;
-  /** One sentence. */
+  /** What the scenario measures, in one sentence. */
   about: string;
   rounds: Record<Effort, number>;
-  /** About how long it takes on 2 cores, in s. */
+  /** Approximate duration on 2 cores, in s. */
   seconds: Record<Effort, number>;
-  /** Not part of a quick look, unless it is named. */
+  /** True: a quick run includes this scenario only if the command line names it. */
   heavy?: boolean;
   measure: (run: Run) => Promise<void>;
 }
 
 /**
- * Runs all contenders in each round, one after the other, and in the other direction in every second
- * round: what the machine does meanwhile falls on all of them.
+ * Runs all contenders one after the other in each round. Every second round has the reverse order, so that
+ * changes of the machine affect all contenders equally.
  */
 export async function alternate(
   { rounds, signal }: Pick<Run, "rounds" | "signal">,
@@ -53,7 +62,7 @@ export async function alternate(
   }
 }
 
-/** Runs something and gives how long it took, in s. */
+/** Runs work and returns its duration, in s. */
 export async function secondsOf(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   await work();

@@ -4,7 +4,10 @@ import { API_TOKEN, type System } from "../../support/system.ts";
 
 export type ServerMetrics = Map<string, Family>;
 
-/** What the server measures of itself, at this moment. @throws Failure when it does not answer */
+/**
+ * Reads the server's /metrics.
+ * @throws Failure if the server answers with an error
+ */
 export async function readMetrics({ url }: Pick<System, "url">): Promise<ServerMetrics> {
   const response = await fetch(`${url}/metrics`, {
     headers: { authorization: `Bearer ${API_TOKEN}` },
@@ -14,8 +17,8 @@ export async function readMetrics({ url }: Pick<System, "url">): Promise<ServerM
 }
 
 /**
- * The longest that the event loop was held up between two readings, in ms: the bound of the
- * highest bucket that something fell into, so that it was at most that.
+ * Returns an upper bound of the longest event-loop lag between two readings, in ms. It is the bound of the
+ * histogram's highest bucket that grew.
  */
 export function worstLag(before: ServerMetrics, after: ServerMetrics): number {
   const name = "fds_event_loop_lag_seconds_bucket";

@@ -9,33 +9,38 @@ import { readMetrics } from "./server-metrics.ts";
 import { forgetPeak, type Usage, usageOf } from "./usage.ts";
 import type { Place } from "./workspace.ts";
 
-/** Between two looks at the server, in ms: rarely enough to cost it nothing that counts. */
+/**
+ * Time between two requests for the state of a download, in ms. It is long enough not to slow down the
+ * server.
+ */
 const LOOK_EVERY = 50;
 
-/** How many clients start at once. */
+/** Number of clients that are started at the same time. */
 const STARTING = 8;
 
-/** Pulls that were asked for together. */
+/** The result of pulls that were requested together. */
 export interface Pulls {
-  /** From before the first request until the last one was completed, in s. */
+  /** Time from before the first request until the last pull was completed, in s. */
   seconds: number;
-  /** The same for each of them. */
+  /** Time from before the first request until each pull was completed, in s. */
   each: number[];
   bytes: number;
   records: DownloadRecord[];
 }
 
-/** What pulls cost. */
+/** The CPU time and memory that pulls needed. */
 export interface Cost {
-  /** CPU seconds of the server, and of all clients together. */
+  /** CPU time of the server, in s. */
   serverCpu: number;
+  /** CPU time of all clients together, in s. */
   clientsCpu: number;
-  /** The most memory meanwhile, in bytes: of the server, and of the client that had most. */
+  /** Peak memory of the server during the pulls, in bytes. */
   serverMemory: number;
+  /** Peak memory during the pulls of the client with the highest peak, in bytes. */
   clientMemory: number;
 }
 
-/** A real server and real clients, whose files and downloads are in one place. */
+/** A real server and real clients. All their files and downloads are in one place. */
 export class Stage implements AsyncDisposable {
   readonly clients: Program[] = [];
 
@@ -45,8 +50,10 @@ export class Stage implements AsyncDisposable {
   ) {}
 
   /**
+   * Starts a server without clients.
    * @param env settings of the server
-   * @param options `prepare` makes its folder ready; `leave` what is in it until all scenarios are over
+   * @param options `prepare` prepares the server's folder. `leave` keeps the folder until all scenarios are
+   *   over
    */
   static async open(
     place: Place,
@@ -61,7 +68,7 @@ export class Stage implements AsyncDisposable {
     return this.system.api;
   }
 
-  /** Starts clients `site-1`, `site-2`, … */
+  /** Starts this many more clients. They are named `site-1`, `site-2`, … */
   async addClients(count: number, options: Omit<ClientOptions, "id"> = {}): Promise<void> {
     const first = this.clients.length + 1;
     for (let n = first; n < first + count; n += STARTING) {
@@ -73,9 +80,9 @@ export class Stage implements AsyncDisposable {
   }
 
   /**
-   * Lets the clients serve a file.
-   * @param path in the stage's place
-   * @returns the name to ask for
+   * Adds a file to the root of the clients, by a hard link.
+   * @param path path of a file in the stage's place
+   * @returns the file's path for a pull
    */
   async serve(path: string): Promise<string> {
     const name = basename(path);
@@ -85,9 +92,9 @@ export class Stage implements AsyncDisposable {
   }
 
   /**
-   * Asks for files at once, waits until all are completed, and removes what came. The files of sets
-   * stay: after many were removed, ext4 is slow to make new ones for minutes.
-   * @throws Failure when one of them did not complete
+   * Requests files at once, waits until all are completed, and removes them on the server. Files of sets are
+   * kept, because ext4 creates files slowly for minutes after many were removed.
+   * @throws Failure if a download did not complete
    */
   async pull(wanted: readonly NewDownload[]): Promise<Pulls> {
     const start = Date.now();
@@ -98,18 +105,18 @@ export class Stage implements AsyncDisposable {
     const bytes = records.reduce((sum, { total_size }) => sum + total_size!, 0);
     for (const { kind, saved_path } of records) {
       if (kind === "set") continue;
-      // In S3 it is for the scenario to remove.
+      // Removes a file on the disk. Files in S3 are removed by the scenario.
       await rm(join(this.system.folder, "downloads", saved_path!), { force: true });
     }
     return { seconds: Math.max(...each), each, bytes, records };
   }
 
-  /** What the server measures of itself. */
+  /** Reads the server's metrics. */
   metrics() {
     return readMetrics(this.system);
   }
 
-  /** Pulls, as {@link Stage.pull} does, and gives also what that cost. */
+  /** Pulls files like {@link Stage.pull}, and also measures the CPU time and memory needed. */
   async measure(wanted: readonly NewDownload[]): Promise<Pulls & Cost> {
     for (const { pid } of this.#programs) await forgetPeak(pid);
     const before = await this.#usage();
@@ -127,7 +134,7 @@ export class Stage implements AsyncDisposable {
     };
   }
 
-  /** The server comes first. */
+  /** The processes to measure: the server first, then the clients. */
   get #programs(): Program[] {
     return [this.system.server, ...this.clients];
   }

@@ -1,4 +1,4 @@
-/** The middle and the ends of some values. */
+/** The median and the extremes of some values. */
 export interface Spread {
   median: number;
   min: number;
@@ -6,9 +6,9 @@ export interface Spread {
 }
 
 /**
- * The value below which a share of the values lies, between two of them where it falls there.
+ * Returns a quantile of the values, interpolated between the two nearest values.
  * @param share 0.5 for the median, 0.99 for p99
- * @throws RangeError when there are no values
+ * @throws RangeError if there are no values
  */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
@@ -18,7 +18,10 @@ export function quantile(values: readonly number[], share: number): number {
   return below + (above - below) * (at - Math.floor(at));
 }
 
-/** @throws RangeError when there are no values */
+/**
+ * Returns the median and the extremes of some values.
+ * @throws RangeError if there are no values
+ */
 export function spreadOf(values: readonly number[]): Spread {
   return { median: quantile(values, 0.5), min: quantile(values, 0), max: quantile(values, 1) };
 }

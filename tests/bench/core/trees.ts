@@ -3,17 +3,18 @@ import { closeSync, futimesSync, mkdirSync, openSync, writeSync } from "node:fs"
 import { join } from "node:path";
 import { runTool } from "../yardsticks/tools.ts";
 
-/** Files of one folder where nothing else is said. */
+/** Default number of files in a folder. */
 const IN_A_FOLDER = 1_000;
 
-/** When all of them were written: long ago, so that they count as settled. */
+/**
+ * Modification time of the files. It is long ago, so that a set does not leave them out as recently changed.
+ */
 const WRITTEN_AT = new Date("2026-01-02T03:04:05Z");
 
 /**
- * Makes files that cannot be compressed, in folders `folder-0`, `folder-1`, …, and has them written to
- * the disk.
- * @param size bytes of each
- * @param inEach most files of one of these folders
+ * Writes files with random bytes to folders `folder-0`, `folder-1`, …, and flushes them to the disk.
+ * @param size size of each file, in bytes
+ * @param inEach maximum number of files in a folder
  */
 export async function writeTree(
   folder: string,

@@ -1,24 +1,25 @@
 import { readFile, writeFile } from "node:fs/promises";
 
-/** The unit of times in /proc, a second; it is the same on every Linux. */
+/** Ticks per second, the unit of CPU times in /proc. The number is the same on every Linux. */
 const TICKS = 100;
 
-/** What a process has used. */
+/** CPU time and memory of a process. */
 export interface Usage {
   cpuSeconds: number;
-  /** Bytes in memory now. */
+  /** Resident memory now, in bytes. */
   memory: number;
-  /** The most there ever were, or since {@link forgetPeak}. */
+  /** Highest resident memory since the start or the last {@link forgetPeak}, in bytes. */
   peakMemory: number;
 }
 
-/** @param pid of a process that runs */
+/** Reads the CPU time and memory of a running process from /proc. */
 export async function usageOf(pid: number): Promise<Usage> {
   const [stat, status] = await Promise.all([
     readFile(`/proc/${pid}/stat`, "utf8"),
     readFile(`/proc/${pid}/status`, "utf8"),
   ]);
-  // The name before it is in brackets, and may hold anything: the first field here is the third.
+  // The program's name is in brackets and may contain spaces. The fields after it begin with the third field
+  // of proc(5).
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const kibibytes = (name: string) =>
     Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)?.[1]);
@@ -29,7 +30,7 @@ export async function usageOf(pid: number): Promise<Usage> {
   };
 }
 
-/** The peak of a process's memory counts from now on. */
+/** Resets the peak memory of a process to its present memory. */
 export async function forgetPeak(pid: number): Promise<void> {
   await writeFile(`/proc/${pid}/clear_refs`, "5");
 }

@@ -9,34 +9,36 @@ import { logLines } from "./log-lines.ts";
 
 const MiB = 1024 ** 2;
 
-/** What is in a file: nothing that can be compressed, or lines of a log. */
+/** Content of a file: random bytes, which cannot be compressed, or lines of a log. */
 export type Content = "random" | "logs";
 
-/** Where files are: on the disk of the temporary folder, or in memory. */
+/** A place for files: on the disk of the temporary folder, or in memory. */
 export type PlaceName = "disk" | "memory";
 
-/** A block is repeated to make a file: far longer than what any compressor of a chunk can look back. */
+/**
+ * Size of the block that is repeated to make a file, in bytes. No compressor of a chunk can look back that
+ * far.
+ */
 const BLOCK = 64 * MiB;
 
-/** The blocks, each made when it is first asked for. */
+/** The block of each content, made at the first use. */
 const BLOCKS: Readonly<Record<Content, () => Uint8Array>> = {
   random: once(() => randomBytes(BLOCK)),
   logs: once(() => logLines(BLOCK)),
 };
 
-/** Space that is left free, in bytes. */
+/** Space that must stay free on the disk, in bytes. */
 const RESERVE = 512 * MiB;
 
-/** A folder on one file system, for all that is written there. */
+/** A folder on one file system, for all files of the bench that are written there. */
 export class Place {
   readonly #made = new Map<string, Promise<string>>();
 
   constructor(readonly folder: string) {}
 
   /**
-   * A file of a size, which is made when it is first asked for.
-   * @returns its path
-   * @throws Failure when the disk has no room for it and for a copy
+   * Returns the path of a file of this size, which is created at the first call.
+   * @throws Failure if there is not enough space for the file and a copy
    */
   file(size: number, content: Content = "random"): Promise<string> {
     const path = join(this.folder, "data", `${content}-${size}.bin`);
@@ -61,7 +63,7 @@ export class Place {
       for (let left = size; left > 0; left -= block.length) {
         await file.writeFile(block.subarray(0, left));
       }
-      // Nobody's time is measured while the disk still has this to write.
+      // Flushed, so that the disk does not write this file while something is measured.
       await file.sync();
     } finally {
       await file.close();
@@ -70,11 +72,14 @@ export class Place {
   }
 }
 
-/** The folders of a run; disposal removes them with all that is in them. */
+/** The temporary folders of a run. Disposal removes them. */
 export class Workspace implements AsyncDisposable {
   private constructor(readonly places: Record<PlaceName, Place>) {}
 
-  /** @throws Failure where there is no /dev/shm */
+  /**
+   * Creates the folders.
+   * @throws Failure if the system has no /dev/shm
+   */
   static async open(): Promise<Workspace> {
     const memory = "/dev/shm";
     if (!existsSync(memory)) throw new Failure(`run this on Linux: it needs /proc and "${memory}"`);

@@ -1,7 +1,10 @@
 import { FakeS3 } from "../../support/fake-s3.ts";
 import { optionsFor } from "../../support/s3-storage.ts";
 
-/* The tests' S3, in a process of its own. Says how it is found. */
+/*
+ * Runs the fake S3 server of the tests in a process of its own. Sends the options of its bucket to the parent
+ * process.
+ */
 
 const s3 = new FakeS3();
 process.send?.({ ...optionsFor(s3), prefix: "" });

@@ -5,13 +5,14 @@ import { Logger } from "../../../lib/util/logger.ts";
 import { TokenBucket } from "../../../lib/util/token-bucket.ts";
 
 /*
- * Many clients in one process, each with the connection, the key and the patience of a real one.
- * Arguments: the server's WebSocket URL, the enrolment token, the folder that they serve, the
- * number of the first one, how many.
+ * Runs many clients in one process, each with a connection, key and reconnects like a real client. Arguments:
+ * the server's WebSocket URL, the enrolment token, the clients' root folder, the number of the first client,
+ * the number of clients.
  */
 
-/** So many dial at once at the start, and so long after those before them, in ms. */
+/** Number of clients that connect at the same time at the start. */
 const BATCH = 25;
+/** Pause between two batches of clients, in ms. */
 const EVERY = 50;
 
 const [url = "", enrolToken = "", folder = "", first = "", count = ""] = process.argv.slice(2);

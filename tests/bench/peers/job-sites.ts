@@ -2,12 +2,13 @@ import { argv } from "node:process";
 import { FleetSite } from "../../support/fleet.ts";
 
 /*
- * Sites that answer by hand: each sends a small file some time after it was asked. Arguments: the
- * server's URL, how many, how long a file takes in ms.
+ * Runs simulated sites. Each sends a small file some time after the request. Arguments: the server's URL, the
+ * number of sites, the time until a site sends its file, in ms.
  */
 
-/** Sites that come together, and how long after those before them, in ms. */
+/** Number of sites that connect at the same time. */
 const BATCH = 25;
+/** Pause between two batches of sites, in ms. */
 const EVERY = 50;
 
 const [url = "", count = "", takes = ""] = argv.slice(2);

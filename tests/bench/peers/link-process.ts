@@ -1,8 +1,9 @@
 import { Proxy } from "../../support/proxy.ts";
 
 /*
- * A link to a port of 127.0.0.1. Arguments: the port, bytes a second, ms of delay each way. Says
- * its own port, and, whenever it is asked, how many bytes were sent into it.
+ * Runs a network link, simulated by a proxy to a port of 127.0.0.1. Arguments: the port, the rate in bytes a
+ * second, the delay of each direction in ms. Sends its own port to the parent process, and after each message
+ * the number of bytes carried so far.
  */
 
 const [targetPort = 0, bytesPerSecond = 0, delay = 0] = process.argv.slice(2).map(Number);

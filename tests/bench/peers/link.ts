@@ -1,25 +1,28 @@
 import * as z from "zod";
 import { Peer } from "./peer.ts";
 
-/** What a link is like. */
+/** The conditions of a simulated network link. */
 export interface LinkConditions {
-  /** Bits a second, in each direction of each connection. */
+  /** Rate of each direction of each connection, in bits a second. */
   bitsPerSecond: number;
-  /** ms there and back. */
+  /** Round-trip time, in ms. */
   roundTrip: number;
 }
 
 const Counted = z.object({ up: z.number(), down: z.number() });
 
-/** The proxy of the fault suite as a link, in a process of its own. */
+/** A simulated network link: the proxy of the fault tests, in a process of its own. */
 export class NetworkLink implements AsyncDisposable {
   private constructor(
     private readonly peer: Peer,
-    /** Where it listens on 127.0.0.1. */
+    /** Port of 127.0.0.1 on which the link accepts connections. */
     readonly port: number,
   ) {}
 
-  /** @param targetPort what it leads to, on 127.0.0.1 */
+  /**
+   * Starts a link.
+   * @param targetPort port of 127.0.0.1 to which connections are forwarded
+   */
   static async open(targetPort: number, conditions: LinkConditions): Promise<NetworkLink> {
     const { bitsPerSecond, roundTrip } = conditions;
     const args = [targetPort, bitsPerSecond / 8, roundTrip / 2].map(String);
@@ -31,7 +34,7 @@ export class NetworkLink implements AsyncDisposable {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** Bytes that were sent into it so far: `up` by clients, `down` by the server. */
+  /** Returns the number of bytes sent into the link so far: `up` by clients, `down` by the server. */
   async sent(): Promise<z.infer<typeof Counted>> {
     return Counted.parse(await this.peer.ask("count"));
   }

@@ -4,26 +4,26 @@ import { isMainThread } from "node:worker_threads";
 import { HOLDS } from "../core/loop-probe.ts";
 
 /*
- * Loaded into a server before its own code: writes down each time that its event loop was held up. A line
- * has the time (ms since 1970), and the processor time that the loop's thread used meanwhile (ms). How
- * late a timer comes would tell of other programs too, where the machine is busy.
+ * Loaded into a server before its own code. Records each time that the event loop was blocked, as one line
+ * with the time (ms since 1970) and the processor time that the loop's thread used (ms). Processor time is
+ * used because the delay of a timer would also depend on other programs.
  */
 
-/** Between two looks, in ms. */
+/** Time between two measurements, in ms. */
 const EVERY = 1;
 
-/** What is shorter is not written down, in ms. */
+/** Shortest blocking of the event loop that is recorded, in ms. */
 const SHORTEST = 2;
 
 /*
- * `process.threadCpuUsage` is of the kernel's last tick, which is up to 4 ms ago: this clock is exact
- * (clock_gettime(2)).
+ * Clock of the thread's processor time, by clock_gettime(2). `process.threadCpuUsage` is not exact enough:
+ * its value is from the kernel's last tick, up to 4 ms ago.
  */
 const { symbols: libc } = dlopen("libc.so.6", {
   clock_gettime: { args: [FFIType.i32, FFIType.ptr], returns: FFIType.i32 },
 });
 const CLOCK_THREAD_CPUTIME_ID = 3;
-/** Seconds and nanoseconds. */
+/** Buffer for the result of clock_gettime: seconds and nanoseconds. */
 const time = new BigInt64Array(2);
 
 if (isMainThread) {
@@ -35,7 +35,7 @@ if (isMainThread) {
   }, EVERY).unref();
 }
 
-/** The processor time that this thread used until now, in ms. */
+/** Returns the processor time that this thread has used so far, in ms. */
 function usedTime(): number {
   libc.clock_gettime(CLOCK_THREAD_CPUTIME_ID, ptr(time));
   return Number(time[0]) * 1000 + Number(time[1]) / 1e6;

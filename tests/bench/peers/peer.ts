@@ -2,14 +2,18 @@ import { join } from "node:path";
 import { Failure } from "../../../lib/cli/program.ts";
 import { spawn } from "../../support/spawn.ts";
 
-/** A helper in a process of its own, so that what it does costs the bench's own event loop nothing. */
+/** A helper program in a process of its own, so that its work does not delay the event loop of the bench. */
 export class Peer implements AsyncDisposable {
   readonly #process: Bun.Subprocess;
   readonly #said: unknown[] = [];
   #wanted = Promise.withResolvers<void>();
   #over = false;
 
-  /** @param argv a file of this folder, and its arguments */
+  /**
+   * Starts a helper.
+   * @param file name of a file in this folder
+   * @param args arguments of the helper
+   */
   static start(file: string, args: string[] = []): Peer {
     return new Peer(file, args);
   }
@@ -32,7 +36,10 @@ export class Peer implements AsyncDisposable {
     });
   }
 
-  /** The next thing that it says. @throws Failure when it ends instead */
+  /**
+   * Returns the next message from the helper.
+   * @throws Failure if the helper ends instead
+   */
   async next(): Promise<unknown> {
     while (this.#said.length === 0) {
       if (this.#over) throw new Failure(`the bench's ${this.file} ended by itself`);
@@ -46,7 +53,7 @@ export class Peer implements AsyncDisposable {
     this.#process.send(message);
   }
 
-  /** Says something, and waits for the answer. */
+  /** Sends a message to the helper, and returns the helper's next message. */
   ask(message: unknown): Promise<unknown> {
     this.tell(message);
     return this.next();

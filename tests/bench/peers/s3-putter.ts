@@ -5,15 +5,15 @@ import { SEGMENT } from "../../../lib/server/storage/s3/pieces.ts";
 import { atOnce } from "../../../lib/util/at-once.ts";
 
 /*
- * The bare loop: stores a file in pieces of a segment, or each file of a folder, and nothing more. When it is
- * told how many at once, and under which prefix, it does so; says when all is there. Arguments: the
- * settings of the bucket as JSON, the file or folder.
+ * Stores a file in S3 in pieces of one segment, or each file of a folder as one object, and nothing more. It
+ * starts at a message with a prefix and the number of simultaneous requests, and sends `stored` when done.
+ * Arguments: the options of the bucket as JSON, the path of the file or folder.
  */
 
 const [settings = "", source = ""] = process.argv.slice(2);
 const bucket = new Bucket(JSON.parse(settings));
 
-/** What reads each of the bodies. */
+/** Returns a function for each object to store, which reads the object's content. */
 function bodiesOf(path: string): (() => Uint8Array<ArrayBuffer>)[] {
   const file = openSync(path, "r");
   const stat = fstatSync(file);

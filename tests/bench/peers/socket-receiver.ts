@@ -1,28 +1,34 @@
 import { closeSync, fsyncSync, openSync, unlinkSync, writeSync } from "node:fs";
 
 /*
- * Takes files from socket-sender.ts: 8 bytes of length, the bytes, their MD5; answers one byte once
- * the file is whole and on the disk. Argument: the path to write to, to which a number is added.
- * Says its port.
+ * Receives files from socket-sender.ts: 8 bytes of length, the content, then the MD5. Answers with one byte
+ * when the file is complete and flushed to the disk. Argument: path prefix of the files to write, to which a
+ * number is added. Sends its port to the parent process.
  */
 
 const HEADER_BYTES = 8;
 const MD5_BYTES = 16;
 
 interface Incoming {
-  /** Its own: over a long link, the end of a connection is heard after the next one has begun. */
+  /**
+   * Path of the file. Each connection has its own, because on a long link a connection may end after the next
+   * one began.
+   */
   path: string;
   file: number;
   hash: Bun.CryptoHasher;
-  /** What is still missing, the length itself included; null: not known yet. */
+  /** Number of bytes of the file still missing; null: the length has not arrived yet. */
   left: number | null;
-  /** What came of the length or of the MD5. */
+  /** Received bytes of the length or the MD5, while these are incomplete. */
   rest: Buffer;
 }
 
 const [path = ""] = process.argv.slice(2);
 
-/** @returns whether all is there */
+/**
+ * Processes received bytes.
+ * @returns whether the whole file and its MD5 have arrived
+ */
 function take(incoming: Incoming, bytes: Buffer): boolean {
   let data = bytes;
   if (incoming.left === null) {

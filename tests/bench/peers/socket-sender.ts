@@ -1,6 +1,9 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 
-/* Sends a file to socket-receiver.ts, when it is told a port; says when it is there. Argument: the file. */
+/*
+ * Sends a file to socket-receiver.ts when the parent process sends a port, and reports when the receiver has
+ * confirmed the file. Argument: the path of the file.
+ */
 
 const PIECE = 1024 * 1024;
 

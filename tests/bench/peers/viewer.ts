@@ -1,10 +1,10 @@
 import { argv } from "node:process";
 
 /*
- * Somebody with a token who asks for everything that a viewer may see, as fast as the server lets
- * them: every list from its first row to its last, every count, and all that ever happened.
- * Arguments: the server's URL, the token, how many calls at once, how many streams of events at once.
- * Says how many calls were answered when asked, and goes on.
+ * Acts as a viewer who requests everything that a viewer may see, as fast as the server answers: all lists,
+ * all counts and all past events. Arguments: the server's URL, the token, the number of simultaneous calls,
+ * the number of simultaneous event streams. After each message from the parent process, sends the number of
+ * answers so far.
  */
 
 const [url = "", token = "", atOnce = "", streams = ""] = argv.slice(2);
@@ -21,13 +21,13 @@ const PATHS = [
   "/api/session",
 ];
 
-/** How long a stream of events is read before another one is begun, in ms. */
+/** How long an event stream is read before the next one is opened, in ms. */
 const READ_FOR = 2_000;
 
 let answers = 0;
 process.on("message", () => process.send?.(answers));
 
-/** Reads an answer to its end. */
+/** Makes a call and reads the whole answer. */
 async function ask(path: string, signal?: AbortSignal): Promise<void> {
   const headers = { Authorization: `Bearer ${token}`, "Last-Event-ID": "0" };
   const response = await fetch(url + path, { headers, signal });
@@ -35,7 +35,7 @@ async function ask(path: string, signal?: AbortSignal): Promise<void> {
   answers++;
 }
 
-/** Asks again and again; an answer that breaks off is one, too. */
+/** Repeats a call for ever, also after errors, such as the time limit of an event stream. */
 async function goOn(next: () => Promise<void>): Promise<never> {
   for (;;) await next().catch(() => Bun.sleep(10));
 }

@@ -1,11 +1,11 @@
 import { argv } from "node:process";
 
 /*
- * WebSockets that never say who they are; each one that is cut off is opened again. Arguments: the
- * server's WebSocket URL, how many.
+ * Opens WebSockets that never register as a client. A socket that is closed is opened again. Arguments: the
+ * server's WebSocket URL, the number of sockets.
  */
 
-/** Before a socket is opened again, in ms. */
+/** Pause before a closed socket is opened again, in ms. */
 const PAUSE = 50;
 
 const [url = "", count = ""] = argv.slice(2);

@@ -13,7 +13,7 @@ import { smallFiles } from "./small-files.ts";
 import { stored } from "./stored.ts";
 import { wanScenarios } from "./wan.ts";
 
-/** In the order in which they run. */
+/** All scenarios, in the order in which they run. */
 export const SCENARIOS: Scenario[] = [
   ...oneClientScenarios,
   ...manyClientsScenarios,

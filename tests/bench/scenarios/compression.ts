@@ -9,10 +9,12 @@ const LOGS = { tiny: MiB / 4, quick: 8 * MiB, full: 16 * MiB };
 
 const RANDOM = { tiny: MiB, quick: 64 * MiB, full: 256 * MiB };
 
-/** How often random bytes are sent in one round: each time is short, and differs from the next. */
+/** How many times random bytes are sent in one round. A single time is short and varies too much. */
 const REPEATS = { tiny: 1, quick: 3, full: 4 };
 
-/** The same client twice, one of them without compression; what the one gains and the other loses. */
+/**
+ * Measures pulls from clients with and without compression: the gain for logs and the loss for random bytes.
+ */
 async function measure(run: Run): Promise<void> {
   const { effort, figures } = run;
   const place = run.places.memory;

@@ -8,31 +8,34 @@ import { Stage } from "../core/stage.ts";
 import { usageOf } from "../core/usage.ts";
 import { Peer } from "../peers/peer.ts";
 
-/** Clients in one process. */
+/** Number of clients in one process. */
 const PER_PROCESS = 2500;
 
-/** Open files that a server needs beside one for each client. */
+/** Number of open files that a server needs in addition to one for each client. */
 const OTHER_FILES = 500;
 
-/** How long it is watched doing nothing, in ms. */
+/** How long the idle server is measured, in ms. */
 const IDLE_FOR = { tiny: 200, quick: 3000, full: 10_000 };
 
-/** Between two looks, in ms: rarely enough to cost the server nothing that counts. */
+/** Time between two readings of the metrics, in ms. It is long enough not to slow down the server. */
 const LOOK_EVERY = 100;
 
-/** The last ones are those that met the server when it was away, and wait longer. */
+/**
+ * Share of clients whose return is also measured. The last ones tried to connect while the server was away,
+ * and wait longer.
+ */
 const MOST = 0.99;
 
-/** After this, clients that were refused have dialled again; in ms. */
+/** Time limit until all clients are connected, in ms. By then, refused clients have connected again. */
 const DEADLINE = 180_000;
 
-/** Clients that do nothing, each with a connection of its own, and a server that is restarted. */
+/** Measures a server with idle clients, each with a connection of its own, and a restart of this server. */
 async function measure(run: Run, count: number): Promise<void> {
   const { effort, figures } = run;
   if (await lacksFiles(run, count)) return;
   await alternate(run, [
     async () => {
-      // All are of one address, which the server's guards take for no good.
+      // All clients connect from one address. Without these settings the server would limit them.
       const env = { MAX_CONNECTIONS_PER_ADDRESS: String(2 * count), ENROLL_TOKEN: "" };
       await using stage = await Stage.open(run.places.disk, run.signal, env);
       const { server } = stage.system;
@@ -65,7 +68,7 @@ async function measure(run: Run, count: number): Promise<void> {
   ]);
 }
 
-/** Starts clients `idle-0`, `idle-1`, … that do nothing. */
+/** Starts idle clients `idle-0`, `idle-1`, … */
 export function startIdle(
   { system: { folder, url } }: Stage,
   peers: AsyncDisposableStack,
@@ -78,7 +81,10 @@ export function startIdle(
   }
 }
 
-/** Says so where a program may not have so many connections open. */
+/**
+ * Reports whether this system allows too few open files for the connections. If so, records that the scenario
+ * cannot run.
+ */
 export async function lacksFiles(run: Run, connections: number): Promise<boolean> {
   const allowed = await openFilesAllowed();
   const lacks = allowed < connections + OTHER_FILES;
@@ -88,7 +94,10 @@ export async function lacksFiles(run: Run, connections: number): Promise<boolean
   return lacks;
 }
 
-/** @returns the longest that the server took to answer meanwhile, in s */
+/**
+ * Waits until this many clients are connected.
+ * @returns the longest time that the server took to answer meanwhile, in s
+ */
 async function untilConnected(stage: Stage, count: number, signal: AbortSignal): Promise<number> {
   let slowest = 0;
   const areThere = async () => {
@@ -105,7 +114,7 @@ async function untilConnected(stage: Stage, count: number, signal: AbortSignal):
 
 async function openFilesAllowed(): Promise<number> {
   const limits = await readFile("/proc/self/limits", "utf8");
-  // The first number is the limit that applies, the second one how far a program may raise it.
+  // The first number is the soft limit, which applies. The second number is the hard limit.
   return Number(/^Max open files\s+\S+\s+(\d+)/m.exec(limits)?.[1] ?? Infinity);
 }
 

@@ -12,11 +12,11 @@ import { usageOf } from "../core/usage.ts";
 import { Peer } from "../peers/peer.ts";
 
 interface Size {
-  /** On record, all of which each job asks. */
+  /** Number of clients in the database. Each job asks all of them. */
   clients: number;
-  /** How many of them are connected. */
+  /** Number of clients that are connected. */
   connected: number;
-  /** Jobs that wait already for those that are not. */
+  /** Number of earlier jobs that still wait for the clients that are not connected. */
   waiting: number;
 }
 
@@ -26,18 +26,21 @@ const SIZES: Record<Effort, Size> = {
   full: { clients: 10_000, connected: 200, waiting: 10 },
 };
 
-/** How long a site takes for its file, in ms. */
+/** Time until a site sends its file, in ms. */
 const FILE_MS = 500;
 
-/** Between two looks at a job, in ms. */
+/** Time between two requests for the state of a job, in ms. */
 const LOOK_EVERY = 100;
 
-/** After this, what is waited for hangs, in ms. */
+/** Time limit for each wait, in ms. */
 const DEADLINE = 180_000;
 
 const MiB = 1024 ** 2;
 
-/** A job over all clients, of which some are connected, beside jobs that wait for the others. */
+/**
+ * Measures a job over all clients, of which some are connected, while earlier jobs wait for the other
+ * clients.
+ */
 async function measure(run: Run): Promise<void> {
   const { effort, figures, signal } = run;
   const { clients, connected, waiting } = SIZES[effort];
@@ -91,14 +94,18 @@ async function measure(run: Run): Promise<void> {
   ]);
 }
 
-/** Makes a job over all, and waits until those that are connected sent their files. */
+/** Creates a job over all clients, and waits until the connected clients have sent their files. */
 async function runJob(stage: Stage, connected: number): Promise<void> {
   const order = { clients: { all: true as const }, download: { file_path: "a" } };
   const { job_id } = await stage.api.createJob(order);
   await untilCompleted(stage, job_id, connected);
 }
 
-/** @returns how long it took, in s. @throws Failure where the counts do not add up */
+/**
+ * Waits until this many downloads of a job are completed.
+ * @returns the duration, in s
+ * @throws Failure if the counts of the job do not add up
+ */
 function untilCompleted({ api }: Stage, jobId: string, count: number): Promise<number> {
   const isDone = async () => {
     const job = await api.job(jobId);
@@ -109,13 +116,13 @@ function untilCompleted({ api }: Stage, jobId: string, count: number): Promise<n
   return secondsOf(() => waitFor(isDone, `${count} files of a job`, DEADLINE));
 }
 
-/** Cancels a job, and waits until nothing of it waits or runs. */
+/** Cancels a job, and waits until none of its downloads is queued or running. */
 async function cancelAll({ api }: Stage, jobId: string): Promise<void> {
   await api.cancelJob(jobId);
   await waitFor(async () => isCancelled(await api.job(jobId)), "all to be cancelled", DEADLINE);
 }
 
-/** Asks again for all that was cancelled of a job, pauses it, and waits until all of it waits again. */
+/** Repeats all cancelled downloads of a job, pauses the job, and waits until all are queued again. */
 async function rerunAll({ api }: Stage, jobId: string): Promise<void> {
   await api.rerunJob(jobId);
   await api.pauseJob(jobId);
@@ -127,7 +134,10 @@ const isCancelled = ({ counts }: JobRecord) => counts.queued + counts.downloadin
 
 const sumOf = ({ counts }: JobRecord) => Object.values(counts).reduce((sum, count) => sum + count);
 
-/** Asks one client for a file beside its jobs. */
+/**
+ * Requests a file from one client without a job. Resolves `started` to the time until the download started,
+ * in s.
+ */
 function untilStarted({ api }: Stage, clientId: string) {
   const begun = performance.now();
   const asked = api

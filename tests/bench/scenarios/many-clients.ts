@@ -7,13 +7,15 @@ import { quantile } from "../core/statistics.ts";
 const MiB = 1024 ** 2;
 
 interface Load {
-  /** By effort: a tiny run only shows that it works. */
+  /** Number of clients, by size of the run. A tiny run only tests the bench. */
   clients: Record<Effort, number>;
-  /** Bytes of each one's file. */
+  /** Size of each client's file in bytes, by size of the run. */
   size: Record<Effort, number>;
 }
 
-/** Many clients that all send at once, against one that sends as much; REST is called meanwhile. */
+/**
+ * Measures many clients that send at once, and one client that sends as many bytes. REST is called meanwhile.
+ */
 async function measure(run: Run, load: Load): Promise<void> {
   const { effort, figures } = run;
   const [count, size] = [load.clients[effort], load.size[effort]];
@@ -27,7 +29,7 @@ async function measure(run: Run, load: Load): Promise<void> {
     client_id: `site-${n + 1}`,
     file_path: each,
   }));
-  // All of them have been running for a while: else it is their compilers that are measured.
+  // Warm-up, as otherwise the just-in-time compilers of the processes would be measured.
   const [warm] = (await stage.pull(all)).records;
   await stage.pull(all);
 

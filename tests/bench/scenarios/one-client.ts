@@ -13,18 +13,24 @@ import type { Yardstick } from "../yardsticks/yardstick.ts";
 const MiB = 1024 ** 2;
 const GiB = 1024 ** 3;
 
-/** A file that is pulled before anything is measured: a server has been running for a while. */
+/**
+ * Size in bytes of the file that is pulled first, as warm-up, because a real server has been running for a
+ * while.
+ */
 const WARM_UP = 64 * MiB;
 
 const YARDSTICKS = [md5sums, sockets, rsync, rsyncMd5, nginx];
 
-/** What is pulled, by the name of its time. */
+/** Options of the measured pulls, by the name of the figure. */
 const PULLS = {
   "ours, MD5": {},
   "ours, SHA-256": { checksum: "sha256" },
 } as const satisfies Record<string, Partial<NewDownload>>;
 
-/** One file of one client, from the POST to `completed`, against other ways to carry it. */
+/**
+ * Measures pulls of one file from one client, from the POST request to `completed`, and other tools that
+ * transfer the file.
+ */
 function oneClient(
   name: string,
   placeName: PlaceName,

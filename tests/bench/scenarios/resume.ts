@@ -12,18 +12,21 @@ const GiB = 1024 ** 3;
 
 const SIZE = { tiny: 16 * MiB, quick: GiB, full: 5 * GiB };
 
-/** So slowly that its last tenth is not over before it is seen. */
+/**
+ * Shortest duration of the download, in s, set by a rate limit. It leaves time to kill the client before the
+ * end.
+ */
 const AT_LEAST_SECONDS = 4;
 
-/** Where the client is killed. */
+/** Percentage of the file at which the client is killed. */
 const PERCENT = 90;
 
-/** The prefix is read again at both ends meanwhile; in ms. */
+/** Time limit for each wait, in ms. Within it, server and client hash the received bytes again. */
 const DEADLINE = 120_000;
 
 /**
- * A client that is killed in a long download and started again: how long until bytes flow again,
- * and what the server's event loop does while it reads the prefix again.
+ * Kills a client during a long download and restarts it. Measures the time until bytes flow again, and the
+ * event loop's lag while the server hashes the received bytes again.
  */
 async function measure(run: Run): Promise<void> {
   const { figures } = run;
@@ -60,8 +63,8 @@ async function measure(run: Run): Promise<void> {
 }
 
 /**
- * Starts a download, and kills its client at 90 % of it.
- * On a busy machine all bytes may have come before that is seen: then it is done again.
+ * Starts a download, and kills its client at 90 % of the file. Repeats this if all bytes had arrived before
+ * the client was killed, as may happen on a busy machine.
  */
 async function cutDownload(stage: Stage, request: NewDownload): Promise<DownloadRecord> {
   const { download_id: downloadId } = await stage.api.startDownload(request);

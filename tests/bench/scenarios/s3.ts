@@ -9,15 +9,18 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 const GiB = 1024 * MiB;
 
-/** Pieces that a bare loop stores at once, beside one after the other. */
+/** Number of pieces that the bare S3 loop stores at once, in addition to storing them one by one. */
 const AT_ONCE = 4;
-/** Files that a bare loop stores at once, as a server does. */
+/** Number of files that the bare S3 loop stores at once. */
 const FILES_AT_ONCE = 16;
 
 const LARGE: Record<Effort, number> = { tiny: 9 * MiB, quick: 256 * MiB, full: GiB };
 const WARM_UP = 64 * MiB;
 
-/** One file to S3, to the disk, and what a bare loop takes that stores its pieces in the same S3. */
+/**
+ * Measures the pull of one file to S3, to the disk, and a bare loop that stores the file's pieces in the same
+ * S3.
+ */
 async function measureLarge(run: Run): Promise<void> {
   const { effort, figures, signal } = run;
   await using bucket = await BenchBucket.open();
@@ -55,7 +58,7 @@ async function measureLarge(run: Run): Promise<void> {
 
 const SMALL = { tiny: 50, quick: 10_000, full: 10_000 };
 
-/** Small files as one set to S3, and a bare loop that stores the same files. */
+/** Measures a set of small files to S3, and a bare loop that stores the same files. */
 async function measureSmall(run: Run): Promise<void> {
   const { effort, figures, signal } = run;
   const count = SMALL[effort];

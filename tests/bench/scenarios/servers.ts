@@ -8,14 +8,20 @@ import { alternate, type Effort, type Run, type Scenario } from "../core/scenari
 
 const MiB = 1024 * 1024;
 
-/** Between two looks at a download, in ms: rarely enough to cost nothing that counts. */
+/**
+ * Time between two requests for the state of a download, in ms. It is long enough not to slow down the
+ * server.
+ */
 const LOOK_EVERY = 50;
 
-/** As many servers as there are clients. */
+/** Number of servers, and number of clients in each group. */
 const COUNT = 3;
 const SIZE: Record<Effort, number> = { tiny: MiB, quick: 256 * MiB, full: 256 * MiB };
 
-/** Clients that are all at one server, and as many of which each is at another one: of one Postgres and one disk. */
+/**
+ * Compares clients that are all connected to one server with clients at a server each. The servers share one
+ * Postgres and one disk.
+ */
 async function measure(run: Run): Promise<void> {
   const { effort, figures } = run;
   if (NO_DATABASES !== "") return run.notRun("three servers", NO_DATABASES.trim());
@@ -35,7 +41,7 @@ async function measure(run: Run): Promise<void> {
     const ends = await Promise.all(numbers.map((n) => pullOne(group, `${kind}-${n}`)));
     return (COUNT * size) / MiB / ((Math.max(...ends) - start) / 1000);
   };
-  // A server has been running for a while.
+  // Warm-up, because a real server has been running for a while.
   for (const kind of ["of-one", "of-three"]) await pull(kind);
   await alternate(run, [
     async () => figures.add("one server", "MiB/s", await pull("of-one")),
@@ -44,7 +50,10 @@ async function measure(run: Run): Promise<void> {
   figures.compare("three servers ÷ one server", "three servers", "one server");
 }
 
-/** Pulls the file, and removes what came. @returns when it was completed, ms since 1970 */
+/**
+ * Pulls the file, and removes it on the server.
+ * @returns the time at which the pull was completed, in ms since 1970
+ */
 async function pullOne(group: ServerGroup, clientId: string): Promise<number> {
   const { api } = group.at(0);
   const { download_id } = await api.startDownload({ client_id: clientId, file_path: "file" });

@@ -8,12 +8,14 @@ import { NARROW } from "./wan.ts";
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-/* What an operator waits for where few bytes, or none, have to be carried. */
+/*
+ * Scenarios where an operator waits although few or no bytes have to be sent.
+ */
 
 const FAR = { tiny: 20, quick: 2_000, full: 2_000 };
 const FAR_SIZE = 2 * KiB;
 
-/** Small files over a long and narrow link, where each round trip is felt. */
+/** Measures small files over a long and narrow link, where each round trip matters. */
 async function measureFar(run: Run): Promise<void> {
   const { effort, figures, signal } = run;
   const count = FAR[effort];
@@ -35,7 +37,7 @@ async function measureFar(run: Run): Promise<void> {
 
 const NAMES = { tiny: 200, quick: 100_000, full: 100_000 };
 
-/** The first page of a folder with as many names as are ever read. */
+/** Measures the listing of the first page of a folder with as many names as a client reads. */
 async function measureListing(run: Run): Promise<void> {
   const { effort, figures, signal } = run;
   await using stage = await Stage.open(diskOf(run), signal, {}, { leave: true });
@@ -48,10 +50,10 @@ async function measureListing(run: Run): Promise<void> {
 
 const UNCHANGED = { tiny: 50, quick: 10_000, full: 10_000 };
 
-/** No narrow one: it only counts. */
+/** A link without limits, which only counts bytes. */
 const OPEN = { bitsPerSecond: Infinity, roundTrip: 0 };
 
-/** A set that is stored already, as it is. */
+/** Measures a set whose files are all stored already and have not changed. */
 async function measureUnchanged(run: Run): Promise<void> {
   const { effort, figures, signal } = run;
   await using stage = await Stage.open(diskOf(run), signal, {}, { leave: true });

@@ -9,10 +9,15 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 const GiB = 1024 * MiB;
 
-/** A set that is pulled before anything is measured: a server has been running for a while. */
+/**
+ * Number and size of the files in a set that is pulled first, as warm-up, because a real server has been
+ * running for a while.
+ */
 const WARM_UP = { count: 100, size: KiB };
 
-/** A stage with one client, which has sent a set already. Its files stay until all scenarios are over. */
+/**
+ * Starts a server and one client, and pulls a set as warm-up. Their files stay until all scenarios are over.
+ */
 async function warmStage(run: Run): Promise<Stage> {
   const stage = await Stage.open(diskOf(run), run.signal, {}, { leave: true });
   try {
@@ -32,7 +37,7 @@ function folderOf(name: string): NewDownload {
 
 const SMALL = { tiny: 50, quick: 10_000, full: 10_000 };
 
-/** Small files as one set, against rsync that brings the same folder to the same disk. */
+/** Measures small files as one set, and rsync with the same folder and disk. */
 async function measureSmall(run: Run): Promise<void> {
   const { effort, figures } = run;
   const count = SMALL[effort];
@@ -63,7 +68,7 @@ async function measureSmall(run: Run): Promise<void> {
 
 const TINY = { tiny: 100, quick: 100_000, full: 100_000 };
 
-/** Very many files, and a tenth as many: how the time grows, and the memory. */
+/** Measures the time and memory for very many files, and the time for a tenth as many. */
 async function measureTiny(run: Run): Promise<void> {
   const { effort, figures } = run;
   const count = TINY[effort];
@@ -96,7 +101,7 @@ const LARGE: Record<Effort, { files: number; bytes: number }> = {
   full: { files: 1_000, bytes: GiB },
 };
 
-/** As many bytes as one file, and as a set. */
+/** Measures a single file, and a set with as many bytes. */
 async function measureLarge(run: Run): Promise<void> {
   const { effort, figures } = run;
   const { files, bytes } = LARGE[effort];

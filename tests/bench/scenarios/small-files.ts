@@ -9,19 +9,19 @@ const COUNT = { tiny: 20, quick: 1000, full: 10_000 };
 
 const SIZE = 4 * 1024;
 
-/** How many requests are made at once. */
+/** Number of requests that are made at the same time. */
 const CALLERS = 16;
 
-/** Nothing else that is measured takes so long, in ms. */
+/** Time limit for all files, in ms. This scenario takes longest. */
 const DEADLINE = 300_000;
 
-/** Many small files from one client, each one asked for and counted until it is completed. */
+/** Measures many small files from one client, each with a request of its own. */
 async function measure(run: Run): Promise<void> {
   const { effort, figures } = run;
   const names = Array.from({ length: COUNT[effort] }, (_, n) => `small-${n}.bin`);
   await alternate(run, [
     async () => {
-      // All are asked for at once, and by one caller.
+      // Raised, because one caller makes all requests.
       const env = { REQUEST_RATE: "1000000" };
       await using stage = await Stage.open(run.places.disk, run.signal, env);
       await stage.addClients(1);

@@ -9,11 +9,11 @@ import { lacksFiles, startIdle } from "./idle-clients.ts";
 
 interface Size {
   downloads: number;
-  /** On record; all of them connect. */
+  /** Number of clients in the database. All of them connect. */
   clients: number;
-  /** Connections that never say who they are. */
+  /** Number of connections that never register as a client. */
   waiting: number;
-  /** How long the health is asked for, with nobody else and with the viewer, in ms. */
+  /** How long /health is called repeatedly, first without and then with the viewer, in ms. */
   askFor: number;
 }
 
@@ -23,14 +23,15 @@ const SIZES: Record<Effort, Size> = {
   full: { downloads: 1_000_000, clients: 10_000, waiting: 200, askFor: 20_000 },
 };
 
-/** Calls and streams of events of the viewer at once. */
+/** Number of the viewer's simultaneous calls. */
 const AT_ONCE = 32;
+/** Number of the viewer's simultaneous event streams. */
 const STREAMS = 8;
 
-/** After this, all clients are connected, in ms. */
+/** Time limit until all clients are connected, in ms. */
 const DEADLINE = 180_000;
 
-/** Between an answer and the next call, in ms. */
+/** Pause between an answer and the next call, in ms. */
 const PAUSE = 5;
 
 const MiB = 1024 ** 2;
@@ -76,7 +77,10 @@ async function measure(run: Run): Promise<void> {
   ]);
 }
 
-/** How long each answer of the health took, in ms, for so many ms. */
+/**
+ * Calls /health repeatedly for this many ms.
+ * @returns the duration of each call, in ms
+ */
 async function healthFor({ api }: Stage, ms: number): Promise<number[]> {
   const took: number[] = [];
   for (const until = performance.now() + ms; performance.now() < until;) {

@@ -8,11 +8,11 @@ const MiB = 1024 ** 2;
 
 interface Link extends LinkConditions {
   name: string;
-  /** Bytes that are sent over it. */
+  /** Size of the file that is sent over the link in bytes, by size of the run. */
   size: Record<Effort, number>;
 }
 
-/** The narrowest of the links. */
+/** The link with the lowest rate. */
 export const NARROW: Link = {
   name: "20 Mbit/s at 200 ms",
   bitsPerSecond: 20e6,
@@ -20,7 +20,7 @@ export const NARROW: Link = {
   size: { tiny: MiB / 4, quick: 8 * MiB, full: 24 * MiB },
 };
 
-/** The longest and widest of them. */
+/** The link with the highest rate. */
 const LONG_AND_WIDE: Link = {
   name: "1 Gbit/s at 150 ms",
   bitsPerSecond: 1e9,
@@ -39,19 +39,21 @@ const LINKS: Link[] = [
   LONG_AND_WIDE,
 ];
 
-/** The share of a file after which a cancel finds its bytes in full flow. */
+/** Share of the file after which the download is cancelled, so that bytes are in full flow. */
 const IN_FULL_FLOW = 0.25;
 
-/** A link is quiet when so few bytes a look are sent into it: pings, no chunks. */
+/** Maximum number of bytes that are sent between two measurements of a quiet link: pings, but no chunks. */
 const QUIET_BYTES = 1024;
 
-/** Between two looks, in ms. */
+/** Time between two measurements, in ms. */
 const LOOK_EVERY = 10;
 
-/** Looks without a chunk after which none is to be expected any more. */
+/** Number of quiet measurements in a row after which no more chunks are expected. */
 const QUIET_LOOKS = 50;
 
-/** One link: our pull, and a bare transfer, which is what the proxy itself can carry. */
+/**
+ * Measures one link: a pull, and a bare transfer, which shows how much the simulated link itself can carry.
+ */
 async function measureLink(run: Run, link: Link): Promise<void> {
   const { figures } = run;
   const place = run.places.memory;
@@ -92,7 +94,10 @@ async function measureLink(run: Run, link: Link): Promise<void> {
   );
 }
 
-/** Cancels a download under way. @returns ms until the client sends no more of it; 0 if it was over */
+/**
+ * Cancels a download under way.
+ * @returns the time until the client stops sending, in ms; 0 if the download had already ended
+ */
 async function cancel(stage: Stage, network: NetworkLink, downloadId: string): Promise<number> {
   let { up: sent } = await network.sent();
   const hasChanged = async () => {
@@ -106,7 +111,7 @@ async function cancel(stage: Stage, network: NetworkLink, downloadId: string): P
   try {
     await stage.api.cancel(downloadId);
   } catch (error) {
-    // A tiny file may be over before the cancel comes: nobody felt it.
+    // A small file may be completed before the cancel arrives. Then there is no time to measure.
     if (error instanceof ApiCallError && error.code === "download_already_ended") return 0;
     throw error;
   }
@@ -118,10 +123,13 @@ async function cancel(stage: Stage, network: NetworkLink, downloadId: string): P
   return last - start;
 }
 
-/** A file that is over before a window that doubles each round trip has filled the link. */
+/**
+ * Size of a file in bytes that is completely sent before a window that doubles each round trip fills the
+ * link.
+ */
 const SHORT_SIZE = { tiny: 4 * MiB, quick: 100 * MiB, full: 100 * MiB };
 
-/** A short pull over a long and wide link, by a client that is new to the server, and again. */
+/** Measures two short pulls over a fast and long link, the first by a client that is new to the server. */
 async function measureStart(run: Run): Promise<void> {
   const { figures, effort } = run;
   const link = LONG_AND_WIDE;
@@ -160,7 +168,7 @@ const FAST_CLIENTS = 4;
 
 const FAST_SIZE = { tiny: MiB, quick: 64 * MiB, full: 128 * MiB };
 
-/** Clients on a fast network, alone, and while another one sends over a narrow link. */
+/** Measures fast clients alone, and while another client sends over a narrow link. */
 async function measureSlowOne(run: Run): Promise<void> {
   const { effort, figures } = run;
   const place = run.places.memory;
@@ -169,7 +177,7 @@ async function measureSlowOne(run: Run): Promise<void> {
   await stage.addClients(FAST_CLIENTS);
   await stage.addClients(1, { server: network.url });
   const filePath = await stage.serve(await place.file(FAST_SIZE[effort]));
-  // Far more than the link carries in the meantime.
+  // A file with far more bytes than the narrow link carries meanwhile.
   const endless = await stage.serve(await place.file(NARROW.size.full * 2));
   const wanted = Array.from({ length: FAST_CLIENTS }, (_, n) => ({
     client_id: `site-${n + 1}`,

@@ -2,7 +2,9 @@ import { secondsOf } from "../core/scenario.ts";
 import { runTool } from "./tools.ts";
 import type { YardstickSpec } from "./yardstick.ts";
 
-/** The limit of the checksum: both ends compute it at the same time, and nothing is carried. */
+/**
+ * The speed limit that the checksum sets: both ends compute the MD5 at the same time, and nothing is sent.
+ */
 export const md5sums: YardstickSpec = {
   name: "two md5sum",
   tools: ["md5sum"],

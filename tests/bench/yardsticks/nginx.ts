@@ -5,7 +5,7 @@ import { secondsOf } from "../core/scenario.ts";
 import { runTool, startTool } from "./tools.ts";
 import type { YardstickSpec } from "./yardstick.ts";
 
-/** curl sends to nginx while md5sum reads what it sends; then md5sum reads what came. */
+/** curl sends the file to nginx while md5sum reads the source. Then md5sum reads the received file. */
 export const nginx: YardstickSpec = {
   name: "curl to nginx, md5sum at both ends",
   tools: ["nginx", "curl", "md5sum"],
@@ -44,7 +44,7 @@ function configOf(folder: string, port: number): string {
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
     (name) => `${name}_temp_path ${folder}/${name};`,
   );
-  // As root the workers would be somebody else, who may not write here.
+  // If started by root, nginx's workers would run as another user, who may not write to the folder.
   const user = process.getuid?.() === 0 ? "user root;" : "";
   return `${user}
 daemon off;

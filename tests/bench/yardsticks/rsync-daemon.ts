@@ -3,17 +3,20 @@ import { join } from "node:path";
 import { freePort, untilListening } from "../core/ports.ts";
 import { startTool } from "./tools.ts";
 
-/** rsync's daemon, which serves one folder on loopback. */
+/** The rsync daemon, serving one folder on 127.0.0.1. */
 export class RsyncDaemon implements AsyncDisposable {
   private constructor(
     private readonly process: ReturnType<typeof startTool>,
-    /** Tells it from others on this machine. */
+    /**
+     * Port of 127.0.0.1 on which the daemon listens. It is also part of names, to keep several daemons apart.
+     */
     readonly port: number,
   ) {}
 
   /**
-   * @param served the folder
-   * @param folder for its configuration
+   * Starts a daemon.
+   * @param served the folder to serve
+   * @param folder folder for the daemon's configuration
    */
   static async start(served: string, folder: string): Promise<RsyncDaemon> {
     const port = await freePort();
@@ -26,7 +29,7 @@ export class RsyncDaemon implements AsyncDisposable {
     return new RsyncDaemon(daemon, port);
   }
 
-  /** How rsync names something that it serves; `""` is all of it. */
+  /** Returns the rsync URL of a path in the served folder; `""` is the whole folder. */
   url(path: string): string {
     return `rsync://127.0.0.1:${this.port}/files/${path}`;
   }

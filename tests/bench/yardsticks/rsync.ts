@@ -5,21 +5,24 @@ import { RsyncDaemon } from "./rsync-daemon.ts";
 import { runTool } from "./tools.ts";
 import type { Yardstick, YardstickSpec } from "./yardstick.ts";
 
-/** rsync pulls from its daemon, with the check that it makes by itself. */
+/** rsync pulls a file from its daemon, with its default checksum. */
 export const rsync: YardstickSpec = {
   name: "rsync",
   tools: ["rsync"],
   open: (file, folder) => openRsync(file, folder, []),
 };
 
-/** The same with our promises: MD5, and on the disk when it ends. */
+/** rsync with the guarantees of this project: MD5, and flushed to the disk at the end. */
 export const rsyncMd5: YardstickSpec = {
   name: "rsync, MD5 and fsync",
   tools: ["rsync"],
   open: (file, folder) => openRsync(file, folder, ["--checksum-choice=md5", "--fsync"]),
 };
 
-/** A whole folder, which is on the disk when it ends. What came stays, as that of our own sets does. */
+/**
+ * rsync pulls a whole folder, which is flushed to the disk at the end. The files are kept, like those of
+ * sets.
+ */
 export const rsyncFolder: YardstickSpec = {
   name: "rsync -r and sync -f",
   tools: ["rsync", "sync"],

@@ -2,14 +2,16 @@ import type { BenchBucket } from "../core/bucket.ts";
 import { secondsOf } from "../core/scenario.ts";
 import { Peer } from "../peers/peer.ts";
 
-/** Where it stores, apart from what a server does. */
+/** Key prefix of the objects that the loop stores, apart from those of a server. */
 const PREFIX = "bare/";
 
-/** The limit of the S3: a loop in a process of its own that stores the same bytes, and nothing more. */
+/**
+ * The speed limit of the S3 server: a bare loop in its own process stores the same bytes, and nothing more.
+ */
 export class S3Loop implements AsyncDisposable {
   readonly #peer: Peer;
 
-  /** @param source a file, which is stored in pieces as a server does it, or a folder of files */
+  /** @param source path of a file, which is stored in pieces like a server does, or of a folder of files */
   constructor(
     private readonly bucket: BenchBucket,
     source: string,
@@ -17,7 +19,11 @@ export class S3Loop implements AsyncDisposable {
     this.#peer = Peer.start("s3-putter.ts", [JSON.stringify(bucket.options), source]);
   }
 
-  /** Stores all of it; what it left behind does not count. @returns seconds */
+  /**
+   * Stores all objects. Their removal afterwards is not included in the time.
+   * @param most number of simultaneous requests
+   * @returns the duration, in s
+   */
   async carry(most: number): Promise<number> {
     const seconds = await secondsOf(() => this.#peer.ask({ most, prefix: PREFIX }));
     await this.bucket.clear(PREFIX);

@@ -3,7 +3,10 @@ import { Peer } from "../peers/peer.ts";
 import { secondsOf } from "../core/scenario.ts";
 import type { YardstickSpec } from "./yardstick.ts";
 
-/** The limit of the runtime: two Bun processes, a socket, MD5 at both ends and fsync, no more. */
+/**
+ * The speed limit of the runtime: two Bun processes with one socket, MD5 at both ends and fsync, and nothing
+ * more.
+ */
 export const sockets: YardstickSpec = {
   name: "bare socket pair",
   tools: [],
@@ -13,12 +16,12 @@ export const sockets: YardstickSpec = {
   },
 };
 
-/** The two processes. */
+/** The sending and the receiving process of the bare socket transfer. */
 export class SocketPair implements AsyncDisposable {
   private constructor(
     private readonly sender: Peer,
     private readonly receiver: Peer,
-    /** Where the receiver listens on 127.0.0.1. */
+    /** Port of 127.0.0.1 on which the receiver listens. */
     readonly port: number,
   ) {}
 
@@ -29,9 +32,9 @@ export class SocketPair implements AsyncDisposable {
   }
 
   /**
-   * Carries the file, until it is known at the sender that it is whole and on the disk.
-   * @param port of what is between the two
-   * @returns seconds
+   * Sends the file, and waits until the receiver has confirmed that the file is complete and flushed.
+   * @param port port to which the sender connects: of the receiver, or of a link to it
+   * @returns the duration, in s
    */
   carry(port = this.port): Promise<number> {
     return secondsOf(() => this.sender.ask(port));

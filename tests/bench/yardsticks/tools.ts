@@ -1,7 +1,7 @@
 import { Failure } from "../../../lib/cli/program.ts";
 import { spawn } from "../../support/spawn.ts";
 
-/** Programs of others that yardsticks run, and the Debian package of each. */
+/** The external programs that the comparisons run, with the Debian package of each. */
 const PACKAGES = {
   curl: "curl",
   md5sum: "coreutils",
@@ -12,13 +12,13 @@ const PACKAGES = {
 
 export type Tool = keyof typeof PACKAGES;
 
-/** The path of a program, null where it is not installed. */
+/** Returns the path of a program; null if it is not installed. */
 export function findTool(tool: Tool): string | null {
-  // Where daemons are, which not everybody has in the PATH.
+  // Daemons are in folders that are not in every user's PATH.
   return Bun.which(tool) ?? Bun.which(tool, { PATH: "/usr/sbin:/usr/local/sbin" });
 }
 
-/** How to get what is missing of some tools, null where all are there. */
+/** Returns the instruction to install the missing programs; null if none is missing. */
 export function howToGet(tools: readonly Tool[]): string | null {
   const missing = tools.filter((tool) => findTool(tool) === null);
   if (missing.length === 0) return null;
@@ -27,9 +27,9 @@ export function howToGet(tools: readonly Tool[]): string | null {
 }
 
 /**
- * Runs a program to its end.
- * @returns its standard output
- * @throws Failure with what it said on standard error when it fails
+ * Runs a program and waits until it ends.
+ * @returns the standard output
+ * @throws Failure with the standard error if the program fails
  */
 export async function runTool(tool: Tool, args: string[]): Promise<string> {
   const child = startTool(tool, args);
@@ -38,7 +38,7 @@ export async function runTool(tool: Tool, args: string[]): Promise<string> {
   return stdout;
 }
 
-/** Starts a program that runs on. */
+/** Starts a program without waiting for its end. */
 export function startTool(tool: Tool, args: string[]) {
   return spawn([findTool(tool) ?? tool, ...args], { stdio: ["ignore", "pipe", "pipe"] });
 }

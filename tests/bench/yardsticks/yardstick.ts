@@ -1,19 +1,23 @@
 import type { Tool } from "./tools.ts";
 
-/** Another way to do what is measured, or a part of it, ready to run. */
+/** A comparison that is ready to run: another tool that makes the same transfer, or a part of it. */
 export interface Yardstick extends AsyncDisposable {
-  /** Carries it once; what it left behind does not count as its time. @returns seconds */
+  /**
+   * Makes the transfer once. Cleaning up afterwards is not included in the time.
+   * @returns the duration, in s
+   */
   carry: () => Promise<number>;
 }
 
 export interface YardstickSpec {
-  /** For the table. */
+  /** Name of the comparison in the tables. */
   name: string;
-  /** What it needs beside Bun. */
+  /** Programs that must be installed in addition to Bun. */
   tools: readonly Tool[];
   /**
-   * @param source the file or folder that is carried
-   * @param folder on the same file system, for what it makes
+   * Prepares the comparison.
+   * @param source file or folder to transfer
+   * @param folder folder on the same file system for the files that the comparison creates
    */
   open: (source: string, folder: string) => Promise<Yardstick>;
 }
