@@ -1,4 +1,6 @@
-/** `bun run build`: makes a single program for each kind of machine, and their checksums. */
+/**
+ * Builds one program file for each kind of machine, and SHA256SUMS with their checksums (`bun run build`).
+ */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
@@ -16,7 +18,7 @@ import { programFile, type Target, TARGET_NAMES, TARGETS } from "./targets.ts";
 
 const PROJECT = join(import.meta.dir, "../..");
 
-/** Source files of the program: its entry, and one file for each thread. */
+/** The entry points of the program: its main file, and a file for each worker thread. */
 const SOURCES = [
   "lib/program/main.ts",
   "lib/server/database/checkpoint-worker.ts",
@@ -51,7 +53,8 @@ await runProgram(async () => {
     readSetting({ source: "--target", text }, TARGET.schema, TARGET.expected),
   );
   const folder = resolve(String(values["out"] ?? join(PROJECT, "dist")));
-  // Relative paths of this folder become part of the program.
+  // Paths relative to the working directory become part of the program, and the same commit must give the
+  // same bytes.
   process.chdir(PROJECT);
   await buildAll([...new Set(targets)], folder, terminalOf(stdout, process.env));
 });
@@ -74,7 +77,10 @@ async function buildAll(targets: Target[], folder: string, terminal: Terminal): 
   }
 }
 
-/** @throws Failure where Bun for the target cannot be downloaded, or the sources have an error */
+/**
+ * Builds the program for one target.
+ * @throws Failure where Bun for the target cannot be downloaded, or the sources have an error
+ */
 async function build(
   path: string,
   about: Build,
@@ -84,18 +90,19 @@ async function build(
     entrypoints: SOURCES,
     target: "bun",
     minify: true,
-    // A program reads only the parts that it needs, which saves time and memory at each start.
+    // With code splitting, the program loads only the modules that it needs, which makes each start faster.
     splitting: true,
-    // Threads are looked for beside the program.
+    // The program looks for the files of its worker threads beside its main file, without folders.
     naming: { entry: "[name].[ext]" },
     define: { FDS_BUILD: JSON.stringify(about), "process.env.NODE_ENV": '"production"' },
     compile: {
       target: bunTarget,
       outfile: path,
-      // Files in the folder where it is started must not change what the program does.
+      // Files in the working directory must not change what the program does.
       autoloadDotenv: false,
       autoloadBunfig: false,
-      // Code that runs once, at the start, is not worth compiling; lib/program/main.ts changes this later.
+      // Code that runs once, at the start, is not worth compiling. lib/program/main.ts changes the policy
+      // later.
       jitPolicy: 20,
     },
     throw: false,
@@ -106,7 +113,7 @@ async function build(
   throw new Failure(`${about.target} could not be built: ${reason}`);
 }
 
-/** Removes programs and checksums of earlier builds, so that the folder holds one commit only. */
+/** Removes programs and checksums of earlier builds, so that all files in the folder are of one commit. */
 async function clear(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   const names = await readdir(folder);
@@ -114,7 +121,10 @@ async function clear(folder: string): Promise<void> {
   await Promise.all(old.map((name) => rm(join(folder, name))));
 }
 
-/** The commit of the sources; `unknown` outside a repository. */
+/**
+ * Returns the commit of the sources, with `-changed` after uncommitted changes; `unknown` outside a
+ * repository.
+ */
 async function commitOf(project: string): Promise<string> {
   const [commit, changes] = await Promise.all([
     gitOf(project, "rev-parse", "HEAD"),
@@ -124,7 +134,7 @@ async function commitOf(project: string): Promise<string> {
   return changes === "" ? commit : `${commit}-changed`;
 }
 
-/** @returns the output of git, without the newline; null where there is none, or it fails */
+/** Runs git. @returns the output without the final newline; null where git is not installed or fails */
 async function gitOf(project: string, ...args: string[]): Promise<string | null> {
   if (!Bun.which("git")) return null;
   const git = Bun.spawn(["git", "-C", project, ...args], { stdout: "pipe", stderr: "ignore" });

@@ -1,6 +1,6 @@
 /**
- * The single program that `bun run build` makes of the others: the client, the server, and the commands of
- * `fds`. It combines programs, as each of them combines its parts.
+ * The main file of the single program that `bun run build` makes. The program contains the client, the server
+ * and the commands of `fds`.
  */
 import { BUILD } from "../util/build.ts";
 import { stdout } from "../util/output.ts";
@@ -9,11 +9,12 @@ import { version } from "../../package.json";
 
 const [word, ...rest] = process.argv.slice(2);
 
-// Only for short commands and the server. An idle client should use little memory, so it keeps compiling
-// rarely (build.ts); a long transfer soon gets over that.
+// The build makes the program compile code rarely (build.ts), and short commands and the server change that.
+// The client keeps it to use little memory while idle. In a long transfer, its hot code is compiled all the
+// same.
 if (word !== "client") Bun.unsafe.setJITPolicy(1);
 
-// Only the needed program is loaded: a client needs neither the memory nor the time of a server.
+// Modules are imported on demand, so that a client needs neither the memory nor the time to load a server.
 if (word === "client" || word === "server") await runService(word, rest);
 else if (word === "doctor") await runService("server", process.argv.slice(2));
 else if (word === "--version") await tellVersion(rest);
@@ -47,7 +48,7 @@ async function wordsForDoctor(program: "client" | "server", flags: string[]): Pr
   return ["doctor", ...withInstalledSettings(flags, manager.places(SERVICES[program]).settings)];
 }
 
-/** @param words after `--version` */
+/** Prints the version of the program. @param words arguments after `--version` */
 async function tellVersion(words: string[]): Promise<void> {
   const { runProgram } = await import("../cli/program.ts");
   await runProgram(async () => {

@@ -1,4 +1,4 @@
-/** Kinds of machines to build for, by the names of their files, with Bun's names. */
+/** The kinds of machines to build for: the name in the program's file name, and Bun's name. */
 export const TARGETS = {
   "linux-x64": "bun-linux-x64",
   "linux-x64-musl": "bun-linux-x64-musl",
@@ -13,7 +13,7 @@ export type Target = keyof typeof TARGETS;
 
 export const TARGET_NAMES = Object.keys(TARGETS) as Target[];
 
-/** File of the program for a target. */
+/** Returns the file name of the program for a target. */
 export function programFile(target: Target): string {
   return `fds-${target}${target.startsWith("windows-") ? ".exe" : ""}`;
 }

@@ -4,8 +4,8 @@ import { TOKEN } from "../../util/kinds.ts";
 import { stderr } from "../../util/output.ts";
 
 /**
- * Reads a token from the first line of an input.
- * @throws UsageError where there is none
+ * Reads an enrolment key or token from the first line of an input.
+ * @throws UsageError where the line is missing, empty or not a token
  */
 export async function askForToken(input: NodeJS.ReadStream): Promise<string> {
   if (input.isTTY) stderr.write("Enrolment key or token: ");

@@ -6,12 +6,18 @@ import type { Running } from "./service.ts";
 /** The state of an installed client. */
 export interface ClientState {
   running: Exclude<Running, null>;
-  /** Null: no client ever ran. Its connection is current only while the service runs. */
+  /**
+   * The last recorded state of the connection to the server; null if no client ever ran. The record is
+   * current only while the service runs.
+   */
   connection: ConnectionRecord | null;
   lastDelivery: Delivery | null;
 }
 
-/** @param running the system's answer about the service */
+/**
+ * Reads the state of an installed client from its folder.
+ * @param running whether the service runs, as the system reports it; null where the system does not tell
+ */
 export async function clientStateOf(stateDir: string, running: Running): Promise<ClientState> {
   const connection = await readConnectionRecord(stateDir);
   return {
@@ -30,7 +36,7 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // The process exists, and belongs to another user.
+    // EPERM means that the process exists and belongs to another user.
     return systemCode(error) === "EPERM";
   }
 }

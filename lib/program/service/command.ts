@@ -12,7 +12,7 @@ import { uninstall } from "./uninstall.ts";
 
 const COMMANDS = { install, uninstall, status } satisfies Record<ServiceCommand, unknown>;
 
-/** Runs a command about a service as the whole process. @param argv the words after the command */
+/** Runs `install`, `uninstall` or `status` as the whole process. @param argv arguments after the command */
 export async function runServiceCommand(
   program: Service["program"],
   command: ServiceCommand,
@@ -29,7 +29,7 @@ export async function runServiceCommand(
       signal,
       tell: (text) => stdout.write(text),
       requireRights(what) {
-        // Windows reports itself what it does not allow.
+        // On Windows, each refused change is reported by the system itself.
         if (process.platform === "win32" || process.getuid?.() === 0) return;
         throw new Failure(`run it as root: sudo fds ${program} ${what} …`);
       },

@@ -4,22 +4,22 @@ import type { SettingTable } from "../../util/settings.ts";
 import { ask } from "./perform.ts";
 import type { Running, Service, ServiceManager } from "./service.ts";
 
-/** What a command about a service works with. */
+/** The service, its manager, and the input and output of a command about the service. */
 export interface CommandContext {
   service: Service;
   manager: ServiceManager;
-  /** Path of this program; null: it runs from the sources. */
+  /** The path of this program; null when it runs from the sources. */
   thisProgram: string | null;
   input: NodeJS.ReadStream;
   /** Aborted by Ctrl-C. */
   signal: AbortSignal;
-  /** Writes to standard output. */
+  /** Writes a text to standard output. */
   tell(text: string): void;
-  /** @throws Failure where the user may not change the system */
+  /** Checks that the user may change the system. @throws Failure where the user is not root */
   requireRights(command: string): void;
 }
 
-/** Tables of settings by program. */
+/** The table of settings of each program. */
 export const TABLES: Record<Service["program"], SettingTable> = {
   client: CLIENT_SETTINGS,
   server: SERVER_SETTINGS,

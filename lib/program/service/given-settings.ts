@@ -3,7 +3,10 @@ import type { ParsedFlags } from "../../util/flags.ts";
 import type { Setting, SettingTable } from "../../util/settings.ts";
 import type { FileSettings } from "../../util/settings-file.ts";
 
-/** Settings whose value is a path, as a service runs in another folder than the person who installs it. */
+/**
+ * Settings whose value is a path. Relative paths must be made absolute, as a service has another working
+ * directory than the user who installs it.
+ */
 const PATHS = new Set([
   "CLIENT_ROOTS",
   "CLIENT_STATE_DIR",
@@ -18,9 +21,9 @@ const PATHS = new Set([
 
 /** Settings that were given as flags. */
 export interface FlagSettings {
-  /** As flags of the program, which validates them and names them in messages. */
+  /** The settings as flags of the program, which validates them and names the flags in messages. */
   argv: string[];
-  /** As settings of a file. */
+  /** The settings as variables of a settings file. */
   settings: Record<string, string>;
 }
 
@@ -44,12 +47,12 @@ export function settingsOfFlags(table: SettingTable, values: ParsedFlags["values
   return { argv, settings };
 }
 
-/** An empty path is kept, so that it is refused. */
+/** Makes a path absolute. An empty path is kept, so that the validation refuses it. */
 function wholePath(variable: string, text: string): string {
   return PATHS.has(variable) && text !== "" ? resolve(text) : text;
 }
 
-/** Makes every path of a file of settings whole: it was written for the folder of whoever installs. */
+/** Makes every path in a settings file absolute, based on the working directory of the user who installs. */
 export function withWholePaths(table: SettingTable, settings: FileSettings): FileSettings {
   const whole: FileSettings = { ...settings };
   for (const { variable, separator } of Object.values<Setting>(table)) {

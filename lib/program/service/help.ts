@@ -25,7 +25,7 @@ program takes the place of the one that is there.`,
   },
 };
 
-/** Help of `install`. */
+/** Returns the text of `--help` for `install`. */
 export function installHelp({ program }: Service): string {
   const { usage, text, token } = INSTALL[program];
   const settings = describeSettings(TABLES[program])
@@ -50,7 +50,7 @@ ${settings}
 `);
 }
 
-/** Help of `uninstall`. */
+/** Returns the text of `--help` for `uninstall`. */
 export function uninstallHelp({ program }: Service): string {
   const left = program === "client" ? "its key" : "its downloads and records";
   const kept = program === "client" ? "" : "; a folder that --downloads-dir named stays";
@@ -69,7 +69,7 @@ Ends the service and removes all that install wrote, and what it kept, but ${lef
 `);
 }
 
-/** Help of `status`. */
+/** Returns the text of `--help` for `status`. */
 export function statusHelp({ program }: Service): string {
   return wrapHelp(`Usage: fds ${program} status [--json]
 

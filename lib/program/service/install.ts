@@ -13,7 +13,7 @@ import { prepareServer } from "./prepare-server.ts";
 import { installHelp } from "./help.ts";
 import { tellOutcome } from "./outcome.ts";
 
-/** Flags besides those of the program that is installed. */
+/** Flags of `install`, besides the flags of the installed program. */
 const FLAGS = {
   "enroll-token": { type: "string" },
   "dry-run": { type: "boolean" },
@@ -21,8 +21,8 @@ const FLAGS = {
 } as const;
 
 /**
- * Installs a program as a service, or changes an installed one.
- * @param argv the words after `install`
+ * Installs a program as a service, or changes an installed service.
+ * @param argv arguments after `install`
  * @returns the exit code
  */
 export async function install(context: CommandContext, argv: string[]): Promise<number> {
@@ -86,7 +86,10 @@ async function givenOf(
   };
 }
 
-/** Reads the token. It is never a flag, as others on this machine could see it. */
+/**
+ * Reads the enrolment token from standard input. A token as the flag's value is refused, as other users of
+ * this machine could see it.
+ */
 async function tokenOf(
   value: ParsedFlags["values"][string],
   input: NodeJS.ReadStream,

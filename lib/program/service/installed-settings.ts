@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 
 /**
- * Arguments of a doctor. Without flags it examines the service that is installed here.
- * @param argv behind `doctor`
- * @param file of the settings of that service, there or not
+ * Returns the arguments of a doctor. Without flags, it examines the service installed on this machine.
+ * @param argv arguments after `doctor`
+ * @param file path of the installed service's settings, which need not exist
  */
 export function withInstalledSettings(argv: string[], file: string): string[] {
   const isToldOfOthers = argv.some((word) => word !== "--json");

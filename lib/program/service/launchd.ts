@@ -1,9 +1,9 @@
 import { command, fileSteps, type ServiceManager } from "./service.ts";
 
-/** The user of macOS for services without rights. Users have to be created by people there. */
+/** The macOS user for system services with few rights. A user of its own would have to be created by hand. */
 const USER = "daemon";
 
-/** Services of macOS. */
+/** Returns the manager of launchd services on macOS. @param thisProgram path of the program to install */
 export function launchd(thisProgram: string): ServiceManager {
   return {
     places: ({ program, name }) => ({
@@ -89,7 +89,7 @@ ${list}
 `;
 }
 
-/** Escapes a text for an element of XML. */
+/** Escapes a text for the content of an XML element. */
 export function escapeXml(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

@@ -1,4 +1,4 @@
-/** Commands about a service: the words after `fds client` or `fds server`. */
+/** Commands that manage a service, given after `fds client` or `fds server`. */
 export const SERVICE_COMMANDS = ["install", "uninstall", "status"] as const;
 
 export type ServiceCommand = (typeof SERVICE_COMMANDS)[number];

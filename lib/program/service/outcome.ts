@@ -4,15 +4,15 @@ import { type CommandContext, runningOf } from "./context.ts";
 import { dashboardLink, serverStateOf } from "./server-state.ts";
 import type { FileSettings } from "../../util/settings-file.ts";
 
-/** How long a service has to connect or to serve, in ms. */
+/** Time limit for an installed service to connect or to listen, in ms. */
 const PATIENCE_MS = 20_000;
 const LOOK_EVERY_MS = 100;
 
 /**
  * Waits until an installed service works, and prints the result.
- * @param settings of the service
- * @param pidBefore of the client that ran before, if any
- * @throws Failure that says why it does not work
+ * @param settings settings of the installed service
+ * @param pidBefore id of the client's process before the installation; null if none ran
+ * @throws Failure that says why the service does not work
  */
 export async function tellOutcome(
   context: CommandContext,

@@ -15,31 +15,31 @@ import { Failure } from "../../cli/program.ts";
 import { systemCode } from "../../util/system-error.ts";
 import type { CommandStep, FileStep, RemoveStep, Step } from "./service.ts";
 
-/** The difference between a step and the system. */
+/** What a step would change in the system, or that it changes nothing. */
 export type Difference =
   "new" | "changed" | "edited" | "unchanged" | "removed" | "not there" | "runs";
 
-/** A step, and its difference. */
+/** A step of a plan, and what the step would change. */
 export interface PlannedStep {
   step: Step;
   difference: Difference;
 }
 
 /**
- * Compares steps with the system, and changes nothing.
- * @param destdir folder that replaces `/`, in which case no system commands are run; null: this system
+ * Compares steps with the system, without changing anything.
+ * @param destdir folder that replaces `/`, in which case system commands are left out; null for this system
  */
 export async function planOf(steps: Step[], destdir: string | null): Promise<PlannedStep[]> {
   const own = destdir === null ? steps : steps.flatMap((step) => within(step, destdir));
   return Promise.all(own.map(async (step) => ({ step, difference: await differenceOf(step) })));
 }
 
-/** Whether a plan changes nothing, apart from commands that always run. */
+/** Reports whether a plan changes no file. Commands do not count, as they always run. */
 export function isDone(plan: PlannedStep[]): boolean {
   return plan.every(({ difference }) => ["unchanged", "not there", "runs"].includes(difference));
 }
 
-/** What is written and run, for a person, one line per step. */
+/** Describes a plan for the user, with a line for each step. */
 export function describePlan(plan: PlannedStep[]): string {
   return plan.map((planned) => `${describeStep(planned)}\n`).join("");
 }
@@ -54,7 +54,7 @@ function describeStep({ step, difference }: PlannedStep): string {
   return parts.join("");
 }
 
-/** Performs a plan in order. @throws Failure that names the step */
+/** Performs the steps of a plan in order. @throws Failure that names the failed step */
 export async function perform(plan: PlannedStep[]): Promise<void> {
   for (const { step, difference } of plan) {
     if (step.kind === "command") await run(step);
@@ -67,7 +67,8 @@ export async function perform(plan: PlannedStep[]): Promise<void> {
 }
 
 async function touch(path: string): Promise<void> {
-  // The clock has whole ms, and a file written just before may have a part of one more.
+  // The clock has whole ms, while the time of a file written just before can have a fraction. So 1 ms is
+  // added.
   const now = (Date.now() + 1) / 1000;
   await utimes(path, now, now);
 }
@@ -75,13 +76,13 @@ async function touch(path: string): Promise<void> {
 function within(step: Step, destdir: string): Step[] {
   if (step.kind === "command") return [];
   const path = join(destdir, step.path);
-  // This system's users do not apply there.
   if (step.kind === "remove") return [{ ...step, path }];
   const { installedWith } = step;
   return [
     {
       ...step,
       path,
+      // Users of this system may be missing in the system that the folder is made for.
       owner: null,
       ...(installedWith !== undefined && { installedWith: join(destdir, installedWith) }),
     },
@@ -108,7 +109,7 @@ async function isNewer({ mtimeMs }: Stats, than: string | undefined): Promise<bo
   return other !== null && mtimeMs > other.mtimeMs;
 }
 
-/** @returns null where the user does not exist */
+/** Returns the numeric id of a user; null where the user does not exist. */
 async function uidOf(user: string): Promise<number | null> {
   const { exitCode, output } = await ask(["id", "-u", user]);
   return exitCode === 0 ? Number(output) : null;
@@ -130,7 +131,7 @@ async function digestOf(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-/** @throws Failure that names the file, and what to do */
+/** Writes a file or makes a folder. @throws Failure that names the path, and the remedy */
 async function write(step: FileStep): Promise<void> {
   try {
     await (step.content === "folder" ? makeFolder(step) : writeFileOf(step, step.content));
@@ -149,7 +150,7 @@ async function makeFolder({ path, mode, owner }: FileStep): Promise<void> {
   await giveTo(path, owner);
 }
 
-/** Replaces a file as a whole: whoever starts or reads it sees the old or the new one. */
+/** Replaces a file atomically. A program that starts or reads the file gets the old or the new content. */
 async function writeFileOf(
   { path, mode, owner }: FileStep,
   content: Exclude<FileStep["content"], "folder">,
@@ -157,7 +158,7 @@ async function writeFileOf(
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
   const temporary = `${path}.new`;
   try {
-    // So that a secret is never readable by others.
+    // An old temporary file could be readable by others, and the new content may be a secret.
     await rm(temporary, { force: true });
     if ("text" in content) await writeFile(temporary, content.text, { mode, flag: "wx" });
     else await copyFile(content.copyOf, temporary);
@@ -170,7 +171,7 @@ async function writeFileOf(
   }
 }
 
-/** What to do where this user lacks the right. */
+/** Returns advice where the user lacks the right to do something; empty for other errors. */
 function adviceFor(code: string): string {
   if (code !== "EACCES" && code !== "EPERM") return "";
   return process.platform === "win32" ? ", run it as an administrator" : ", run it as root";
@@ -184,7 +185,7 @@ async function remove({ path }: RemoveStep): Promise<void> {
   try {
     await rm(path, { recursive: true, force: true });
   } catch (error) {
-    // Windows does not remove a running program.
+    // For example, Windows does not remove the file of a running program.
     throw new Failure(`remove "${path}" by hand (${systemCode(error) ?? String(error)})`, {
       cause: error,
     });
@@ -198,7 +199,11 @@ async function run({ argv, mayFail }: CommandStep): Promise<void> {
   throw new Failure(`"${argv.join(" ")}" failed: ${reason || `exit code ${exitCode}`}`);
 }
 
-/** @returns an empty text where the file does not exist @throws Failure where it may not be read */
+/**
+ * Reads a text file, which need not exist.
+ * @returns an empty text where the file does not exist
+ * @throws Failure where the file cannot be read
+ */
 export async function readIfThere(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
@@ -211,7 +216,10 @@ export async function readIfThere(path: string): Promise<string> {
   }
 }
 
-/** Runs a system command. @returns its output; exit code 127 where the command does not exist */
+/**
+ * Runs a system command.
+ * @returns the exit code and the output; exit code 127 where the command does not exist
+ */
 export async function ask(argv: string[]): Promise<{ exitCode: number; output: string }> {
   const [name = ""] = argv;
   if (!Bun.which(name)) return { exitCode: 127, output: `there is no ${name} here` };

@@ -11,8 +11,8 @@ const HEADER = `# Settings of the client, one NAME=value a line: lib/client/READ
 `;
 
 /**
- * Prepares the settings of a client to be installed.
- * @throws UsageError for anything that would keep it from working
+ * Prepares the settings of a client for its installation.
+ * @throws UsageError for a setting with which the client could not work
  */
 export async function prepareClient(given: Given): Promise<Prepared> {
   const { flags, before, text, service, places } = given;
@@ -37,7 +37,7 @@ export async function prepareClient(given: Given): Promise<Prepared> {
     );
   }
   const { stateDir } = config;
-  // The token is not a setting, as it works only once.
+  // The enrolment token works only once, so it is not written to the settings.
   const changes = { ...flags.settings, ...own, ENROLL_TOKEN: null };
   return {
     settings: changeSettings(text || HEADER, { ...given.taken, ...changes }),
@@ -51,7 +51,7 @@ export async function prepareClient(given: Given): Promise<Prepared> {
   };
 }
 
-/** The server's address in the form that people use. */
+/** Returns the server's address with http or https in place of ws or wss. */
 function addressOf({ protocol, host }: URL): string {
   return `${protocol.replace("ws", "http")}//${host}`;
 }
@@ -67,7 +67,10 @@ async function checkRoot(root: string): Promise<void> {
   if (!found.isDirectory()) throw new UsageError(`the root "${root}" is no folder`);
 }
 
-/** Commands that let a user read a folder, if the permissions of the folder and its parents do not. */
+/**
+ * Returns commands that let a user read a folder. Empty where the permissions of the folder and its parents
+ * allow this already.
+ */
 async function rightsToGive(folder: string, user: string): Promise<string[]> {
   const READ_AND_ENTER = 0o005;
   const ENTER = 0o001;

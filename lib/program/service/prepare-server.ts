@@ -9,12 +9,12 @@ const HEADER = `# Settings of the server, one NAME=value a line: lib/server/READ
 # After a change: fds server install
 `;
 
-/** Ports below this are reserved for the system. */
+/** The first port on which a program can listen without special rights. */
 const FIRST_FREE_PORT = 1024;
 
 /**
- * Prepares the settings of a server to be installed. It has tokens from the beginning.
- * @throws UsageError for anything that would keep it from working
+ * Prepares the settings of a server for its installation. Tokens that are missing are generated.
+ * @throws UsageError for a setting with which the server could not work
  */
 export async function prepareServer(given: Given): Promise<Prepared> {
   const { flags, before, text, places } = given;
@@ -46,7 +46,7 @@ export async function prepareServer(given: Given): Promise<Prepared> {
   };
 }
 
-/** Folders that a server writes to. */
+/** Returns the folders that a server writes to, without folders inside another one. */
 function foldersOf({ downloadsDir, storage, databaseUrl }: ServerConfig): string[] {
   const [, database] = /^sqlite:\/\/(.+)$/.exec(databaseUrl) ?? [];
   const folders = [
@@ -54,7 +54,7 @@ function foldersOf({ downloadsDir, storage, databaseUrl }: ServerConfig): string
     ...(storage.type === "s3" ? [] : [storage.path]),
     ...(database === undefined ? [] : [dirname(database)]),
   ];
-  // The server makes folders inside the others itself.
+  // A folder inside another one is left out, as the server makes it by itself.
   const apart = folders.filter((one) =>
     folders.every((other) => one === other || !one.startsWith(`${other}/`)),
   );

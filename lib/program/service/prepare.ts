@@ -2,24 +2,24 @@ import type { FileSettings } from "../../util/settings-file.ts";
 import type { FlagSettings } from "./given-settings.ts";
 import type { Installation, Places, Service } from "./service.ts";
 
-/** What a person gave for an installation. */
+/** The flags, the existing settings and the token from which an installation is prepared. */
 export interface Given {
   service: Service;
   places: Places;
   flags: FlagSettings;
-  /** The existing file of settings, overridden by the file of `--config`. */
+  /** The settings of the existing file, overridden by those of the file of `--config`. */
   before: FileSettings;
-  /** The settings of the file of `--config`. */
+  /** The settings of the file that `--config` names. Empty without `--config`. */
   taken: FileSettings;
-  /** Text of the existing file of settings; empty: there is none. */
+  /** The text of the existing settings file. Empty where there is none. */
   text: string;
   enrolToken: string | null;
 }
 
-/** What an installation needs, besides its service and places. */
+/** The settings and needs of an installation, besides its service and places. */
 export interface Prepared extends Omit<Installation, keyof Service | "places"> {
-  /** Short title of what is installed. */
+  /** A short description of what is installed, for the user. */
   title: string;
-  /** What is left to do for a person. */
+  /** Tasks that are left for the user, one sentence each. */
   notes: string[];
 }

@@ -4,10 +4,10 @@ import { ApiClient } from "../../cli/rest/api-client.ts";
 import { readConnection } from "../../cli/rest/connection.ts";
 import type { FileSettings } from "../../util/settings-file.ts";
 
-/** The state of an installed server, from its own API. */
+/** The state of an installed server, as the server's API reports it. */
 export interface ServerState {
   address: string;
-  /** Null: it answers only callers who show a certificate, and this program has none. */
+  /** null where the server accepts only callers with a client certificate, as this program has none. */
   api: ApiState | null;
 }
 
@@ -15,7 +15,7 @@ export interface ApiState {
   version: string;
   clients: number;
   connected: number;
-  /** Null: no download is completed. */
+  /** The latest completed download; null if no download is completed. */
   last_download: {
     client_id: string;
     file_path: string | null;
@@ -23,7 +23,7 @@ export interface ApiState {
   } | null;
 }
 
-/** @throws Error where the server does not answer */
+/** Asks a server on this machine for its state. @throws Error where the server does not respond */
 export async function serverStateOf(
   settings: FileSettings,
   signal: AbortSignal,
@@ -34,7 +34,7 @@ export async function serverStateOf(
   return { address: api.server, api: null };
 }
 
-/** @throws Error of the system where nothing listens */
+/** Connects to a port and disconnects. @throws Error of the system where nothing listens */
 async function expectListening({ hostname, port }: URL, signal: AbortSignal): Promise<void> {
   const host = hostname.replace(/^\[(.*)\]$/, "$1");
   const socket = connect({ host, port: Number(port || 443) });
@@ -64,14 +64,17 @@ async function stateOf(api: ApiClient, signal: AbortSignal): Promise<ApiState> {
   };
 }
 
-/** A link to the dashboard that signs a browser in once. @throws Error as above */
+/**
+ * Returns a link to the dashboard that signs a browser in, once.
+ * @throws Error where the server does not respond
+ */
 export async function dashboardLink(settings: FileSettings, signal: AbortSignal): Promise<string> {
   const api = apiOf(settings);
   const { code } = await api.signInCode(signal);
   return `${api.server}/#code=${code}`;
 }
 
-/** Calls the server that has these settings, on this machine. */
+/** Returns an API client for the server on this machine that has these settings. */
 function apiOf(settings: FileSettings): ApiClient {
   return new ApiClient(readConnection({}, settings));
 }

@@ -1,39 +1,39 @@
-/** Paths of a service's parts on a kind of system. */
+/** The paths of a service's files, which depend on the operating system. */
 export interface Places {
-  /** The program, shared by all services. */
+  /** The path of the program, which all services share. */
   program: string;
-  /** Folder with the settings of all services. */
+  /** The folder that contains the settings of all services. */
   settingsFolder: string;
   settings: string;
-  /** The service's own files: keys and records. */
+  /** The folder of the service's own files, such as keys and records. */
   state: string;
-  /** The file that defines the service for the system. */
+  /** The path of the file that defines the service for the operating system. */
   definition: string;
 }
 
-/** One of our programs as a service of a system. */
+/** The client or the server as a service of the operating system. */
 export interface Service {
   program: "client" | "server";
-  /** Name of the service, its user and its folder: `fds-client`. */
+  /** The name of the service, of its user and of its folder: `fds-client`. */
   name: string;
-  /** One line for people. */
+  /** A description in one line, shown to users. */
   description: string;
 }
 
-/** A service to be installed. */
+/** A service to be installed, with its paths, settings and needs. */
 export interface Installation extends Service {
   places: Places;
-  /** Text of the file of settings. */
+  /** The text of the settings file. */
   settings: string;
-  /** A client's enrolment token; null: it is enrolled, or needs none. */
+  /** The enrolment token for a client; null if the client is enrolled already or needs none. */
   enrolToken: string | null;
-  /** The file in which a client looks for it. */
+  /** The path of the file from which a client reads its enrolment token. */
   enrolTokenFile: string;
   /** Folders that the service reads. */
   readable: string[];
-  /** Folders that it writes to, besides the state folder. */
+  /** Folders that the service writes to, besides its state folder. */
   writable: string[];
-  /** Whether it listens on a port reserved for the system. */
+  /** Whether the service listens on a port below 1024, which needs a special right. */
   hasLowPort: boolean;
 }
 
@@ -41,31 +41,34 @@ export interface Installation extends Service {
 export interface FileStep {
   kind: "file";
   path: string;
-  /** Permissions, such as 0o600. */
+  /** Permission bits, such as 0o600. */
   mode: number;
-  /** Owner; null: the user who installs. */
+  /** The name of the user who will own the file; null for the user who installs. */
   owner: string | null;
-  /** Its purpose, for people. */
+  /** The purpose of the file or folder, in words for the user. */
   about: string;
-  /** Text of the file; or the file that it is a copy of; or a folder. */
+  /** The content: a text, the path of a file to copy, or "folder" for a folder. */
   content: { text: string | Uint8Array } | { copyOf: string } | "folder";
-  /** True: an existing one stays as it is. */
+  /** Whether a file or folder that exists already stays as it is. */
   onlyIfMissing?: true;
-  /** True: its time of change is that of the last installation. */
+  /** Whether each installation sets the file's modification time to the present. */
   isTouched?: true;
-  /** A file that is touched: settings newer than that were edited, and the service has not read them. */
+  /**
+   * The path of a file whose modification time is that of the last installation. If this step's file is
+   * newer, it was edited since, and the service has not read it.
+   */
   installedWith?: string;
 }
 
-/** A system command. */
+/** A system command to be run. */
 export interface CommandStep {
   kind: "command";
   argv: string[];
-  /** True: it fails where there is nothing to do. */
+  /** Whether a failure is ignored, as the command fails where there is nothing to do. */
   mayFail?: true;
 }
 
-/** A file, or a folder with its contents, to be removed. */
+/** A file, or a folder with its content, to be removed. */
 export interface RemoveStep {
   kind: "remove";
   path: string;
@@ -74,29 +77,32 @@ export interface RemoveStep {
 
 export type Step = FileStep | CommandStep | RemoveStep;
 
-/** Whether a service runs. null: the system does not tell, so its process has to be looked for. */
+/** Whether a service runs. null means that the system does not tell, so the process has to be looked for. */
 export type Running = "running" | "stopped" | "not installed" | null;
 
-/** What manages services on a kind of system. */
+/** The service manager of an operating system, such as systemd. */
 export interface ServiceManager {
   places(service: Service): Places;
-  /** Why this machine cannot run the service, and what to do instead; null: it can. */
+  /** Returns why this machine cannot run the service, and what to do instead; null where it can. */
   flaw(service: Service): string | null;
-  /** All steps of an installation, in order. Steps already done change nothing. */
+  /** Returns all steps of an installation, in order. A step that is already done changes nothing. */
   install(installation: Installation): Step[];
-  /** Stops the service, and removes its definition. */
+  /** Returns the steps that stop the service and remove its definition. */
   uninstall(service: Service, places: Places): Step[];
-  /** Removes what remains of a service after its files. */
+  /** Returns the steps that remove the remains of a service after its files, such as its user. */
   purge(service: Service): Step[];
-  /** Where a person finds the service's log. */
+  /** Returns a command, or a place, that shows the service's log. */
   logs(service: Service): string;
-  /** The command that asks whether the service runs. */
+  /** Returns the system command that tells whether the service runs. */
   running(service: Service): string[];
-  /** Parses the answer of that command. */
+  /** Parses the result of the command that `running` returns. */
   readRunning(exitCode: number, stdout: string): Running;
 }
 
-/** Steps that are the same on all systems. */
+/**
+ * Returns the steps of an installation that are the same on all systems.
+ * @param copyOf path of the program to install
+ */
 export function fileSteps(installation: Installation, copyOf: string): FileStep[] {
   const { places, name, settings, enrolToken, enrolTokenFile, writable } = installation;
   const folder = { kind: "file", content: "folder" } as const;

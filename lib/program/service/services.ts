@@ -19,9 +19,9 @@ export const SERVICES: Record<Service["program"], Service> = {
 };
 
 /**
- * The service manager of this system.
- * @param thisProgram path of this program, to be copied
- * @throws Failure where no known one exists
+ * Returns the service manager of this operating system.
+ * @param thisProgram path of the program to install
+ * @throws Failure on a system without a supported service manager
  */
 export function managerOf(
   platform: NodeJS.Platform,

@@ -15,21 +15,21 @@ import { readIfThere } from "./perform.ts";
 import { type ServerState, serverStateOf } from "./server-state.ts";
 import type { Running, Service } from "./service.ts";
 
-/** The report of `status`. */
+/** The report that `status` prints. */
 interface Report {
   isWell: boolean;
-  /** For people, by name. */
+  /** Names and values to show at a terminal. */
   fields: Record<string, Shown | null>;
-  /** What to do, most urgent first. */
+  /** Advice on what to do, most urgent first. */
   next: string[];
-  /** For scripts. */
+  /** The report for scripts. */
   json: object;
 }
 
 /**
  * Reports the state of an installed service.
- * @param argv the words after `status`
- * @returns the exit code; 0 only if all is well
+ * @param argv arguments after `status`
+ * @returns the exit code, which is 0 only if all is well
  */
 export async function status(context: CommandContext, argv: string[]): Promise<number> {
   const { service, manager, tell } = context;
@@ -91,7 +91,7 @@ function reportOfClient(
   };
 }
 
-/** How an administrator asks what is wrong. */
+/** Returns the advice to run `doctor`, for an administrator. */
 function doctorOf({ program }: Service): string {
   const words = `fds ${program} doctor`;
   return `see what is wrong: ${process.platform === "win32" ? words : `sudo ${words}`}`;
@@ -118,7 +118,9 @@ function nextOfClient(state: ClientState, doctor: string, logs: string): string[
   return [];
 }
 
-/** What is said of a server that this program cannot ask. */
+/**
+ * Text after the address of a server that requires a client certificate, which this program does not have.
+ */
 const CLOSED = ", for whoever shows a certificate";
 
 async function reportOfServer(

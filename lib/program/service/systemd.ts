@@ -7,7 +7,7 @@ import {
   type ServiceManager,
 } from "./service.ts";
 
-/** Services of Linux. */
+/** Returns the manager of systemd services on Linux. @param thisProgram path of the program to install */
 export function systemd(thisProgram: string): ServiceManager {
   return {
     places: ({ program, name }) => ({
@@ -18,7 +18,7 @@ export function systemd(thisProgram: string): ServiceManager {
       definition: `/etc/systemd/system/${name}.service`,
     }),
     flaw({ program }) {
-      // sd_booted(3)
+      // The folder exists if systemd runs this machine, see sd_booted(3).
       if (existsSync("/run/systemd/system")) return null;
       return `systemd does not run this machine: write the files alone with --destdir /, and let what starts programs here start "fds ${program} --config /etc/fds/${program}.conf"`;
     },
@@ -50,7 +50,7 @@ export function systemd(thisProgram: string): ServiceManager {
       { ...command("systemctl", "disable", "--quiet", "--now", `${name}.service`), mayFail: true },
       { kind: "remove", path: places.definition, about: "the service" },
       { kind: "remove", path: userPath(name), about: "what names its user" },
-      // Without systemd there is nothing to tell.
+      // On a machine without systemd, these commands fail, and there is nothing to reload.
       { ...command("systemctl", "daemon-reload"), mayFail: true },
       { ...command("systemctl", "reset-failed", `${name}.service`), mayFail: true },
     ],
@@ -69,7 +69,7 @@ function userPath(name: string): string {
   return `/etc/sysusers.d/${name}.conf`;
 }
 
-/** The service's own user, to whom owners of files can grant read access. */
+/** Returns the sysusers.d file of the service's own user. Owners of files can grant this user read access. */
 function userFile({ name, description, places }: Installation): FileStep {
   return {
     kind: "file",
@@ -81,12 +81,15 @@ function userFile({ name, description, places }: Installation): FileStep {
   };
 }
 
-/** The unit, in which the service sees only what it needs. */
+/**
+ * Returns the systemd unit of a service. The unit restricts the service to the files and rights that it
+ * needs.
+ */
 function unitOf({ name, program, description, places, ...needs }: Installation): string {
   const { readable, writable, hasLowPort } = needs;
   const lines = [
     ...writable.map((path) => `ReadWritePaths=${quoted(path)}\n`),
-    // The service has its own temporary folders, in which these would be missing.
+    // The unit hides /tmp and /var/tmp from the service, so folders in there have to be mounted.
     ...readable.filter(isTemporary).map((path) => `BindReadOnlyPaths=${quoted(path)}\n`),
   ].join("");
   const right = hasLowPort ? "CAP_NET_BIND_SERVICE" : "";
@@ -145,7 +148,7 @@ function isTemporary(path: string): boolean {
   return /^(?:\/var)?\/tmp(?:\/|$)/.test(path);
 }
 
-/** Quotes a path as one word of a unit; % would begin a specifier. */
+/** Quotes a path as one word of a systemd unit. A % is doubled, as it would begin a specifier. */
 function quoted(path: string): string {
   return `"${path.replaceAll(/["\\]/g, String.raw`\$&`).replaceAll("%", "%%")}"`;
 }

@@ -8,14 +8,16 @@ import {
   type ServiceManager,
 } from "./service.ts";
 
-/** Accounts by identifier, as their names depend on the language. */
+/** Windows accounts by security identifier (SID), as their names depend on the system's language. */
 const SYSTEM = "*S-1-5-18";
 const ADMINISTRATORS = "*S-1-5-32-544";
-/** The account with the fewest rights among those for system programs. */
+/** The SID of LOCAL SERVICE, the system account with the fewest rights. */
 const LOCAL_SERVICE = "S-1-5-19";
 
 /**
- * Windows tasks that start with the machine. A Windows service would have to talk to the service manager.
+ * Returns the manager of Windows tasks that start with the machine. A real Windows service would have to
+ * implement the protocol of the service manager.
+ * @param thisProgram path of the program to install
  * @param folders of programs and of their data: `%ProgramFiles%` and `%ProgramData%`
  */
 export function taskScheduler(
@@ -37,9 +39,9 @@ export function taskScheduler(
     install(installation) {
       const { name, places, writable } = installation;
       return [
-        // A running program cannot be replaced.
+        // The task is ended first, as Windows cannot replace a running program.
         { ...command("schtasks", "/End", "/TN", name), mayFail: true },
-        // Permissions are set by icacls instead.
+        // No owner is set on Windows, as icacls sets the permissions below.
         ...fileSteps(installation, thisProgram).map((step) => ({ ...step, owner: null })),
         {
           kind: "file",
@@ -63,20 +65,26 @@ export function taskScheduler(
     ],
     purge: () => [],
     logs: ({ name, program }) => `fds ${program} status, or the task ${name} in the Task Scheduler`,
-    // Its answer depends on the system's language, so the process has to be looked for.
+    // The output of schtasks depends on the system's language, so only its exit code is used.
     running: ({ name }) => ["schtasks", "/Query", "/TN", name],
     readRunning: (exitCode) => (exitCode === 0 ? null : "not installed"),
   };
 }
 
-/** Restricts a path to administrators, and grants the service what it needs. */
+/**
+ * Returns a command that restricts a path to administrators and the service.
+ * @param own rights of the service, in the notation of icacls
+ */
 function rights(path: string, own: string): CommandStep {
   const whole = path.endsWith(".conf") ? "F" : "(OI)(CI)F";
   const granted = [`${SYSTEM}:${whole}`, `${ADMINISTRATORS}:${whole}`, `*${LOCAL_SERVICE}:${own}`];
   return command("icacls", path, "/inheritance:r", "/grant:r", ...granted, "/Q");
 }
 
-/** The task: it starts with the machine and is checked each minute; a running one is not started again. */
+/**
+ * Returns the XML of a task that starts with the machine. If the program has ended, the task starts it again
+ * within a minute.
+ */
 function taskOf({ program, description, places }: Installation): string {
   return `<?xml version="1.0" encoding="UTF-16"?>
 <Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
@@ -123,7 +131,7 @@ function taskOf({ program, description, places }: Installation): string {
 `;
 }
 
-/** The encoding of the Task Scheduler's files. */
+/** Encodes a text as UTF-16 with a byte order mark, which the Task Scheduler requires. */
 function utf16(text: string): Uint8Array {
   return Buffer.from(`\uFEFF${text.replaceAll("\n", "\r\n")}`, "utf16le");
 }

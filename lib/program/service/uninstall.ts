@@ -19,7 +19,7 @@ const FLAGS = {
 
 /**
  * Removes an installed service.
- * @param argv the words after `uninstall`
+ * @param argv arguments after `uninstall`
  * @returns the exit code
  */
 export async function uninstall(context: CommandContext, argv: string[]): Promise<number> {
@@ -36,7 +36,7 @@ export async function uninstall(context: CommandContext, argv: string[]): Promis
   const purge = values["purge"] === true;
   const below = destdir ?? "";
   const text = await readIfThere(`${below}${places.settings}`);
-  // A file with an unknown setting is read too: it is to be removed.
+  // Unknown settings are accepted, as the file is to be removed anyway.
   const settings = parseSettings(text, places.settings, null);
   const steps = [
     ...manager.uninstall(service, places),
@@ -63,11 +63,11 @@ interface Wanted {
   places: Places;
   settings: FileSettings;
   purge: boolean;
-  /** Folder that stands for `/`. */
+  /** The folder that replaces `/`. Empty for the system itself. */
   below: string;
 }
 
-/** Removes folders that are empty now, and names what is left in the others. */
+/** Removes the service's folders that are empty by now, and prints what is left in the others. */
 async function tidy({ service, tell }: CommandContext, wanted: Wanted): Promise<void> {
   const { places, settings, purge, below } = wanted;
   const keeping = stateFolder(service, places, settings);
@@ -76,12 +76,12 @@ async function tidy({ service, tell }: CommandContext, wanted: Wanted): Promise<
   }
   const hint = purge ? "" : " (--purge removes it)";
   for (const folder of new Set([places.state, keeping])) tell(await tellLeft(folder, below, hint));
-  // A folder that somebody chose may hold files of others.
+  // A folder chosen by the user may contain other files, so it is only reported and never removed.
   const downloads = settings["DOWNLOADS_DIR"] ?? places.state;
   if (!downloads.startsWith(places.state)) tell(await tellLeft(downloads, below, ""));
 }
 
-/** The files that the service wrote. */
+/** Returns the steps that remove the service's files. The program stays if the other service needs it. */
 async function filesOf({ service, manager }: CommandContext, wanted: Wanted): Promise<Step[]> {
   const { places, settings, purge, below } = wanted;
   const other = service.program === "client" ? SERVICES.server : SERVICES.client;
@@ -97,15 +97,15 @@ async function filesOf({ service, manager }: CommandContext, wanted: Wanted): Pr
   ];
 }
 
-/** Folder of the key, or of the downloads and records. */
+/** Returns the folder of a client's key, or of a server's downloads and records. */
 function stateFolder({ program }: Service, { state }: Places, settings: FileSettings): string {
   return (program === "client" && settings["CLIENT_STATE_DIR"]) || state;
 }
 
-/** Most names in a line. */
+/** The most names that a line lists. */
 const MAX_NAMES = 5;
 
-/** @returns a line for a person; nothing where nothing is left */
+/** Returns a line that lists what is left in a folder; empty if nothing is left. */
 async function tellLeft(folder: string, below: string, hint: string): Promise<string> {
   const names = await readdir(`${below}${folder}`).catch(() => []);
   if (names.length === 0) return "";
@@ -113,7 +113,9 @@ async function tellLeft(folder: string, below: string, hint: string): Promise<st
   return `Left: ${names.slice(0, MAX_NAMES).join(", ")}${more} in ${folder}${hint}\n`;
 }
 
-/** Names of a client's files; no other file in its folder is touched. */
+/**
+ * Matches the names of the files that a client writes. Other files in the client's folder are not touched.
+ */
 const OURS =
   /^(?:connection\.json|requests(?:-refused)?\.log(?:\.\d+)?|sent-today\.json|enroll-token)(?:\.[\w-]*\.?tmp|\.new)?$/;
 
@@ -136,7 +138,10 @@ async function stateOfClient(
     }));
 }
 
-/** Downloads belong to the operator, so they are kept unless `purge` is given. */
+/**
+ * Returns the steps that remove a server's downloads and records. They are the operator's, so they are kept
+ * unless `purge` is set.
+ */
 function stateOfServer({ state }: Places, purge: boolean): RemoveStep[] {
   if (!purge) return [];
   return [{ kind: "remove", path: state, about: "all downloads and records in it" }];
