@@ -15,7 +15,7 @@ import {
 
 const TOP = join(import.meta.dir, "..");
 
-/** What may lie at the top level, beside what git ignores. */
+/** Names that are allowed at the top level, besides files that git ignores. */
 const TOP_LEVEL = [
   ".ci",
   ".dockerignore",
@@ -39,7 +39,7 @@ const TOP_LEVEL = [
   "tsconfig.json",
 ];
 
-/** Most lines of a file. */
+/** The most lines that a file may have. */
 const MAX_LINES = 300;
 
 const FOLDERS = new Set([
@@ -104,7 +104,10 @@ const sources = Object.fromEntries(files.map((file) => [file, textOf(file)]));
 const graph: Graph = Object.fromEntries(
   Object.entries(sources).map(([file, source]) => [file, importsOf(file, source)]),
 );
-/** What the scripts of package.json start, and what is built; those of the tests are no part of the house. */
+/**
+ * The programs that the scripts of package.json start, without those of the tests, and the program that is
+ * built.
+ */
 const programs = Object.values(packageJson.scripts)
   .flatMap((script) => [...script.matchAll(/\bbun (?:--\S+ )*(\S+\.ts)\b/g)])
   .map((match) => match[1]!)
@@ -125,7 +128,7 @@ describe("the house", () => {
   });
 
   test("no file has over 300 lines", () => {
-    // The functions of lib have 60 at most: .oxlintrc.json.
+    // The limit for functions in lib, 60 lines, is a rule of the linter, in .oxlintrc.json.
     expect(files.filter(isLong)).toEqual([]);
   });
 
@@ -154,7 +157,7 @@ describe("the house", () => {
     const writers = files.filter((file) =>
       /\bprocess\.(?:stdout|stderr|exit)\b/.test(textOf(file)),
     );
-    // A service ends at once where it does not end in time.
+    // lib/util/service.ts ends the process of a service that does not stop in time.
     expect(writers.toSorted()).toEqual(["lib/util/output.ts", "lib/util/service.ts"]);
   });
 
@@ -183,7 +186,7 @@ describe("the house", () => {
     for (const worker of workers) {
       expect(image).toContain(worker);
       expect(sources["lib/program/build.ts"]).toContain(`"${worker}"`);
-      // It is copied as it is: nothing of ours lies beside it there.
+      // The worker's file is copied alone into the image, so it must not import another file of lib.
       expect(graph[worker]?.filter((target) => target.startsWith("lib/"))).toEqual([]);
     }
   });
@@ -207,7 +210,7 @@ test("tests start programs by tests/support/spawn.ts, which states their environ
   const starters = testFiles.filter((file) =>
     /\bBun\.(?:spawn|\$)|["']node:child_process/.test(textOf(file)),
   );
-  // The gate passes on the environment that it has.
+  // The gate starts programs itself, because it passes its own environment on.
   const gate = ["bun-test", "check-dependencies", "check"].map((name) => `tests/gate/${name}.ts`);
   expect(starters.filter((file) => file !== "tests/architecture.test.ts").toSorted()).toEqual([
     ...gate,

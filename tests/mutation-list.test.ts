@@ -3,7 +3,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { mutate, MUTATIONS } from "./faults/mutation-list.ts";
 
-/* The list stays about what is there. Whether the tests catch it all, `mutations.ts` finds out. */
+/*
+ * Every mutation in the list fits the current sources and tests. Whether tests catch it is checked by
+ * tests/faults/mutations.ts.
+ */
 
 const TOP = join(import.meta.dir, "..");
 const read = (path: string) => readFileSync(join(TOP, path), "utf8");

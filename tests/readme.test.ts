@@ -15,8 +15,8 @@ import { TEST_LIMIT } from "./support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * The pages of documentation name what is there, and all of it. tests/e2e/readme.test.ts and
- * tests/e2e/rest-by-curl.test.ts do what they say.
+ * The documentation names everything that exists, and nothing else. Its commands are run by
+ * tests/e2e/readme.test.ts and tests/e2e/rest-by-curl.test.ts.
  */
 
 const TOP = join(import.meta.dir, "..");
@@ -25,9 +25,9 @@ const API_PAGE = readText("lib/api/README.md");
 const CLI_PAGE = readText("lib/cli/README.md");
 const CLIENT_PAGE = readText("lib/client/README.md");
 const SERVER_PAGE = readText("lib/server/README.md");
-/** What users read. */
+/** The text of all pages for users. */
 const MANUAL = [README, API_PAGE, CLI_PAGE, CLIENT_PAGE, SERVER_PAGE].join("\n");
-/** Every page, by its path. One glob for all finds none (Bun 1.4.5). */
+/** The paths of all pages. There are two globs, because a single one finds none (Bun 1.4.5). */
 const PAGES = ["*.md", "{lib,tests}/**/*.md"].flatMap((glob) => [
   ...new Bun.Glob(glob).scanSync(TOP),
 ]);
@@ -73,7 +73,7 @@ describe("the manual names", () => {
       /\bfds (\w+)/g,
       [...codeSpans(MANUAL), ...codeBlocks(MANUAL, "sh")].join("\n"),
     );
-    // The built program holds these beside the commands.
+    // The built program has these three besides the commands.
     expect([...known, "client", "server", "doctor"]).toEqual(expect.arrayContaining(elsewhere));
   });
 
@@ -142,7 +142,7 @@ describe("the manual names", () => {
         ({ method, path }) =>
           `${method} ${path.replace(":download_id", "ID").replace(":client_id", "CLIENT").replace(":job_id", "JOB").replace(":name", "NAME").replace(":attempt_id", "ATTEMPT")}`,
       );
-    // The page is no call of the API.
+    // GET / is the dashboard, which is no call of the API.
     expect(unique(named)).toEqual([...known, "GET /"].toSorted());
     const elsewhere = codeSpans(MANUAL).filter((span) => /^[A-Z]+ \//.test(span));
     expect(named).toEqual(
@@ -213,14 +213,14 @@ describe("lib/api/README.md names", () => {
 test("lib/SECURITY.md names tests for each promise", () => {
   const [, ...promises] = section(readText("lib/SECURITY.md"), "What is promised").split(/^\*\*/m);
   expect(promises.length).toBeGreaterThan(5);
-  // That the files are there is tested above, with all links.
+  // Whether the linked files exist is checked above, with all links.
   const unproven = promises.filter(
     (promise) => !/^Tests: \[.+\]\(\.\.\/tests\/.+\.test\.ts\)/m.test(promise),
   );
   expect(unproven).toEqual([]);
 });
 
-/** The anchors of a page's headings, as GitHub makes them. */
+/** Returns the anchors of a page's headings, as GitHub makes them. */
 function headingsOf(file: string): string[] {
   return all(/^#+ (.+)$/gm, readFileSync(file, "utf8")).map((heading) =>
     heading
@@ -239,7 +239,8 @@ describe("docker-compose.yml passes on", () => {
     services: Record<string, { environment: Record<string, string | null> }>;
   };
 
-  // What a container has of its own: its name, its folders, its network, and files that it cannot see.
+  // Settings that docker-compose.yml sets itself or leaves out: names, folders, networks, and files outside
+  // of the container.
   const OWN =
     /^(?:SERVER_HOST|SERVER_PORT|DATABASE_URL|CLIENT_ID|CLIENT_ROOTS|TLS_.*|.*_DIR|.*_PROXY)$/;
 
@@ -269,7 +270,7 @@ interface SettingTexts {
   default: string;
 }
 
-/** The settings as `--help` has them: two lines for each. */
+/** Returns the settings in the output of `--help`, where each takes two lines. */
 function settingsInHelp(help: string): Record<string, SettingTexts> {
   const found = [
     ...help.matchAll(/^ {2}(?:(--\S+(?: \(repeatable\))?), )?([A-Z0-9_]+)\n {6}(.+)$/gm),
@@ -282,7 +283,7 @@ function settingsInHelp(help: string): Record<string, SettingTexts> {
   );
 }
 
-/** The same from a table; a row may be about several settings. */
+/** Returns the settings in a table of a page. A row may be about several settings. */
 function settingsInTable(table: string): Record<string, SettingTexts> {
   return Object.fromEntries(
     tableRows(table).flatMap(([names = "", flag = "", text = ""]) =>

@@ -9,7 +9,7 @@ import { meaningOf } from "../../lib/protocol/errors.ts";
 const document = await openApiDocument("1.2.3");
 const all = Object.entries<Endpoint>(endpoints);
 
-/** Every value in the document, with where it stands. */
+/** Yields every value in the document, with its path. */
 function* walk(value: unknown, at = "#"): Generator<[at: string, value: unknown]> {
   yield [at, value];
   if (typeof value !== "object" || value === null) return;
@@ -136,7 +136,7 @@ describe.each(all)("the operation %s", (name, endpoint) => {
     expect(described.map((parameter) => parameter.name)).toEqual(inPath);
     expect(described.every((parameter) => parameter.required)).toBe(true);
     expect(operation.requestBody !== undefined).toBe(endpoint.body !== undefined);
-    // Also of one that takes nothing: a field that it does not know is refused.
+    // Every call can answer 400, even one without input, because unknown fields are refused.
     expect(operation.responses).toHaveProperty("400");
   });
 

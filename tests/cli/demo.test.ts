@@ -11,7 +11,7 @@ setDefaultTimeout(TEST_LIMIT);
 
 const DEMO = join(import.meta.dir, "../../lib/cli/demo.ts");
 
-/** A folder with settings that would break a demo that read them. */
+/** A folder whose .env would make a demo fail that read it. */
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "fds-demo-"));
@@ -20,7 +20,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** A demo under way, and all that it has said so far. */
+/** A running demo, and its output so far. */
 class Demo implements AsyncDisposable {
   readonly process;
   stdout = "";
@@ -29,7 +29,7 @@ class Demo implements AsyncDisposable {
   constructor(...flags: string[]) {
     this.process = spawn([process.execPath, "--no-orphans", DEMO, ...flags], {
       cwd: folder,
-      // a proxy that nobody could use
+      // A proxy that cannot be reached, so that a demo that used it would fail.
       env: { HTTP_PROXY: "http://127.0.0.1:1", http_proxy: "http://127.0.0.1:1" },
       stdout: "pipe",
       stderr: "pipe",
@@ -37,7 +37,7 @@ class Demo implements AsyncDisposable {
     this.reading = this.read();
   }
 
-  /** Waits for the end. */
+  /** Waits until the demo has ended. @returns its exit code and its output */
   async result(): Promise<{ exitCode: number; stdout: string; stderr: string }> {
     const stderr = await this.process.stderr.text();
     await this.reading;
@@ -65,7 +65,7 @@ class Demo implements AsyncDisposable {
   }
 }
 
-/** A kept demo: its folder, and the way to its server. */
+/** Waits until a demo with --keep has finished its pulls. @returns its folder, and the API of its server */
 async function keptDemo(demo: Demo) {
   const ownFolder = dirname(await demo.says(/^Logs +(.+)$/m));
   await demo.says(/Running until Ctrl-C/);

@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(demos, { recursive: true, force: true }));
 
-/** A server that says it is healthy. */
+/** Starts a server that reports itself healthy. */
 function healthyServer() {
   const health = { status: "healthy", server_id: "one", version: "1", uptime_seconds: 1 };
   const http = Bun.serve({
@@ -28,7 +28,7 @@ function healthyServer() {
   };
 }
 
-/** A demo that was kept. @param age seconds */
+/** Makes the folder of a demo that was kept. @param age seconds since the demo started */
 async function keep(name: string, server: string, age: number): Promise<string> {
   const folder = join(demos, name);
   await mkdir(folder);

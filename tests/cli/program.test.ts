@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { resolve } from "node:path";
 import { spawn } from "../support/spawn.ts";
 
-/* A program is a whole process, so each test runs one. */
+/* Each test runs a program in a process of its own, because a program ends its process. */
 
 const PROGRAM = JSON.stringify(resolve("lib/cli/program.ts"));
 

@@ -27,7 +27,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** Blocks of 10 bytes until the file ends. */
+/** Returns a reader of the file in blocks of 10 bytes. The last block may be shorter. */
 function reader(): BlockReader {
   return new BlockReader(file, (offset) => Math.min(10, CONTENT.length - offset));
 }

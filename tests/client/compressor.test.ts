@@ -25,7 +25,9 @@ describe("what is compressed", () => {
   });
 });
 
-/** A compressor whose work takes a time on a clock of its own, and how much it was given. */
+/**
+ * Returns a compressor whose work advances a fake clock. `clock.tried` counts the bytes that it was given.
+ */
 function clocked(bytesPerMs: number) {
   const clock = { now: 0, tried: 0 };
   const compressor = new Compressor({
@@ -39,7 +41,7 @@ function clocked(bytesPerMs: number) {
   return { clock, compressor };
 }
 
-/** Sends chunks over a link; gives for each whether it was compressed. */
+/** Sends chunks over a link. @returns for each chunk whether it was compressed */
 async function send(
   { clock, compressor }: ReturnType<typeof clocked>,
   chunks: Uint8Array[],
@@ -50,7 +52,7 @@ async function send(
   for (const [at, chunk] of chunks.entries()) {
     const packed = await compressor.pack(at * CHUNK, chunk);
     done.push(packed !== null);
-    // What was sent before travels while the next one is compressed.
+    // The link sends one chunk while the next one is compressed.
     clock.now = Math.max(clock.now, linkFreeAt);
     linkFreeAt = clock.now + (packed ?? chunk).length / linkBytesPerMs;
   }
@@ -85,7 +87,7 @@ describe("a file", () => {
     const site = clocked(Infinity);
     const done = await send(site, chunks(400, NOISY), 1 * KiB);
     expect(share(done)).toBe(0);
-    // 64 KiB each at 0, 1, 3, 7, 15, 31, 47, 63, 79 and 95 MiB of 100.
+    // 64 KiB are tried at each of 0, 1, 3, 7, 15, 31, 47, 63, 79 and 95 MiB of the 100 MiB.
     expect(site.clock.tried).toBe(10 * 64 * KiB);
   });
 

@@ -10,7 +10,7 @@ import { SUBPROTOCOL } from "../../lib/protocol/messages.ts";
 import { Logger } from "../../lib/util/logger.ts";
 import { TokenBucket } from "../../lib/util/token-bucket.ts";
 
-/* How long a client waits, and for what: real sockets, and a clock that tests move. */
+/* Timeouts of a client's connection, with real sockets and a fake clock. */
 
 let folder: string;
 let roots: Roots;
@@ -58,7 +58,7 @@ function connect(port: number, onRegistered = () => {}): Connection {
   return new Connection({ ...options(port), enrolToken: undefined, onRegistered, logger });
 }
 
-/** A server that takes connections and says nothing. */
+/** Starts a server that accepts connections and sends nothing. */
 function silentServer(onOpen: () => void) {
   const listener = Bun.listen({
     hostname: "127.0.0.1",
@@ -68,7 +68,7 @@ function silentServer(onOpen: () => void) {
   return { port: listener.port, [Symbol.dispose]: () => listener.stop(true) };
 }
 
-/** A server that registers whoever comes. */
+/** Starts a server that registers every client. */
 function welcomingServer() {
   const registered = { type: "registered", client_id: "site-1", version: "9.9.9" };
   const server = Bun.serve({
@@ -106,7 +106,7 @@ describe("a server that is not there is noticed", () => {
     const registered = Promise.withResolvers<void>();
     const connection = connect(server.port, registered.resolve);
     await registered.promise;
-    // Not a moment for the answers to the pings to arrive.
+    // Advances the clock at once, so that no answer to a ping can arrive in between.
     jest.advanceTimersByTime(50_000);
     expect(await connection.ended).toMatchObject({
       reason: "nothing was heard for 45 s",

@@ -46,7 +46,7 @@ test.if(process.platform !== "win32")("nobody else can read it (needs POSIX)", a
   expect(await permissionsOf(join(base, "states"))).toBe(0o700);
 });
 
-/** Lets other processes load the key; gives what each has then. */
+/** Loads the key in so many other processes. @returns the key that each process got */
 function loadInOthers(count: number, ...wrapper: string[]): Promise<string>[] {
   const module = JSON.stringify(resolve("lib/client/key.ts"));
   const program = `process.stdout.write((await (await import(${module})).loadOrCreateKey(process.argv[1])).key)`;
@@ -66,7 +66,7 @@ test("starts at the same time end with the same key, and leave nothing else behi
 });
 
 describe.skipIf(lacksStrace !== "")(`on a disk without links${lacksStrace}`, () => {
-  // vfat, some network mounts and some FUSE file systems answer so.
+  // The errors of link(2) on vfat, some network mounts and some FUSE file systems.
   test.each(["EPERM", "EOPNOTSUPP", "ENOSYS"])(
     "that says %s, a key is made all the same",
     async (code) => {
@@ -126,7 +126,7 @@ test.if(process.platform !== "win32")(
     await chmod(base, 0o755);
     await chmod(stateDir, 0o555);
     const asRoot = process.geteuid?.() === 0;
-    // Nobody: the root user may write everywhere.
+    // Becomes the user nobody, because root may write everywhere.
     if (asRoot) process.seteuid?.(65_534);
     const error = await problemOf(stateDir).finally(() => asRoot && process.seteuid?.(0));
     expect(error).toBeInstanceOf(UsageError);
@@ -154,7 +154,7 @@ test.each([
 describe("a key that is too old", () => {
   const DAY_MS = 86_400_000;
 
-  /** Makes the key two days old. */
+  /** Makes a key that is two days old. @returns the key */
   async function age(): Promise<string> {
     const { key } = await loadOrCreateKey(stateDir);
     const then = new Date(Date.now() - 2 * DAY_MS);
@@ -169,7 +169,7 @@ describe("a key that is too old", () => {
     expect(shown.key).toBe(key);
     expect(Buffer.from(shown.newKey!, "base64url")).toHaveLength(32);
     expect(await keysToShow(stateDir, DAY_MS)).toEqual(shown);
-    // Once it was shown it may have been taken, however old a key may be by now.
+    // A server may have accepted the new key, so the client keeps it, even if keys may now grow older.
     expect(await keysToShow(stateDir, 3 * DAY_MS)).toEqual(shown);
     expect((await loadOrCreateKey(stateDir)).key).toBe(key);
   });

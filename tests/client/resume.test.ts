@@ -20,13 +20,13 @@ function md5(bytes: Uint8Array): string {
   return new Bun.CryptoHasher("md5").update(bytes).digest("hex");
 }
 
-/** Reads of a file with these bytes, at most `most` at a time; who reads a block may give it up. */
+/** Returns a function that reads a file with these bytes, at most `most` bytes at a time. */
 function readerOf(bytes: Uint8Array, most = Infinity) {
   return async (offset: number, length: number) =>
     bytes.slice(offset, offset + Math.min(length, most));
 }
 
-/** The server offers to go on at an offset, with a true proof of it unless told otherwise. */
+/** Returns a request to resume at this offset. Its proof is right, unless `resume` changes it. */
 function request(offset: number, resume: Partial<DownloadRequest["resume"]> | null = {}) {
   const proof = {
     prefix_md5: md5(FILE.subarray(0, offset)),
@@ -53,7 +53,7 @@ describe("resumes", () => {
     const start = await decideStart(request(offset), IDENTITY, readerOf(FILE), goOn);
     expect(start).toMatchObject({ offset, totalSize: FILE.length });
     expect(start.reason).toBeUndefined();
-    // The hash holds what lies before, and the rest makes it the whole file's.
+    // The hash holds the bytes before the offset. With the rest, it becomes the digest of the whole file.
     expect(start.hash.update(FILE.subarray(offset)).digest("hex")).toBe(md5(FILE));
   });
 

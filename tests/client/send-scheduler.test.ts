@@ -6,10 +6,10 @@ import { TokenBucket } from "../../lib/util/token-bucket.ts";
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-/** A socket that hands what it holds to a link of a known rate, on a clock that tests move. */
+/** A fake socket that drains over a link of a known rate, on a fake clock. */
 class SlowSocket {
   bufferedAmount = 0;
-  /** The stream of each frame, in the order they were sent. */
+  /** The stream numbers of the sent frames, in order. */
   readonly streams: number[] = [];
 
   constructor(private readonly bytesPerSecond: number) {}
@@ -29,7 +29,7 @@ class SlowSocket {
 beforeEach(() => jest.useFakeTimers());
 afterEach(() => jest.useRealTimers());
 
-/** Lets a time pass, in steps short enough that no poll is missed. */
+/** Advances the clock by so many ms, in steps of 1 ms, so that no poll is missed. */
 async function pass(socket: SlowSocket, ms: number): Promise<void> {
   for (let step = 0; step < ms; step++) {
     socket.drain(1);
@@ -38,7 +38,7 @@ async function pass(socket: SlowSocket, ms: number): Promise<void> {
   }
 }
 
-/** Sends frames of a stream as fast as its turns come. */
+/** Sends frames of a stream whenever the stream gets a turn. */
 async function keepSending(
   scheduler: SendScheduler,
   stream: number,
@@ -55,7 +55,7 @@ async function keepSending(
 }
 
 describe("on a link that is full", () => {
-  /** Lets some downloads send for a time; then their turns are over. */
+  /** Lets several downloads send side by side for so many ms, and then closes the scheduler. */
   async function race(bytesPerSecond: number, chunks: number[], ms: number) {
     const socket = new SlowSocket(bytesPerSecond);
     const scheduler = new SendScheduler(socket, new TokenBucket(null));
@@ -83,7 +83,7 @@ describe("on a link that is full", () => {
     ["a faster one", 8 * MiB, 2 * MiB],
   ])("little lies in the socket of %s", async (_, bytesPerSecond, inQuarterSecond) => {
     const { socket } = await race(bytesPerSecond, [64 * KiB, 64 * KiB], 10_000);
-    // One frame more than the limit, and the error of the measured rate.
+    // The limit and one more frame, and 10 % for the error of the measured rate.
     const most = inQuarterSecond * 1.1 + 64 * KiB + HEADER_BYTES;
     expect(socket.bufferedAmount).toBeGreaterThan(0);
     expect(socket.bufferedAmount).toBeLessThan(most);
@@ -121,7 +121,7 @@ describe("on a link that is full", () => {
 });
 
 describe("after a rest", () => {
-  /** Sends for a time, rests for another one, and sends again. @returns the next frames' size */
+  /** Sends for `ms`, rests for a minute, and sends again. @returns the frame size after the rest, in bytes */
   async function frameSizeAfterRest(bytesPerSecond: number, ms: number) {
     const socket = new SlowSocket(bytesPerSecond);
     const scheduler = new SendScheduler(socket, new TokenBucket(null));

@@ -14,8 +14,8 @@ import { TokenBucket } from "../../lib/util/token-bucket.ts";
 import { waitFor } from "../support/wait.ts";
 
 /*
- * What a sender may send, and what it holds and lets go of: the collector closes a file too, so
- * nobody else would see.
+ * What a sender may send, and whether it closes its file. The garbage collector closes files, too, so a leak
+ * would show nowhere else.
  */
 
 const REQUEST = downloadRequest(2);
@@ -34,9 +34,9 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 /**
- * A sender of the file, under way.
- * @param change what is wrong with the file
- * @param bufferedAmount bytes that the socket holds all the time
+ * Starts sending the file.
+ * @param change changes the open file before it is sent
+ * @param bufferedAmount the number of unsent bytes that the socket always reports
  */
 async function send(
   change: (file: SourceFile) => void = () => undefined,

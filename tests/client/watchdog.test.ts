@@ -7,7 +7,7 @@ afterEach(() => void jest.useRealTimers());
 const STOOD_STILL = /^for 60 s there was neither a connection nor a next try/;
 const never = new Promise<void>(() => undefined);
 
-/** Lets a minute and more pass, in the steps of the timers. */
+/** Advances the clock by 70 s, more than the minute after which the watchdog gives up. */
 const passMinute = () => jest.advanceTimersByTime(70_000);
 
 test("what is never well is given up after a minute", async () => {

@@ -17,14 +17,14 @@ const NOBODY = {
 beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
 
-/** Lets time pass, and what it starts come to its end. */
+/** Advances the clock by so many ms, and lets pending promises settle. */
 async function pass(ms: number): Promise<void> {
   jest.advanceTimersByTime(ms);
   for (let turn = 0; turn < 20; turn++) await Promise.resolve();
 }
 
 test("a changed night is loaded at once, and once more when the server has judged it", async () => {
-  // Before it is judged, the site owes the file; then it is received, and no event tells of that.
+  // The board shows the delivery as missing until the server has judged it. No event reports that change.
   let received = false;
   using board = spyOn(api, "board").mockImplementation(async () => ({
     times: [

@@ -78,7 +78,7 @@ describe("what is asked for", () => {
   ])("%p", (typed, expected) => {
     const order = orderOf({ ...fields, ...typed });
     expect(order).toMatchObject(expected);
-    // The server accepts it in this form.
+    // The server accepts the order that the form makes.
     expect(NewJob.safeParse(JSON.parse(JSON.stringify(order))).success).toBe(true);
   });
 

@@ -37,6 +37,6 @@ test("only what differs is changed", () => {
     tier: null,
   });
   expect(changesBetween(before, {})).toEqual({ region: null, tier: null });
-  // A key that every object of JavaScript has.
+  // A key that every JavaScript object has as a property.
   expect(changesBetween({}, { constructor: "a" })).toEqual({ constructor: "a" });
 });

@@ -4,19 +4,19 @@ import type { ListQuery } from "../../lib/dashboard/api.ts";
 import { Listing, PAGE_SIZE } from "../../lib/dashboard/listing.ts";
 import { downloadRecord } from "../support/records.ts";
 
-/** Ids are in the order of time. */
+/** Returns the id of the n-th download. Ids are in the order of creation. */
 const idOf = (number: number) => `id-${String(number).padStart(6, "0")}`;
 
 function record(number: number, fields: Partial<DownloadRecord> = {}): DownloadRecord {
   return downloadRecord({ download_id: idOf(number), status: "completed", ...fields });
 }
 
-/** What the server has, oldest first. */
+/** The downloads of the server, oldest first. */
 let stored: DownloadRecord[];
 let asked: ListQuery[];
 let listing: Listing;
 
-/** The server's side of GET /api/downloads. */
+/** Answers GET /api/downloads as the server does. */
 function answer(query: ListQuery): DownloadList {
   const { status, client_id, open, download_id, cursor, limit = 50 } = query;
   const found = stored

@@ -7,9 +7,9 @@ describe("of a long path, the end of the name is kept apart", () => {
     ["logs/today/till.log", ["logs/today/", "", "till.log"]],
     ["logs/", ["logs/", "", ""]],
     [`${"x".repeat(100)}.csv`, ["", "x".repeat(80), `${"x".repeat(20)}.csv`]],
-    // No character is cut in two.
+    // A character of several code points is never split.
     [`${"x".repeat(10)}${"👩‍🍳".repeat(24)}`, ["", "x".repeat(10), "👩‍🍳".repeat(24)]],
-    // Where the end of a text stands at its left, nothing can be left out before it.
+    // A right-to-left name ends at its left side, so nothing can be left out before its end.
     [`a/${"ש".repeat(30)}.txt`, ["a/", `${"ש".repeat(30)}.txt`, ""]],
     ["a/קובץ.txt", ["a/", "", "קובץ.txt"]],
   ])("%p", (path, [folder = "", base = "", tail = ""]) => {

@@ -29,7 +29,7 @@ const countsOf = (some: Partial<DeliveryCounts>) =>
 
 const NIGHTS = ["2026-11-30T02:30:00", "2026-11-29T02:30:00", "2026-11-28T02:30:00"] as const;
 
-/** How sites stand with a time, by site. */
+/** Returns a time of the board, with the status of each site. */
 const timeOf = (scheduled_local: string, sites: Record<string, DeliveryStatus>): BoardTime => {
   const clientsOf = (status: DeliveryStatus) =>
     Object.keys(sites).filter((site) => sites[site] === status);
@@ -44,7 +44,7 @@ const timeOf = (scheduled_local: string, sites: Record<string, DeliveryStatus>):
   };
 };
 
-/** A schedule as the server shows it, of what the form asks for. */
+/** Returns the server's record of a schedule that the form has made. */
 const recordOf = (order: NewSchedule): ScheduleRecord => {
   const { spread, keep, paused, name, cron, time_zone } = NewSchedule.parse(order);
   return ScheduleRecord.parse({

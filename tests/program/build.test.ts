@@ -13,9 +13,9 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* The one program that `bun run build` makes, for the machine that runs the tests. */
+/* The program that `bun run build` makes for this machine. */
 
-/** What the folder that it is started in says: whoever believes it fails. */
+/** Files of the folder in which the program is started. If the program reads one of them, it fails. */
 const HOSTILE = {
   ".env":
     "LOG_LEVEL=none\nCLIENT_ID=evil\nSERVER_URL=http://evil.invalid\nSERVER_PORT=1\nAPI_TOKEN=evil\n",
@@ -26,7 +26,7 @@ const HOSTILE = {
   "tsconfig.json": "{ this is no JSON",
 };
 
-/** Programs that run at the same time. */
+/** The number of programs that run at the same time. */
 const AT_ONCE = 2;
 
 let built: BuiltProgram;
@@ -136,7 +136,7 @@ describe("the program", () => {
     expect(JSON.parse(pulled.stdout)).toMatchObject({ status: "completed", files_received: 2 });
     const page = await (await fetch(url)).text();
     const [, script = ""] = /<script[^>]* src="([^"]+)"/.exec(page)!;
-    // The page knows that it is of a built server, whose sites have no copy of the project.
+    // The page's script knows the target of a built server, whose sites have no copy of the project.
     const code = await (await fetch(new URL(script, url))).text();
     expect(code).toContain(`"${HOST_TARGET}"`);
     expect(client.log().filter(({ level }) => level === "error")).toEqual([]);

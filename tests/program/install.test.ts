@@ -20,8 +20,8 @@ setDefaultTimeout(TEST_LIMIT);
 useMachine();
 
 /*
- * `fds client install` and what goes with it, below a folder that stands for the machine's own.
- * tests/program/service.test.ts has the systems that this one is not.
+ * `fds client install` and related commands, below a folder that stands for the root of a machine. Other
+ * operating systems are in tests/program/service.test.ts.
  */
 
 const isLinux = process.platform === "linux";
@@ -74,7 +74,7 @@ describe.if(isLinux)("install", () => {
     await install(FLAGS);
     const path = join(machine, NAMES.settings);
     await writeFile(path, `${await read(NAMES.settings)}RATE_LIMIT=1MiB\n`);
-    // An edit is some time after the installation.
+    // Edits are recognized by a later modification time than that of the installation.
     const later = new Date(Date.now() + 1_000);
     await utimes(path, later, later);
     expect((await install(["--dry-run"])).stdout).toContain(`edited     ${path}`);
@@ -101,7 +101,7 @@ describe.if(isLinux)("install", () => {
     const server = ["--server", "https://files.example.com", "--root", "exports"];
     expect(await install(["--config", file, ...server])).toMatchObject({ exitCode: 0 });
     expect(await read(NAMES.settings)).toContain("CLIENT_ID=till-2\nRATE_LIMIT=1MiB\n");
-    // The service runs in another folder than whoever installs it.
+    // Relative paths become absolute, because the service runs in another folder than the installer.
     expect(await read(NAMES.settings)).toContain(`\nTLS_CA=${join(folder, "ca.pem")}\n`);
     expect(await read(NAMES.settings)).not.toContain("ENROLL_TOKEN");
     expect(await read(NAMES.token)).toBe(`${TOKEN}\n`);
@@ -194,7 +194,8 @@ test.if(isLinux)("what is installed registers, and forgets what it enrolled with
   const state = join(folder, "state");
   const flags = ["--id", "till-1", "--server", system.url, "--root", "exports"];
   await install([...flags, "--state-dir", state, "--enroll-token", "-"], ENROLL_TOKEN);
-  // The folder stands for the machine's own, and its paths are those of the machine.
+  // The settings name paths of a real machine, so the token is copied from the stand-in folder to its path
+  // there.
   await mkdir(state);
   const token = join(machine, state, "enroll-token");
   await writeFile(join(state, "enroll-token"), await readFile(token));

@@ -7,7 +7,7 @@ import { managerOf, SERVICES } from "../../lib/program/service/services.ts";
 import packageJson from "../../package.json";
 import { spawnSync } from "../support/spawn.ts";
 
-/* What a service is made of on each kind of system, as data: nothing of it is done here. */
+/* The definition of the service on each operating system, as data. No service is installed here. */
 
 const PLATFORMS = ["linux", "darwin", "win32"] as const;
 
@@ -125,7 +125,7 @@ describe("a unit of systemd", () => {
       const [, level] = /exposure level for \S+: (\d+\.\d+)/.exec(stdout.toString()) ?? [];
       expect(level, stderr.toString()).toBeString();
       expect(Number(level)).toBeLessThan(2);
-      // A name that systemd does not know is a right that it does not take away.
+      // systemd ignores unknown directives, so a misspelled one would take away no right.
       await writeFile(path, unit(change).replace(/^ExecStart=\S+/m, "ExecStart=/bin/true"));
       const verified = spawnSync(["systemd-analyze", "verify", "--man=no", path]);
       expect(verified.stderr.toString() + verified.stdout.toString()).toBe("");

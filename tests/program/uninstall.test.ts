@@ -16,7 +16,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 useMachine();
 
-/* What `uninstall` takes away and what it leaves, and what `status` tells. */
+/* What `uninstall` removes and keeps, and what `status` reports. */
 
 const isLinux = process.platform === "linux";
 
@@ -24,7 +24,7 @@ describe.if(isLinux)("uninstall", () => {
   const uninstall = (...flags: string[]) =>
     run(["client", "uninstall", "--destdir", machine, ...flags]);
 
-  /** A client that ran. */
+  /** Installs a client, and makes the files that it has after it ran. */
   async function installed(): Promise<void> {
     await install(FLAGS);
     for (const name of ["key", "connection.json", "requests.log", "requests.log.1", "notes.txt"]) {
@@ -81,7 +81,7 @@ describe.if(isLinux)("uninstall", () => {
 describe("status", () => {
   test("of what is not installed says how to", async () => {
     const { exitCode, stdout, stderr } = await run(["client", "status", "--json"]);
-    // A machine that runs the tests may have a client of its own.
+    // Ends here if the machine that runs the tests has a client of its own.
     if (!stderr && JSON.parse(stdout).service !== "not_installed") return;
     expect(exitCode).toBe(1);
     const next = ["install it: fds client install --help"];

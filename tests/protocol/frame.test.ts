@@ -8,7 +8,7 @@ const UINT32_MAX = 0xffff_ffff;
 const address = { stream: 7, epoch: 3, offset: 1024 };
 const payload = new TextEncoder().encode("seven bytes and more");
 
-/** A frame whose header was changed and given a right CRC again: it lies, but it is not damaged. */
+/** Returns a frame with a changed header and a matching CRC: its content is wrong, but it is not damaged. */
 function forged(change: (header: DataView) => void): Uint8Array {
   const bytes = encodeFrame(address, payload);
   const header = new DataView(bytes.buffer);

@@ -44,7 +44,7 @@ const request = {
   max_offset: 10,
 };
 
-/** The refusal of a message; fails where it is let in. */
+/** Returns the error with which a message is refused. Throws if the message is accepted. */
 function refusal(parse: (text: string) => unknown, text: string): FdsError {
   try {
     parse(text);
@@ -101,7 +101,7 @@ describe.each([
     const given = Object.entries(message).filter(([, value]) => value !== undefined);
     for (const [field] of given.filter(([name]) => !optional.has(name))) {
       const text = JSON.stringify({ ...message, [field]: undefined });
-      // Either digest is enough, so the error names the usual one.
+      // One of the two digests is enough. If both are missing, the error names md5.
       const missed = field === "sha256" ? "md5" : field;
       expect(refusal(parse, text).message).toStartWith(`${missed}: `);
     }

@@ -108,7 +108,7 @@ describe("an absolute pattern", () => {
     ["/srv/**/a.csv", "srv/data", "x/a.csv", true],
     ["/srv/data", "srv/data", "a.csv", true],
     ["/srv/data/", "srv/data", "a.csv", true],
-    // What names a folder above a root is not in a root.
+    // A pattern that names a folder above a root matches nothing in the root.
     ["/srv", "srv/data", "a.csv", false],
     ["/", "srv/data", "a.csv", false],
     ["C:/data/*", "C:/data", "a.csv", true],
@@ -171,7 +171,7 @@ describe("any pattern", () => {
   const usable = part.filter((text) => !["..", ".", "**"].includes(text) && !text.includes("**"));
   const parts = fc.array(fc.oneof(usable, fc.constant("**")), { minLength: 1, maxLength: 4 });
 
-  /** The same rules, slow and plain: a regular expression for each name, and all that `**` may be. */
+  /** A slow and simple implementation of the same rules, for comparison. */
   function matchesSlowly(pattern: string[], names: string[]): boolean {
     if (pattern.length === 0) return names.every((each) => !each.startsWith("."));
     const [first = "", ...others] = pattern;

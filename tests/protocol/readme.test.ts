@@ -6,14 +6,14 @@ import { codeOfClose, ERROR_CODES, meaningOf } from "../../lib/protocol/errors.t
 import { ClientMessage, ServerMessage } from "../../lib/protocol/messages.ts";
 import { codeSpans, section, tableRows } from "../support/markdown.ts";
 
-/* lib/protocol/README.md says of messages and codes what the code says. */
+/* lib/protocol/README.md lists the same messages, fields and error codes as the code. */
 
 const README = readFileSync(join(import.meta.dir, "../../lib/protocol/README.md"), "utf8");
 const [, FROM_CLIENT = "", FROM_SERVER = ""] = section(README, "The messages").split(
   /^(?=\| from )/m,
 );
 
-/** The fields of each message, by its type; "?" behind those that may be missing. */
+/** Returns the field names of each message by its type, with "?" after optional ones. */
 function fieldsOf(union: z.ZodDiscriminatedUnion): Record<string, string[]> {
   return Object.fromEntries(
     union.options.map((option) => {
@@ -30,7 +30,7 @@ function fieldsOf(union: z.ZodDiscriminatedUnion): Record<string, string[]> {
 function fieldsInTable(table: string): Record<string, string[]> {
   return Object.fromEntries(
     tableRows(table).map(([type = "", fields = ""]) => {
-      // What stands in parentheses are parts and values.
+      // Text in parentheses describes parts and values of a field, not other fields.
       const names = codeSpans(fields.replaceAll(/\([^)]*\)/g, ""));
       return [type.replaceAll("`", ""), names.toSorted()];
     }),

@@ -15,7 +15,7 @@ const ZONES = [
   "Pacific/Apia",
 ];
 
-/** Fifty schedules, of which some fall into every change of the clocks. */
+/** Fifty schedules. Some of their times fall into every clock change. */
 const SCHEDULES = [
   ...["30 2 * * *", "0 0 * * *", "15 1 * * *", "45 1 * * *", "0 3 * * *", "59 23 * * *"],
   ...["@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually", "5 4 * * sun"],
@@ -28,7 +28,7 @@ const SCHEDULES = [
   ...["12 2 * 3 *", "48 1 * 11 *", "3 2 * 9,10 *", "17 1 * 4 *", "0 9 * * tue,thu"],
 ];
 
-/** All of it with FAULT_EFFORT=10. */
+/** The number of simulated years. FAULT_EFFORT=10 runs all ten. */
 const YEARS = EFFORT >= 10 ? 10 : 1;
 const FROM = Date.parse("2024-01-01T00:00:00Z");
 const UP_TO = Date.parse(`${2024 + YEARS}-01-01T00:00:00Z`);
@@ -37,7 +37,7 @@ const DAY = 86_400_000;
 const cron = (text: string) => Cron.parse(text) as Cron;
 const local = (at: number) => new Date(at).toISOString().slice(0, 19);
 
-/** The clock on the wall by `Intl`, which the product does not ask. */
+/** Returns a function from UTC to local time, computed by `Intl` instead of the code under test. */
 function clockOf(timeZone: string): (at: number) => number {
   const format = new Intl.DateTimeFormat("en-u-hc-h23", {
     timeZone,
@@ -53,18 +53,19 @@ function clockOf(timeZone: string): (at: number) => number {
   };
 }
 
-/** When each of a day's times on the wall comes, by the rule in its own words. */
+/** Computes when each local time comes, directly from the rule instead of the code under test. */
 function momentsOf(walls: readonly number[], timeZone: string): number[] {
   const clock = clockOf(timeZone);
   return walls.map((wall) => {
     const [before, after] = [clock(wall - DAY) - (wall - DAY), clock(wall + DAY) - (wall + DAY)];
     const candidates = [wall - before, wall - after].filter((at) => clock(at) === wall);
-    // It exists: the first time. It does not: as much later as the clock goes forward.
+    // A local time that exists comes once, at its first. A skipped one comes later, by as much as the clock
+    // skips.
     return candidates.length > 0 ? Math.min(...candidates) : wall - Math.min(before, after);
   });
 }
 
-/** All times up to an end. */
+/** Returns all times of a schedule from FROM to UP_TO. */
 function timesOf(text: string, timeZone: string): { at: number; localTime: string }[] {
   const times: { at: number; localTime: string }[] = [];
   const schedule = cron(text);
@@ -79,11 +80,11 @@ function timesOf(text: string, timeZone: string): { at: number; localTime: strin
   return times;
 }
 
-/** The times of the calendar, by another implementation. */
+/** Returns the local times of a schedule, as if in UTC, computed by another library. */
 function oracle(text: string): number[] {
   const other = new Croner(text, { timezone: "UTC", paused: true });
   const walls: number[] = [];
-  // Up to a day before and after, as zones have other days.
+  // Includes one more day at each end, because the date differs between zones.
   for (let next = other.nextRun(new Date(FROM - DAY - 1)); next; next = other.nextRun(next)) {
     if (next.getTime() >= UP_TO + DAY) break;
     walls.push(next.getTime());
@@ -130,7 +131,7 @@ describe(`${SCHEDULES.length} schedules in ${ZONES.length} zones, ${YEARS} years
 });
 
 test.each<[string, string, string, ReturnType<Cron["next"]>]>([
-  // Clocks go forward at 2:00.
+  // Clocks go forward at 2:00, so 2:30 comes at 3:30.
   [
     "30 2 * * *",
     "America/New_York",
@@ -140,7 +141,7 @@ test.each<[string, string, string, ReturnType<Cron["next"]>]>([
       localTimes: ["2026-03-08T02:30:00"],
     },
   ],
-  // What is put off comes together with what comes then by itself.
+  // The skipped 2:30 and the regular 3:30 come together.
   [
     "30 2,3 * * *",
     "America/New_York",
@@ -150,7 +151,7 @@ test.each<[string, string, string, ReturnType<Cron["next"]>]>([
       localTimes: ["2026-03-08T02:30:00", "2026-03-08T03:30:00"],
     },
   ],
-  // Each hour comes by itself: nothing is put off.
+  // An hourly schedule does not make up for the skipped hour.
   [
     "30 * * * *",
     "America/New_York",
@@ -160,7 +161,7 @@ test.each<[string, string, string, ReturnType<Cron["next"]>]>([
       localTimes: ["2026-03-08T03:30:00"],
     },
   ],
-  // Clocks go back from 2:00 to 1:00: the hour that comes again counts once.
+  // Clocks go back from 2:00 to 1:00. The repeated hour counts once.
   [
     "30 1 * * *",
     "America/New_York",
@@ -179,7 +180,7 @@ test.each<[string, string, string, ReturnType<Cron["next"]>]>([
       localTimes: ["2026-11-01T02:00:00"],
     },
   ],
-  // The day begins at 1:00.
+  // Clocks skip midnight, so the day begins at 1:00.
   [
     "@daily",
     "America/Santiago",
@@ -189,7 +190,7 @@ test.each<[string, string, string, ReturnType<Cron["next"]>]>([
       localTimes: ["2026-09-06T00:00:00"],
     },
   ],
-  // Half an hour.
+  // Clocks go forward by half an hour.
   [
     "10 2 * * *",
     "Australia/Lord_Howe",

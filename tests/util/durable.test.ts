@@ -18,7 +18,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** No flush of what is opened from now on works. */
+/** Makes every flush fail, of any file that is opened later. */
 function failFlushes(noFlush = new Error("no flush")): void {
   const { open } = promises;
   spyOn(promises, "open").mockImplementation(async (...args) => {
@@ -51,7 +51,7 @@ test.if(process.platform !== "win32")(
 );
 
 test("what fails leaves the old file and nothing beside it", async () => {
-  // A file cannot take the place of a folder.
+  // Fails, because a file cannot replace a folder.
   await mkdir(join(folder, "taken/inner"), { recursive: true });
   const error = await writeFileDurably(join(folder, "taken"), "x", 0o600).catch(
     (reason: unknown) => reason,

@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
 import { EventLoopBudget } from "../../lib/util/event-loop-budget.ts";
 
-/** SendScheduler on a clock that only work moves. */
+/** An EventLoopBudget, on a clock that only its work advances. */
 function turnsOf() {
   let now = 0;
   const turns = new EventLoopBudget(() => now);
   const done: string[] = [];
-  /** Work that takes so many ms. */
+  /** Runs work that takes so many ms. */
   const work = (name: string, ms: number) =>
     turns.run(() => {
       now += ms;

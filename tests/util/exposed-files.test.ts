@@ -14,7 +14,7 @@ afterEach(() => rm(folder, { recursive: true }));
 test.skipIf(process.platform === "win32").each([
   [0o600, false],
   [0o400, false],
-  // A group of its own is a custom for keys of TLS.
+  // A group may read the file, because TLS keys often belong to a group of their own.
   [0o640, false],
   [0o644, true],
   [0o604, true],

@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
 import { FairTurns } from "../../lib/util/fair-turns.ts";
 
-/** SendScheduler on a clock that only work moves. */
+/** A FairTurns, on a clock that only its work advances. */
 function turnsOf() {
   let now = 0;
   const turns = new FairTurns(() => now);
   const done: string[] = [];
-  /** A piece that takes so many ms. */
+  /** Runs a piece of the owner's work that takes so many ms. */
   const piece = (owner: string, name: string, ms = 0) =>
     turns.run(owner, async () => {
       now += ms;
@@ -52,7 +52,7 @@ test("one piece runs at a time, however long it waits for something", async () =
 test("what is too much for a round of the event loop goes on in the next ones", async () => {
   const { done, piece } = turnsOf();
   const all = ["a1", "a2", "a3", "a4", "a5"].map((name) => piece("a", name, 1));
-  // A timer of the round, as a call or another connection would be.
+  // Other work of the event loop, such as a call or another connection.
   setImmediate(() => done.push("else 1"));
   await all[2];
   setImmediate(() => done.push("else 2"));

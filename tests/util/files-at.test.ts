@@ -13,7 +13,7 @@ import {
 } from "../../lib/util/files-at.ts";
 import { spawnSync } from "../support/spawn.ts";
 
-/* Compared with what Bun's own calls tell about the same files. */
+/* Information about files from our own system calls, compared with that of Bun's calls. */
 
 const isLinux = process.platform === "linux";
 
@@ -29,7 +29,7 @@ afterEach(async () => {
 });
 
 const told = (name: string) => infoFrom(fs.lstatSync(join(folder, name), { bigint: true }));
-/** The numbers of a device are put together otherwise. */
+/** Ignores the device number, which Bun and our calls compose differently. */
 const apart = (info: ReturnType<typeof told>) => ({ ...info, device: 0 });
 
 const THINGS: [what: string, make: (path: string) => void][] = [
@@ -63,7 +63,7 @@ test.skipIf(!isLinux)("what is open is told by its descriptor", () => {
   expect(isUntouched(before, infoOf(file))).toBe(true);
   fs.utimesSync(join(folder, "file"), 1, 1);
   expect(isUntouched(before, infoOf(file))).toBe(false);
-  // It is not left to a program that is started meanwhile.
+  // A program that is started now does not inherit the descriptor.
   const { stdout } = spawnSync(["ls", "-l", "/proc/self/fd"]);
   expect(stdout.toString()).not.toContain(folder);
   fs.closeSync(file);
@@ -99,7 +99,7 @@ test.each([
   [0, 0, "0"],
   [-2, 750_000_000, "-1250000000"],
   [9_223_372_036, 854_775_807, "9223372036854775807"],
-  // Years of which the nanoseconds do not fit 64 bits.
+  // Years whose nanoseconds do not fit 64 bits overflow.
   [9_223_372_036, 854_775_808, "-9223372036854775808"],
 ])("%p s and %p ns are %s", (s, ns, text) => {
   expect(nanosecondsOf(s, ns)).toBe(text);

@@ -19,7 +19,7 @@ test("one holder in this process, and again one when it let go", async () => {
   const refusal = `another server already uses "${folder.path}"`;
   const unlock = lockOut(folder.path, folder.lock);
   expect(() => lockOut(folder.path, folder.lock)).toThrow(refusal);
-  // The refused one must not have let go for the first.
+  // The refused attempt must not have released the holder's lock.
   expect(() => lockOut(folder.path, folder.lock)).toThrow(refusal);
   unlock();
   const unlockAgain = lockOut(folder.path, folder.lock);

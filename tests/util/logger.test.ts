@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { LOG_LEVELS, Logger, type LogFormat, type LogLevel } from "../../lib/util/logger.ts";
 
-/** What a terminal obeys, or what changes how the text around it is shown. */
+/** Characters that terminals obey, or that change how the text around them is shown. */
 const UNFIT = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 const EVIL = [
   "\n",
@@ -17,7 +17,7 @@ const EVIL = [
   "\u200b",
 ];
 
-/** A logger whose lines are kept, without the time they begin with. */
+/** Returns a logger that appends its lines to `lines`, without their times. */
 function loggerTo(
   lines: string[],
   format: LogFormat = "pretty",
@@ -30,7 +30,7 @@ function loggerTo(
   });
 }
 
-/** What a call writes. */
+/** Returns the single line that a call logs. */
 function written(call: (logger: Logger) => void, format?: LogFormat): string {
   const lines: string[] = [];
   call(loggerTo(lines, format));

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { RateLimiter } from "../../lib/util/rate-limiter.ts";
 
-/** A throttle on a clock that tests move. */
+/** A RateLimiter, on a clock that the test sets. */
 function throttleOf(burst: number, everyMs: number) {
   const clock = { now: 1_700_000_000_000 };
   return { clock, throttle: new RateLimiter({ burst, everyMs }, () => clock.now) };

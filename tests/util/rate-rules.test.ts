@@ -4,7 +4,7 @@ import { parseRateRules, rateByHour, RateRulesError } from "../../lib/util/rate-
 const KiB = 1024;
 const LEAST = 16 * KiB;
 
-/** The rates at some times, in KiB a second; null: no limit. */
+/** Returns the rates at these times, in KiB per second; null: no limit. */
 function ratesAt(text: string, zone: string, times: string[]): (number | null)[] {
   let now = 0;
   const rate = rateByHour(parseRateRules(text, LEAST), zone, () => now);
@@ -37,7 +37,7 @@ describe("the rate at a moment is that of the first rule that fits:", () => {
         ["2026-01-01T07:00:00Z", 256],
         ["2026-01-01T20:59:59.999Z", 256],
         ["2026-01-01T21:00:00Z", null],
-        // An hour earlier in summer, by the clock of the world.
+        // In summer, the same local hours come an hour earlier in UTC.
         ["2026-07-01T05:59:59Z", null],
         ["2026-07-01T06:00:00Z", 256],
         ["2026-07-01T20:00:00Z", null],
@@ -64,7 +64,7 @@ describe("the rate at a moment is that of the first rule that fits:", () => {
         ["2026-01-02T00:00:00Z", null],
       ],
     ],
-    // 02:30 does not come on this day; 01:30 comes twice on the other one.
+    // 02:30 is skipped on the first day, and 01:30 comes twice on the second one.
     [
       "32KiB@02:00-03:00,64KiB@03:00-04:00,128KiB@01:00-02:00,off",
       "America/New_York",
@@ -80,7 +80,7 @@ describe("the rate at a moment is that of the first rule that fits:", () => {
   ])("%s in %s", (text, zone, expected) => {
     const times = expected.map(([time]) => time);
     expect(ratesAt(text, zone, times)).toEqual(expected.map(([, rate]) => rate));
-    // A clock that is set back counts too.
+    // The rates are also right when the clock is set back.
     const back = times.toReversed();
     expect(ratesAt(text, zone, back)).toEqual(expected.map(([, rate]) => rate).toReversed());
   });

@@ -8,7 +8,7 @@ import {
 } from "../../lib/util/server-sent-events.ts";
 import { Random } from "../support/random.ts";
 
-/** What is read of a text that comes in pieces, cut before each of these bytes. */
+/** Reads the events of a text that arrives in pieces, cut before each of these bytes. */
 async function read(text: string, cuts: number[] = []): Promise<ServerSentEvent[]> {
   const bytes = new TextEncoder().encode(text);
   const edges = [0, ...cuts.toSorted((a, b) => a - b), bytes.length];

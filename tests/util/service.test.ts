@@ -8,8 +8,8 @@ import { TEST_LIMIT } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * A service is a whole process, so each test runs one: the text is what follows
- * `await runService(async () => {`.
+ * Each test runs a service in a process of its own. The given text is the code behind `await runService(async
+ * () => {`.
  */
 
 const SERVICE = JSON.stringify(resolve("lib/util/service.ts"));
@@ -30,12 +30,12 @@ function run(start: string) {
   return spawn(argvOf(start), { stdout: "pipe", stderr: "pipe" });
 }
 
-/** With its output in a file, or in the end of a pipe. */
+/** Runs a service whose standard output goes to a file, or to the end of a pipe. */
 function runInto(stdout: number | Bun.BunFile, start: string) {
   return spawn(argvOf(start), { stdout, stderr: "pipe" });
 }
 
-/** Its exit code, standard output and standard error, once it has ended. */
+/** Waits until the service has ended. @returns its exit code, standard output and standard error */
 async function outcome(child: ReturnType<typeof run>) {
   const [stdout, stderr] = [new Response(child.stdout).text(), new Response(child.stderr).text()];
   return { code: await child.exited, stdout: await stdout, stderr: await stderr };
@@ -169,7 +169,7 @@ test("a service that cannot go on by itself exits 1, with the reason in the log"
 
 describe.skipIf(lacksPipes !== "")(`a log${lacksPipes}`, () => {
   const LINES = 1000;
-  /** Logs more than a pipe takes, and then is told to stop. */
+  /** The code of a service that logs more than a pipe holds, and is then told to stop. */
   const TALKS = `${KEEP_ALIVE}
     for (let line = 0; line < ${LINES}; line++) logger.info("x".repeat(200));
     setTimeout(() => process.kill(process.pid, "SIGTERM"));

@@ -123,7 +123,7 @@ describe("a change of settings", () => {
         expect(parse(text)).toEqual({ SITE_ID: id, SITE_TOKEN: token });
         expect(changeSettings(text, { SITE_ID: id })).toBe(text);
       }),
-      // A dot of a pattern does not match these line separators.
+      // Line separators that a dot in a regular expression does not match.
       {
         examples: [
           ["", "\u2028"],

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { SharedSync } from "../../lib/util/shared-sync.ts";
 
-/** A disk whose flushes end when the test says so. */
+/** A fake disk, whose flushes end when the test says so. */
 function slowDisk() {
   const flushes: { folder: string; end: (error?: Error) => void }[] = [];
   const shared = new SharedSync((folder) => {

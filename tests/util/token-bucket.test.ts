@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { TokenBucket } from "../../lib/util/token-bucket.ts";
 
-/** A bucket on a clock that tests move. */
+/** A TokenBucket, on a clock that the test sets. */
 function bucketOf(rate: number | null) {
   const clock = { now: 0 };
   return { clock, bucket: new TokenBucket(rate, () => clock.now) };

@@ -34,7 +34,7 @@ async function completedRecord(client_id: string, saved: Uint8Array): Promise<Do
   });
 }
 
-/** @returns what was written, and what was thrown */
+/** Prints the results of these downloads. @returns what was written, and the error, if one was thrown */
 async function verify(records: DownloadRecord[], live = false) {
   const written: string[] = [];
   const terminal = {

@@ -8,7 +8,7 @@ const COLUMNS = [
 ];
 const LISTING = { columns: COLUMNS, none: "nothing" };
 
-/** Writes pages, and gives what had been written each time that another page was asked for. */
+/** Prints pages of items. @returns the whole text, and the text so far at each request for a page */
 async function written(pages: number[][], { json = false, live = false } = {}) {
   let text = "";
   const seen: string[] = [];
@@ -26,7 +26,7 @@ async function written(pages: number[][], { json = false, live = false } = {}) {
     }
     seen.push(text);
   };
-  // Nothing else of a command is looked at.
+  // Printing uses no other part of a command's context.
   const context = { out, json } as CommandContext;
   await printPages(context, given(), LISTING, (items) => ({ items }));
   return { text, seen };

@@ -3,10 +3,13 @@ import type { ApiClient } from "../../../lib/cli/rest/api-client.ts";
 import { findDownloadId } from "../../../lib/cli/rest/download-id.ts";
 import { downloadRecord } from "../../support/records.ts";
 
-/** The id of the download that was made at that moment, the first ones with small numbers. */
+/** Returns the id of the n-th download. Ids are in the order of creation. */
 const idAt = (n: number) => `01a2${String(n).padStart(4, "0")}-0000-7000-8000-000000000000`;
 
-/** Looks among so many downloads. @returns what was found, or said, and how many were looked at */
+/**
+ * Searches among so many downloads. @returns the id found or the error's message, and how many downloads were
+ * read
+ */
 async function find(text: string, count: number) {
   const newestFirst = Array.from({ length: count }, (_, n) => idAt(count - n));
   let seen = 0;
@@ -19,7 +22,7 @@ async function find(text: string, count: number) {
       next_cursor: from + ids.length < count ? (ids.at(-1) ?? null) : null,
     };
   };
-  // Nothing else of it is called.
+  // The search calls no other method of the API.
   const api = { downloads } as ApiClient;
   const found = await findDownloadId(api, text, AbortSignal.timeout(10_000)).catch(
     (error: Error) => error.message,

@@ -8,7 +8,7 @@ import { json, scriptedRest } from "../../support/scripted-rest.ts";
 
 const ID = downloadRecord().download_id;
 
-/** Answers with these events, and then ends or says nothing more. */
+/** Answers with these events, after which the stream ends, or stays open without another event. */
 function eventStream(records: DownloadRecord[], then: "end" | "wait" = "end") {
   return (request: Request) => {
     const text = records.map((record, n) => formatEvent("download", record, n + 1)).join("");

@@ -14,12 +14,12 @@ import { TEST_LIMIT, waitFor } from "../../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* A set that is saved from its archive, where most of it is missing. */
+/* Saving a set from its archive, as is done when most of its files are missing on this machine. */
 
 const FOLDER = "site-1/20260102_030405_logs";
 const md5 = (data: string) => new Bun.CryptoHasher("md5").update(data).digest("hex");
 
-/** Files of a set: each holds its own place. */
+/** The paths of the set's files. The content of each file is its path. */
 const PLACES = Array.from({ length: 120 }, (_, n) => `${n % 7}/file-${n}`);
 const ROWS = PLACES.map((place) => setFileRecord(FOLDER, place));
 const DIGEST = md5(ROWS.map((row) => `${row.md5}  ${row.saved_path!.slice(7)}\n`).join(""));
@@ -30,7 +30,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dirname(target), { recursive: true, force: true }));
 
-/** The archive of some files. @param contentOf another content than the place */
+/** Returns a tar archive of these files. @param contentOf returns a file's content; by default its path */
 function archiveOf(places: string[], contentOf = (place: string) => place): Archive {
   const parts = places.flatMap((path) => {
     const content = Buffer.from(contentOf(path));
@@ -40,20 +40,25 @@ function archiveOf(places: string[], contentOf = (place: string) => place): Arch
   return { bytes: Buffer.concat([...parts, TAR_END]) };
 }
 
-/** What a server gives as the archive. */
+/** A server's answer to a request for the archive. */
 interface Archive {
   bytes: Buffer;
-  /** Where the connection is cut behind it: what happens just before. */
+  /**
+   * Called after the bytes were sent. When it resolves, the connection is cut. Without it, nothing is cut.
+   */
   thenCut?: () => Promise<unknown>;
 }
 
 interface Asked {
   archives: number;
-  /** Files that were asked for by themselves. */
+  /** The paths of files that were requested one by one. */
   files: string[];
 }
 
-/** Saves the set from a server. @param archive what it gives, by how often it was asked before */
+/**
+ * Saves the set from a fake server. @param archive returns the answer to the n-th request for the archive,
+ * from 0 on
+ */
 async function save(archive: (times: number) => Archive, signal?: AbortSignal) {
   const asked: Asked = { archives: 0, files: [] };
   const server = createServer((request, response) => {
@@ -98,7 +103,7 @@ async function save(archive: (times: number) => Archive, signal?: AbortSignal) {
   return { ...outcome, asked, told };
 }
 
-/** Every file is here, and nothing else. */
+/** Expects that every file of the set was saved, and nothing else. */
 async function expectAll(): Promise<void> {
   const entries = await readdir(target, { recursive: true, withFileTypes: true });
   const names = entries.filter((entry) => entry.isFile()).map(({ name }) => name);
@@ -106,7 +111,7 @@ async function expectAll(): Promise<void> {
   for (const place of PLACES) expect(await readFile(join(target, place), "utf8")).toBe(place);
 }
 
-/** Waits until files of an archive are written, which have no name yet. */
+/** Waits until files of the archive are being written, under temporary names. */
 async function untilWritten(): Promise<void> {
   await waitFor(async () => {
     const names = await readdir(target, { recursive: true });
@@ -114,7 +119,7 @@ async function untilWritten(): Promise<void> {
   }, "files to be written");
 }
 
-/** The archive of all, cut after some bytes. */
+/** Returns the archive of all files, cut after `length` bytes. */
 function cutAfter(length: number, thenCut: () => Promise<unknown>): Archive {
   return { bytes: archiveOf(PLACES).bytes.subarray(0, length), thenCut };
 }
@@ -143,7 +148,7 @@ test("a file that an earlier run began is fetched by itself", async () => {
   await mkdir(join(target, "3"), { recursive: true });
   await writeFile(partPath(join(target, "3/file-3"), `md5:${md5("3/file-3")}`), "3/f");
   const { asked } = await save(() => archiveOf(PLACES));
-  // It goes on from there, which the bytes of this server do not.
+  // The file may be requested twice, because this server ignores the offset in the request.
   expect(new Set(asked.files)).toEqual(new Set(["3/file-3"]));
 });
 
@@ -164,7 +169,8 @@ test("another file in the place of one is told, and stays", async () => {
 
 describe("an archive that breaks off", () => {
   test("is fetched again as long as it brings something, then the rest one by one", async () => {
-    // Where it is cut at once, what came before is lost in the runtime.
+    // Each cut waits until files were written, because an immediate cut makes the runtime drop received
+    // bytes.
     const outcome = await save((times) => cutAfter((times + 1) * 30 * 1024, untilWritten));
     expect(outcome).toMatchObject({ saved: 120, failed: 0, error: null });
     expect(outcome.asked.archives).toBeGreaterThan(1);

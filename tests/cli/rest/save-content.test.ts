@@ -29,7 +29,7 @@ const FILE = storedFileOf(
 
 let folder: string;
 let path: string;
-/** Where the file is kept until it is whole. */
+/** The path of the temporary file that holds the bytes until the file is complete. */
 let part: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "fds-save-"));
@@ -38,18 +38,18 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** How a server answers a request for the bytes from an offset on. */
+/** Returns a server's response to a request for the bytes from an offset on. */
 type Answer = (offset: number) => Response;
 
 const headers = { etag: `"${MD5}"` };
 const whole: Answer = (offset) => new Response(BYTES.subarray(offset), { status: 206, headers });
-/** Ends too soon, after some bytes. */
+/** Returns a response that ends too early, after `count` bytes. */
 const broken =
   (count: number): Answer =>
   (offset) =>
     new Response(BYTES.subarray(offset, offset + count), { status: 206, headers });
 
-/** Saves from a server that gives these answers in turn, the last one again and again. */
+/** Saves the file from a server that gives these answers in order, and repeats the last one. */
 async function save(answers: Answer[], options: { signal?: AbortSignal; patience?: number } = {}) {
   const offsets: number[] = [];
   const progress: number[] = [];

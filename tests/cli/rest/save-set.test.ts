@@ -9,13 +9,13 @@ import { partPath } from "../../../lib/cli/rest/part-file.ts";
 import { saveSet } from "../../../lib/cli/rest/save-set.ts";
 import { downloadRecord, setFileRecord } from "../../support/records.ts";
 
-/* What comes here of a set, from a server that says and sends what it likes. */
+/* Saving the files of a set on this machine, from a server that may send anything. */
 
 const FOLDER = "site-1/20260102_030405_logs";
 const md5 = (data: string) => new Bun.CryptoHasher("md5").update(data).digest("hex");
 
 let base: string;
-/** Where the set is saved. */
+/** The folder in which the set is saved. */
 let target: string;
 beforeEach(async () => {
   base = await mkdtemp(join(tmpdir(), "fds-set-"));
@@ -23,11 +23,11 @@ beforeEach(async () => {
 });
 afterEach(() => rm(base, { recursive: true, force: true }));
 
-/** A file of the set; what lies at its place is its path. */
+/** Returns the record of a file in the set. The content of the file is its path. */
 const row = (place: string, fields: Partial<SetFileRecord> = {}) =>
   setFileRecord(FOLDER, place, fields);
 
-/** The digest of the `.md5` that belongs to these rows. */
+/** Returns the digest of the `.md5` file that belongs to these records. */
 const sumsOf = (rows: SetFileRecord[]) =>
   md5(
     rows
@@ -37,16 +37,16 @@ const sumsOf = (rows: SetFileRecord[]) =>
   );
 
 interface Answers {
-  /** Checksum in the record. Default: the one that belongs to the rows. */
+  /** Checksum in the download's record. Default: the digest that belongs to the rows. */
   digest?: string;
-  /** In place of the bytes of a file. */
+  /** Returns the response to a request for a file; null: the usual one. */
   content?: (path: string, tries: number) => Response | null;
-  /** In place of a page of the list. */
+  /** Returns the response to a request for a page of the list; null: the usual one. */
   page?: (tries: number) => Response | null;
   signal?: AbortSignal;
 }
 
-/** Saves a set from a server that gives two rows at a time. */
+/** Saves a set from a server whose list has two rows on each page. */
 async function save(rows: SetFileRecord[], { digest, content, page, signal }: Answers = {}) {
   const fetched: string[] = [];
   let pages = 0;

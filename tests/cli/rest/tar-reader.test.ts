@@ -3,7 +3,7 @@ import { TarReader } from "../../../lib/cli/rest/tar-reader.ts";
 import { TAR_END, tarHeader, tarPadding } from "../../../lib/server/http/tar.ts";
 import { Random } from "../../support/random.ts";
 
-/* The archives that the server makes, as they come here: in pieces of any length. */
+/* Reading the tar archives that the server makes, in pieces of any length. */
 
 const FILES = [
   { path: "a.txt", content: "a" },
@@ -21,7 +21,7 @@ const ARCHIVE = Buffer.concat([
   TAR_END,
 ]);
 
-/** Cuts bytes into pieces. @param lengthOf the length of the next one */
+/** Cuts bytes into pieces. @param lengthOf returns the length of the next piece, in bytes */
 async function* inPieces(bytes: Uint8Array, lengthOf = () => 64 * 1024) {
   for (let at = 0; at < bytes.length;) {
     const end = at + lengthOf();
@@ -30,7 +30,7 @@ async function* inPieces(bytes: Uint8Array, lengthOf = () => 64 * 1024) {
   }
 }
 
-/** @param isRead whether the bytes of a file are read, or passed over */
+/** Reads an archive. @param isRead whether the bytes of the file with this path are read, or skipped */
 async function readAll(reader: TarReader, isRead: (path: string) => boolean = () => true) {
   const files: { path: string; content: string }[] = [];
   for (let file = await reader.next(); file !== null; file = await reader.next()) {
@@ -62,14 +62,14 @@ test("a size over 8 GiB is told", async () => {
 });
 
 describe("what is no archive of files is refused:", () => {
-  /** A header with something else in it. */
+  /** Returns the header of a file, after this function has changed it. */
   const changed = (change: (header: Uint8Array) => void) => {
     const header = tarHeader({ path: "a", size: 4, mtime: 0 });
     change(header);
     return header;
   };
   const put = (header: Uint8Array, at: number, text: string) => header.set(Buffer.from(text), at);
-  /** An extended header that holds a text. */
+  /** Returns an extended (pax) header with this text. */
   const extended = (text: string, size = text.length) => {
     const header = changed((bytes) => {
       put(bytes, 156, "x");

@@ -42,7 +42,7 @@ test.skipIf(!openssl.isThere)(
         fetchHealth({ ...env, SERVER_PORT: String(server.port) });
       expect(await callWith({ TLS_CERT: own.cert })).toBe("unexpected_answer");
       expect(await callWith({ TLS_CERT: other.cert })).toMatch(/unable to get local issuer/);
-      // A file with the authority's certificate behind the server's own.
+      // A file with the server's own certificate, followed by the authority's.
       const chain = join(folder, "chain.pem");
       const texts = [other.cert, authority.cert].map((path) => readFile(path, "utf8"));
       await writeFile(chain, (await Promise.all(texts)).join(""));
@@ -53,7 +53,7 @@ test.skipIf(!openssl.isThere)(
   },
 );
 
-/** What became of a call: the code of an answer that is not understood, or why there is none. */
+/** Calls the server. @returns the error's code if the answer is not understood, else the connection error */
 async function fetchHealth(env: Record<string, string>): Promise<string> {
   const error = await errorOf(new ApiClient(readConnection({}, env)).health());
   return error instanceof ApiCallError ? error.code : String(error);

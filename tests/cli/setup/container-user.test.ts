@@ -17,7 +17,7 @@ test.each<[NodeJS.Platform, number | undefined, string | null]>([
 
 const isRootOnLinux = process.platform === "linux" && process.getuid?.() === 0;
 
-/** Neither root nor the images' user. */
+/** A user id that is neither root's nor that of the images. */
 const OTHER = 4711;
 
 test.skipIf(!isRootOnLinux)(

@@ -8,7 +8,7 @@ import {
 import { completed, half, queued } from "../../support/bars.ts";
 import { Random } from "../../support/random.ts";
 
-/* What one bar shows, and how wide it is. */
+/* The text of a single progress bar, and its width. */
 
 const MIB = 1024 ** 2;
 

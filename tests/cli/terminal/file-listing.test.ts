@@ -3,7 +3,7 @@ import type { ClientFile } from "../../../lib/api/files.ts";
 import { FILE_COLUMNS } from "../../../lib/cli/terminal/file-listing.ts";
 import { listingLines, listingTable } from "../../../lib/cli/terminal/listing.ts";
 
-/* What `fds ls` shows of a client's folders. */
+/* How `fds ls` shows a client's folders. */
 
 const MODIFIED_AT = "2026-01-02T03:04:05.000Z";
 

@@ -7,7 +7,7 @@ import { spawn } from "../../support/spawn.ts";
 
 const MIB = 1024 ** 2;
 
-/** A terminal that keeps what is written. */
+/** Returns a fake terminal, and the list of all texts written to it. */
 function fakeTerminal(options: Partial<Terminal> = {}) {
   const written: string[] = [];
   const terminal: Terminal = {
@@ -21,7 +21,9 @@ function fakeTerminal(options: Partial<Terminal> = {}) {
   return { terminal, written };
 }
 
-/** The lines that a terminal shows after all of this, for the few codes that are used. */
+/**
+ * Returns the lines on the screen after these texts. Handles only the control codes that progress bars use.
+ */
 function screenOf(written: string[]): string[] {
   const lines: string[] = [];
   const text = written.join("").replaceAll("\x1b[J", "");

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { resultLine, resultLines } from "../../../lib/cli/terminal/pull-result.ts";
 import { downloadRecord } from "../../support/records.ts";
 
-/* What is said of a set that is over. */
+/* The lines that report the result of a set. */
 
 const unchanged = downloadRecord({
   status: "completed",

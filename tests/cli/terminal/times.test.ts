@@ -18,7 +18,7 @@ test.each([
 test("an age is counted from a moment, if there was one", () => {
   const now = Date.parse("2026-01-02T03:04:05.000Z");
   expect(formatAge("2026-01-02T03:02:00.000Z", now)).toBe("2 min ago");
-  // clocks differ
+  // A time in the future, as when the clocks of two machines differ.
   expect(formatAge("2026-01-02T03:04:06.000Z", now)).toBe("0 s ago");
   expect(formatAge(null, now)).toBe("–");
 });

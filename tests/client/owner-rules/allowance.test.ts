@@ -18,7 +18,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-/** Bytes of today that are on record as left or about to. */
+/** Returns the recorded number of bytes that were sent today, or are about to be. */
 const recorded = async (): Promise<number> =>
   JSON.parse(await readFile(join(folder, "sent-today.json"), "utf8")).bytes;
 

@@ -20,7 +20,7 @@ const open = () => {
 };
 const file = () => join(folder, "requests.log");
 const refusedFile = () => join(folder, "requests-refused.log");
-/** The lines of a file, as they are read. */
+/** Returns the parsed lines of a log file. */
 async function linesOf(path: string): Promise<Record<string, unknown>[]> {
   const text = await readFile(path, "utf8");
   return text

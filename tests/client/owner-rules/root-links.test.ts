@@ -15,7 +15,7 @@ import {
 
 useRootsSite();
 
-/* Which folders roots are, and what of them is withheld, while links and folders change. */
+/* Which files the roots give access to while links and folders change. */
 
 test("a root that was removed serves nothing", async () => {
   const folder = join(base, "gone");

@@ -10,7 +10,10 @@ import { TEST_LIMIT } from "../../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Links that change between a look and the open, made to by a process that does nothing else. */
+/*
+ * Links that change between the check of a path and its opening. A process of its own swaps them all the
+ * time.
+ */
 
 let base: string;
 let site: string;
@@ -27,7 +30,10 @@ beforeEach(async () => {
 
 afterEach(() => rm(base, { recursive: true, force: true }));
 
-/** Swaps without end; `pause` is as long as a few system calls, so as to fall between any two. */
+/**
+ * Starts a process that swaps files forever. Each `pause` takes about as long as a few system calls, so that
+ * swaps fall between any two of them.
+ */
 function startSwapper(swaps: string): Bun.Subprocess<"ignore", "pipe", "inherit"> {
   const program = `
     const { renameSync, symlinkSync, unlinkSync, writeFileSync } = require("node:fs");
@@ -38,7 +44,7 @@ function startSwapper(swaps: string): Bun.Subprocess<"ignore", "pipe", "inherit"
   return spawn([process.execPath, "-e", program], { cwd: site, stdout: "pipe" });
 }
 
-/** @returns the content, or null where the client refuses */
+/** Opens and reads a file. @returns its content; null if the client refuses */
 async function tryToRead(roots: Roots, filePath: string): Promise<string | null> {
   try {
     const file = await roots.openFile(filePath);
@@ -76,7 +82,7 @@ describe.if(existsSync("/proc/self/fd"))("no outside file gets out (needs /proc)
     await using swapper = startSwapper(swaps);
     await swapper.stdout.getReader().read();
     const seen = new Set<string | null>();
-    // Without both answers nothing would have been put to the test.
+    // Continues until both results were seen. Otherwise no swap has fallen between check and opening.
     for (let opens = 0; opens < 1000 || seen.size < 2; opens++) {
       seen.add(await tryToRead(roots, filePath));
     }

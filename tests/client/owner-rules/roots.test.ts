@@ -161,7 +161,7 @@ test.each([
   expect(problem.code).toBe(code as FdsError["code"]);
   expect(problem.message).toContain(`"${filePath.slice(0, 500)}`);
   expect(problem.message).not.toContain(base);
-  // Most characters of an `error` message of the protocol.
+  // The most characters that the protocol allows in an `error` message.
   expect(problem.message.length).toBeLessThanOrEqual(1024);
 });
 

@@ -10,15 +10,15 @@ import { spawnSync } from "../../support/spawn.ts";
 
 useRootsSite();
 
-/* What a source is once it is open: a regular file, with a size and an identity. */
+/* Opening a source file: only regular files are opened, and they have a size and an identity. */
 
 const hasProc = existsSync("/proc/self/fd");
 
-/** Files of this test that the process holds open. */
+/** Returns the paths of this test's files that the process holds open. */
 function openFiles(): string[] {
   const descriptors = readdirSync("/proc/self/fd").flatMap((fd) => {
     const path = `/proc/self/fd/${fd}`;
-    // The descriptor that read the folder is gone by now.
+    // The descriptor for reading this folder is listed, too, and already closed.
     return existsSync(path) ? [readlinkSync(path)] : [];
   });
   return descriptors.filter((path) => path.startsWith(base));
@@ -52,7 +52,7 @@ test.if(process.platform !== "win32")(
     await mkdir(join(folder, "closed"), { mode: 0 });
     const roots = await Roots.open([folder]);
     const asRoot = process.geteuid?.() === 0;
-    // Nobody: the root user may read everything.
+    // Becomes the user nobody, because root may read everything.
     if (asRoot) process.seteuid?.(65_534);
     try {
       for (const filePath of ["file", "closed/file"]) {
@@ -62,7 +62,7 @@ test.if(process.platform !== "win32")(
       }
     } finally {
       if (asRoot) process.seteuid?.(0);
-      // Or it could not be removed.
+      // Makes the folder readable again, so that it can be removed.
       await chmod(join(folder, "closed"), 0o700);
     }
   },

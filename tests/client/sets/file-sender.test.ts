@@ -16,7 +16,7 @@ import type { WantedFile } from "../../../lib/protocol/messages.ts";
 import { readRecords } from "../../../lib/protocol/set-records.ts";
 import { TokenBucket } from "../../../lib/util/token-bucket.ts";
 
-/* What leaves of each wanted file, as its next one is opened and read before its turn. */
+/* The bytes that are sent of each wanted file, while the next file is opened and read ahead. */
 
 const CHUNK = 1024 * 1024;
 
@@ -27,7 +27,10 @@ afterEach(() => rm(site, { recursive: true }));
 
 const wanted = (index: number): WantedFile => ({ index, path: `${index}`, root: 0 });
 
-/** Sends files. @param orders which, with the one that is said to come next @returns their bytes, as sent */
+/**
+ * Sends files. @param orders each wanted file, with the file announced as next @returns the bytes of each
+ * file as sent
+ */
 async function send(orders: { want: WantedFile; next?: WantedFile }[], chunkSize = CHUNK) {
   const frames: Uint8Array[] = [];
   const socket = {
@@ -64,7 +67,7 @@ async function send(orders: { want: WantedFile; next?: WantedFile }[], chunkSize
   return sent.map(({ index, pieces }) => ({ index, bytes: Buffer.concat(pieces) }));
 }
 
-/** Makes files named by their numbers. @returns their bytes */
+/** Makes files that are named by their numbers. @returns their bytes */
 function filesOf(...sizes: number[]): Promise<Buffer[]> {
   return Promise.all(
     sizes.map(async (size, index) => {
@@ -115,7 +118,7 @@ test("a file that was opened before its turn is sent for itself, not for another
   const files = await filesOf(CHUNK, 200_000, 300_000);
   const sent = await send([
     { want: wanted(0), next: wanted(1) },
-    // As after a damaged frame.
+    // File 0 is wanted again, instead of the announced file 1, as after a damaged frame.
     { want: wanted(0), next: wanted(2) },
     { want: wanted(1) },
     { want: wanted(2) },

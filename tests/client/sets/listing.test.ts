@@ -6,7 +6,7 @@ import { type Entry, listFolder, type ListOptions } from "../../../lib/client/se
 import { Roots, type RootsOptions } from "../../../lib/client/owner-rules/roots.ts";
 import { spawnSync } from "../../support/spawn.ts";
 
-/* What an operator sees of a folder at a site. */
+/* Listing a folder at a site, as operators see it. */
 
 const isWindows = process.platform === "win32";
 
@@ -32,7 +32,7 @@ async function page(asked: Asked = {}) {
 
 const names = async (asked?: Asked) => (await page(asked)).entries.map(({ name }) => name);
 
-/** A path in the site whose bytes are no UTF-8. */
+/** Returns a path in the site whose bytes are not UTF-8. */
 const raw = (path: string) => Buffer.from(`${site}/${path}`, "latin1");
 
 test("has files and folders alone, and of links nothing", async () => {
@@ -85,7 +85,7 @@ test.skipIf(isWindows)("a folder that is swapped for a link meanwhile is no fold
   fs.mkdirSync(join(site, "folder/deep"), { recursive: true });
   const pathCheck = await (await Roots.open([site])).pathCheck();
   const find = pathCheck.findFolder.bind(pathCheck);
-  // Between the look at the path and the opening.
+  // Swaps the folder for a link after its path was checked and before it is opened.
   pathCheck.findFolder = async (path) => {
     const real = await find(path);
     fs.renameSync(join(site, "folder"), join(site, "aside"));

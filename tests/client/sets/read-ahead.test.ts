@@ -8,7 +8,7 @@ import { ReadAhead } from "../../../lib/client/sets/read-ahead.ts";
 
 const MiB = 1024 ** 2;
 
-/** Files that are open, each with bytes of its own. */
+/** Makes and opens files of these sizes, with random bytes. */
 async function openFiles(...sizes: number[]) {
   const folder = await mkdtemp(join(tmpdir(), "fds-read-ahead-"));
   const files = sizes.map((size, n) => {
@@ -82,7 +82,7 @@ test("nothing of a file that was left comes for another one with its number", as
   reading.begin(place);
   await reading.leave(former.fd);
   closeSync(former.fd);
-  // The system gives the number of a closed file to a later one.
+  // Opens files until the system reuses the descriptor number of the closed file.
   const numbers: number[] = [];
   while (numbers.at(-1) !== former.fd) numbers.push(openSync(next.path, "r"));
   expect(next.bytes.equals(await reading.blockAt(place))).toBe(true);

@@ -6,7 +6,7 @@ import { SetFiles } from "../../../lib/client/sets/set-files.ts";
 import { Roots, type RootsOptions } from "../../../lib/client/owner-rules/roots.ts";
 import { spawnSync } from "../../support/spawn.ts";
 
-/* What a server may have of a set, whatever it wants: a listing before binds nobody. */
+/* The files of a set that a server may have. Each file is checked again, whatever an earlier listing said. */
 
 let base: string;
 let site: string;
@@ -22,7 +22,7 @@ beforeEach(() => {
 });
 afterEach(() => fs.rmSync(base, { recursive: true, force: true }));
 
-/** Opens one file after the other. @returns what each holds, or why it does not come */
+/** Opens files one after the other. @returns each file's content, or its error code */
 async function open(paths: string[], options: RootsOptions & { root?: number } = {}) {
   const { root = 0 } = options;
   const roots = await Roots.open(

@@ -7,16 +7,16 @@ import { base, put, site, useWalkedSite, walked } from "../../support/walk.ts";
 
 useWalkedSite();
 
-/* Row 44: what a walk sees of a site that changes meanwhile. */
+/* Row 44 of tests/faults/README.md: a walk through a site that changes at the same time. */
 
 const hasProc = fs.existsSync("/proc/self/fd");
 
-/** What a broken disk throws. */
+/** Returns the error that a broken disk throws. */
 const brokenDisk = () =>
   Object.assign(new Error("EIO: i/o error"), { code: "EIO", errno: -5, syscall: "read" });
 
 describe.skipIf(!hasProc)("row 44: while it walks,", () => {
-  /** Does something once the first batch of names is about to be looked at. */
+  /** Returns a callback that does its work at the first call only, before the first names are checked. */
   const once = (work: () => void) => {
     let isDone = false;
     return () => {
@@ -90,7 +90,7 @@ describe.skipIf(!hasProc)("row 44: while it walks,", () => {
   });
 });
 
-/** Does something with each folder whose names are read, before they are. */
+/** Calls `work` with the path of each folder before the folder's names are read. */
 function onEntries(work: (path: string) => unknown): Disposable {
   const { names } = OpenFolder.prototype;
   OpenFolder.prototype.names = async function* (this: OpenFolder) {

@@ -17,16 +17,16 @@ import {
 
 useWalkedSite();
 
-/* Which files a set is made of: each that a pattern names is there, or has a row that says why not. */
+/* Which files belong to a set: each file that a pattern names is listed, or has a row with an error. */
 
 const isRoot = process.getuid?.() === 0;
 const isWindows = process.platform === "win32";
 const hasProc = fs.existsSync("/proc/self/fd");
 
-/** A path in the site whose bytes are no UTF-8. */
+/** Returns a path in the site whose bytes are not UTF-8. */
 const raw = (path: string) => Buffer.from(`${site}/${path}`, "latin1");
 
-/** @returns the patterns that match nothing */
+/** Walks through the site. @returns the patterns that match nothing */
 async function unmatched(asked: Asked): Promise<string[]> {
   const { walk } = await walkThrough(asked);
   return walk.unmatched.map((place) => asked.include?.[place] ?? "");
