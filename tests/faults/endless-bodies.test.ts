@@ -72,7 +72,7 @@ async function sendEndlessly(call: string, lines: string[], chunked: boolean): P
   const socket = connect(system.port, "127.0.0.1").setEncoding("latin1");
   let answer = "";
   socket.on("data", (text) => (answer += text));
-  // The server may reset the connection; the test expects that.
+  // The server may reset the connection, which the test expects.
   socket.on("error", () => socket.destroy());
   socket.on("end", () => socket.destroy());
   const push = () => {

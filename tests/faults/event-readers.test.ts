@@ -101,7 +101,7 @@ test.skipIf(!HAS_PROC)(
       most = Math.max(most, (await footprintOf(system.server)).memory - before.memory);
       return (await readerCount()) === 0;
     }, "all of them to be cut off");
-    // With a separate buffer for each reader, it would be about 600 MiB.
+    // With a separate buffer for each reader, memory would grow by about 600 MiB.
     expect(most).toBeLessThan(300 * MiB);
   },
 );

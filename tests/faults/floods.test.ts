@@ -77,7 +77,7 @@ test.concurrent.each([
 
 async function open(port: number, said: string): Promise<Socket> {
   const socket = connect(port, "127.0.0.1");
-  // The server may reset the connection; the test expects that.
+  // The server may reset the connection, which the test expects.
   socket.on("error", () => socket.destroy());
   await new Promise((resolve) => socket.on("connect", resolve).on("close", resolve));
   socket.write(said);

@@ -33,7 +33,7 @@ describe.skipIf(lacksMounts !== "")(`a disk is full${lacksMounts}`, () => {
     expect(await system.published()).toEqual(["ballast"]);
     await invariants.expectSafe();
 
-    // Rechecks every 5 s must find the disk still full, and start no attempts.
+    // The server rechecks the disk every 5 s. While the disk is full, it must start at most one more attempt.
     await Bun.sleep(RECHECK + 1_000);
     const later = await system.api.download(downloadId);
     expect(later).toMatchObject({ status: "queued", error_code: "storage_full" });
@@ -78,8 +78,8 @@ describe.skipIf(lacksMounts !== "")(`a disk is full${lacksMounts}`, () => {
         const { downloadId, part } = await pullHalf(stage);
         const trace = { calls: "write,pwrite64,pwritev,pwritev2", path: part };
         await using strace = await Strace.attach(system.server, system.folder, trace);
-        // The trace starts earlier, because bytes that have arrived already may take the last room at once,
-        // by the short write.
+        // Strace is attached before, because bytes that have arrived already may be written at once, and fill
+        // the disk by a short write.
         await disk.fill(300 * KiB);
         proxy.release("up");
         await waitForFull(stage, downloadId);

@@ -31,8 +31,8 @@ test.skipIf(lacksMounts !== "")(
     );
     const wanted = await writeRandom(system.source("file"), 600 * KiB);
     const client = await system.startClient({ env: { MAX_BYTES_PER_DAY: "1000KiB" } });
-    // The client rewrites its connection state until it is connected, which would free some room on the full
-    // disk.
+    // Waits until the client has written its state as connected. A later rewrite of that file would free room
+    // on the full disk.
     await waitFor(
       async () =>
         (await readConnectionRecord(join(system.folder, "site-1")))?.state === "connected",

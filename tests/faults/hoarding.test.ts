@@ -8,8 +8,8 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * Row 36 of the fault table: a client that occupies a shared resource, then sends one byte per second. Others
- * that wait must get the resource. The slow download is queued again.
+ * Row 36 of the fault table: a client that occupies a shared resource, then sends one byte per second.
+ * Waiting downloads of others must get the resource, and the slow download is queued again.
  */
 
 const KiB = 1024;

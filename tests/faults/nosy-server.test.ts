@@ -230,7 +230,7 @@ describe.if(existsSync("/proc/self/fd"))("nothing leaves (needs /proc) while", (
   ])("%s", async (_name, filePath, swaps) => {
     await using _ = await startSwapper(swaps);
     const answers = new Set<string>();
-    // Repeats until both states of the swap were met, which give different answers.
+    // Asks at least 300 times, and until both states of the swap were met, which give different answers.
     for (let asked = 0; asked < 300 || answers.size < 2; asked++) {
       const answer = await ask(filePath);
       if (typeof answer === "object") expect(INSIDE).toStartWith(answer.text);

@@ -16,7 +16,7 @@ setDefaultTimeout(TEST_LIMIT);
 
 /*
  * Row 48 of the fault table, with two servers on one Postgres and one storage. Each download is removed once,
- * by either server, held ones stay, and a removal that a killed server began is finished by the other.
+ * by either server, and held ones stay. A removal that a killed server began is finished by the other one.
  */
 
 const DAY_MS = 86_400_000;

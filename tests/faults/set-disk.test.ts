@@ -41,7 +41,7 @@ describe.skipIf(lacksMounts !== "")(`the disk is full while a set comes${lacksMo
     expect(await system.published()).toEqual(["ballast"]);
     await expectSafeFiles(stage, downloadId);
 
-    // Rechecks every 5 s must find the disk still full, and start no attempts.
+    // The server rechecks the disk every 5 s. While the disk is full, it must start at most one more attempt.
     await Bun.sleep(RECHECK + 1_000);
     const later = await system.api.download(downloadId);
     expect(later).toMatchObject({ status: "queued", error_code: "storage_full" });

@@ -40,7 +40,7 @@ afterAll(async () => {
 
 function open(): Socket {
   const socket = connect(system.port, "127.0.0.1");
-  // The server may reset the connection; the test expects that.
+  // The server may reset the connection, which the test expects.
   socket.on("error", () => socket.destroy());
   sockets.push(socket);
   return socket;

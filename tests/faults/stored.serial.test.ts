@@ -21,8 +21,8 @@ const AT_ONCE = 8;
 const ROUNDS = 25;
 
 /**
- * Limit for the event loop to be blocked, in ms. Before stored rows were read in turns, 8 calls at once took
- * over 100 ms.
+ * Limit for one wait, in ms. Each piece of work takes a few ms. Without pauses in between, 8 calls at once
+ * take over 100 ms.
  */
 const MOST_MS = 80;
 

@@ -8,7 +8,7 @@ import { waitFor } from "./wait.ts";
 
 export type Name = keyof typeof endpoints;
 
-/** A sample call of an endpoint, with the statuses expected for each kind of caller. It can be repeated. */
+/** A repeatable sample call of an endpoint, with the expected status for each kind of caller. */
 export interface Sample {
   /** Returns the value for the parameter in the URL's path, such as an id. */
   of?: () => string;

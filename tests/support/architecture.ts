@@ -17,7 +17,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   "lib/client": ["lib/client", "lib/protocol", "lib/util"],
   "lib/cli": ["lib/cli", "lib/api", "lib/util"],
   "lib/dashboard": ["lib/dashboard", "lib/api", "lib/util"],
-  // The program that contains all others. It may import from each of them, and none may import from it.
+  // The program that contains all others. lib/program may import from all of them, and nothing may import
+  // from lib/program.
   "lib/program": [
     "lib/program",
     "lib/cli",
@@ -142,8 +143,8 @@ export function settingsReaders(sources: Record<string, string>, programs: strin
 }
 
 /**
- * Returns the imports between folders. A file that has folders beside it counts as a folder of its own, so
- * shared files and the files that import everything may lie next to each other.
+ * Returns the graph of imports between folders, to find cycles. A file with subfolders beside it is a node of
+ * its own, because shared files and entry points often lie next to each other.
  */
 export function foldersOf(graph: Graph): Graph {
   const folders = new Set(Object.keys(graph).map((file) => dirname(file)));

@@ -48,7 +48,7 @@ export async function startBackend(
   return {
     env: {
       ...(database !== null && { DATABASE_URL: database }),
-      // A server with Postgres requires STORAGE_URL, the storage that several servers share.
+      // With Postgres, several servers may share one storage, so STORAGE_URL names the storage explicitly.
       ...(database !== null && { STORAGE_URL: downloads }),
       ...(s3 && settingsOf(s3)),
     },

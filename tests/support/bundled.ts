@@ -7,8 +7,9 @@ export const BUNDLES = "TEST_BUNDLES";
 const bundles: Readonly<Record<string, string>> = JSON.parse(process.env[BUNDLES] ?? "{}");
 
 /**
- * Replaces a program's source by its bundle, if there is one, as a start from hundreds of source files is
- * slow. With `BUN_OPTIONS` the source stays, because a preloaded module would not be shared with a bundle.
+ * Replaces a program's source in a command by its bundle, if there is one, because a start from hundreds of
+ * source files is slow. With `BUN_OPTIONS` the source stays, because a bundle does not share modules with a
+ * preloaded file.
  */
 export function bundled(
   command: readonly string[],

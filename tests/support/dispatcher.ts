@@ -18,8 +18,8 @@ export const given = {} as {
   freeSlots: number;
   freeBytes: number;
   /**
-   * When all queued downloads become due, in ms since 1970. Null: they are due already, and the dispatcher is
-   * notified.
+   * When all queued downloads become due, in ms since 1970. Null: all are due already, and the tests notify
+   * the dispatcher of each.
    */
   dueAt: number | null;
   /** The maximum of running downloads of each job, by job id. */

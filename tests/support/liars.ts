@@ -68,8 +68,8 @@ async function expectNoHarm(): Promise<void> {
   });
   expect(await system.api.health()).toMatchObject({ status: "healthy" });
   await waitFor(async () => {
-    // A download whose client broke off may be queued again only after a first look, so each round cancels
-    // anew.
+    // A download whose connection just broke may be queued again a moment later, so each round cancels all
+    // queued downloads.
     const { downloads } = await system.api.downloads({ status: "queued" });
     for (const { download_id } of downloads) await system.api.cancel(download_id);
     return (await system.parts()).length === 0;

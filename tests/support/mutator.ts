@@ -151,7 +151,7 @@ export class Mutator {
     return { [random.pick(["future", "constructor", "", ...TEXTS])]: random.pick(NUMBERS) };
   }
 
-  /** Returns JSON in which sometimes all names occur twice. Parsers take the last one. */
+  /** Returns JSON in which, in one of 20 cases, all names occur twice. Parsers take the last one. */
   #twiceJson(value: unknown): string {
     const text = JSON.stringify(value) ?? "";
     if (!text.startsWith('{"') || this.random.float() < 0.95) return text;

@@ -65,7 +65,8 @@ export class Proxy implements AsyncDisposable {
   }
 
   /**
-   * Changes rate, delay or jitter for all open and future connections. Without directions, both are changed.
+   * Changes rate, delay or jitter for all open and future connections. Without `directions`, both directions
+   * are changed.
    */
   shape(conditions: Partial<Conditions>, ...directions: Direction[]): void {
     for (const direction of directions.length > 0 ? directions : DIRECTIONS) {

@@ -52,7 +52,7 @@ export class RawWebSocket implements Disposable {
   #code: number | undefined;
 
   private constructor(readonly socket: Socket) {
-    // The server may reset the connection; tests expect that.
+    // The server may reset the connection, which tests expect.
     socket.on("error", () => socket.destroy());
     socket.on("data", (data: Buffer) => this.#take(data));
     socket.on("end", () => socket.destroy());

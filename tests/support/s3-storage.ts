@@ -13,7 +13,7 @@ export function optionsFor(s3: FakeS3): S3Options {
   };
 }
 
-/** A storage in a fake S3. Disposal ends both. */
+/** A storage with a fake S3 of its own. Disposal closes both. */
 export class TemporaryS3 implements AsyncDisposable {
   private constructor(
     readonly s3: FakeS3,

@@ -102,6 +102,7 @@ async function md5Of(path: string, length: number): Promise<string | null> {
     const bytes = await Bun.file(path).slice(0, length).bytes();
     return new Bun.CryptoHasher("md5").update(bytes).digest("hex");
   } catch {
-    return null; // The set may have been published meanwhile, to another folder.
+    // The file cannot be read, perhaps because the set was published to another folder meanwhile.
+    return null;
   }
 }

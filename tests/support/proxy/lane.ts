@@ -42,11 +42,9 @@ export interface LaneOptions {
 /** One direction of one connection. It forwards received bytes in order, each piece at its delivery time. */
 export class Lane {
   readonly #queue: Piece[] = [];
-  /**
-   * When the link will have taken all bytes received so far, and when the last of them will be delivered, in
-   * ms.
-   */
+  /** When the simulated link is free for further bytes, in ms on the monotonic clock. */
   #freeAt = 0;
+  /** Delivery time of the last queued byte, in ms on the monotonic clock. */
   #lastDue = 0;
   #held = false;
   /** Whether the receiving socket's buffer is full. */
