@@ -6,27 +6,31 @@ import { copyText } from "./clipboard.ts";
 import { byId, setText } from "./dom.ts";
 import { notify } from "./notices.ts";
 
-/** Shown in the command until there is a key. */
+/** Placeholder for the enrolment key in the displayed command, until a key is made. */
 const NO_KEY_YET = "…";
 
-/** Shows an admin the command that connects another site, with an enrolment key made for that site only. */
+/**
+ * The form that gives an admin the command to connect a new site, with an enrolment key for that site only.
+ */
 export class AddSite {
   readonly #form = byId("add-site", HTMLFormElement);
   readonly #toggle = byId("add-site-toggle", HTMLButtonElement);
   readonly #id = byId("new-site", HTMLInputElement);
   readonly #root = byId("new-root", HTMLInputElement);
   readonly #command = byId("command", HTMLElement);
-  /** The client that is expected to connect, and the key made for it. */
+  /** Id of the client that an enrolment key was made for but that has not connected yet, and that key. */
   #expected: { id: string; key: string } | null = null;
   #sites: Site[] = [];
-  /** null: open only while there are no sites. */
+  /**
+   * Whether the person opened or closed the form; null if neither: then it is open while there are no sites.
+   */
   #isOpen: boolean | null = null;
   #needsKey = true;
 
   /**
-   * The command and its default folder depend on how this server was started: from its sources, or as the
-   * program of `bun run build`.
-   * @param onMake runs the work that makes a key and copies the command; shows its errors
+   * Prepares the form. A server run from its sources offers another command than a built program.
+   * @param onMake called when the form is sent, with the work to run: it makes a key and copies the command.
+   *   Shows the errors of that work.
    */
   constructor(onMake: (work: () => Promise<void>) => void) {
     if (BUILD !== null) {
@@ -45,12 +49,12 @@ export class AddSite {
     });
   }
 
-  /** @param needsKey whether clients need an enrolment token or key */
+  /** Sets whether new clients need an enrolment key, which they need if the server has access control. */
   set needsKey(needsKey: boolean) {
     this.#needsKey = needsKey;
   }
 
-  /** @param sites that are known */
+  /** Draws the form. @param sites all sites that the server knows */
   render(sites: Site[]): void {
     this.#sites = sites;
     const hasSites = sites.length > 0;
@@ -59,10 +63,10 @@ export class AddSite {
     this.#toggle.ariaExpanded = String(!this.#form.hidden);
     this.#toggle.hidden = !hasSites;
     byId("no-site", HTMLElement).hidden = hasSites;
-    // On a narrow page, the next thing to do comes first.
+    // Without sites, a narrow page shows this form above everything else.
     byId("board", HTMLElement).classList.toggle("without-sites", !hasSites);
     const isKnown = sites.some(({ client }) => client.client_id === this.#id.value);
-    // No key is made here that would hand a site's name to another machine.
+    // A key for an existing site's name would let another machine connect under that name.
     this.#id.setCustomValidity(isKnown ? "There is a site of this name already" : "");
     setText(this.#command, this.#commandText());
     const words = this.#needsKey ? "Copy, with a fresh key" : "Copy";
@@ -98,7 +102,7 @@ export class AddSite {
     await copyText(this.#command, "The command");
   }
 
-  /** Reports that the expected site has connected. */
+  /** Shows a notice when the client that the key was made for has connected, and closes the form. */
   #welcome(): void {
     const id = this.#expected?.id;
     if (!this.#sites.some(({ client }) => client.client_id === id && client.connected)) return;
@@ -108,7 +112,7 @@ export class AddSite {
   }
 }
 
-/** A name for an enrolment key that was not used before. */
+/** Returns an unused name for an enrolment key: the site's id and the time. */
 function nameFor(id: string): string {
   return `page-${id.toLowerCase().slice(0, 40)}-${Date.now().toString(36)}`;
 }

@@ -2,25 +2,25 @@ import type { DownloadStatus } from "../api/schemas.ts";
 import { isStatus } from "./status.ts";
 
 /*
- * The state of the board is kept in the fragment of the page's address, as in `#status=failed&site=till-1`.
- * So it can be linked and bookmarked, and the browser's Back button works.
+ * Keeps the filters of the page in the fragment of its URL, such as `#status=failed&site=till-1`. So a
+ * filtered page can be linked and bookmarked, and the browser's Back button works.
  */
 
-/** What the board shows. */
+/** The filters of the page, as its URL states them. */
 export interface Shown {
-  /** Downloads with this status; null: with any. */
+  /** Shows only downloads with this status; null shows all. */
   status: DownloadStatus | null;
-  /** True: failed downloads only if they were not retried. */
+  /** True hides failed downloads that were retried. */
   onlyOpen: boolean;
-  /** Downloads of this site; null: of all. */
+  /** Shows only downloads of this client id; null shows those of all sites. */
   site: string | null;
-  /** Downloads of this job; null: of any job, or none. */
+  /** Shows only downloads of the job with this id; null shows all, also those without a job. */
   job: string | null;
-  /** The schedule whose board is shown; null: none. */
+  /** Name of the schedule whose deliveries are shown; null shows none. */
   schedule: string | null;
-  /** The only download that is shown; null: all. */
+  /** Id of the only download to show; null shows all. */
   download: string | null;
-  /** True: only sites that are not connected. */
+  /** True hides sites that are connected. */
   onlyOffline: boolean;
 }
 
@@ -34,13 +34,13 @@ export const EVERYTHING: Readonly<Shown> = {
   onlyOffline: false,
 };
 
-/** Fields of the address. */
+/** Names of the fields that the fragment of the URL can have for filters. */
 const FIELDS = ["status", "site", "job", "schedule", "download", "sites"];
 
 /**
- * Parses the fragment of an address.
- * @param hash with its `#`
- * @returns null where it means something else, such as a place on the page or a sign-in code
+ * Parses the filters in the fragment of a URL.
+ * @param hash the fragment with its `#`
+ * @returns null if the fragment has another purpose, such as an anchor on the page or a sign-in code
  */
 export function readAddress(hash: string): Shown | null {
   const fields = new URLSearchParams(hash.slice(1));
@@ -57,7 +57,7 @@ export function readAddress(hash: string): Shown | null {
   };
 }
 
-/** The fragment for a state: `#`, and whatever differs from showing everything. */
+/** Formats filters as the fragment of a URL, with its `#`. Filters that are not set are left out. */
 export function addressOf(shown: Shown): string {
   const { status, onlyOpen, site, job, schedule, download, onlyOffline } = shown;
   const fields = new URLSearchParams();

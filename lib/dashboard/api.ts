@@ -3,7 +3,7 @@ import type { AnswerOf, Endpoint } from "../api/endpoints/endpoint.ts";
 import { addressOf, type AnyRequest, type RequestOf } from "../api/endpoints/request.ts";
 import type { ApiError, DownloadList } from "../api/schemas.ts";
 
-/** A call that the server refused, or failed to do. */
+/** A REST call was answered with an error status. The message comes from the server. */
 export class ApiProblem extends Error {
   override name = "ApiProblem";
 
@@ -20,20 +20,20 @@ type Request<M, Path> = RequestOf<EndpointAt<M, Path>>;
 type Query<Path extends PathOf<"GET">> = NonNullable<Request<"GET", Path>["query"]>;
 type Body<Path extends PathOf<"POST">> = Request<"POST", Path>["body"];
 
-/** The filters of a list. */
+/** Filters and paging of a request for the list of downloads. */
 export interface ListQuery extends Omit<Query<"/api/downloads">, "limit"> {
-  /** Only this download. */
+  /** Id of the only download to return. */
   download_id?: string;
   limit?: number;
 }
 
-/** Time limit of a call, in ms. */
+/** Time limit of a REST call, in ms. */
 const CALL_TIMEOUT = 30_000;
 
 /**
- * The REST calls of the page, with the session's cookie. Addresses are relative to the page's, which may be
- * below a path of a reverse proxy. Each throws {@link ApiProblem} with the server's message, or another
- * Error where there was no answer.
+ * The REST calls of the page, authenticated by the session's cookie. URLs are relative to the page, which a
+ * reverse proxy may serve below a path of its own. Each call throws {@link ApiProblem} for an error status,
+ * and another Error if the server does not answer.
  */
 export const api = {
   session: () => call("GET", "/api/session", {}),
@@ -58,7 +58,7 @@ export const api = {
     call("POST", "/api/enrolment-keys", { body }),
   jobs: (query: Query<"/api/jobs">) => call("GET", "/api/jobs", { query }),
   job: (id: string) => call("GET", "/api/jobs/:job_id", ofJob(id)),
-  /** @param key Idempotency-Key: however often the request is sent, it makes one job */
+  /** Creates a job. @param key value of Idempotency-Key: repeated requests with one key make only one job */
   createJob: (body: Body<"/api/jobs">, key: string) =>
     call("POST", "/api/jobs", { body }, { headers: { "Idempotency-Key": key } }),
   changeJob: (id: string, body: Request<"PATCH", "/api/jobs/:job_id">["body"]) =>
@@ -108,24 +108,24 @@ export const api = {
   retry: (id: string) => call("POST", "/api/downloads/:download_id/retry", ofDownload(id)),
 };
 
-/** Address of the event stream. */
+/** URL of the server's event stream, relative to the page. */
 export const EVENTS = relative("/api/events" satisfies PathOf<"GET">);
 
-/** Why the server refuses the event stream; null: it does not, or does not answer. */
+/** Asks why the server refuses the event stream. @returns null if it does not refuse, or does not answer */
 export function refusalOfEvents(): Promise<ApiProblem | null> {
   return refusalOf(EVENTS).catch(() => null);
 }
 
-/** Checks that the content of a completed download is available. @throws ApiProblem where it is not */
+/** Checks that the content of a completed download is available. @throws ApiProblem if it is not */
 export async function requireContent(downloadId: string): Promise<void> {
   const path = contentPath(downloadId);
   const { ok } = await answered(fetch(path, { method: "HEAD" }));
-  // The answer to HEAD has no body with a reason.
+  // The response to HEAD has no body with the reason, so a GET follows.
   const refusal = ok ? null : await refusalOf(path);
   if (refusal) throw refusal;
 }
 
-/** Address of the content of a completed download. @param path of a file of a set */
+/** Returns the URL of a completed download's content. @param path the path of one file, if it is a set */
 export function contentPath(downloadId: string, path?: string): string {
   const endpoint: PathOf<"GET"> = "/api/downloads/:download_id/content";
   return relative(endpoint, { ...ofDownload(downloadId), query: { path } });
@@ -149,13 +149,13 @@ async function listOfOne(downloadId: string): Promise<DownloadList> {
   }
 }
 
-/** The address of a call, relative to the page's. */
+/** Returns the URL of a REST call, relative to the page. */
 function relative(path: string, request: AnyRequest = {}): string {
   return addressOf(path, request).slice(1);
 }
 
 interface CallOptions {
-  /** Ends the call. */
+  /** Aborts the call. */
   signal?: AbortSignal;
   headers?: Record<string, string>;
 }
@@ -192,7 +192,7 @@ async function answered(request: Promise<Response>): Promise<Response> {
   });
 }
 
-/** Why the server refuses a GET; null: it does not. The answer's body is not read. */
+/** Asks why the server refuses a GET. @returns null if it succeeds; the body is then not read */
 async function refusalOf(path: string): Promise<ApiProblem | null> {
   const ending = new AbortController();
   try {
@@ -209,7 +209,7 @@ async function problemOf(response: Response): Promise<ApiProblem> {
     const { error } = JSON.parse(text) as ApiError;
     return new ApiProblem(response.status, error);
   } catch {
-    // A proxy in between has its own error pages.
+    // The body is not the server's JSON, as a reverse proxy answered with an error page of its own.
     return new ApiProblem(response.status, `The server answered with status ${response.status}`);
   }
 }

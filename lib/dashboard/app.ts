@@ -26,13 +26,13 @@ import { WebhooksSheet } from "./webhooks/webhooks-sheet.ts";
 /** How often relative times such as "5 min. ago" are updated, in ms. */
 const CLOCK_MS = 15_000;
 
-/** Shortest time between two drawings because of events, in ms. */
+/** How long after an event the page is drawn, together with the events in between, in ms. */
 const RENDER_MS = 100;
 
-/** Delay after a change until totals and lists are loaded again, in ms. */
+/** How long after a change the totals and lists are loaded again from the server, in ms. */
 const SETTLE_MS = 1_000;
 
-/** The page: connects its parts, and passes on what happens in one to the others. */
+/** The page: creates its parts, such as the list of sites, and passes events from each to the others. */
 class App {
   readonly #board = new Board();
   readonly #connection = new ConnectionView();
@@ -86,15 +86,15 @@ class App {
     },
   });
   #isOpen = false;
-  /** End of the session, ISO 8601; null: no end. */
+  /** Time at which the session expires, ISO 8601; null if it never does. */
   #expiresAt: string | null = null;
-  /** True once the present state has been loaded. */
+  /** True once the server has sent all sites, so that an empty list means that there are none. */
   #isKnown = false;
   #rendering: ReturnType<typeof setTimeout> | undefined;
   #settling: ReturnType<typeof setTimeout> | undefined;
-  /** True where the page of downloads has a gap to be filled by the server. */
+  /** True if the list of downloads may lack rows at its end, and has to be loaded again. */
   #hasGap = false;
-  /** Actions that are running, so that a second click does not repeat them. */
+  /** Actions that are running, as `cancel <download_id>`. A second click on one of them is ignored. */
   readonly #underWay = new Set<string>();
 
   constructor() {
@@ -116,7 +116,7 @@ class App {
     }, CLOCK_MS);
   }
 
-  /** Shows the board, or the sign-in form. */
+  /** Shows the page if the browser is signed in, otherwise the sign-in form. */
   async start(): Promise<void> {
     const session = await api.session().catch(() => null);
     if (session === null) {
@@ -127,7 +127,7 @@ class App {
     if (!session.signed_in) return this.#showSignIn(session.ended);
     takeCode();
     this.#expiresAt = session.expires_at;
-    // The style hides what this role may not do; the server would refuse it anyway.
+    // The CSS hides buttons for actions that this role may not do. The server refuses these actions anyway.
     document.body.dataset["role"] = session.role ?? "";
     byId("sign-out", HTMLButtonElement).hidden = !session.required;
     this.#addSite.needsKey = session.required;
@@ -138,7 +138,7 @@ class App {
     this.#feed.open();
   }
 
-  /** @param ended why the session of the cookie has ended; null: there is no cookie */
+  /** Shows the sign-in form. @param ended why the browser's session ended; null without a session cookie */
   async #showSignIn(ended: SessionEnd | null): Promise<void> {
     if (this.#isOpen) {
       const isOver = this.#expiresAt !== null && Date.parse(this.#expiresAt) <= Date.now();
@@ -160,7 +160,7 @@ class App {
     this.#schedules.reconnected();
     this.#settle();
     void this.#run(() => this.#jobs.refresh());
-    // The server may have been replaced by another version.
+    // A server that was updated in the meantime has a new version to compare the clients' versions with.
     void this.#run(async () => this.#sites.compareWith((await api.health()).version));
   }
 
@@ -172,7 +172,7 @@ class App {
     this.#renderSoon();
   }
 
-  /** Draws the page a few times a second at most, however many events come. */
+  /** Draws the page soon, together with the changes of other events: at most ten times a second. */
   #renderSoon(): void {
     this.#rendering ??= setTimeout(() => this.#render(), RENDER_MS);
   }
@@ -197,7 +197,7 @@ class App {
     this.#settling ??= setTimeout(() => this.#settle(), SETTLE_MS);
   }
 
-  /** Loads what events do not tell. */
+  /** Loads data that events do not bring: totals, schedules, and rows missing in the list of downloads. */
   #settle(): void {
     clearTimeout(this.#settling);
     this.#settling = undefined;
@@ -211,13 +211,13 @@ class App {
     });
   }
 
-  /** Runs an action, and shows its result. @returns whether it succeeded */
+  /** Runs an action, and shows its error, if any, as a notice. @returns whether it succeeded */
   async #run(work: () => Promise<void>): Promise<boolean> {
     try {
       await work();
       return true;
     } catch (error) {
-      // The session has ended: show the sign-in form rather than a notice.
+      // Status 401 means that the session has ended, so the sign-in form is shown instead of a notice.
       if (error instanceof ApiProblem && error.status === 401) await this.start();
       else notifyFailure(error);
       return false;
@@ -282,14 +282,14 @@ class App {
         this.#update(await api.removeContent(download_id));
         return notify("done", "It is removed from the server, its record stays");
       case "save":
-        // Otherwise the browser would save an error message as the file.
+        // Checked first, as the browser would save the body of an error response as if it were the file.
         await requireContent(download_id);
         return saveFrom(contentPath(download_id));
     }
   }
 }
 
-/** Lets the browser save a file; the page stays. */
+/** Makes the browser download a file, without leaving the page. */
 function saveFrom(path: string): void {
   const link = document.createElement("a");
   link.href = path;

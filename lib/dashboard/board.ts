@@ -2,38 +2,43 @@ import { hasEnded } from "../api/has-ended.ts";
 import type { ClientRecord, DownloadRecord } from "../api/schemas.ts";
 import { isRunning } from "./status.ts";
 
-/** How long a download stays in its place after it ran, in ms, so that its result can be seen. */
+/**
+ * How long a download stays pinned above the list after it has ended, in ms, so that people see its result.
+ */
 const LINGER_MS = 60_000;
 
-/** Most downloads that stay so, as small files come by the hundred. */
+/** Highest number of ended downloads that stay pinned above the list. */
 const MAX_LINGERING = 10;
 
-/** A site and its activity. */
+/** A site with its present downloads. */
 export interface Site {
   client: ClientRecord;
-  /** Being received or verified, oldest first. */
+  /** Downloads of the site that are received or verified now, oldest first. */
   active: DownloadRecord[];
-  /** Number of waiting downloads. */
+  /** Number of the site's downloads that wait in the queue. */
   queued: number;
 }
 
-/** Filter for running downloads. */
+/** Filter for running downloads: those of one client, of one job, or all. */
 export interface RunningOf {
   clientId?: string;
   jobId?: string;
 }
 
-/** Sorts by name, and numbers in names by value. */
+/** Sorts names with numbers by their value, so that till-2 comes before till-10. */
 const byName = new Intl.Collator("en", { numeric: true });
 
-/** The present activity: all sites, all unfinished downloads, and those that just ended. */
+/** The state that events keep up to date: all sites, all unfinished downloads, and those that just ended. */
 export class Board {
   readonly #clients = new Map<string, ClientRecord>();
   readonly #open = new Map<string, DownloadRecord>();
-  /** Downloads that just ended, and since when, ms since 1970; latest last. */
+  /** Downloads that just ended, by id, with the time of their end in ms since 1970. The latest is last. */
   readonly #lingering = new Map<string, { download: DownloadRecord; since: number }>();
 
-  /** Drops the running downloads, as the server is about to send them again. */
+  /**
+   * Forgets all unfinished downloads. Called on each new connection, on which the server sends them all
+   * again.
+   */
   clearDownloads(): void {
     this.#open.clear();
   }
@@ -42,7 +47,7 @@ export class Board {
     this.#clients.set(client.client_id, client);
   }
 
-  /** @param now ms since 1970 */
+  /** Takes over the new state of a download. @param now ms since 1970 */
   setDownload(download: DownloadRecord, now: number): void {
     const id = download.download_id;
     const before = this.#open.get(id);
@@ -60,7 +65,7 @@ export class Board {
     return this.#clients.get(clientId)?.connected === true;
   }
 
-  /** Total bytes per second. */
+  /** The sum of the rates of all downloads now, in bytes per second. */
   get bytesPerSecond(): number {
     let sum = 0;
     for (const { status, bytes_per_second } of this.#open.values()) {
@@ -69,14 +74,14 @@ export class Board {
     return sum;
   }
 
-  /** Number of running and of waiting downloads. */
+  /** The number of downloads that are received or verified now, and of those that wait in the queue. */
   get underWay(): { active: number; queued: number } {
     let queued = 0;
     for (const { status } of this.#open.values()) if (status === "queued") queued++;
     return { active: this.#open.size - queued, queued };
   }
 
-  /** Number of sites, and of those that are not connected. */
+  /** The number of all sites, and of sites that are not connected. */
   get siteCounts(): { all: number; offline: number } {
     let offline = 0;
     for (const { connected } of this.#clients.values()) if (!connected) offline++;
@@ -84,8 +89,9 @@ export class Board {
   }
 
   /**
-   * Downloads that run or just ended, newest first.
-   * @param of only this site and this job; undefined: any
+   * Returns the downloads that run or have just ended, newest first.
+   * @param clientId only downloads of this client; undefined for any
+   * @param jobId only downloads of this job; undefined for any
    * @param now ms since 1970
    */
   running({ clientId, jobId }: RunningOf, now: number): DownloadRecord[] {
@@ -99,7 +105,9 @@ export class Board {
       .toSorted((a, b) => (a.download_id < b.download_id ? 1 : -1));
   }
 
-  /** All sites: those with a problem first, then connected ones, each group sorted by name. */
+  /**
+   * Returns all sites: first those with a problem, then connected ones, then the others, each sorted by name.
+   */
   sites(): Site[] {
     const sites = [...this.#clients.values()].map((client): Site => ({
       client,

@@ -1,18 +1,19 @@
-/** Options of a new client. */
+/** Values for the command that connects a new client. */
 export interface NewClient {
   id: string;
-  /** Folder to serve; empty: the client's default. */
+  /** Folder at the site whose files may be pulled; empty for the client's default. */
   root: string;
-  /** Address of this page. */
+  /** URL of this page, from which the server's URL follows. */
   page: URL;
-  /** Its enrolment key; null: the server needs none. */
+  /** Enrolment key of the new client; null if the server requires none. */
   key: string | null;
 }
 
-/** The command, for a POSIX shell, that installs a client with the program for Linux. */
+/** Returns the shell command that installs a client as a service by means of the built program for Linux. */
 export function installCommand({ id, root, page, key }: NewClient): string {
   return [
-    // Not as a flag, as other users of that machine can see the arguments of running programs.
+    // The key goes through standard input, as other users of the machine can see the flags of running
+    // programs.
     ...(key === null ? [] : [`echo ${key} |`]),
     `sudo ./fds-linux-x64 client install --id ${id} --server ${addressOf(page)}`,
     `--root ${quoted(root || "/srv/exports")}`,
@@ -21,7 +22,7 @@ export function installCommand({ id, root, page, key }: NewClient): string {
   ].join(" ");
 }
 
-/** The command, for a POSIX shell, that starts a client for this page's server. */
+/** Returns the shell command that starts a client from the sources and connects it to this page's server. */
 export function clientCommand({ id, root, page, key }: NewClient): string {
   return [
     ...(key === null ? [] : [`ENROLL_TOKEN=${key}`]),
@@ -31,17 +32,20 @@ export function clientCommand({ id, root, page, key }: NewClient): string {
   ].join(" ");
 }
 
-/** Address of the server of this page. */
+/** Returns the server's URL, which is that of the folder of this page. */
 function addressOf(page: URL): string {
   return new URL(".", page).href.replace(/\/$/, "");
 }
 
-/** Whether data is sent unencrypted over a network, which a client only does if told to. */
+/** Reports whether data to this URL crosses a network without TLS. A client then needs `--insecure`. */
 export function isInTheClear({ protocol, hostname }: URL): boolean {
   return protocol === "http:" && !/^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname);
 }
 
-/** Quotes a folder for a command; a leading `~` still means the home folder. */
+/**
+ * Quotes a folder's path for a shell, if necessary. A leading `~` of a simple path still means the home
+ * folder.
+ */
 function quoted(text: string): string {
   return /^~?[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

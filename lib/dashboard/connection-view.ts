@@ -9,14 +9,14 @@ const WORDS = {
   "signed-out": "Signed out",
 };
 
-/** Shows whether the page is up to date. */
+/** Shows whether the page is connected to the server's event stream, and so is up to date. */
 export class ConnectionView {
   readonly #state = byId("connection", HTMLElement);
   readonly #lost = byId("lost", HTMLElement);
-  /** Since when it is not. */
+  /** Since when the page is out of date; null while it is connected. */
   #since: Date | null = null;
 
-  /** @param why reason, if the server gave one; by default it does not answer */
+  /** Shows a state of the connection. @param why the server's reason if it refused the connection */
   show(state: keyof typeof WORDS, why = "No answer from the server"): void {
     this.#state.dataset["state"] = state;
     setText(this.#state, WORDS[state]);

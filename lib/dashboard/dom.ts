@@ -1,11 +1,11 @@
-/** The element with an id. @throws Error when the page and its script do not match */
+/** Returns the element with an id. @throws Error if the HTML has no such element of this class */
 export function byId<E extends Element>(id: string, kind: new () => E): E {
   const element = document.getElementById(id);
   if (element instanceof kind) return element;
   throw new Error(`the page has no ${kind.name} "${id}"`);
 }
 
-/** The single element below another that matches a selector. */
+/** Returns the first element below `parent` that matches a selector. @throws Error if there is none */
 export function find<E extends Element>(
   parent: ParentNode,
   selector: string,
@@ -16,7 +16,7 @@ export function find<E extends Element>(
   throw new Error(`there is no ${kind.name} "${selector}"`);
 }
 
-/** A new copy of a template. */
+/** Returns a new copy of the element in an HTML template. */
 export function cloneOf(templateId: string): HTMLElement {
   const { content } = byId(templateId, HTMLTemplateElement);
   const element = content.firstElementChild?.cloneNode(true);
@@ -24,13 +24,14 @@ export function cloneOf(templateId: string): HTMLElement {
   throw new Error(`the template "${templateId}" is empty`);
 }
 
-/** Sets the text of an element, never as HTML. Nothing changes if it is shown already. */
+/** Sets the text of an element, never as HTML. Does nothing if the element has this text already. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
 /**
- * Makes elements the children of a parent in this order. Others are removed, and only what must is moved.
+ * Makes a list of elements the only children of a parent, in this order. Elements that are in place already
+ * are not moved, which would lose their focus.
  */
 export function arrange(parent: Element, elements: Element[]): void {
   const kept = new Set(elements);
@@ -42,7 +43,11 @@ export function arrange(parent: Element, elements: Element[]): void {
   }
 }
 
-/** Shows a moment: how long ago it was, and exactly in the tooltip. @param time ISO 8601 */
+/**
+ * Shows a moment as text, with the exact time as the tooltip.
+ * @param time ISO 8601
+ * @param text as in "5 min. ago"
+ */
 export function setTime(element: HTMLTimeElement, time: string, text: string): void {
   if (element.dateTime !== time) {
     element.dateTime = time;
@@ -51,7 +56,9 @@ export function setTime(element: HTMLTimeElement, time: string, text: string): v
   setText(element, text);
 }
 
-/** Moves elements, and then restores the focus if its element still exists. */
+/**
+ * Runs `move`, which moves elements, and then gives the focus back to its element if that is still visible.
+ */
 export function keepingFocus(move: () => void): void {
   const focused = document.activeElement;
   move();

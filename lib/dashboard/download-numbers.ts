@@ -3,12 +3,12 @@ import type { DownloadRecord } from "../api/schemas.ts";
 import { formatSize } from "../util/sizes.ts";
 import { formatCount, formatRate, formatSpan, visible } from "./format.ts";
 
-/** Smallest saving by compression that is shown, as a share of the file. */
+/** Bytes saved by compression are shown from this share of the file's size on. */
 const WORTH_TELLING = 0.03;
 
 /**
- * Progress, rate and time of a download as text: `"36.3 MiB of 100.0 MiB · 11.2 MiB/s · 6 s left"`.
- * @param isOnline whether its site is connected
+ * Formats progress, rate and remaining time of a download: `"36.3 MiB of 100.0 MiB · 11.2 MiB/s · 6 s left"`.
+ * @param isOnline whether the download's site is connected
  */
 export function numbersOf(download: DownloadRecord, isOnline: boolean): string {
   const { status, total_size, attempts } = download;
@@ -43,7 +43,7 @@ function speedOf({ bytes_per_second, rate_limit, eta_seconds }: DownloadRecord):
   ];
 }
 
-/** Numbers of a completed download: size, time, rate, and bytes saved by compression. */
+/** Formats the numbers of a completed download: size, duration, rate, and compressed size if much smaller. */
 function takenBy(download: DownloadRecord): string[] {
   const { total_size, bytes_per_second, bytes_on_wire } = download;
   const size = total_size ?? 0;
@@ -58,7 +58,10 @@ function takenBy(download: DownloadRecord): string[] {
   ];
 }
 
-/** Files of a set: `"3 of 20 files"`, or `"20 files"` with the number of those left out, and what is missing. */
+/**
+ * Formats the numbers of files in a set: `"3 of 20 files"`, or `"20 files"` if completed, then unchanged and
+ * skipped files, and patterns without a match. Empty for a download of one file.
+ */
 function filesOf(download: DownloadRecord): string[] {
   const { status, files_total, files_received, files_unchanged, files_skipped } = download;
   if (files_total === null) return [];
@@ -73,7 +76,7 @@ function filesOf(download: DownloadRecord): string[] {
   ];
 }
 
-/** `"36.3 MiB of 100.0 MiB"` */
+/** Formats the received and the total bytes: `"36.3 MiB of 100.0 MiB"`. */
 function receivedOf({ bytes_received }: DownloadRecord, totalSize: number): string {
   return `${formatSize(bytes_received)} of ${formatSize(totalSize)}`;
 }

@@ -13,19 +13,19 @@ import { areSame, type Listing } from "./listing.ts";
 import { showPath, showSite } from "./long-names.ts";
 import { STATUS_WORDS } from "./status.ts";
 
-/** Actions of a row. */
+/** Actions on a download. Each is also the class name of its button in a row. */
 const ACTIONS = ["cancel", "retry", "copy", "save", "files", "hold", "release", "remove"] as const;
 export type RowAction = (typeof ACTIONS)[number];
 
-/** Most rows that are pinned above the pages; only the number of the others is shown. */
+/** Highest number of running downloads that are pinned above the list. Further ones are only counted. */
 const MAX_PINNED = 50;
 
 export interface DownloadsListener {
-  /** @param row the download's row */
+  /** Called when a button in a row is clicked. @param row the element of the download's row */
   onAction(action: RowAction, download: DownloadRecord, row: HTMLElement): void;
 }
 
-/** A page of downloads; above every page, the running ones are pinned. */
+/** The list of downloads, one page of it at a time. Running downloads are pinned above every page. */
 export class DownloadsView {
   readonly #lists = byId("download-lists", HTMLElement);
   readonly #pinned = byId("running-list", HTMLOListElement);
@@ -53,7 +53,7 @@ export class DownloadsView {
   render(): void {
     const now = Date.now();
     const { status, downloadId } = this.listing.filter;
-    // A list of one status shows running downloads in their place already.
+    // A list filtered by status or by download shows the running downloads itself, so none are pinned.
     const isPinning = status === undefined && downloadId === undefined;
     const running = isPinning ? this.board.running(this.listing.filter, now) : [];
     const pinned = running.slice(0, MAX_PINNED);
@@ -82,7 +82,7 @@ export class DownloadsView {
     setText(byId("page-number", HTMLElement), `Page ${pageNumber}`);
     const empty = byId("downloads-empty", HTMLElement);
     empty.hidden = isLoaded && this.#shown.length > 0;
-    // Nothing is computed while it is hidden, as checking the form's visibility causes a layout.
+    // The text for an empty list is not computed while hidden, as checkVisibility() below causes a layout.
     if (empty.hidden) return;
     const isFiltered = !areSame(filter, {});
     const canStart = byId("start-form", HTMLFormElement).checkVisibility();
@@ -117,7 +117,7 @@ export class DownloadsView {
     retried.hidden = download.retried_as === null;
     retried.href = addressOf({ ...EVERYTHING, download: download.retried_as });
     showActions(row, download);
-    // The clicked button may be gone; its row takes the focus, so that it is not lost.
+    // If the clicked button is hidden now, the row takes the focus, so that keyboard users keep their place.
     if (focused?.checkVisibility() === false) row.focus();
     return row;
   }

@@ -2,30 +2,33 @@ import type { JobRecord } from "../api/jobs.ts";
 import type { ClientRecord, DownloadRecord } from "../api/schemas.ts";
 import { type ApiProblem, EVENTS, refusalOfEvents } from "./api.ts";
 
-/** Delay between two tries to connect, in ms, where the browser does not retry itself. */
+/**
+ * How long to wait before a new connection to the event stream, in ms, if the browser does not reconnect
+ * itself.
+ */
 const RECONNECT_MS = 2_000;
 
 /**
- * How long a hidden page stays connected, in ms. A browser opens six connections to a server for all tabs
- * together: with one per tab, the seventh would wait for ever.
+ * How long a hidden page stays connected, in ms. With HTTP/1.1, a browser opens at most six connections to a
+ * server for all tabs together, so six hidden pages would block a seventh tab.
  */
 const UNSEEN_MS = 60_000;
 
 export interface FeedListener {
-  /** Connected; the present state follows. */
+  /** Called on each connection. The server then sends the present state as events. */
   onLive(): void;
-  /** The connection was closed, as the page is hidden. */
+  /** Called when the connection was closed because the page is hidden. */
   onPaused(): void;
-  /** The connection was lost, and will be made again. */
+  /** Called when the connection was lost. It is opened again automatically. */
   onLost(): void;
-  /** The server refused the connection. */
+  /** Called when the server refused the connection. @param problem the server's answer */
   onRefused(problem: ApiProblem): void;
   onDownload(download: DownloadRecord): void;
   onClient(client: ClientRecord): void;
   onJob(job: JobRecord): void;
 }
 
-/** The server's event stream, connected while somebody can see the page. */
+/** The server's event stream. It is connected while the page is visible. */
 export class Feed {
   #source: EventSource | null = null;
   #reconnecting: ReturnType<typeof setTimeout> | undefined;
@@ -71,7 +74,7 @@ export class Feed {
 
   async #failed(source: EventSource): Promise<void> {
     if (source !== this.#source) return;
-    // The browser reconnects by itself after a lost connection, but not after another kind of answer.
+    // The browser reconnects by itself after a lost connection, but not after an error response (CLOSED).
     if (source.readyState !== EventSource.CLOSED) return this.listener.onLost();
     const refusal = await refusalOfEvents();
     if (source !== this.#source) return;

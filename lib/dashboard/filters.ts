@@ -5,9 +5,7 @@ import { offerSites } from "./site-choice.ts";
 import type { Filter } from "./listing.ts";
 import { isStatus } from "./status.ts";
 
-/**
- * The filters of the board. They are kept in the page's address; the form above the downloads changes them.
- */
+/** The filters of the page. They are kept in the page's URL, and changed by the form above the downloads. */
 export class Filters {
   readonly #form = byId("filters", HTMLFormElement);
   readonly #site = byId("filter-site", HTMLSelectElement);
@@ -15,7 +13,7 @@ export class Filters {
   #shown: Readonly<Shown> = readAddress(location.hash) ?? EVERYTHING;
   #sites: Site[] = [];
 
-  /** @param onChange called when the filters have changed */
+  /** @param onChange called after each change of the filters */
   constructor(private readonly onChange: () => void) {
     this.#form.addEventListener("submit", (event) => event.preventDefault());
     this.#form.addEventListener("change", () => this.#read());
@@ -27,7 +25,7 @@ export class Filters {
     return this.#shown;
   }
 
-  /** The filter of the list of downloads. */
+  /** The part of the filters that applies to the list of downloads. */
   get listed(): Filter {
     const { status, onlyOpen, site, job, download } = this.#shown;
     if (download !== null) return { downloadId: download };
@@ -39,14 +37,14 @@ export class Filters {
     };
   }
 
-  /** Changes the filters and the page's address. */
+  /** Changes some of the filters, and the page's URL with them. */
   change(change: Partial<Shown>): void {
     const hash = addressOf({ ...this.#shown, ...change });
     history.pushState(null, "", hash === "#" ? location.pathname : hash);
     this.#adopt();
   }
 
-  /** @param sites to choose from */
+  /** Sets the sites that the form offers to filter by. */
   offer(sites: Site[]): void {
     this.#sites = sites;
     offerSites(this.#site, sites, { none: "All sites", chosen: this.#shown.site });

@@ -19,8 +19,8 @@ const thisYear = new Intl.DateTimeFormat("en", {
 const anyYear = new Intl.DateTimeFormat("en", { ...day, year: "numeric" });
 
 /**
- * A moment as text: `"just now"`, `"5 min. ago"`; after a day `"Nov 14, 22:13"`, in another year `"Nov 14,
- * 2023"`, in the browser's time zone.
+ * Formats a moment, in the browser's time zone: `"just now"`, `"5 min. ago"`, after a day `"Nov 14, 22:13"`,
+ * and in another year `"Nov 14, 2023"`.
  * @param time ISO 8601
  * @param now ms since 1970
  */
@@ -36,7 +36,7 @@ export function formatWhen(time: string, now: number): string {
   return ago.format(-Math.floor(seconds / size), unit);
 }
 
-/** A duration in its two largest units: `"0.4 s"`, `"42 s"`, `"3 min 5 s"`, `"2 h 10 min"`. */
+/** Formats a duration in its two largest units: `"0.4 s"`, `"42 s"`, `"3 min 5 s"`, `"2 h 10 min"`. */
 export function formatSpan(seconds: number): string {
   if (seconds < 9.95 && !Number.isInteger(seconds)) return `${Math.max(0.1, seconds).toFixed(1)} s`;
   const whole = Math.ceil(seconds);
@@ -47,13 +47,13 @@ export function formatSpan(seconds: number): string {
 }
 
 /**
- * Invisible characters, which can make one name look like another: control characters, bidi marks,
- * zero-width characters. Those that join letters and emoji are kept.
+ * Matches invisible characters, which can make one name look like another: control characters, bidi marks,
+ * zero-width characters. Characters that join letters and emoji do not match.
  */
 const INVISIBLE =
   /[[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]--[\u200C\u200D\p{Variation_Selector}\u{E0020}-\u{E007F}]]/gv;
 
-/** Makes text from a site visible: invisible characters are replaced by their code points. */
+/** Replaces each invisible character of a text from a site by its code point, as in `[U+200B]`. */
 export function visible(text: string): string {
   return text
     .toWellFormed()
@@ -65,12 +65,12 @@ export function visible(text: string): string {
 
 const count = new Intl.NumberFormat("en");
 
-/** `"12,345"` */
+/** Formats a number with separators: `"12,345"`. */
 export function formatCount(number: number): string {
   return count.format(number);
 }
 
-/** `"11.2 MiB/s"` @param bytes per second */
+/** Formats a rate: `"11.2 MiB/s"`. @param bytes bytes per second */
 export function formatRate(bytes: number): string {
   return `${formatSize(bytes)}/s`;
 }

@@ -1,20 +1,20 @@
 import type { DownloadList, DownloadRecord, DownloadStatus } from "../api/schemas.ts";
 import type { ListQuery } from "./api.ts";
 
-/** Rows on a page. */
+/** Number of downloads on one page of the list. */
 export const PAGE_SIZE = 50;
 
-/** Filter of the list; undefined fields match anything. */
+/** Filter of the list of downloads. A field that is not set matches any download. */
 export interface Filter {
   status?: DownloadStatus;
   clientId?: string;
   jobId?: string;
-  /** Only downloads that failed and were not retried. */
+  /** If set, only downloads that failed and were not retried match. */
   open?: true;
   downloadId?: string;
 }
 
-/** Whether two filters are equal. */
+/** Reports whether two filters are equal. */
 export function areSame(one: Filter, other: Filter): boolean {
   return (["status", "clientId", "jobId", "open", "downloadId"] as const).every(
     (field) => one[field] === other[field],
@@ -22,23 +22,25 @@ export function areSame(one: Filter, other: Filter): boolean {
 }
 
 /**
- * One page of the list of downloads, newest first, kept up to date by events. It holds only this page,
- * however many downloads there are.
+ * One page of the list of downloads, newest first, kept up to date by events. Other pages are not in memory,
+ * so the list can have any length.
  */
 export class Listing {
   #filter: Filter;
   #rows: DownloadRecord[] = [];
-  /** Cursors of this page and those before it; the first page needs none. */
+  /** The cursors of the second page up to the shown one; empty on the first page, which needs no cursor. */
   #trail: string[] = [];
   #nextCursor: string | null = null;
-  /** Number of the latest request; earlier answers are ignored. */
+  /** Number of the latest request. Responses to earlier requests are ignored. */
   #load = 0;
   #isLoading = false;
   #hasLoaded = false;
-  /** Changes that came while a page was requested, as the answer may not contain them. */
+  /**
+   * Downloads that changed while a page was being loaded, as the response may show them before the change.
+   */
   readonly #meanwhile = new Map<string, DownloadRecord>();
 
-  /** @param fetchPage asks the server */
+  /** @param fetchPage requests one page of downloads from the server */
   constructor(
     private readonly fetchPage: (query: ListQuery) => Promise<DownloadList>,
     filter: Filter = {},
@@ -50,7 +52,7 @@ export class Listing {
     return this.#rows;
   }
 
-  /** False until the first answer. */
+  /** False until the first page is loaded. */
   get isLoaded(): boolean {
     return this.#hasLoaded;
   }
@@ -59,7 +61,7 @@ export class Listing {
     return this.#filter;
   }
 
-  /** 1 for the newest page. */
+  /** Number of the shown page; 1 is the page with the newest downloads. */
   get pageNumber(): number {
     return this.#trail.length + 1;
   }
@@ -68,20 +70,20 @@ export class Listing {
     return this.#nextCursor !== null;
   }
 
-  /** Loads the newest downloads that match a filter. */
+  /** Changes the filter, and loads the newest downloads that match it. */
   async setFilter(filter: Filter): Promise<void> {
     this.#filter = filter;
     await this.newest();
   }
 
-  /** Loads this page again. */
+  /** Loads the shown page again. */
   async reload(): Promise<void> {
     await this.#show(this.#trail);
   }
 
-  /** Goes to the next page of older downloads. */
+  /** Loads the next page of older downloads. */
   async older(): Promise<void> {
-    // The first page moves as downloads are added, so the next one has to be determined anew.
+    // New downloads have moved the end of the first page, so the cursor of the second page is loaded again.
     if (this.#trail.length === 0) await this.reload();
     if (this.#nextCursor !== null) await this.#show([...this.#trail, this.#nextCursor]);
   }
@@ -94,7 +96,10 @@ export class Listing {
     await this.#show(this.#trail.slice(0, -1));
   }
 
-  /** Updates a download. @returns false if that left a gap at the end of the page, which a reload fills */
+  /**
+   * Takes over the new state of a download.
+   * @returns false if a row was removed from a full page, so that a reload would bring one more row
+   */
   update(download: DownloadRecord): boolean {
     if (this.#isLoading) this.#meanwhile.set(download.download_id, download);
     const index = this.#rows.findIndex((row) => row.download_id === download.download_id);
@@ -108,12 +113,12 @@ export class Listing {
   }
 
   #insert(download: DownloadRecord): void {
-    // Ids sort by time.
+    // Download ids sort by the time of their creation, so the place in the list follows from the id.
     const at = this.#rows.findIndex((row) => row.download_id < download.download_id);
     if (at < 0 && this.hasOlder) return;
     this.#rows.splice(at < 0 ? this.#rows.length : at, 0, download);
     const [dropped] = this.#rows.splice(PAGE_SIZE);
-    // Any cursor will do, as older() starts again from the first page.
+    // There is an older page now. Any cursor may stand for it, as older() first reloads the first page.
     if (dropped) this.#nextCursor ??= dropped.download_id;
   }
 

@@ -1,32 +1,35 @@
 import { find, setText } from "./dom.ts";
 
-/** Most characters at the end of a name that are always shown. */
+/**
+ * Number of characters at the end of a file's and a site's name that are always shown, however narrow the
+ * line.
+ */
 const FILE_TAIL = 24;
 const SITE_TAIL = 12;
 
-/** Letters of right-to-left scripts, whose texts do not end at the right. */
+/** Matches letters of right-to-left scripts. Text with such letters ends at the left, so it is not split. */
 const RIGHT_TO_LEFT = /[\u0590-\u08FF\uFB1D-\uFDFF\uFE70-\uFEFC]/;
 
 const characters = new Intl.Segmenter("en", { granularity: "grapheme" });
 
-/**
- * A path for a line that may be too short: folders are cut first, and the end of the name is always shown.
- */
+/** A path in three parts, for a line that may be too narrow. The folder is cut first, the tail never. */
 export interface PathParts {
   folder: string;
-  /** Everything before the tail; for a short name nothing, or all of it. */
+  /**
+   * The file's name without its tail. Empty for a short name; the whole name if it has right-to-left letters.
+   */
   base: string;
   tail: string;
 }
 
-/** @param path as it is shown */
+/** Splits a path into its folder, and the start and end of its name. @param path text to be shown */
 export function pathParts(path: string): PathParts {
   const baseAt = path.lastIndexOf("/") + 1;
   const [base, tail] = splitEnd(path.slice(baseAt), FILE_TAIL);
   return { folder: path.slice(0, baseAt), base, tail };
 }
 
-/** Splits a text in two; the second part has at most a number of characters. */
+/** Splits a text in two. @param length highest number of characters in the second part */
 function splitEnd(text: string, length: number): [string, string] {
   const all = [...characters.segment(text)];
   const at = all.at(-length)?.index ?? 0;
@@ -34,7 +37,7 @@ function splitEnd(text: string, length: number): [string, string] {
   return [text.slice(0, at), text.slice(at)];
 }
 
-/** Shows a path in an element with the children `.folder`, `.base` and `.tail`, see {@link pathParts}. */
+/** Shows a path in an element with the children `.folder`, `.base` and `.tail`. CSS cuts them if too long. */
 export function showPath(element: HTMLElement, path: string): void {
   const { folder, base, tail } = pathParts(path);
   setText(find(element, ".folder", HTMLElement), folder);
@@ -42,14 +45,17 @@ export function showPath(element: HTMLElement, path: string): void {
   showTail(element, tail, path);
 }
 
-/** Shows the name of a site. */
+/**
+ * Shows the name of a site in an element with the children `.head` and `.tail`. CSS cuts the head if too
+ * long.
+ */
 export function showSite(element: HTMLElement, clientId: string): void {
   const [head, tail] = splitEnd(clientId, SITE_TAIL);
   setText(find(element, ".head", HTMLElement), head);
   showTail(element, tail, clientId);
 }
 
-/** @param whole full text, shown as the tooltip */
+/** Shows the part of a name that is never cut. @param whole the full name, shown as the tooltip */
 function showTail(element: HTMLElement, tail: string, whole: string): void {
   setText(find(element, ".tail", HTMLElement), tail);
   element.style.setProperty("--tail", String(tail.length));

@@ -2,7 +2,9 @@ import type { NewSession, SessionEnd } from "../api/schemas.ts";
 import { api } from "./api.ts";
 import { byId, setText } from "./dom.ts";
 
-/** Why the sign-in form is shown. `left`: somebody signed out in this browser. */
+/**
+ * Why the sign-in form is shown: why the session has ended, or `left` if a person signed out in this browser.
+ */
 export type SignInReason = SessionEnd | "left";
 
 const WORDS: Record<SignInReason, string> = {
@@ -13,28 +15,28 @@ const WORDS: Record<SignInReason, string> = {
   revoked: "Your session was ended: the token that it was begun with is revoked.",
 };
 
-/** Session storage key by which a reloaded page finds the reason. */
+/** Key in sessionStorage for the reason that the reloaded page shows above the sign-in form. */
 const KEPT = "sign-in-reason";
 
 /**
- * Reloads the page, so that nothing is left that the next person should not see.
- * @param reason shown afterwards
+ * Ends the session on this page by a reload, so that its data cannot be seen by the next person.
+ * @param reason the reason that is shown above the sign-in form
  */
 export function leave(reason: SignInReason): void {
   sessionStorage.setItem(KEPT, reason);
-  // After signing out, the next person must not see what was shown; otherwise it is kept for signing in
-  // again.
+  // A person who signs out must leave no filters in the URL for the next person. A session that ended by
+  // itself keeps them, for after signing in again.
   if (reason === "left") history.replaceState(null, "", location.pathname);
   location.reload();
 }
 
-/** The sign-in form, for the token or the code of a link. */
+/** The sign-in form. It takes an API token, or the one-time code in the URL of a sign-in link. */
 export class SignInForm {
   readonly #section = byId("sign-in", HTMLElement);
   readonly #token = byId("token", HTMLInputElement);
   readonly #error = byId("sign-in-error", HTMLElement);
 
-  /** @param onSignedIn called when a session has begun */
+  /** @param onSignedIn called after each successful sign-in */
   constructor(private readonly onSignedIn: () => void) {
     byId("sign-in-form", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
@@ -43,8 +45,8 @@ export class SignInForm {
   }
 
   /**
-   * Shows the form, unless the address has the code of a link that still works.
-   * @param ended why the session of this browser has ended, if it had one
+   * Signs in by the one-time code in the page's URL, if there is a valid one. Otherwise shows the form.
+   * @param ended why the session of this browser has ended; null if it had none
    */
   async show(ended: SessionEnd | null): Promise<void> {
     const reason = sessionStorage.getItem(KEPT) ?? ended ?? "";
@@ -75,7 +77,10 @@ function isReason(text: string): text is SignInReason {
   return Object.hasOwn(WORDS, text);
 }
 
-/** Removes the code of a link from the address, so that it is not bookmarked. */
+/**
+ * Removes a sign-in code from the page's URL, so that it is not bookmarked.
+ * @returns the code; null if none
+ */
 export function takeCode(): string | null {
   const code = new URLSearchParams(location.hash.slice(1)).get("code");
   if (code !== null) history.replaceState(null, "", location.pathname);

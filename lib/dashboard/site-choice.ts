@@ -1,15 +1,15 @@
 import type { Site } from "./board.ts";
 
 export interface SiteChoice {
-  /** Text for no selection; null: a site must be selected. */
+  /** Text of the option that selects no site; null if a site must be selected. */
   none: string | null;
-  /** The selected site, which may not be known yet; null: none. */
+  /** Client id of the selected site, which need not be among the known sites; null if none is selected. */
   chosen: string | null;
 }
 
 /**
- * Offers the sites in a select element, connected ones first. The selection is kept, and so is a list that
- * somebody may have opened.
+ * Fills a select element with the sites, connected ones first. Does nothing while the element has the focus,
+ * as a person may have its list open.
  */
 export function offerSites(
   select: HTMLSelectElement,

@@ -6,36 +6,36 @@ import { formatWhen, formatCount, formatRate, visible } from "./format.ts";
 import { showLabels } from "./labels/label-editor.ts";
 import { showSite } from "./long-names.ts";
 
-/** Most sites in the list; the others are found by their name. */
+/** Highest number of sites that are drawn. A search by name finds the others. */
 const MAX_SHOWN = 250;
 
 export interface SitesListener {
-  /** Show the downloads of a site; null: of all. */
+  /** Called to show only the downloads of a site; null shows those of all sites. */
   onChoose(clientId: string | null): void;
-  /** Prepare a download from a site. */
+  /** Called to fill in the form for a download from a site. */
   onPull(clientId: string): void;
-  /** Also show connected sites. */
+  /** Called to show connected sites, too, instead of only those that are offline. */
   onAll(): void;
-  /** Edit the labels of a site. @param row the site's row */
+  /** Called to edit the labels of a site. @param row the element of the site's row */
   onLabel(client: ClientRecord, row: HTMLElement): void;
 }
 
-/** Filter of the sites. */
+/** Which sites the list shows, and which one is marked. */
 export interface SiteFilter {
-  /** False until the server may have sent all sites. */
+  /** True once the server has sent all sites, so that an empty list means that there are none. */
   isKnown: boolean;
-  /** The site whose downloads are shown; null: those of all. */
+  /** Client id of the only site whose downloads are shown; null if those of all sites are. */
   chosen: string | null;
   onlyOffline: boolean;
 }
 
-/** The sites, and the activity of each. */
+/** The list of sites, with the state and the present downloads of each. */
 export class SitesView {
   readonly #list = byId("sites", HTMLUListElement);
   readonly #search = byId("sites-search", HTMLInputElement);
   readonly #rows = new Map<string, HTMLElement>();
   #sites: Site[] = [];
-  /** Version of the server; null: not known yet. */
+  /** Version of the server; null until it is loaded. */
   #serverVersion: string | null = null;
   #filter: SiteFilter = { isKnown: false, chosen: null, onlyOffline: false };
 
@@ -43,7 +43,7 @@ export class SitesView {
     this.#search.addEventListener("input", () => this.render(this.#sites, this.#filter));
     byId("sites-all", HTMLButtonElement).addEventListener("click", () => {
       this.listener.onAll();
-      // The clicked button is gone.
+      // The click hides its own button, so the panel takes the focus.
       byId("sites-panel", HTMLElement).focus();
     });
     this.#list.addEventListener("click", ({ target }) => {
@@ -59,7 +59,7 @@ export class SitesView {
     });
   }
 
-  /** @param sites in the order to show */
+  /** Draws the list. @param sites all sites, in the order to show */
   render(sites: Site[], filter: SiteFilter): void {
     this.#sites = sites;
     this.#filter = filter;
@@ -74,7 +74,7 @@ export class SitesView {
     this.#renderCounts(sites, found.length);
   }
 
-  /** Marks sites whose client is older than the server. @param serverVersion of the server */
+  /** Marks sites whose client is older than the server. @param serverVersion such as `1.10.0` */
   compareWith(serverVersion: string): void {
     this.#serverVersion = serverVersion;
     this.render(this.#sites, this.#filter);
@@ -138,7 +138,7 @@ export class SitesView {
   }
 }
 
-/** @param wanted in lower case: part of a name, or of a label such as `region=west` */
+/** Reports whether a site matches the search text. @param wanted part of its name or labels, in lower case */
 function isFound({ client_id, labels }: ClientRecord, wanted: string): boolean {
   if (client_id.toLowerCase().includes(wanted)) return true;
   return Object.entries(labels).some(([key, value]) =>

@@ -4,7 +4,7 @@ import type { Site } from "./board.ts";
 import { byId } from "./dom.ts";
 import { offerSites } from "./site-choice.ts";
 
-/** The file that is suggested. */
+/** The path that the form suggests at first: the test file that `bun run setup` makes. */
 const USUAL_FILE = "file_to_download.txt";
 
 /** The form that starts a download. */
@@ -15,8 +15,8 @@ export class StartForm {
   readonly #submit = byId("start-submit", HTMLButtonElement);
 
   /**
-   * @param onStart pulls the file; until it is done, the form is locked
-   * @param onBrowse called with the site to browse
+   * @param onStart requests the download; the form is locked until its promise resolves
+   * @param onBrowse opens the dialog for browsing the folders of a site
    */
   constructor(
     onStart: (download: NewDownload) => Promise<void>,
@@ -26,7 +26,7 @@ export class StartForm {
     byId("browse", HTMLButtonElement).addEventListener("click", () => onBrowse(this.#site.value));
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
-      // A second click during the request would pull the file twice.
+      // Clicks during the request are ignored, as a second request would pull the file twice.
       if (this.#submit.ariaDisabled === "true") return;
       this.#submit.ariaDisabled = "true";
       const word = this.#path.value;
@@ -37,7 +37,7 @@ export class StartForm {
     });
   }
 
-  /** @param sites to choose from */
+  /** Sets the sites that the form offers. Without sites, the form is hidden. */
   offer(sites: Site[]): void {
     this.#form.hidden = sites.length === 0;
     offerSites(this.#site, sites, { none: null, chosen: this.#site.value || null });
@@ -47,7 +47,7 @@ export class StartForm {
     this.#site.value = clientId;
   }
 
-  /** Fills in a site, and focuses the field for the file. */
+  /** Selects a site in the form, and moves the focus to the field for the file's path. */
   prepare(clientId: string): void {
     this.choose(clientId);
     this.#path.focus();

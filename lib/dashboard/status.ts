@@ -1,6 +1,6 @@
 import type { DownloadRecord, DownloadStatus } from "../api/schemas.ts";
 
-/** Names of the statuses. */
+/** Names of a download's statuses on the page. */
 export const STATUS_WORDS = {
   queued: "Queued",
   downloading: "Downloading",
@@ -14,7 +14,7 @@ export function isStatus(text: string): text is DownloadStatus {
   return Object.hasOwn(STATUS_WORDS, text);
 }
 
-/** Whether bytes are being received or compared. */
+/** Reports whether a download's bytes are being received or verified now. */
 export function isRunning({ status }: DownloadRecord): boolean {
   return status === "downloading" || status === "verifying";
 }

@@ -1,21 +1,21 @@
-/** How far back the graph goes, in ms. */
+/** Length of time that the graph of the rate shows, in ms. */
 export const SPAN_MS = 5 * 60_000;
 
-/** Units of the drawing, as in its viewBox. */
+/** Size of the graph in SVG units, the same as in its viewBox. */
 const WIDTH = 300;
 const HEIGHT = 48;
 
 interface Sample {
-  /** ms since 1970. */
+  /** Time of the sample, in ms since 1970. */
   at: number;
   bytesPerSecond: number;
 }
 
-/** The rates of the last five minutes, as a line. */
+/** The graph of the transfer rate over the last five minutes. */
 export class Throughput {
   #samples: Sample[] = [];
 
-  /** @param at ms since 1970, after the previous one */
+  /** Adds a sample. @param at ms since 1970, later than the last sample */
   add(at: number, bytesPerSecond: number): void {
     this.#samples.push({ at, bytesPerSecond });
     const first = this.#samples.findIndex((sample) => sample.at >= at - SPAN_MS);
@@ -27,8 +27,8 @@ export class Throughput {
   }
 
   /**
-   * SVG paths with the newest sample at the right edge.
-   * @returns the line and the area below it; both empty without samples
+   * Returns the graph as SVG paths, with the newest sample at the right edge.
+   * @returns the graph's line and the area below the line; both empty if there are no samples
    */
   paths(): { line: string; area: string } {
     const last = this.#samples.at(-1);

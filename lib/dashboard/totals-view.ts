@@ -5,10 +5,10 @@ import { byId, setText } from "./dom.ts";
 import { formatCount, formatRate } from "./format.ts";
 import { Throughput } from "./throughput.ts";
 
-/** Interval of the graph's samples, in ms. */
+/** Time between two samples of the rate graph, in ms. */
 const SAMPLE_MS = 1_000;
 
-/** Shows the numbers of today's downloads, and the present rate. */
+/** Shows the numbers of today's downloads, the present activity, and the graph of the rate. */
 export class TotalsView {
   readonly #throughput = new Throughput();
 
@@ -16,7 +16,9 @@ export class TotalsView {
     setInterval(() => this.#sample(), SAMPLE_MS);
   }
 
-  /** @param totals since midnight; failures that were not retried count at any time */
+  /**
+   * Shows the totals since midnight, and the number of failed downloads that were not retried, however old.
+   */
   show({ downloads, bytes_received, open_failures }: Totals): void {
     setText(byId("total-completed", HTMLElement), formatCount(downloads.completed));
     setText(byId("total-failed", HTMLElement), formatCount(open_failures));
@@ -24,7 +26,7 @@ export class TotalsView {
     setText(byId("total-bytes", HTMLElement), formatSize(bytes_received));
   }
 
-  /** Shows the present activity, whenever it was requested. */
+  /** Shows how many downloads are running and waiting now, and how many sites are offline. */
   renderCounts(): void {
     const { active, queued } = this.board.underWay;
     const { offline } = this.board.siteCounts;
@@ -44,7 +46,7 @@ export class TotalsView {
   }
 }
 
-/** The beginning of the day in the browser's time zone. */
+/** Returns the last midnight in the browser's time zone. */
 export function midnight(): Date {
   return new Date(new Date().setHours(0, 0, 0, 0));
 }

@@ -7,10 +7,10 @@ import { byId, setText } from "../dom.ts";
 import { formatCount, visible } from "../format.ts";
 import { FolderList } from "./folder-list.ts";
 
-/** Names per request, the server's maximum. */
+/** Number of names per request, the highest that the server allows. */
 const PAGE_SIZE = 1_000;
 
-/** Most paths in a request. */
+/** Highest number of paths in one request for a download. */
 const MAX_CHOSEN = 100;
 
 /** The dialog for browsing a site's folders, to choose what to pull. */
@@ -20,15 +20,19 @@ export class FolderBrowser {
   readonly #pull = byId("folder-pull", HTMLButtonElement);
   readonly #list: FolderList;
   #clientId = "";
-  /** The present folder, and its parents; null: the roots. */
+  /**
+   * Paths from the top to the open folder, which is the last; null stands for the list of the site's roots.
+   */
   #trail: (string | null)[] = [null];
   readonly #chosen = new Map<string, ClientFile>();
   #cursor: string | null = null;
   #shown = 0;
-  /** Aborts the running call. */
+  /** Aborts the request for names that is running; null if none is. */
   #loading: AbortController | null = null;
 
-  /** @param onPull pulls the selection; @returns whether it was requested */
+  /**
+   * @param onPull requests a download of the chosen files; returns true if the server accepted the request
+   */
   constructor(private readonly onPull: (download: NewDownload) => Promise<boolean>) {
     this.#list = new FolderList((path) => this.#chosen.has(path), {
       onOpen: (folder) => void this.#open([...this.#trail, folder.path]),
@@ -48,7 +52,7 @@ export class FolderBrowser {
     this.#dialog.addEventListener("close", () => this.#loading?.abort());
   }
 
-  /** Shows the roots of a site. */
+  /** Opens the dialog with the roots of a site. */
   show(clientId: string): void {
     this.#clientId = clientId;
     setText(byId("folder-heading", HTMLElement), `Files of ${clientId}`);
@@ -59,8 +63,10 @@ export class FolderBrowser {
   }
 
   /**
-   * Opens a folder. The list gets the focus at once, so that a late answer takes it from nobody who types.
-   * @param from path of the entry to select; null: the first one
+   * Opens a folder. The list takes the focus before its entries are loaded, so that a slow response does not
+   * move the focus away from where a person types.
+   * @param trail paths from the top to the folder
+   * @param from path of the entry to select; null selects the first one
    */
   async #open(trail: (string | null)[], from: string | null = null): Promise<void> {
     this.#trail = trail;
@@ -120,7 +126,7 @@ export class FolderBrowser {
     this.#list.add(entries);
   }
 
-  /** Shows the state of the list below it, or a problem above it. */
+  /** Shows a text below the list or, if it is a problem, above the list. */
   #say(words: string, isProblem = false): void {
     const problem = byId("folder-problem", HTMLElement);
     problem.hidden = !isProblem;
@@ -167,7 +173,10 @@ export class FolderBrowser {
     else this.#renderChosen();
   }
 
-  /** A single file is pulled as a file, anything else as a set, in which no name is taken for a date. */
+  /**
+   * Returns the request for the chosen paths: a file if a single one is chosen, otherwise a set. A file whose
+   * name contains `{date}` is requested as a set, too, where the name can be escaped.
+   */
   #request(): NewDownload {
     const entries = [...this.#chosen.values()];
     const [first, ...others] = entries;

@@ -3,42 +3,42 @@ import { formatSize } from "../../util/sizes.ts";
 import { byId, cloneOf, find, setText } from "../dom.ts";
 import { formatWhen, visible } from "../format.ts";
 
-/** Time, in ms, within which typed letters form one prefix. */
+/** Longest pause, in ms, between typed letters that together form the prefix of a name to look for. */
 const TYPING_MS = 700;
 
-/** Height of an entry, in px; the same in the style. */
+/** Height of an entry in px, the same as in the CSS. */
 const ENTRY_PX = 32;
 
-/** Entries drawn above and below the visible ones. */
+/** Number of entries that are drawn above and below the visible ones, for smooth scrolling. */
 const MARGIN = 20;
 
-/** More entries are loaded when only this many remain below. */
+/** More entries are loaded when fewer than this many follow the drawn ones. */
 const NEAR_END = 50;
 
 export interface FolderListListener {
   onOpen(folder: ClientFile): void;
   onUp(): void;
-  /** An entry was ticked or unticked. */
+  /** Called when an entry's tick was set or removed. */
   onTick(entry: ClientFile): void;
-  /** The end of the list is near. */
+  /** Called when the list is scrolled close to its end, to load more entries. */
   onEnd(): void;
 }
 
 /**
- * The names in a folder, as a list box for the keyboard: arrows, Home, End, Page Up, Page Down and first
- * letters move; Space ticks; Enter and Right open; Backspace and Left go up. Only visible entries are
- * elements of the page, as a folder may have 100,000.
+ * The names in a folder, as a list box with keyboard control: arrows, Home, End, Page Up, Page Down and first
+ * letters move, Space ticks an entry, Enter and Right open a folder, Backspace and Left go up. Only visible
+ * entries are DOM elements, as a folder may have 100,000.
  */
 export class FolderList {
   readonly #list = byId("folder-list", HTMLElement);
-  /** As high as all entries together, for scrolling. */
+  /** An empty element as high as all entries together, so that the scroll bar has the right length. */
   readonly #spacer = document.createElement("li");
   #entries: ClientFile[] = [];
   #active = -1;
   #typed = "";
   #typedAt = 0;
 
-  /** @param isTicked whether a path is selected */
+  /** @param isTicked returns whether the entry with a path is ticked */
   constructor(
     private readonly isTicked: (path: string) => boolean,
     private readonly listener: FolderListListener,
@@ -60,7 +60,7 @@ export class FolderList {
     this.render();
   }
 
-  /** Adds the next entries of the folder. */
+  /** Appends further entries of the folder. */
   add(entries: ClientFile[]): void {
     this.#entries.push(...entries);
     if (this.#active < 0) this.#move(0);
@@ -71,12 +71,12 @@ export class FolderList {
     this.#list.focus();
   }
 
-  /** Selects an entry by its path. @param path null: the first one */
+  /** Moves the selection to the entry with a path. @param path null selects the first entry */
   moveTo(path: string | null): void {
     this.#move(this.#entries.findIndex((entry) => entry.path === path));
   }
 
-  /** Draws the visible entries. */
+  /** Draws the entries that are visible at the present scroll position. */
   render(): void {
     const { scrollTop, clientHeight } = this.#list;
     const first = Math.max(0, Math.floor(scrollTop / ENTRY_PX) - MARGIN);
@@ -110,7 +110,7 @@ export class FolderList {
     return option;
   }
 
-  /** @returns whether the key is used here */
+  /** Handles a key. @returns false if the list has no use for the key */
   #press(key: string): boolean {
     const entry = this.#entries[this.#active];
     const to = this.#placeOf(key);
@@ -124,7 +124,7 @@ export class FolderList {
     return true;
   }
 
-  /** The index to which a key moves; null: it does not move. */
+  /** Returns the index of the entry to which a key moves the selection; null if the key does not move it. */
   #placeOf(key: string): number | null {
     const last = this.#entries.length - 1;
     const page = Math.max(1, Math.floor(this.#list.clientHeight / ENTRY_PX) - 1);
@@ -152,7 +152,7 @@ export class FolderList {
     if (index >= 0) this.#move(index);
   }
 
-  /** @param to index, limited to the list */
+  /** Selects the entry at an index and scrolls to it. @param to index; beyond the list, the nearest entry */
   #move(to: number): void {
     this.#active = Math.min(Math.max(to, 0), this.#entries.length - 1);
     const top = this.#active * ENTRY_PX;

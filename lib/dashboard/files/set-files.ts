@@ -6,7 +6,7 @@ import { api, contentPath } from "../api.ts";
 import { byId, cloneOf, find, setText } from "../dom.ts";
 import { formatCount, visible } from "../format.ts";
 
-/** Files per request. */
+/** Number of files per request. */
 const PAGE_SIZE = 200;
 
 const WORDS = {
@@ -15,7 +15,7 @@ const WORDS = {
   skipped: "Skipped",
 } satisfies Record<SetFileRecord["status"], string>;
 
-/** The dialog with the files of a set: received, unchanged, or left out and why. */
+/** The dialog that lists the files of a set, each as received, unchanged, or skipped with the reason. */
 export class SetFiles {
   readonly #dialog = byId("set-files", HTMLDialogElement);
   readonly #rows = byId("set-files-rows", HTMLElement);
@@ -23,7 +23,7 @@ export class SetFiles {
   readonly #more = byId("set-files-more", HTMLButtonElement);
   #download: DownloadRecord | null = null;
   #cursor: string | null = null;
-  /** Number of the latest request; earlier answers are ignored. */
+  /** Number of the latest request. Responses to earlier requests are ignored. */
   #asked = 0;
 
   constructor() {
@@ -54,7 +54,7 @@ export class SetFiles {
     void this.#load();
   }
 
-  /** @param cursor null: from the beginning */
+  /** Loads a page of files. @param cursor where the page begins; null loads the first page */
   async #load(cursor: string | null = null): Promise<void> {
     const download = this.#download;
     if (!download) return;
@@ -63,7 +63,7 @@ export class SetFiles {
     if (cursor === null) this.#rows.replaceChildren();
     this.#more.hidden = true;
     say("Loading…");
-    // The options are the statuses, and an empty one.
+    // The options of the select element are the statuses, and an empty text for all files.
     const status = (this.#status.value || undefined) as SetFileStatus | undefined;
     const query = { status, limit: String(PAGE_SIZE), cursor: cursor ?? undefined };
     try {
@@ -76,7 +76,7 @@ export class SetFiles {
       const count = this.#rows.childElementCount;
       const shown = `${formatCount(count)} ${count === 1 ? "file" : "files"} shown`;
       say(count === 0 ? "There is no such file." : shown);
-      // The clicked button may be gone; the first new row takes the focus.
+      // After a click on "more", that button may be hidden, so the first new row takes the focus.
       if (cursor !== null) rows[0]?.focus();
     } catch (error) {
       if (asked === this.#asked) say(error instanceof Error ? error.message : String(error));

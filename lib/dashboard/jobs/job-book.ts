@@ -1,6 +1,6 @@
 import type { JobRecord } from "../../api/jobs.ts";
 
-/** The known jobs: from events, and from lists that were loaded. */
+/** All jobs that the page knows, from events and from loaded lists. */
 export class JobBook {
   readonly #jobs = new Map<string, JobRecord>();
 
@@ -16,12 +16,12 @@ export class JobBook {
     return this.#jobs.get(jobId);
   }
 
-  /** Unfinished jobs first, then ended ones, each newest first. */
+  /** Returns the unfinished jobs, then the ended ones, each newest first. */
   inOrder(): JobRecord[] {
     return [...this.#jobs.values()].toSorted(
       (a, b) =>
         Number(isOver(a)) - Number(isOver(b)) ||
-        // Ids sort by time.
+        // Job ids sort by the time of their creation.
         (a.job_id < b.job_id ? 1 : -1),
     );
   }
@@ -30,13 +30,13 @@ export class JobBook {
     return this.#jobs.size;
   }
 
-  /** Unfinished jobs. */
+  /** All jobs that have not ended: running and paused ones. */
   get open(): JobRecord[] {
     return [...this.#jobs.values()].filter((job) => !isOver(job));
   }
 }
 
-/** Whether a job has ended, so that nothing more happens by itself. */
+/** Reports whether a job has ended, successfully or not. */
 export function isOver({ status }: Pick<JobRecord, "status">): boolean {
   return status !== "running" && status !== "paused";
 }

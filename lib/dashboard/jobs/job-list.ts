@@ -7,23 +7,26 @@ import { isOver, type JobBook } from "./job-book.ts";
 import * as words from "./job-words.ts";
 import { showBar } from "./status-bar.ts";
 
-/** Ended jobs that are shown at first, and added by each click. */
+/** Number of ended jobs that are shown at first, and that each click on "more" adds. */
 const FEW = 3;
 const MORE = 20;
 
-/** Actions of a job. */
+/** Actions on a job. Each is also the class name of its button in a row. */
 const ACTIONS = ["pause", "resume", "cancel", "again"] as const;
 export type JobAction = (typeof ACTIONS)[number];
 
 export interface JobListListener {
   onAction(action: JobAction, job: JobRecord): void;
-  /** Edit a job's end, and how much of it runs at the same time. @param row the job's row */
+  /**
+   * Called to edit a job's expiry and its limit of concurrent downloads.
+   * @param row element of the job's row
+   */
   onLimits(job: JobRecord, row: HTMLElement): void;
-  /** Load older jobs. */
+  /** Called to load older jobs. */
   onMore(): void;
 }
 
-/** The jobs: all unfinished ones, and a few ended ones. */
+/** The list of jobs: all unfinished ones, and the latest that have ended. */
 export class JobList {
   readonly #list = byId("job-list", HTMLUListElement);
   readonly #more = byId("jobs-more", HTMLButtonElement);
@@ -36,7 +39,7 @@ export class JobList {
   ) {
     this.#list.addEventListener("click", ({ target }) => {
       const pressed = target instanceof Element ? target.closest("button, a") : null;
-      // The link changes the filter; this scrolls to the downloads.
+      // A link filters the downloads by job and status through the URL. The page scrolls to the downloads.
       if (pressed instanceof HTMLAnchorElement) lead("downloads");
       const row = pressed?.closest<HTMLElement>(".job");
       const id = row?.dataset["jobId"];
@@ -51,12 +54,16 @@ export class JobList {
     });
   }
 
-  /** Number of jobs to show. */
+  /** The number of jobs to show. */
   get room(): number {
     return this.book.open.length + this.#ended;
   }
 
-  /** @param chosen the job whose downloads are shown @param hasOlder whether the server has older jobs */
+  /**
+   * Draws the list.
+   * @param chosen id of the job whose downloads are shown
+   * @param hasOlder if older jobs exist
+   */
   render(chosen: string | null, hasOlder: boolean): void {
     const now = Date.now();
     const jobs = this.book.inOrder();
@@ -114,7 +121,7 @@ export class JobList {
   }
 }
 
-/** A link to the downloads of each status. */
+/** Shows the number of a job's downloads with each status, each as a link to these downloads. */
 function showCounts(list: HTMLElement, job: JobRecord): void {
   const counts = words.countsOf(job);
   const links = new Map(
@@ -138,7 +145,7 @@ function amountOf(job: JobRecord): string {
 
 function showActions(row: HTMLElement, job: JobRecord, now: number): void {
   const focused = row.contains(document.activeElement) ? document.activeElement : null;
-  // The server refuses changes of a job that somebody else made, also for sites that one may not see.
+  // Without `may_change`, the server would refuse changes of this job, as another token made it.
   const isOpen = job.may_change && !isOver(job);
   find(row, ".pause", HTMLElement).hidden = !isOpen || job.status !== "running";
   find(row, ".resume", HTMLElement).hidden = !isOpen || job.status !== "paused";
@@ -151,6 +158,6 @@ function showActions(row: HTMLElement, job: JobRecord, now: number): void {
     setText(again, `Ask the ${status} again`);
     again.ariaLabel = `${again.textContent}: ${words.titleOf(job)}`;
   }
-  // The clicked button may be gone; its row takes the focus, so that it is not lost.
+  // If the clicked button is hidden now, the row takes the focus, so that keyboard users keep their place.
   if (focused?.checkVisibility() === false) row.focus();
 }

@@ -7,33 +7,33 @@ import { parseSize } from "../../util/sizes.ts";
 import { formatCount } from "../format.ts";
 import { type KeepFields, keepOf } from "../keep/keep-rule.ts";
 
-/* Turns the form for asking many sites into a request. Pure; the form itself is new-job.ts. */
+/* Converts the fields of the form for a new job (new-job.ts) to a REST request. Pure functions. */
 
-/** Sites that must have been tried before failures stop a job, as the first failure means little. */
+/** Number of sites after which a share of failures can stop a job, as a first failure alone means little. */
 const STOP_AT_LEAST = 10;
 
-/** How the sites are named. */
+/** How a form selects sites: all of them, by labels, or by client ids. */
 export type NamedBy = "all" | "labels" | "ids";
 
-/** The form's fields, as typed. */
+/** The fields of the form for a new job, as typed. */
 export interface JobFields extends KeepFields {
   by: NamedBy;
-  /** A selector; or ids and patterns, separated by spaces or commas. */
+  /** A label selector, or client ids and patterns separated by spaces or commas, depending on `by`. */
   sites: string;
-  /** A file; or patterns, one per line. */
+  /** Path of a file, or patterns of a set, one per line. */
   what: string;
   name: string;
   expiresIn: string;
   maxConcurrent: string;
   spread: string;
-  /** Most bytes a second of each site: `"2MiB"`. */
+  /** Rate limit for each site in bytes a second, such as `"2MiB"`. */
   rate: string;
   stopPercent: string;
   isContinuous: boolean;
   isSkipping: boolean;
 }
 
-/** The selected sites; null: nothing was typed yet. */
+/** Returns the selection of sites in a form; null if its field for sites is empty. */
 export function namingOf({ by, sites }: Pick<JobFields, "by" | "sites">): Naming | null {
   if (by === "all") return { all: true };
   const text = sites.trim();
@@ -41,15 +41,15 @@ export function namingOf({ by, sites }: Pick<JobFields, "by" | "sites">): Naming
   return by === "labels" ? { labels: text } : { ids: text.split(/[\s,]+/).filter(Boolean) };
 }
 
-/** Number of matching sites, and of connected ones among them. */
+/** The result of a selection of sites: how many match, and how many of those are connected. */
 export interface Matching {
   total: number;
   online: number;
-  /** An id that no site has. */
+  /** A selected client id that no site has; null if all exist. */
   unknown: string | null;
 }
 
-/** @throws SelectorError where the labels are not a valid selector */
+/** Counts the sites that a selection matches. @throws SelectorError if its label selector is invalid */
 export function matchingOf(naming: Naming, clients: readonly ClientRecord[]): Matching {
   const chosen = new Chosen(naming);
   const unknown = new Set(chosen.named);
@@ -63,11 +63,11 @@ export function matchingOf(naming: Naming, clients: readonly ClientRecord[]): Ma
   return { total, online, unknown: [...unknown][0] ?? null };
 }
 
-/** The number of matching sites as text, or what is wrong with the input. */
+/** The text below the field for sites: how many sites match, or what is wrong with the input. */
 export interface MatchWords {
   words: string;
   isWrong: boolean;
-  /** null: there is nobody to ask. */
+  /** The number of matching sites; null if the input is missing or wrong. */
   total: number | null;
 }
 
@@ -93,18 +93,18 @@ export function matchWordsOf(
   }
 }
 
-/** `"1 site"`, `"2,000 sites"` */
+/** Formats a number of sites: `"1 site"`, `"2,000 sites"`. */
 export function sitesOf(count: number): string {
   return `${formatCount(count)} ${count === 1 ? "site" : "sites"}`;
 }
 
-/** What is wrong with a rate that was typed; `""`: nothing. */
+/** Returns what is wrong with a typed rate limit; `""` if it is valid or empty. */
 export function flawOfRate(text: string): string {
   const isRight = text.trim() === "" || parseSize(text) !== null;
   return isRight ? "" : "Say a size, such as 500KiB or 2MiB";
 }
 
-/** The request for a job; null: no sites are selected. */
+/** Returns the request that creates the job in a form; null if no sites are selected. */
 export function orderOf(fields: JobFields): NewJob | null {
   const naming = namingOf(fields);
   if (naming === null) return null;
@@ -128,7 +128,9 @@ export function orderOf(fields: JobFields): NewJob | null {
   };
 }
 
-/** The request for each site: a file, or patterns, one per line. */
+/**
+ * Returns what is requested from each site: a file if one path was typed, otherwise a set of the patterns.
+ */
 export function downloadOf({
   what,
   isSkipping,

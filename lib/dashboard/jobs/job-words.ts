@@ -5,7 +5,7 @@ import { formatSize } from "../../util/sizes.ts";
 import { formatCount, visible } from "../format.ts";
 import { STATUS_WORDS } from "../status.ts";
 
-/** Names of a job's statuses. */
+/** Names of a job's statuses on the page. */
 export const JOB_STATUS_WORDS = {
   running: "Running",
   paused: "Paused",
@@ -15,7 +15,7 @@ export const JOB_STATUS_WORDS = {
   stopped: "Stopped",
 } satisfies Record<JobStatus, string>;
 
-/** Statuses in the order of a bar: completed, running, failed, waiting. */
+/** Statuses of downloads in the order in which a job's bar shows them, from left to right. */
 export const BAR_ORDER = [
   "completed",
   "verifying",
@@ -25,24 +25,24 @@ export const BAR_ORDER = [
   "queued",
 ] as const satisfies DownloadStatus[];
 
-/** Most ids in a text; of the others only the number is shown. */
+/** Highest number of client ids in a text. Further ids are only counted. */
 const MAX_IDS_NAMED = 2;
 
-/** Most paths in a text. */
+/** Highest number of paths in a text. Further paths are only counted. */
 const MAX_PATHS_NAMED = 2;
 
-/** Title of a job: its name, or what it asks for. */
+/** Returns the title of a job: its name, or the requested paths. */
 export function titleOf(job: JobRecord): string {
   return visible(job.name ?? whatOf(job));
 }
 
-/** What is asked of each client: `"journal.txt"`, `"sales/*.csv, logs/"`. */
+/** Formats what a job requests from each client: `"journal.txt"`, `"sales/*.csv, logs/"`. */
 export function whatOf({ download: { file_path, paths } }: Pick<JobRecord, "download">): string {
   if (paths === undefined) return file_path ?? "its usual file";
   return listOf(paths, MAX_PATHS_NAMED);
 }
 
-/** Which clients are asked: `"all sites"`, `"region=west"`, `"till-1, till-2 and 38 more"`. */
+/** Formats which clients a job selects: `"all sites"`, `"region=west"`, `"till-1, till-2 and 38 more"`. */
 export function whoOf({
   clients: { ids, labels },
   membership,
@@ -55,7 +55,10 @@ export function whoOf({
   return membership === "continuous" ? `${who}, also later ones` : who;
 }
 
-/** Clients by status: `"12 completed"`; statuses without clients are left out. */
+/**
+ * Formats the number of a job's downloads by status: `"12 completed"`. Statuses without downloads are left
+ * out.
+ */
 export function countsOf({ counts }: JobRecord): { status: DownloadStatus; words: string }[] {
   return BAR_ORDER.filter((status) => counts[status] > 0).map((status) => ({
     status,
@@ -63,7 +66,7 @@ export function countsOf({ counts }: JobRecord): { status: DownloadStatus; words
   }));
 }
 
-/** The amount received: `"1.2 GiB"`, `"1.2 of 3.4 GiB"`, and the files of sets. */
+/** Formats the amount that a job has received: `"1.2 GiB of 3.4 GiB"`, with the number of files for sets. */
 export function amountOf({ bytes_received, total_size, files_received }: JobRecord): string {
   const bytes = formatSize(bytes_received);
   const files = files_received > 0 ? `${formatCount(files_received)} files, ` : "";
@@ -72,7 +75,7 @@ export function amountOf({ bytes_received, total_size, files_received }: JobReco
     : `${files}${bytes}`;
 }
 
-/** Finished share of its clients, in percent, rounded down so that 100 means all. */
+/** Returns the share of a job's downloads that have ended, in percent, rounded down so that 100 means all. */
 export function percentOf({ counts, total }: JobRecord): number {
   if (total === 0) return 0;
   const ended = BAR_ORDER.filter((status) => hasEnded({ status }));
@@ -80,7 +83,10 @@ export function percentOf({ counts, total }: JobRecord): number {
   return Math.floor((sum * 100) / total);
 }
 
-/** The status that can be asked again, failed ones first; null: none, or the job has expired. */
+/**
+ * Returns which downloads of a job can be retried now; null if none, or the job has expired.
+ * @param now in ms
+ */
 export function againOf(job: JobRecord, now: number): "failed" | "cancelled" | null {
   const { counts, expires_at } = job;
   if (expires_at !== null && Date.parse(expires_at) <= now) return null;
@@ -88,7 +94,7 @@ export function againOf(job: JobRecord, now: number): "failed" | "cancelled" | n
   return counts.cancelled > 0 ? "cancelled" : null;
 }
 
-/** `"a, b and 3 more"` */
+/** Joins words, of which at most a number is named: `"a, b and 3 more"`. */
 function listOf(words: readonly string[], most: number): string {
   const named = words.slice(0, most).join(", ");
   return words.length > most ? `${named} and ${formatCount(words.length - most)} more` : named;

@@ -10,13 +10,13 @@ import { againOf, titleOf } from "./job-words.ts";
 import { LimitsEditor } from "./limits-editor.ts";
 import { NewJobForm } from "./new-job.ts";
 
-/** Runs an action, and shows its result. @returns whether it succeeded */
+/** Runs an action, and shows its error, if any, as a notice. @returns whether it succeeded */
 export type Run = (work: () => Promise<void>) => Promise<boolean>;
 
-/** Jobs per request, the same number as in the first events. */
+/** Number of jobs per request. The event stream also begins with this many. */
 const PAGE_SIZE = 50;
 
-/** The part of the page for jobs: one request to many sites. */
+/** The part of the page for jobs: their list, and the form for a new one. */
 export class JobsPanel {
   readonly #book = new JobBook();
   readonly #list = new JobList(this.#book, {
@@ -31,11 +31,11 @@ export class JobsPanel {
     }),
   );
   readonly #form = new NewJobForm((order, key) => this.#run(() => this.#make(order, key)));
-  /** Cursor of older jobs; undefined: not loaded yet, null: no more. */
+  /** Cursor for older jobs; undefined if none were loaded yet, null if there are no more. */
   #cursor: string | null | undefined;
-  /** The selected job that was loaded, as no event has reported it. */
+  /** Id of the last job that was loaded because it was selected but not known from events. */
   #asked: string | null = null;
-  /** Actions that are running, so that a second click does not repeat them. */
+  /** Actions that are running, as `pause <job_id>`. A second click on one of them is ignored. */
   readonly #underWay = new Set<string>();
   readonly #run: Run;
 
@@ -43,14 +43,14 @@ export class JobsPanel {
     this.#run = run;
   }
 
-  /** Updates a job. */
+  /** Takes over the new state of a job. */
   set(job: JobRecord): void {
     this.#book.set(job);
   }
 
   /**
-   * Loads the jobs that were unfinished when the connection was lost, as events report only the latest of
-   * those that have ended meanwhile.
+   * Loads all unfinished jobs again, after a new connection to the event stream. Some may have ended while
+   * the connection was lost, and the stream begins only with the latest jobs.
    */
   async refresh(): Promise<void> {
     for (const { job_id } of this.#book.open) {
@@ -63,7 +63,7 @@ export class JobsPanel {
     }
   }
 
-  /** @param sites that are known @param chosen the job whose downloads are shown */
+  /** Draws the panel. @param chosen id of the job whose downloads are shown; null if those of all jobs are */
   render(sites: readonly Site[], chosen: string | null): void {
     this.#form.render(sites);
     const hasOlder =
@@ -72,7 +72,7 @@ export class JobsPanel {
     this.#renderChosen(chosen);
   }
 
-  /** Shows above the downloads that they belong to one job. */
+  /** Shows above the list of downloads that it is filtered by a job. */
   #renderChosen(chosen: string | null): void {
     const job = chosen === null ? undefined : this.#book.get(chosen);
     const note = byId("of-job", HTMLElement);
@@ -84,7 +84,7 @@ export class JobsPanel {
     void this.#run(async () => this.set(await api.job(chosen)));
   }
 
-  /** Loads older jobs than the events reported. */
+  /** Loads jobs that are older than those known from events, until there are enough to show. */
   async #loadOlder(): Promise<void> {
     while (this.#cursor !== null && this.#book.size < this.#list.room) {
       const { jobs, next_cursor } = await api.jobs({

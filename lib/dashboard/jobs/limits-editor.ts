@@ -2,14 +2,14 @@ import type { JobChange, JobRecord } from "../../api/jobs.ts";
 import { cloneOf, find } from "../dom.ts";
 import { titleOf } from "./job-words.ts";
 
-/** Edits a job's end, and how much of it runs at the same time: one job at a time, in its row. */
+/** The form for a job's expiry and its limit of concurrent downloads. It opens in the job's row. */
 export class LimitsEditor {
   #close: () => void = () => undefined;
 
-  /** @param onSave saves the changes; @returns whether it succeeded */
+  /** @param onSave sends the changes to the server; returns whether that succeeded */
   constructor(private readonly onSave: (job: JobRecord, change: JobChange) => Promise<boolean>) {}
 
-  /** @param row the job's row */
+  /** Opens the form for a job. @param row element of the job's row in the list */
   open(job: JobRecord, row: HTMLElement): void {
     this.#close();
     const form = cloneOf("job-limits") as HTMLFormElement;
@@ -47,19 +47,22 @@ export class LimitsEditor {
   }
 }
 
-/** A time in the format of a field, in the browser's zone: `"2026-11-30T23:00"`. @param time ISO 8601 */
+/**
+ * Converts ISO 8601 to local time for a datetime-local field: `"2026-11-30T23:00"`.
+ * @returns `""` for null
+ */
 function localTimeOf(time: string | null): string {
   if (time === null) return "";
   const at = new Date(time);
   return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 
-/** @returns ISO 8601, UTC; null: never */
+/** Converts the value of a datetime-local field to ISO 8601 in UTC. @returns null if the field is empty */
 function timeOf(local: string): string | null {
   return local === "" ? null : new Date(local).toISOString();
 }
 
-/** @returns null: no limit */
+/** Converts the value of a number field. @returns null if the field is empty, which means no limit */
 function countOf(text: string): number | null {
   return text === "" ? null : Number(text);
 }

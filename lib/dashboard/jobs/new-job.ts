@@ -10,24 +10,24 @@ import {
   sitesOf,
 } from "./job-order.ts";
 
-/** Label and example of the field for sites, for each way to select them. */
+/** Label and example of the text field for sites, for each way to select sites. */
 const SITES_FIELD: Record<NamedBy, { label: string; example: string }> = {
   all: { label: "", example: "" },
   labels: { label: "Labels of the sites", example: "region=west,tier!=test" },
   ids: { label: "Names of the sites", example: "restaurant-0*, till-7" },
 };
 
-/** The form for asking many sites. It shows the number of matching sites as one types. */
+/** The form for a new job. It shows how many sites match while a person types. */
 export class NewJobForm {
   readonly #form = byId("new-job", HTMLFormElement);
   readonly #toggle = byId("new-job-toggle", HTMLButtonElement);
   readonly #sites = byId("new-job-sites", HTMLInputElement);
   readonly #submit = byId("new-job-submit", HTMLButtonElement);
   #known: readonly Site[] = [];
-  /** The last request, which may have succeeded, and its key; null: none. */
+  /** The last request that was sent and not confirmed, as JSON, with its Idempotency-Key; null if none. */
   #asked: { text: string; key: string } | null = null;
 
-  /** @param onAsk called with the job and its Idempotency-Key; @returns whether it was made */
+  /** @param onAsk creates a job with an Idempotency-Key; returns whether that succeeded */
   constructor(private readonly onAsk: (order: NewJob, key: string) => Promise<boolean>) {
     this.#toggle.addEventListener("click", () => this.#show(this.#form.hidden === true));
     byId("new-job-close", HTMLButtonElement).addEventListener("click", () => this.#show(false));
@@ -41,7 +41,7 @@ export class NewJobForm {
     });
   }
 
-  /** @param sites that are known */
+  /** Draws the open form. @param sites all sites, to count those that the form selects */
   render(sites: readonly Site[]): void {
     this.#known = sites;
     if (!this.#form.hidden) this.#render();
@@ -69,8 +69,8 @@ export class NewJobForm {
     match.classList.toggle("bad", isWrong);
     match.classList.toggle("none", total === 0);
     this.#sites.ariaInvalid = String(isWrong);
-    // Keeps the form from being sent while it is wrong. The problem is shown below the field, not in the
-    // browser's bubble.
+    // A custom validity keeps the browser from sending the form while the sites are wrong. The text itself is
+    // shown below the field.
     this.#sites.setCustomValidity(isWrong ? words : "");
     setText(this.#submit, total === null || total === 0 ? "Ask" : `Ask ${sitesOf(total)}`);
     byId("new-job-expires", HTMLInputElement).required = fields.isContinuous;
@@ -99,8 +99,8 @@ export class NewJobForm {
   }
 
   /**
-   * The Idempotency-Key: the same for an unchanged request, so that nothing is made twice if an answer was
-   * lost.
+   * Returns the Idempotency-Key of a request. An unchanged request that is sent again has the same key, so
+   * that a lost response does not lead to two jobs.
    */
   #keyOf(order: NewJob): string {
     const text = JSON.stringify(order);
@@ -110,7 +110,7 @@ export class NewJobForm {
 
   async #ask(): Promise<void> {
     const order = orderOf(this.#fields());
-    // A second click during the request would ask everybody twice.
+    // Clicks during the request are ignored, as a second request would ask every site twice.
     if (order === null || this.#submit.ariaDisabled === "true") return;
     this.#submit.ariaDisabled = "true";
     const isMade = await this.onAsk(order, this.#keyOf(order));
@@ -122,7 +122,7 @@ export class NewJobForm {
   }
 }
 
-/** A new unique key. `randomUUID` only exists on pages with TLS. */
+/** Returns a new unique key. crypto.randomUUID is not used, as browsers have it only on pages with TLS. */
 function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

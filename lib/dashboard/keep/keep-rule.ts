@@ -1,14 +1,17 @@
 import type { Keep } from "../../api/keep.ts";
 
-/* How long what comes is kept, as a person fills it in and reads it. Pure. */
+/* Rules of retention, converted from the fields of a form and to text. Pure functions. */
 
-/** The fields of a form, as they were typed. */
+/** The two form fields of a retention rule, as typed: days to keep, and newest results to keep. */
 export interface KeepFields {
   keepDays: string;
   keepLast: string;
 }
 
-/** The rule that the fields mean; null: as the server keeps all that has none. */
+/**
+ * Converts form fields to a retention rule.
+ * @returns null if both are empty: then the server's default applies
+ */
 export function keepOf({ keepDays, keepLast }: KeepFields): Keep | null {
   if (keepDays === "" && keepLast === "") return null;
   return {
@@ -17,7 +20,7 @@ export function keepOf({ keepDays, keepLast }: KeepFields): Keep | null {
   };
 }
 
-/** `"kept 90 days or the last 7 kept"`; null: there is no rule. */
+/** Formats a retention rule: `"kept 90 days or the last 7 kept"`. @returns null if there is no rule */
 export function keptOf(keep: Keep | null): string | null {
   if (keep === null) return null;
   const words = [

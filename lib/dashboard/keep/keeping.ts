@@ -2,7 +2,10 @@ import type { DownloadRecord } from "../../api/schemas.ts";
 import { find, setText } from "../dom.ts";
 import { formatWhen } from "../format.ts";
 
-/** Shows in a row whether content is held or removed, and what an admin can do about it. */
+/**
+ * Shows in a download's row whether its content is held or removed, and the buttons to hold, release or
+ * remove.
+ */
 export function showKeeping(row: HTMLElement, download: DownloadRecord, now: number): void {
   const { status, hold, removed_at } = download;
   const isRemoved = removed_at !== null;

@@ -4,7 +4,7 @@ import { formatSize } from "../../util/sizes.ts";
 import { byId, setText } from "../dom.ts";
 import { formatCount, visible } from "../format.ts";
 
-/** The dialog that asks before content is removed, as that cannot be undone. */
+/** The dialog that asks for confirmation before a download's content is removed for good. */
 export class RemoveDialog {
   readonly #dialog = byId("remove-content", HTMLDialogElement);
   #answered: ((isMeant: boolean) => void) | null = null;
@@ -15,7 +15,7 @@ export class RemoveDialog {
     this.#dialog.addEventListener("close", () => this.#answer(false));
   }
 
-  /** @returns whether the removal was confirmed */
+  /** Opens the dialog. @returns true if the person confirmed the removal */
   ask(download: DownloadRecord): Promise<boolean> {
     this.#answer(false);
     const { client_id, files_total, total_size } = download;

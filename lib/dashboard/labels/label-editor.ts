@@ -3,7 +3,7 @@ import type { ClientRecord } from "../../api/schemas.ts";
 import { byId, cloneOf, find, setText } from "../dom.ts";
 import { changesBetween, LabelTextError, labelWords, readLabels } from "./label-text.ts";
 
-/** Shows the labels of a site in its row. */
+/** Shows the labels of a site. @param row element of the site's row in the list of sites */
 export function showLabels(row: HTMLElement, { labels }: ClientRecord): void {
   const list = find(row, ".label-list", HTMLElement);
   const words = labelWords(labels);
@@ -21,16 +21,16 @@ function chip(word: string): HTMLElement {
   return element;
 }
 
-/** Edits the labels and the time zone of one site at a time, in its row. */
+/** The form for a site's labels and time zone. It opens in the site's row, for one site at a time. */
 export class LabelEditor {
   #close: () => void = () => undefined;
 
-  /** @param onSave saves the changes; @returns whether it succeeded */
+  /** @param onSave sends the changes to the server; returns whether that succeeded */
   constructor(
     private readonly onSave: (clientId: string, change: ClientChange) => Promise<boolean>,
   ) {}
 
-  /** @param row the site's row */
+  /** Opens the form for a site. @param row element of the site's row in the list of sites */
   open(client: ClientRecord, row: HTMLElement): void {
     this.#close();
     offerTimeZones();
@@ -63,7 +63,11 @@ export class LabelEditor {
     input.focus();
   }
 
-  /** @param before the site when editing began, so that later changes by others are kept */
+  /**
+   * Saves only what the person changed, so that changes made by others meanwhile are kept.
+   * @param before the site's record when the form was opened
+   * @returns true if the form can be closed
+   */
   async #save(before: ClientRecord, form: HTMLElement): Promise<boolean> {
     const input = find(form, "input", HTMLInputElement);
     const zone = find(form, ".zone", HTMLInputElement).value.trim();
@@ -92,7 +96,7 @@ export class LabelEditor {
   }
 }
 
-/** Offers the zones that the browser knows; a site may report another one. */
+/** Fills the list of suggested time zones with those that the browser knows. Others can be typed. */
 function offerTimeZones(): void {
   const list = byId("time-zones", HTMLDataListElement);
   if (list.childElementCount > 0) return;

@@ -1,21 +1,21 @@
 import { LABEL_PART, MAX_LABELS } from "../../api/label-parts.ts";
 import type { LabelChanges, Labels } from "../../api/labels.ts";
 
-/* Labels as typed by people: `region=west tier=gold`. */
+/* Parses and formats labels as people type them: `region=west tier=gold`. */
 
-/** The text is not a list of labels; the message says why. */
+/** A text is no valid list of labels. The message says why. */
 export class LabelTextError extends Error {
   override name = "LabelTextError";
 }
 
-/** Labels as texts, by key: `["region=west", "tier=gold"]`. */
+/** Formats labels as texts, sorted by key: `["region=west", "tier=gold"]`. */
 export function labelWords(labels: Labels): string[] {
   return Object.entries(labels)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, value]) => `${key}=${value}`);
 }
 
-/** Parses labels separated by spaces or commas. @throws LabelTextError */
+/** Parses labels that are separated by spaces or commas. @throws LabelTextError if the text is invalid */
 export function readLabels(text: string): Labels {
   const labels = new Map<string, string>();
   for (const word of text.split(/[\s,]+/).filter(Boolean)) {
@@ -32,7 +32,7 @@ export function readLabels(text: string): Labels {
   return Object.fromEntries(labels);
 }
 
-/** The changes that turn one set of labels into another; null: none. */
+/** Returns the changes that turn the labels `before` into `after`; null if they are equal. */
 export function changesBetween(before: Labels, after: Labels): LabelChanges | null {
   const removed = Object.keys(before).filter((key) => !Object.hasOwn(after, key));
   const set = Object.entries(after).filter(([key, value]) => before[key] !== value);

@@ -5,28 +5,28 @@ import { DeliveryGrid } from "./delivery-grid.ts";
 import { isOwed, nightWords, sumsOf, WORST_FIRST, worstOf } from "./delivery-words.ts";
 import { showLegend } from "./legend.ts";
 
-/** Most sites in one request. */
+/** Highest number of sites in one request to ask sites again. */
 const MAX_ASKED = 1_000;
 
-/** How much of a board is loaded. */
+/** How much of a schedule's board is loaded, and what the person may do there. */
 export interface BoardState {
   isLoaded: boolean;
   hasOlder: boolean;
-  /** Most times that are shown. */
+  /** Highest number of scheduled times that are shown, one in each column. */
   most: number;
-  /** Whether the token may ask sites again. */
+  /** Whether the signed-in token may request missing deliveries again. */
   mayAsk: boolean;
 }
 
 export interface DeliveriesListener {
   onOpen(night: string, clientId: string): void;
-  /** Ask these sites again for a local time. */
+  /** Called to request the deliveries of sites again. @param night the scheduled local time */
   onAsk(clientIds: string[], night: string): void;
   onOlder(): void;
   onClose(): void;
 }
 
-/** The board of one schedule: who delivered what, and who owes what. */
+/** The board of one schedule: which site has delivered at which time, and whose deliveries are missing. */
 export class DeliveriesView {
   readonly #panel = byId("deliveries", HTMLElement);
   readonly #onlyOwing = byId("deliveries-owing", HTMLInputElement);
@@ -49,7 +49,7 @@ export class DeliveriesView {
     });
   }
 
-  /** @param name of the schedule; null: no board is shown */
+  /** Draws the board. @param name name of the schedule; null hides the board */
   render(name: string | null, state: BoardState): void {
     if (name !== this.#name) this.#onlyOwing.checked = false;
     this.#name = name;
@@ -76,7 +76,7 @@ export class DeliveriesView {
     const rows = this.#onlyOwing.checked ? owing : all;
     setText(byId("deliveries-owing-count", HTMLElement), `(${formatCount(owing.length)})`);
     this.#renderSums();
-    // Shown first: how many rows are drawn follows from its height.
+    // Shown before the rows are drawn, as the number of visible rows follows from this element's height.
     byId("deliveries-scroll", HTMLElement).hidden = rows.length === 0;
     this.#grid.render(`Deliveries of ${name}, sites by times`, rows, nights);
     byId("deliveries-bar", HTMLElement).hidden = all.length === 0;

@@ -1,39 +1,39 @@
 import type { BoardTime, DeliveryStatus } from "../../api/deliveries.ts";
 import { type DeliveryCounts, isOwed, WORST_FIRST } from "./delivery-words.ts";
 
-/** A site, and how much it owes. */
+/** A row of a schedule's board: a site, and how many of its deliveries are missing or partial. */
 export interface SiteRow {
   clientId: string;
-  /** Number of shown times for which it owes something. */
+  /** Number of shown times for which the site's delivery is missing or partial. */
   owed: number;
 }
 
-/** The deliveries of a time. */
+/** All deliveries of one scheduled local time, which is a column of a schedule's board. */
 interface Night {
   statuses: Map<string, DeliveryStatus>;
   counts: DeliveryCounts;
-  /** When the next awaited delivery is due, ms since 1970; null: none is awaited. */
+  /** When the next expected delivery is due, in ms since 1970; null if none is expected any more. */
   nextDue: number | null;
 }
 
-/** Sorts by name, and numbers in names by value. */
+/** Sorts names with numbers by their value, so that till-2 comes before till-10. */
 const byName = new Intl.Collator("en", { numeric: true });
 
 /**
- * The status of each loaded delivery of one schedule, by site and time. Times are local ones,
- * `2026-11-30T02:30:00`, so that sites in all zones share a column.
+ * The status of each loaded delivery of one schedule, by scheduled time and site. Times are local times such
+ * as `2026-11-30T02:30:00`, so that sites in all time zones share a column of the board.
  */
 export class DeliveryBook {
   readonly #nights = new Map<string, Night>();
-  /** The local time that each job belongs to. */
+  /** The scheduled local time for which each job was made, by job id. */
   readonly #jobs = new Map<string, string>();
 
-  /** Number of loaded deliveries. */
+  /** The number of loaded deliveries. */
   get size(): number {
     return this.#nights.values().reduce((sum, { statuses }) => sum + statuses.size, 0);
   }
 
-  /** Sets all deliveries of a time, in place of those that were loaded before. */
+  /** Replaces all deliveries of one scheduled local time by newly loaded ones. */
   set({ scheduled_local: night, clients, next_due_at, job_ids }: BoardTime): void {
     const statuses = new Map<string, DeliveryStatus>();
     const counts = noCounts();
@@ -51,17 +51,20 @@ export class DeliveryBook {
     this.#jobs.clear();
   }
 
-  /** The status of a site's delivery; undefined: there is none. */
+  /**
+   * Returns the status of a site's delivery; undefined if none is expected.
+   * @param night scheduled local time
+   */
   get(night: string, clientId: string): DeliveryStatus | undefined {
     return this.#nights.get(night)?.statuses.get(clientId);
   }
 
-  /** The local time of a job; undefined: not a known one. */
+  /** Returns the scheduled local time for which a job was made; undefined for an unknown job. */
   nightOf(jobId: string): string | undefined {
     return this.#jobs.get(jobId);
   }
 
-  /** The newest local times, newest first. */
+  /** Returns the newest scheduled local times, newest first. @param most highest number of times */
   nights(most: number): string[] {
     return [...this.#nights.keys()].toSorted().toReversed().slice(0, most);
   }
@@ -70,15 +73,17 @@ export class DeliveryBook {
     return this.#nights.get(night)?.counts ?? noCounts();
   }
 
-  /** Sites that owe something for a time. */
+  /** Returns the ids of sites whose delivery is missing or partial. @param night scheduled local time */
   owing(night: string): string[] {
     const there = this.#nights.get(night)?.statuses ?? [];
     return [...there].filter(([, status]) => isOwed(status)).map(([clientId]) => clientId);
   }
 
   /**
-   * The time by which all sites are judged: the newest one at which at least half of all sites were asked.
-   * A run by hand for a few sites says nothing about the others.
+   * Returns the scheduled time that the board sums up: the newest one that at least half as many sites take
+   * part in as in the fullest one. So a run by hand for a few sites does not count as the latest result.
+   * @param nights scheduled local times, newest first
+   * @returns null if there are none
    */
   mainNight(nights: readonly string[]): string | null {
     const sizeOf = (night: string) => this.#nights.get(night)?.statuses.size ?? 0;
@@ -87,7 +92,8 @@ export class DeliveryBook {
   }
 
   /**
-   * The sites of these times: those that owe something for the main time first, then those that owe more.
+   * Returns the rows of a board with these scheduled times. Sites whose latest delivery is missing or partial
+   * come first, then those with more such deliveries.
    */
   rowsOf(nights: readonly string[]): SiteRow[] {
     const owed = new Map<string, number>();
@@ -111,13 +117,16 @@ export class DeliveryBook {
       .map(({ row }) => row);
   }
 
-  /** When the next expected delivery is due, ms since 1970; null: none. */
+  /** Returns when the next expected delivery is due, in ms since 1970; null if none is expected. */
   nextDue(): number | null {
     const due = [...this.#nights.values()].flatMap(({ nextDue }) => nextDue ?? []);
     return due.length === 0 ? null : Math.min(...due);
   }
 
-  /** Local times with deliveries that are due but still expected. @param now ms since 1970 */
+  /**
+   * Returns the scheduled times with a delivery that is overdue but still "expected".
+   * @param now ms since 1970
+   */
   overdue(now: number): string[] {
     return [...this.#nights]
       .filter(([, { nextDue }]) => nextDue !== null && nextDue <= now)
@@ -129,7 +138,7 @@ function noCounts(): DeliveryCounts {
   return Object.fromEntries(WORST_FIRST.map((status) => [status, 0])) as DeliveryCounts;
 }
 
-/** Only owing matters for the order, so rows do not move while files arrive. */
+/** Returns a sort key for a row. Other statuses than missing and partial are equal, so that few rows move. */
 function rankOf(status: DeliveryStatus | undefined): number {
   if (status === "missing") return 0;
   return status === "partial" ? 1 : 2;

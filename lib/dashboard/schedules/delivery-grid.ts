@@ -4,31 +4,32 @@ import { nightWords } from "./delivery-words.ts";
 import { showHead } from "./grid-head.ts";
 import { type Columns, GridRow, ROW_PX } from "./grid-row.ts";
 
-/** Rows drawn above and below the visible ones. */
+/** Number of rows that are drawn above and below the visible ones, for smooth scrolling. */
 const MARGIN = 8;
 
-/** A cell of the grid. */
+/** Position of a cell in the grid, both numbers from 0. */
 interface Place {
   row: number;
   column: number;
 }
 
 /**
- * Sites by times, with a mark for each delivery. Arrows, Home, End, Page Up and Page Down move, with Ctrl
- * to the corners; Enter opens. Only visible rows are elements of the page, as there may be thousands.
+ * The grid of a schedule's board: a row for each site, a column for each scheduled time, and a mark for each
+ * delivery. Arrows, Home, End, Page Up and Page Down move the focus (with Ctrl to the edge), Enter opens the
+ * details. Only visible rows are DOM elements, as there may be thousands.
  */
 export class DeliveryGrid {
   readonly #scroll = byId("deliveries-scroll", HTMLElement);
   readonly #grid = byId("deliveries-grid", HTMLElement);
   readonly #head = byId("deliveries-head", HTMLElement);
   readonly #body = byId("deliveries-body", HTMLElement);
-  /** The drawn rows, by site. */
+  /** The rows that are drawn at present, by client id. */
   #drawn = new Map<string, GridRow>();
   #rows: readonly SiteRow[] = [];
   #columns: Columns = { nights: [], words: [], width: 0 };
-  /** The cell from which keys move, by site and time, as rows may be reordered. */
+  /** The focused cell, by site and scheduled time instead of position, as rows may be reordered. */
   #active: { clientId: string; night: string } | null = null;
-  /** The only cell with a place in the order of the Tab key. */
+  /** The only cell that the Tab key reaches. */
   #tabStop: HTMLElement | undefined;
 
   constructor(
@@ -57,10 +58,15 @@ export class DeliveryGrid {
     new ResizeObserver(() => this.#draw()).observe(this.#scroll);
   }
 
-  /** @param label name of the grid */
+  /**
+   * Draws the grid.
+   * @param label name of the grid for screen readers
+   * @param nights scheduled times, newest first
+   */
   render(label: string, rows: readonly SiteRow[], nights: readonly string[]): void {
     const before = this.#columns;
-    // Older times are appended; for a newer one, all columns move.
+    // Older times are appended as columns at the end. A newer time moves all columns, so all rows are drawn
+    // anew.
     const isMoved = before.nights.some((night, column) => night !== nights[column]);
     if (isMoved) this.#drawn.clear();
     const isSame = !isMoved && nights.length === before.nights.length;
@@ -78,19 +84,22 @@ export class DeliveryGrid {
     if (hadFocus && !hasFocus) this.#tabStop?.focus({ preventScroll: true });
   }
 
-  /** Focuses the cell of a delivery, or the last focused one. */
+  /** Focuses the cell that was focused last, or the first one. */
   focus(): void {
     this.#move(this.#place());
   }
 
-  /** The cell from which keys move; the first one if that is gone. */
+  /** Returns the position of the focused cell; if its row or column is gone, the first row or column. */
   #place(): Place {
     const row = this.#rows.findIndex(({ clientId }) => clientId === this.#active?.clientId);
     const column = this.#columns.nights.indexOf(this.#active?.night ?? "");
     return { row: Math.max(0, row), column: Math.max(0, column) };
   }
 
-  /** Draws the visible rows, and the focused one. @param isChanged whether drawn ones are updated too */
+  /**
+   * Draws the visible rows and the focused row.
+   * @param isChanged true also updates rows that are drawn already
+   */
   #draw(isChanged = false): void {
     const { scrollTop, clientHeight } = this.#scroll;
     const first = Math.max(0, Math.floor(scrollTop / ROW_PX) - MARGIN);
@@ -123,7 +132,7 @@ export class DeliveryGrid {
     this.#tabStop = cell;
   }
 
-  /** @returns whether the key is used here */
+  /** Handles a key. @returns false if the grid has no use for the key */
   #press(key: string, ctrl: boolean): boolean {
     if (!ctrl && (key === "Enter" || key === " ")) {
       this.#open();
@@ -160,7 +169,7 @@ export class DeliveryGrid {
     }
   }
 
-  /** Moves the focus to a cell, or to the nearest one. */
+  /** Moves the focus to a cell and scrolls to it. A position outside the grid means the nearest cell. */
   #move({ row, column }: Place): void {
     const at = Math.max(0, Math.min(row, this.#rows.length - 1));
     const site = this.#rows[at];
@@ -168,7 +177,8 @@ export class DeliveryGrid {
       this.#columns.nights[Math.max(0, Math.min(column, this.#columns.nights.length - 1))];
     if (site === undefined || night === undefined) return;
     this.#active = { clientId: site.clientId, night };
-    // Rows are below the head, which stays at the top.
+    // The head of the grid stays at the top and covers part of the scrolled area, so its height is
+    // subtracted.
     const [top, height] = [at * ROW_PX, this.#scroll.clientHeight - this.#head.offsetHeight];
     if (top < this.#scroll.scrollTop) this.#scroll.scrollTop = top;
     else if (top + ROW_PX > this.#scroll.scrollTop + height) {
@@ -185,7 +195,7 @@ export class DeliveryGrid {
   }
 }
 
-/** The cell of an event; null: it is about something else. */
+/** Returns the cell that an event's target is in; null if it is not in a cell. */
 function cellAt(target: EventTarget | null): HTMLElement | null {
   return target instanceof Element ? target.closest<HTMLElement>(".cell") : null;
 }

@@ -2,40 +2,42 @@ import type { DeliveryBoard, DeliveryRecord } from "../../api/deliveries.ts";
 import { api, ApiProblem } from "../api.ts";
 import type { DeliveryBook } from "./delivery-book.ts";
 
-/** Times that are loaded at first, and by each click: a month of nights. */
+/** Number of scheduled times that are loaded at first, and by each click on "older": a month of nights. */
 export const NIGHTS = 30;
 
-/** Deliveries after which loading stops, so that the page stays fast. */
+/** Number of deliveries after which loading stops, so that the page stays fast. */
 const MAX_AT_ONCE = 100_000;
 
 /** Shortest time between two updates, in ms. */
 const LEAST_PAUSE_MS = 1_000;
 
-/** Pause after an update, as a multiple of the time that it took, to spare the server. */
+/** Pause after an update, as a multiple of the update's duration, to limit the load on the server. */
 const PAUSE_FACTOR = 5;
 
-/** Time from a change until its local time is loaded once more, in ms. */
+/** How long after a change its scheduled time is loaded a second time, in ms. */
 const LOOK_AGAIN_MS = 3_000;
 
 export interface DeliveryLoaderListener {
-  /** Something was loaded. @param isAll whether everything wanted is loaded */
+  /** Called after each loaded page of deliveries. @param isAll true if nothing more is to be loaded */
   onLoaded(isAll: boolean): void;
   onFailed(error: unknown): void;
 }
 
-/** Loads a schedule's board: first a month, then changes. One call at a time. */
+/** Loads the deliveries of a schedule: first those of a month, then changes. One request at a time. */
 export class DeliveryLoader {
   #schedule: string | null = null;
-  /** Cursor of older times; null: there are none, or nothing was loaded. */
+  /** Cursor for older deliveries; null if there are none, or nothing is loaded yet. */
   #cursor: string | null = null;
-  /** Number of wanted times. */
+  /** Number of scheduled times to load. */
   #wanted = NIGHTS;
-  /** Local times with changed deliveries. */
+  /** Scheduled local times whose deliveries have changed and are to be loaded again. */
   readonly #changed = new Set<string>();
-  /** Local times to load once more, as the server judges a delivery a moment after its download. */
+  /**
+   * Scheduled times to load a second time, as the server sets a delivery's status shortly after its download.
+   */
   readonly #again = new Set<string>();
   #againTimer: ReturnType<typeof setTimeout> | undefined;
-  /** True: load everything again. */
+  /** True if all deliveries have to be loaded again. */
   #isStale = false;
   #isLoading = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -54,7 +56,7 @@ export class DeliveryLoader {
     return this.#wanted;
   }
 
-  /** Loads another schedule. @param name null: none */
+  /** Loads the deliveries of another schedule. @param name null loads nothing, as no board is shown */
   show(name: string | null): void {
     if (name === this.#schedule) return;
     this.#schedule = name;
@@ -72,7 +74,7 @@ export class DeliveryLoader {
     this.touchAll();
   }
 
-  /** A delivery of a local time changed. */
+  /** Loads the deliveries of one scheduled time again, as one of them has changed. */
   touch(night: string): void {
     this.#changed.add(night);
     this.#again.add(night);
@@ -82,13 +84,13 @@ export class DeliveryLoader {
     this.#soon(0);
   }
 
-  /** Anything may have changed. */
+  /** Loads all deliveries again, as any of them may have changed. */
   touchAll(): void {
     this.#isStale = true;
     this.#soon(0);
   }
 
-  /** One delivery. @returns null: it does not exist any more, or another schedule is shown meanwhile */
+  /** Loads one delivery. @returns null if it no longer exists, or another schedule was chosen meanwhile */
   async one(night: string, clientId: string): Promise<DeliveryRecord | null> {
     const name = this.#schedule;
     if (name === null) return null;
@@ -127,7 +129,7 @@ export class DeliveryLoader {
       if (this.#isStale) await this.#loadAll(name);
       else await this.#loadChanged(name);
     } catch (error) {
-      // The list of schedules reports that a schedule is gone.
+      // Status 404 means that the schedule was deleted, which the list of schedules shows.
       if (!(error instanceof ApiProblem) || error.status !== 404) this.listener.onFailed(error);
     }
     const took = performance.now() - began;
@@ -139,7 +141,10 @@ export class DeliveryLoader {
     this.#soon(name === this.#schedule ? Math.max(LEAST_PAUSE_MS, PAUSE_FACTOR * took) : 0);
   }
 
-  /** Loads from the newest on, until there are as many times as wanted. Each page is shown as it comes. */
+  /**
+   * Loads deliveries from the newest on, up to the wanted number of times. Each page is shown when it
+   * arrives.
+   */
   async #loadAll(name: string): Promise<void> {
     this.#isStale = false;
     this.#changed.clear();
@@ -165,7 +170,7 @@ export class DeliveryLoader {
     this.listener.onLoaded(true);
   }
 
-  /** @returns null: another schedule was chosen meanwhile */
+  /** Loads one page of deliveries. @returns null if another schedule was chosen meanwhile */
   async #page(
     name: string,
     query: { cursor?: string | undefined; limit?: string; from?: string; to?: string },
@@ -177,12 +182,13 @@ export class DeliveryLoader {
     return page;
   }
 
-  /** Loads deliveries when they are due, as no event reports that one is missing. */
+  /** Plans to load deliveries again when they are due, as no event reports that a delivery is missing. */
   #timeDue(): void {
     clearTimeout(this.#dueTimer);
     const due = this.book.nextDue();
     if (due === null) return;
-    // If this clock is behind the server's, it asks repeatedly, but not more often than this.
+    // At least LEAST_PAUSE_MS. If the browser's clock is ahead of the server's, requests repeat until the
+    // status changes, and the pause limits them. At most 2^31-1 ms, the longest time of setTimeout.
     const wait = Math.min(Math.max(due - Date.now(), LEAST_PAUSE_MS), 2 ** 31 - 1);
     this.#dueTimer = setTimeout(() => {
       for (const night of this.book.overdue(Date.now())) this.touch(night);

@@ -8,16 +8,16 @@ import { DELIVERY_WORDS, nightWords } from "./delivery-words.ts";
 import { markOf } from "./marks.ts";
 
 export interface DeliverySheetListener {
-  /** Ask the site again. */
+  /** Called to request the delivery from its site again. */
   onAsk(delivery: DeliveryRecord): void;
-  /** @returns the download of a delivery; null: it no longer exists */
+  /** Loads the download of a delivery. @returns null if it no longer exists */
   onDownload(downloadId: string): Promise<DownloadRecord | null>;
-  /** Address of the page with a download. */
+  /** Returns the URL that shows a download on this page. */
   addressOf(downloadId: string | null): string;
   onClose(): void;
 }
 
-/** Details of one delivery: when it was due, what arrived, and why something did not. */
+/** The dialog with the details of one delivery: when it was due, what arrived, and why files are missing. */
 export class DeliverySheet {
   readonly #dialog = byId("delivery", HTMLDialogElement);
   readonly #ask = byId("delivery-ask", HTMLButtonElement);
@@ -42,14 +42,15 @@ export class DeliverySheet {
     });
   }
 
-  /** The delivery that is shown, by site and local time; null: none. */
+  /** The delivery whose details are shown; null if the dialog is closed. */
   get shown(): DeliveryRecord | null {
     return this.#shown;
   }
 
   /**
-   * @param client the site; undefined: not known
-   * @param mayAsk whether the token may ask the site again
+   * Shows a delivery. Opens the dialog if it is closed.
+   * @param client record of the delivery's site; undefined if unknown
+   * @param mayAsk whether the signed-in token may request the delivery again
    */
   show(delivery: DeliveryRecord, client: ClientRecord | undefined, mayAsk: boolean): void {
     this.#ask.hidden = !mayAsk;
@@ -104,7 +105,7 @@ export class DeliverySheet {
   }
 }
 
-/** Why a delivery is missing or incomplete; `""`: it is not, or nothing is known. */
+/** Returns why a delivery is missing or incomplete; `""` if it is complete, or the reason is not known. */
 function whyOf(
   { status, job_id }: DeliveryRecord,
   download: DownloadRecord | null,
@@ -125,7 +126,10 @@ function whyOf(
     : `The site is offline, seen ${formatWhen(seen, now)}`;
 }
 
-/** A moment in a zone: `"Mon, Nov 30, 04:00 (Europe/Berlin)"`. */
+/**
+ * Formats a moment in local time with its zone: `"Mon, Nov 30, 04:00 (Europe/Berlin)"`.
+ * @param time ISO 8601
+ */
 function localWords(time: string, timeZone: string): string {
   const format = new Intl.DateTimeFormat("en", {
     weekday: "short",

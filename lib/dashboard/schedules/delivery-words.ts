@@ -1,9 +1,9 @@
 import type { DeliveryStatus } from "../../api/deliveries.ts";
 import { formatCount } from "../format.ts";
 
-/* Texts about deliveries. Pure. */
+/* Formats deliveries and scheduled times as text. Pure functions. */
 
-/** Names of a delivery's statuses. */
+/** Names of a delivery's statuses on the page, from the most urgent to the best. */
 export const DELIVERY_WORDS = {
   missing: "Missing",
   partial: "Partial",
@@ -14,18 +14,18 @@ export const DELIVERY_WORDS = {
   received: "Received",
 } satisfies Record<DeliveryStatus, string>;
 
-/** Statuses, from the most urgent to the best. */
+/** All statuses of a delivery, from the most urgent to the best. */
 export const WORST_FIRST = Object.keys(DELIVERY_WORDS) as DeliveryStatus[];
 
-/** Number of deliveries by status. */
+/** The number of deliveries with each status. */
 export type DeliveryCounts = Record<DeliveryStatus, number>;
 
-/** Whether a site owes a delivery: it is due, and missing or incomplete. */
+/** Reports whether a delivery is overdue, as it is missing or incomplete. */
 export function isOwed(status: DeliveryStatus): boolean {
   return status === "missing" || status === "partial";
 }
 
-/** `"3 missing, 2 late of 300"`, `"all 300 received"` */
+/** Formats counts of deliveries: `"3 missing, 2 late of 300"`, or `"all 300 received"`. */
 export function sumsOf(counts: DeliveryCounts): string {
   const total = WORST_FIRST.reduce((sum, status) => sum + counts[status], 0);
   if (total === 0) return "nothing expected";
@@ -36,7 +36,7 @@ export function sumsOf(counts: DeliveryCounts): string {
   return total === 1 ? "received" : `all ${formatCount(total)} received`;
 }
 
-/** The worst status among these; null: there are none. */
+/** Returns the worst status that any delivery has; null if there are no deliveries. */
 export function worstOf(counts: DeliveryCounts): DeliveryStatus | null {
   return WORST_FIRST.find((status) => counts[status] > 0) ?? null;
 }
@@ -50,16 +50,16 @@ const night = new Intl.DateTimeFormat("en", {
   timeZone: "UTC",
 });
 
-/** The parts of a local time in the head of a column. */
+/** The parts of a scheduled time that the head of a column shows. */
 export interface NightParts {
   month: string;
   weekday: string;
   day: string;
-  /** `"02:30"`, with seconds unless they are 0. */
+  /** The time of day, such as `"02:30"`, with seconds only if they are not 0. */
   time: string;
 }
 
-/** @param local a time without an offset: `2026-11-30T02:30:00` */
+/** Splits a local time for the head of a column. @param local without an offset: `2026-11-30T02:30:00` */
 export function partsOf(local: string): NightParts {
   const at = asUtc(local);
   const time = local.slice(11);
@@ -71,12 +71,12 @@ export function partsOf(local: string): NightParts {
   };
 }
 
-/** A local time as text: `"Mon, Nov 30, 02:30"`. @param local without an offset */
+/** Formats a local time: `"Mon, Nov 30, 02:30"`. @param local without an offset: `2026-11-30T02:30:00` */
 export function nightWords(local: string): string {
   return `${night.format(asUtc(local))}, ${partsOf(local).time}`;
 }
 
-/** A local time, taken for UTC so that no zone moves it. */
+/** Parses a local time as if it were UTC, so that formatting in UTC gives the same local time. */
 function asUtc(local: string): Date {
   return new Date(`${local}Z`);
 }

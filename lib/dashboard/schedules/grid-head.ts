@@ -9,16 +9,18 @@ import {
   WORST_FIRST,
 } from "./delivery-words.ts";
 
-/** Width of a column, in px. */
+/** Width of a column that shows only a day, in px. */
 const NIGHT_PX = 34;
 
-/** The same where a day has several times, which are shown too. */
+/** Width of a column that also shows the time of day, as a day has several, in px. */
 const TIMED_NIGHT_PX = 58;
 
 /**
- * The heads of the columns: the day, the time where a day has several, and how many sites owe something.
- * @param nights local times, newest first
- * @returns width of each column, in px
+ * Draws the heads of the grid's columns: the day, the time if a day has several, and the number of sites
+ * whose delivery is missing or partial.
+ * @param nights scheduled local times, newest first
+ * @param countsOf returns the number of deliveries by status at a scheduled time
+ * @returns the width of each column, in px
  */
 export function showHead(
   head: HTMLElement,
@@ -47,7 +49,7 @@ export function showHead(
   return hasTimes ? TIMED_NIGHT_PX : NIGHT_PX;
 }
 
-/** Shows a day only where it differs from the previous column's. */
+/** Draws month and day in the heads of columns, each only if it differs from the previous column. */
 function showDays(head: HTMLElement, nights: readonly string[], hasTimes: boolean): void {
   let before = { month: "", day: "" };
   for (const [index, night] of nights.entries()) {

@@ -4,20 +4,20 @@ import { showSite } from "../long-names.ts";
 import { DELIVERY_WORDS, isOwed } from "./delivery-words.ts";
 import { drawMarks, newMarks } from "./marks.ts";
 
-/** Height of a row, in px; the same in the style. */
+/** Height of a row in px, the same as in the CSS. */
 export const ROW_PX = 32;
 
 /** The columns of the grid. */
 export interface Columns {
-  /** Local times, newest first. */
+  /** The scheduled local time of each column, newest first. */
   nights: readonly string[];
-  /** The same as text. */
+  /** The scheduled time of each column as text, such as "Mon, Nov 30, 02:30". */
   words: readonly string[];
-  /** Width of each, in px. */
+  /** Width of each column, in px. */
   width: number;
 }
 
-/** The deliveries of one site: its name, a cell for each time, and one image with all marks. */
+/** A row of the grid: a site's name, a cell for each scheduled time, and one SVG image with all marks. */
 export class GridRow {
   readonly element: HTMLElement;
   readonly #cells: HTMLElement[] = [];
@@ -37,9 +37,10 @@ export class GridRow {
   }
 
   /**
-   * @param index place among all rows
-   * @param owed number of shown times for which the site owes something
-   * @param statusOf of a local time
+   * Draws the row.
+   * @param index position among all rows, from 0
+   * @param owed number of the row's deliveries that are missing or partial
+   * @param statusOf returns the status of the site's delivery at a scheduled local time
    */
   show(
     index: number,
@@ -65,12 +66,12 @@ export class GridRow {
     if (isOther) drawMarks(this.#marks, this.#statuses, width, ROW_PX);
   }
 
-  /** @returns undefined: there is no such column */
+  /** Returns the cell of a column; undefined if there is no such column. */
   cell(column: number): HTMLElement | undefined {
     return this.#cells[column];
   }
 
-  /** The column of a cell; -1: it is not in this row. */
+  /** Returns the column of a cell; -1 if the cell is not in this row. */
   columnOf(cell: HTMLElement): number {
     return this.#cells.indexOf(cell);
   }
@@ -80,7 +81,7 @@ export class GridRow {
     const word = status ? DELIVERY_WORDS[status] : "Nothing expected";
     cell.dataset["status"] = status ?? "none";
     cell.ariaLabel = `${word}, ${this.clientId}, ${when}`;
-    // The status changed while the grid was visible.
+    // The class "turned" animates a cell whose status changed, but not to missing or partial.
     const turned = !isNew && status !== undefined && !isOwed(status);
     if (turned || !isNew) cell.classList.toggle("turned", turned);
   }

@@ -1,7 +1,7 @@
 import { DELIVERY_WORDS, WORST_FIRST } from "./delivery-words.ts";
 import { markOf } from "./marks.ts";
 
-/** Shows what each mark means. */
+/** Shows the legend of the grid: each mark with the name of its status. */
 export function showLegend(list: HTMLElement): void {
   if (list.childElementCount > 0) return;
   list.append(

@@ -2,10 +2,12 @@ import type { DeliveryStatus } from "../../api/deliveries.ts";
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Width and height of a mark, in px. */
+/** Width and height of a status mark, in px. */
 export const MARK_PX = 16;
 
-/** The marks as lines. Each begins at its upper left corner, so that many can follow in one path. */
+/**
+ * SVG path data of each status mark, relative to its upper left corner, so that one path can hold many marks.
+ */
 const SHAPES = {
   missing: "m4 4l8 8m0-8l-8 8",
   partial: "m13.5 8a5.5 5.5 0 1 1-11 0 5.5 5.5 0 1 1 11 0zm-6.4-4.6v9.2m-1.7-8.6v8m-1.5-6.6v5.2",
@@ -16,7 +18,9 @@ const SHAPES = {
   received: "m3.5 8.5l3 3 6-7",
 } satisfies Record<DeliveryStatus, string>;
 
-/** The mark of a status. Its meaning is also in a text. */
+/**
+ * Returns the mark of a status as an image, hidden from screen readers as text with the same meaning is near.
+ */
 export function markOf(status: DeliveryStatus): SVGElement {
   const mark = newMarks("mark");
   mark.setAttribute("viewBox", `0 0 ${MARK_PX} ${MARK_PX}`);
@@ -24,7 +28,7 @@ export function markOf(status: DeliveryStatus): SVGElement {
   return mark;
 }
 
-/** An image for marks. */
+/** Returns an empty SVG image to draw marks in. */
 export function newMarks(className: string): SVGElement {
   const marks = document.createElementNS(SVG, "svg");
   marks.setAttribute("class", className);
@@ -33,10 +37,11 @@ export function newMarks(className: string): SVGElement {
 }
 
 /**
- * Draws marks side by side, in one path for each status: an image for each mark takes the browser five times
- * as long.
- * @param step width of a place, in px
- * @param height of a place, in px
+ * Draws the marks of a row side by side, with one SVG path for each status. One image for each mark would
+ * take the browser five times as long.
+ * @param statuses the status in each column; undefined leaves the column empty
+ * @param step width of a column, in px
+ * @param height height of the row, in px
  */
 export function drawMarks(
   marks: SVGElement,

@@ -22,22 +22,22 @@ import { DAYS } from "./schedule-words.ts";
 import { TimesAhead } from "./times-ahead.ts";
 
 export interface ScheduleFormListener {
-  /** @returns whether it was created */
+  /** Creates a schedule. @returns whether that succeeded */
   onCreate(order: NewSchedule): Promise<boolean>;
-  /** @returns whether it was changed */
+  /** Changes a schedule. @returns whether that succeeded */
   onChange(name: string, change: ScheduleChange): Promise<boolean>;
-  /** @returns when it would ask */
+  /** Loads the next times that a schedule with the form's fields would have. */
   onPreview(wanted: NewPreview, signal: AbortSignal): Promise<SchedulePreview>;
 }
 
-/** The form for a new or existing schedule. It states the result as a sentence. */
+/** The form that creates or edits a schedule. It shows the meaning of its fields as a sentence. */
 export class ScheduleForm {
   readonly #form = byId("schedule-form", HTMLFormElement);
   readonly #toggle = byId("new-schedule", HTMLButtonElement);
   readonly #submit = byId("schedule-submit", HTMLButtonElement);
   readonly #times: TimesAhead;
   #known: readonly Site[] = [];
-  /** The schedule being edited; null: a new one. */
+  /** The schedule that is being edited; null while a new one is created. */
   #edited: ScheduleRecord | null = null;
 
   constructor(private readonly listener: ScheduleFormListener) {
@@ -57,7 +57,7 @@ export class ScheduleForm {
     });
   }
 
-  /** @param schedule to edit; null: a new one */
+  /** Opens the form. @param schedule the schedule to edit; null to create one */
   open(schedule: ScheduleRecord | null): void {
     this.#edited = schedule;
     this.#form.reset();
@@ -71,7 +71,7 @@ export class ScheduleForm {
     this.#field(schedule ? "time" : "name").focus();
   }
 
-  /** @param sites that are known */
+  /** Draws the open form. @param sites all sites, to count those that the form selects */
   render(sites: readonly Site[]): void {
     this.#known = sites;
     if (!this.#form.hidden) this.#render();
@@ -102,7 +102,7 @@ export class ScheduleForm {
     this.#times.show(areKnown ? previewOf(fields) : null);
   }
 
-  /** @returns false: the sites are no selector, or one of them does not exist */
+  /** Draws the field for sites. @returns false if its text is no valid selector, or names an unknown site */
   #renderSites(fields: ScheduleFields): boolean {
     const sites = this.#field("sites");
     const isAll = fields.by === "all";
@@ -111,7 +111,7 @@ export class ScheduleForm {
     sites.ariaLabel = fields.by === "labels" ? "Labels of the sites" : "Names of the sites";
     sites.placeholder = fields.by === "labels" ? "region=west,tier!=test" : "restaurant-0*, till-7";
     const clients = this.#known.map(({ client }) => client);
-    // Sites that come later are asked, too, so there need not be any yet.
+    // A schedule also asks sites that are added later, so it is no mistake if no site matches yet.
     const { words, isWrong, total } = matchWordsOf({ ...fields, isContinuous: true }, clients);
     const match = byId("schedule-match", HTMLElement);
     setText(match, words);
@@ -190,7 +190,7 @@ export class ScheduleForm {
   }
 
   async #save(): Promise<void> {
-    // A second click during the request would report that the name is taken.
+    // Clicks during the request are ignored, as a second request would fail because the name is taken.
     if (this.#submit.ariaDisabled === "true") return;
     this.#submit.ariaDisabled = "true";
     try {
@@ -202,7 +202,7 @@ export class ScheduleForm {
     }
   }
 
-  /** @returns whether it succeeded */
+  /** Sends the new or changed schedule to the server. @returns whether that succeeded */
   async #send(fields: ScheduleFields): Promise<boolean> {
     if (this.#edited) {
       const change = changeOf(fields, this.#edited);

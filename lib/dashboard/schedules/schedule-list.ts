@@ -6,7 +6,7 @@ import { nightWords, sumsOf, worstOf } from "./delivery-words.ts";
 import { aboutOf } from "./schedule-words.ts";
 import { zoneLine } from "./zone-line.ts";
 
-/** Actions of a schedule. */
+/** Actions on a schedule. Each is also the class name of its button in a row. */
 const ACTIONS = ["run", "pause", "resume", "edit", "times", "delete", "really"] as const;
 export type ScheduleAction = (typeof ACTIONS)[number];
 
@@ -14,7 +14,7 @@ export interface ScheduleListListener {
   onAction(action: ScheduleAction, schedule: ScheduleRecord): void;
 }
 
-/** All schedules: when each asks next, and the state of its deliveries. */
+/** The list of all schedules, with the next time of each and the result of its latest deliveries. */
 export class ScheduleList {
   readonly #list = byId("schedule-list", HTMLUListElement);
   readonly #rows = new Map<string, HTMLElement>();
@@ -28,7 +28,7 @@ export class ScheduleList {
       const schedule = this.#schedules.find(({ name }) => name === row?.dataset["name"]);
       if (!row || !schedule) return;
       const action = ACTIONS.find((name) => pressed?.classList.contains(name));
-      // Deleting needs a confirmation.
+      // A click on Delete only shows the question whether to delete, with the button "really".
       const isAsked = action === "delete";
       const hadFocus = row.contains(document.activeElement);
       find(row, ".sure", HTMLElement).hidden = !isAsked;
@@ -40,7 +40,11 @@ export class ScheduleList {
     });
   }
 
-  /** @param chosen the schedule whose board is shown; null: none */
+  /**
+   * Draws the list.
+   * @param chosen name of the schedule whose board is shown; null if none
+   * @param now ms since 1970
+   */
   render(schedules: readonly ScheduleRecord[], chosen: string | null, now: number): void {
     this.#schedules = schedules;
     const rows = schedules.map((schedule) => this.#row(schedule, chosen, now));
@@ -50,7 +54,7 @@ export class ScheduleList {
     this.#list.hidden = schedules.length === 0;
   }
 
-  /** Shows a schedule's next times, in each zone. @param preview null: hides them */
+  /** Shows a schedule's next times in each time zone. @param preview the times; null hides them */
   showTimes(name: string, preview: SchedulePreview | null): void {
     const row = this.#rows.get(name);
     if (!row) return;
@@ -61,7 +65,7 @@ export class ScheduleList {
     if (preview?.zones.length === 0) list.append("No site matches yet");
   }
 
-  /** Whether a schedule's next times are shown. */
+  /** Reports whether a schedule's next times are shown. */
   showsTimes(name: string): boolean {
     const row = this.#rows.get(name);
     return row !== undefined && !find(row, ".zones", HTMLElement).hidden;
@@ -87,7 +91,7 @@ export class ScheduleList {
       find(row, action, HTMLElement).hidden = !may_change;
     }
     row.dataset["state"] = paused ? "paused" : "running";
-    // The clicked button may be gone; its row takes the focus, so that it is not lost.
+    // If the clicked button is hidden now, the row takes the focus, so that keyboard users keep their place.
     if (focused?.checkVisibility() === false) row.focus();
     return row;
   }
@@ -116,7 +120,7 @@ export class ScheduleList {
   }
 }
 
-/** `"Next in 5 h 10 min"`, `"Paused"` */
+/** Formats when a schedule is due next: `"Next in 5 h 10 min"`, or `"Paused"`. @param now ms since 1970 */
 function nextOf({ next_at, paused, paused_because }: ScheduleRecord, now: number): string {
   if (paused_because === "token_ended") return "Paused: the token that made it has ended";
   if (paused) return "Paused";

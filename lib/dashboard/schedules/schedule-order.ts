@@ -8,28 +8,28 @@ import { downloadOf, type NamedBy, namingOf } from "../jobs/job-order.ts";
 import { type KeepFields, keepOf, keptOf } from "../keep/keep-rule.ts";
 import { cronOf, dailyTimeOf, type Day, DAYS, dueOf, whenOf } from "./schedule-words.ts";
 
-/* Turns the form of a schedule into a request. Pure. */
+/* Converts the fields of the schedule form to REST requests, and back. Pure functions. */
 
-/** The form's fields, as typed. */
+/** The fields of the schedule form, as typed. */
 export interface ScheduleFields extends KeepFields {
   name: string;
   when: "daily" | "cron";
-  /** `"02:30"` */
+  /** Local time of day, such as `"02:30"`. */
   time: string;
   days: Day[];
   cron: string;
-  /** A zone for all sites; `""`: each site's own. */
+  /** IANA time zone for all sites; `""` means each site's own zone. */
   zone: string;
   by: NamedBy;
-  /** A selector; or ids and patterns, separated by spaces or commas. */
+  /** A label selector, or client ids and patterns separated by spaces or commas, depending on `by`. */
   sites: string;
-  /** A file; or patterns, one per line. */
+  /** Path of a file, or patterns of a set, one per line. */
   what: string;
   isSkipping: boolean;
   due: "at" | "after";
-  /** `"04:00"` */
+  /** Local time at which deliveries are due, such as `"04:00"`. */
   dueAt: string;
-  /** `"2h"` */
+  /** Duration after which deliveries are due, such as `"2h"`. */
   dueAfter: string;
   expectFiles: string;
   expectBytes: string;
@@ -38,7 +38,7 @@ export interface ScheduleFields extends KeepFields {
   mayOverlap: boolean;
 }
 
-/** Initial fields: every night at 2:30, due at 4:00, kept for 90 days. */
+/** Initial fields of the form for a new schedule: every night at 2:30, due at 4:00, kept for 90 days. */
 export const USUAL: Readonly<ScheduleFields> = {
   name: "nightly",
   when: "daily",
@@ -62,7 +62,7 @@ export const USUAL: Readonly<ScheduleFields> = {
   mayOverlap: false,
 };
 
-/** The fields of an existing schedule. */
+/** Returns the form fields that show an existing schedule. */
 export function fieldsOf(schedule: ScheduleRecord): ScheduleFields {
   const { name, cron, time_zone: zone, due, keep, expect, spread, catch_up, overlap } = schedule;
   const { clients, download } = schedule.job;
@@ -91,7 +91,10 @@ export function fieldsOf(schedule: ScheduleRecord): ScheduleFields {
   };
 }
 
-/** The request for a schedule; null: no sites are selected. @throws Error where there is no time */
+/**
+ * Returns the request that creates a schedule; null if no sites are selected.
+ * @throws Error if a time is missing
+ */
 export function orderOf(fields: ScheduleFields): NewSchedule | null {
   const naming = namingOf(fields);
   if (naming === null) return null;
@@ -114,9 +117,10 @@ export function orderOf(fields: ScheduleFields): NewSchedule | null {
 }
 
 /**
- * The changes of a schedule. Settings of its job that the form does not show are kept.
- * @returns null: no sites are selected
- * @throws Error where there is no time
+ * Returns the request that changes a schedule to the form's fields. It contains only differences, and keeps
+ * settings that the form does not show.
+ * @returns null if no sites are selected; an empty object if nothing has changed
+ * @throws Error if a time is missing
  */
 export function changeOf(fields: ScheduleFields, before: ScheduleRecord): ScheduleChange | null {
   const order = orderOf(fields);
@@ -138,11 +142,13 @@ export function changeOf(fields: ScheduleFields, before: ScheduleRecord): Schedu
   );
 }
 
-/** The request for the next times of such a schedule; null: the time or the sites are missing. */
+/**
+ * Returns the request for the next times of the schedule in the form; null if its time or sites are missing.
+ */
 export function previewOf(fields: ScheduleFields): NewPreview | null {
   const { when, time, cron, zone } = fields;
   const naming = namingOf(fields);
-  // The server tells whether five fields are right; while they are typed, there are fewer.
+  // An expression with fewer than five fields is still being typed. The server checks a complete one.
   const isTimeSaid = when === "cron" ? /^(?:@|\S+(?:\s+\S+){4}$)/.test(cron.trim()) : time !== "";
   if (naming === null || !isTimeSaid) return null;
   const { ids, ...others } = naming;
@@ -153,7 +159,7 @@ export function previewOf(fields: ScheduleFields): NewPreview | null {
   };
 }
 
-/** What the form means, as a sentence; `""`: there is no time yet. */
+/** Returns the meaning of the form's fields as a sentence; `""` while a time is missing. */
 export function sentenceOf(fields: ScheduleFields): string {
   const { when, cron, zone, due, dueAt, dueAfter } = fields;
   if (when === "daily" && fields.time === "") return "";

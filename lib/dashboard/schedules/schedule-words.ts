@@ -2,7 +2,7 @@ import type { ScheduleRecord } from "../../api/schedules.ts";
 import { whatOf, whoOf } from "../jobs/job-words.ts";
 import { keptOf } from "../keep/keep-rule.ts";
 
-/* Texts about schedules. Pure. */
+/* Formats schedules as text, and converts between daily times and cron expressions. Pure functions. */
 
 export const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const;
 export type Day = (typeof DAYS)[number];
@@ -17,14 +17,17 @@ const DAY_WORDS = {
   sun: "Sun",
 } satisfies Record<Day, string>;
 
-/** A time of the day, on some days of the week. */
+/** A time of day on some days of the week: the part of cron that the simple form offers. */
 export interface DailyTime {
-  /** `"02:30"` */
+  /** Time of day, such as `"02:30"`. */
   time: string;
   days: Day[];
 }
 
-/** The cron expression of such a time. @throws Error where the time is invalid */
+/**
+ * Converts a time of day on some days of the week to a cron expression.
+ * @throws Error if the time is invalid
+ */
 export function cronOf({ time, days }: DailyTime): string {
   const [hour = NaN, minute = NaN] = time.split(":").map(Number);
   if (!Number.isInteger(hour) || !Number.isInteger(minute))
@@ -33,7 +36,10 @@ export function cronOf({ time, days }: DailyTime): string {
   return `${minute} ${hour} * * ${isEveryDay ? "*" : days.join(",")}`;
 }
 
-/** @returns null: the expression means more than a time of the day on some days of the week */
+/**
+ * Converts a cron expression to a time of day on days of the week.
+ * @returns null if it means anything else
+ */
 export function dailyTimeOf(cron: string): DailyTime | null {
   const found = /^(\d{1,2}) (\d{1,2}) \* \* (\*|[a-z]{3}(?:[,-][a-z]{3})*)$/i.exec(cron.trim());
   if (!found) return null;
@@ -56,7 +62,7 @@ function daysOf(text: string): Day[] | null {
   return DAYS.filter((day) => named.has(day));
 }
 
-/** `"every day at 02:30"`, `"Mon, Tue at 02:30"`, or the expression itself. */
+/** Formats a cron expression: `"every day at 02:30"`, `"Mon, Tue at 02:30"`, or the expression itself. */
 export function whenOf(cron: string): string {
   const daily = dailyTimeOf(cron);
   if (!daily) return cron;
@@ -65,12 +71,15 @@ export function whenOf(cron: string): string {
   return `${isEveryDay ? "every day" : days.map((day) => DAY_WORDS[day]).join(", ")} at ${time}`;
 }
 
-/** `"due at 04:00"`, `"due 2h later"` */
+/** Formats when deliveries are due: `"due at 04:00"`, or `"due 2h later"`. */
 export function dueOf({ at, after }: ScheduleRecord["due"]): string {
   return at === undefined ? `due ${after} later` : `due at ${at}`;
 }
 
-/** `"every day at 02:30, each site's own time, due at 04:00 · all sites · sales-{date}.csv · kept 90 days"` */
+/**
+ * Formats a schedule in one line:
+ * `"every day at 02:30, each site's own time, due at 04:00 · all sites · sales-{date}.csv · kept 90 days"`.
+ */
 export function aboutOf(schedule: ScheduleRecord): string {
   const { cron, time_zone: zone, due, job, keep } = schedule;
   const where = zone === "site" ? "each site's own time" : zone;

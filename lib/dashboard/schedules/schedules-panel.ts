@@ -18,33 +18,33 @@ import { nightWords } from "./delivery-words.ts";
 import { ScheduleForm } from "./schedule-form.ts";
 import { type ScheduleAction, ScheduleList } from "./schedule-list.ts";
 
-/** Number of next times that are shown in each zone. */
+/** Number of a schedule's next times that are shown for each time zone. */
 const TIMES_AHEAD = 3;
 
-/** The list of schedules is loaded again after this many times the time that loading took. */
+/** Pause between two loads of the list of schedules, as a multiple of the first one's duration. */
 const PAUSE_FACTOR = 10;
 
-/** Longest time until it is loaded again, in ms. */
+/** Longest wait until the list of schedules is loaded again after a change, in ms. */
 const MOST_WAIT_MS = 5_000;
 
-/** A click on the same button within this time after the first is done, in ms, is part of a double click. */
+/** A click on the same button within this time after its action has ended counts as a double click, in ms. */
 const SAME_PRESS_MS = 1_000;
 
-/** Key in the list of work under way: the open details are being updated. */
+/** Key in `#underWay` while the details of the open delivery are being updated. */
 const SHEET = "sheet";
 
-/** Shortest time between two drawings of a board that is still loading, in ms. */
+/** Shortest time between two drawings of a schedule's board while it is loading, in ms. */
 const DRAW_MS = 250;
 
 export interface SchedulesPanelOptions {
   run: Run;
-  /** Asks for the page to be drawn. */
+  /** Called when the page has to be drawn again. */
   onChange: () => void;
-  /** Shows the board of a schedule; null: none. */
+  /** Called to show the board of a schedule; null closes the board. */
   onChoose: (name: string | null) => void;
 }
 
-/** The part of the page for schedules: when they ask, and who delivered. */
+/** The part of the page for schedules: their list, the form, and the board with the deliveries of one. */
 export class SchedulesPanel {
   readonly #book = new DeliveryBook();
   readonly #loader = new DeliveryLoader(this.#book, {
@@ -54,7 +54,7 @@ export class SchedulesPanel {
       this.#isLoaded = true;
       if (isAll) this.#refreshSoon();
       if (isAll) void this.#refreshSheet();
-      // The first page at once, as the next frame may be late: the panel has just been opened.
+      // The first page of a newly opened board is drawn at once, without waiting for an animation frame.
       if (isFirst) this.#renderBoard();
       else if (isDue) this.#drawing ??= requestAnimationFrame(() => this.#renderBoard());
     },
@@ -97,48 +97,48 @@ export class SchedulesPanel {
     onPreview: (wanted, signal) => api.previewTimes(wanted, signal),
   });
   #schedules: ScheduleRecord[] = [];
-  /** How often an action changed the list: an answer that was asked for before is out of date. */
+  /** Counts changes of the list by actions. A list that was requested before such a change is outdated. */
   #changes = 0;
   #chosen: string | null = null;
   #isLoaded = false;
   #isKnown = false;
-  /** Animation frame in which the board is drawn, separately from the page. */
+  /** Id of the animation frame in which the board will be drawn; undefined if none is planned. */
   #drawing: number | undefined;
-  /** When it was last drawn, by `performance.now()` in ms. */
+  /** When the board was last drawn, in ms of `performance.now()`. */
   #drawnAt = 0;
-  /** When the list may be loaded again, by `performance.now()` in ms. */
+  /** When the list may be loaded again, in ms of `performance.now()`; Infinity while it is being loaded. */
   #notBefore = 0;
   #refreshing: ReturnType<typeof setTimeout> | undefined;
   #sites = new Map<string, Site>();
-  /** Actions that are running, so that a second click does not repeat them. */
+  /** Actions that are running, as `pause <schedule>`. A second click on one of them is ignored. */
   readonly #underWay = new Set<string>();
 
   constructor(private readonly options: SchedulesPanelOptions) {}
 
-  /** A job is new or changed. */
+  /** Handles the event of a changed job. A new job of the shown schedule has new deliveries to load. */
   setJob({ schedule, job_id }: JobRecord): void {
     if (schedule !== null && schedule === this.#chosen && !this.#book.nightOf(job_id)) {
       this.#loader.touchAll();
     }
   }
 
-  /** A download changed, and perhaps its delivery. */
+  /** Handles the event of a changed download, whose delivery may have changed, too. */
   setDownload({ job_id, client_id, status }: DownloadRecord): void {
     const night = job_id === null ? undefined : this.#book.nightOf(job_id);
     if (night === undefined) return;
-    // The board shows already that it is being received.
+    // Progress of a download whose delivery the board shows as running changes nothing there.
     const isComing = status === "downloading" || status === "verifying";
     if (isComing && this.#book.get(night, client_id) === "running") return;
     this.#loader.touch(night);
   }
 
-  /** Reconnected: anything may have changed. */
+  /** Loads everything again after a new connection to the event stream, as events may have been missed. */
   reconnected(): void {
     this.#notBefore = 0;
     if (this.#chosen !== null) this.#loader.touchAll();
   }
 
-  /** Loads the state of the schedules, unless that was done just now. */
+  /** Loads the list of schedules, unless it is loading or was loaded just now. */
   async refresh(): Promise<void> {
     const began = performance.now();
     if (began < this.#notBefore) return;
@@ -154,7 +154,7 @@ export class SchedulesPanel {
     }
   }
 
-  /** The board has changed, so its line in the list may be out of date. */
+  /** Plans to load the list of schedules, which shows a summary of each board, as a board has changed. */
   #refreshSoon(): void {
     if (this.#refreshing !== undefined) return;
     const wait = Math.max(0, Math.min(this.#notBefore - performance.now(), MOST_WAIT_MS));
@@ -164,7 +164,7 @@ export class SchedulesPanel {
     }, wait);
   }
 
-  /** @param chosen the schedule whose board is shown; null: none */
+  /** Draws the panel. @param chosen name of the schedule whose board is shown; null if none */
   render(sites: readonly Site[], chosen: string | null): void {
     this.#sites = new Map(sites.map((site) => [site.client.client_id, site]));
     this.#form.render(sites);
@@ -190,7 +190,7 @@ export class SchedulesPanel {
     this.#view.render(this.#chosen, { isLoaded: this.#isLoaded, hasOlder, most, mayAsk });
   }
 
-  /** Updates the open details. */
+  /** Loads the delivery whose details are open again, if any, and shows its new state. */
   async #refreshSheet(): Promise<void> {
     const shown = this.#sheet.shown;
     if (!shown || this.#underWay.has(SHEET)) return;
@@ -209,7 +209,7 @@ export class SchedulesPanel {
     this.#sheet.show(delivery, this.#sites.get(delivery.client_id)?.client, this.#mayAsk);
   }
 
-  /** Whether the token may run the shown schedule. */
+  /** Whether the signed-in token may run the schedule whose board is shown. */
   get #mayAsk(): boolean {
     return this.#schedules.find(({ name }) => name === this.#chosen)?.may_change ?? false;
   }
@@ -282,7 +282,7 @@ export class SchedulesPanel {
   }
 }
 
-/** @returns null: it no longer exists */
+/** Loads a download. @returns null if it no longer exists */
 async function downloadOf(downloadId: string): Promise<DownloadRecord | null> {
   try {
     return await api.download(downloadId);

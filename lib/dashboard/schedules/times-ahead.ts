@@ -4,16 +4,16 @@ import { byId } from "../dom.ts";
 import { formatCount } from "../format.ts";
 import { zoneLine } from "./zone-line.ts";
 
-/** Time without typing after which the server is asked, in ms. */
+/** Time without typing after which the next times are requested, in ms. */
 const TYPING_MS = 300;
 
-/** Most zones that are shown. The row of the schedule shows all, once it is made. */
+/** Highest number of time zones that are shown while the form is open. */
 const MOST_ZONES = 3;
 
-/** Times in each zone. */
+/** Number of next times that are shown for each time zone. */
 const COUNT = 3;
 
-/** The next times of a schedule while its form is filled in. */
+/** Shows the next times of a schedule below its form, while the form is filled in. */
 export class TimesAhead {
   readonly #list = byId("schedule-times", HTMLUListElement);
   #shown = "";
@@ -24,7 +24,10 @@ export class TimesAhead {
     private readonly ask: (wanted: NewPreview, signal: AbortSignal) => Promise<SchedulePreview>,
   ) {}
 
-  /** @param wanted null: the form is not complete */
+  /**
+   * Loads and shows the next times, after a pause in typing.
+   * @param wanted null if the form is not complete
+   */
   show(wanted: NewPreview | null): void {
     const text = JSON.stringify(wanted);
     if (text === this.#shown) return;
@@ -42,7 +45,8 @@ export class TimesAhead {
       if (!signal.aborted) this.#list.replaceChildren(...linesOf(zones));
     } catch (error) {
       if (signal.aborted) return;
-      // A wrong site is shown beside the field of sites.
+      // Status 400 means a wrong cron expression or time zone, which is shown. Other errors show nothing
+      // here.
       const isWrong = error instanceof ApiProblem && error.status === 400;
       this.#list.replaceChildren(...(isWrong ? [lineOf(error.message, "bad")] : []));
     }

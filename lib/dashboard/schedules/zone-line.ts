@@ -1,7 +1,7 @@
 import type { SchedulePreview } from "../../api/schedules.ts";
 import { nightWords } from "./delivery-words.ts";
 
-/** The next times of a schedule in a zone, as local times and in UTC. */
+/** Returns a list item with the next times of a schedule in one time zone, as local times and in UTC. */
 export function zoneLine({ time_zone, times }: SchedulePreview["zones"][number]): HTMLElement {
   const line = document.createElement("li");
   const zone = document.createElement("strong");

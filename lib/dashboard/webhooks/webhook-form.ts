@@ -2,7 +2,7 @@ import { WEBHOOK_EVENTS, type WebhookEvent } from "../../api/webhook-events.ts";
 import type { NewWebhook } from "../../api/webhooks.ts";
 import { byId } from "../dom.ts";
 
-/** Events that are selected at first. */
+/** Events that are ticked at first in the form for a new webhook. */
 const USUAL: ReadonlySet<WebhookEvent> = new Set([
   "download.failed",
   "job.failed",
@@ -12,14 +12,14 @@ const USUAL: ReadonlySet<WebhookEvent> = new Set([
   "storage.low",
 ]);
 
-/** The form for a new webhook. */
+/** The form that creates a webhook. */
 export class WebhookForm {
   readonly #form = byId("new-webhook", HTMLFormElement);
   readonly #name = byId("new-webhook-name", HTMLInputElement);
   readonly #url = byId("new-webhook-url", HTMLInputElement);
   readonly #events = byId("new-webhook-events", HTMLElement);
 
-  /** @param onMake @returns whether it was created */
+  /** @param onMake creates a webhook; returns whether that succeeded */
   constructor(private readonly onMake: (order: NewWebhook) => Promise<boolean>) {
     this.#events.append(...WEBHOOK_EVENTS.map(boxOf));
     this.#form.addEventListener("input", () => this.#check());

@@ -9,10 +9,13 @@ export interface WebhookRowOptions {
   onReplay: (attempt: WebhookAttempt, webhook: WebhookRecord) => void;
 }
 
-/** Questions before actions that need a second click; a click elsewhere cancels. */
+/**
+ * Texts of buttons that need a second click to act. The first click shows the text, a click elsewhere hides
+ * it.
+ */
 const SURE = { rotate: "Really make another?", remove: "Really remove?" };
 
-/** A webhook in the list, with its latest attempts on request. */
+/** A row of the list of webhooks. On request it also shows the latest attempts to deliver messages. */
 export class WebhookRow {
   readonly element = cloneOf("webhook-row");
   #webhook: WebhookRecord;
@@ -54,7 +57,7 @@ export class WebhookRow {
     setText(part('[data-action="switch"]'), status === "active" ? "Disable" : "Enable");
   }
 
-  /** @param attempts newest first; null: hidden */
+  /** Shows the latest attempts to deliver messages. @param attempts newest first; null hides them */
   showAttempts(attempts: WebhookAttempt[] | null): void {
     this.#attempts.hidden = attempts === null;
     const button = find(this.element, '[data-action="attempts"]', HTMLButtonElement);

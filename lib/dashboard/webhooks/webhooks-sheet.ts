@@ -6,7 +6,7 @@ import { visible } from "../format.ts";
 import { WebhookForm } from "./webhook-form.ts";
 import { type WebhookAction, WebhookRow } from "./webhook-row.ts";
 
-/** Attempts that are shown of a webhook. */
+/** Number of a webhook's latest attempts that are shown. */
 const SHOWN_ATTEMPTS = 20;
 
 /** The dialog in which admins manage webhooks. */
@@ -17,9 +17,9 @@ export class WebhooksSheet {
   readonly #secret = byId("webhook-secret", HTMLElement);
   readonly #secretText = byId("webhook-secret-text", HTMLElement);
   readonly #rows = new Map<string, WebhookRow>();
-  /** True while an action runs, so that a second click does not repeat it. */
+  /** True while an action runs. Clicks are ignored meanwhile. */
   #isBusy = false;
-  /** The list on its way, since the dialog was opened: actions wait for it. */
+  /** Resolves when the list of webhooks has been loaded, after the dialog was opened. Actions wait for it. */
   #opening: Promise<unknown> = Promise.resolve();
 
   constructor() {
@@ -28,7 +28,7 @@ export class WebhooksSheet {
     byId("webhook-secret-copy", HTMLButtonElement).addEventListener("click", () => {
       void copyText(this.#secretText, "The secret");
     });
-    // A secret is shown only once.
+    // A webhook's secret is shown only once, so closing the dialog removes it from the page.
     this.#dialog.addEventListener("close", () => this.#showSecret(null));
     void new WebhookForm((order) =>
       this.#do(async () => {
@@ -75,7 +75,7 @@ export class WebhooksSheet {
     return row;
   }
 
-  /** @returns the result as a sentence */
+  /** Runs an action on a webhook. @returns its result as a sentence */
   async #act(action: WebhookAction, webhook: WebhookRecord): Promise<string> {
     const { name } = webhook;
     switch (action) {
@@ -125,7 +125,7 @@ export class WebhooksSheet {
     setText(this.#said, words);
   }
 
-  /** Runs an action, unless another one runs. @returns whether it was done */
+  /** Runs an action, unless another one is running. @returns whether it succeeded */
   async #do(work: () => Promise<string>): Promise<boolean> {
     if (this.#isBusy) return false;
     this.#isBusy = true;
@@ -135,7 +135,10 @@ export class WebhooksSheet {
     return isDone;
   }
 
-  /** Shows the result of work inside the dialog, which covers notices. @returns whether it was done */
+  /**
+   * Runs work and shows its result inside the dialog, as the dialog covers notices.
+   * @returns whether it succeeded
+   */
   async #run(work: () => Promise<string>): Promise<boolean> {
     try {
       this.#say(await work(), "done");
