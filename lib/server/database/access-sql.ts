@@ -27,7 +27,7 @@ interface EnrolmentKeyRow extends Omit<EnrolmentKey, "labels" | "replaces"> {
  */
 const MOST_FORGOTTEN = 10;
 
-/** Rows of API tokens, enrolment keys, sessions and sign-in codes. */
+/** Reads and writes the rows of API tokens, enrolment keys, sessions and sign-in codes. */
 export class AccessSql implements AccessRows {
   constructor(private readonly database: SqlDatabase) {}
 

@@ -13,7 +13,7 @@ const REMOVED_AT_ONCE = 100;
 /** Rows that one query searches, which takes about a millisecond. */
 const SLICE = 1_000;
 
-/** Rows of the audit. */
+/** Reads and writes the rows of the audit. */
 export class AuditSql implements AuditRows {
   constructor(
     private readonly database: SqlDatabase,
@@ -128,8 +128,8 @@ function olderOf({ clientId, downloadId, before }: AuditFilter): Statement {
 }
 
 /**
- * Returns a text that sorts before the ids of all rows that pass a filter. An id begins with the time of the
- * row's last repetition.
+ * Returns a text that sorts before the ids of all rows that pass a filter. An id begins with the time at
+ * which the row was last repeated.
  */
 function oldestOf({ since }: AuditFilter): string {
   return since === undefined ? "" : idBefore(since);

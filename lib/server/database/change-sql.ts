@@ -5,8 +5,8 @@ import { type DownloadRow, toRow } from "./rows.ts";
 import { assignments, sql, type Statement } from "./statement.ts";
 
 /**
- * Returns the statement that changes a download's row, unless another change came first. It returns the new
- * row.
+ * Returns the statement that changes a download's row, unless another change came first. The statement
+ * returns the new row.
  * @param before known contents of the row, so that only columns that differ are written; undefined: not known
  */
 export function changeOf(next: Download, before: Download | undefined): Statement {
@@ -27,8 +27,8 @@ export function changeOf(next: Download, before: Download | undefined): Statemen
 }
 
 /**
- * Bytes of a download after which its row is flushed. A power cut costs at most this much progress, besides
- * bytes that were not durable.
+ * Bytes of a download after which its row is flushed to disk. A power cut costs at most this much progress,
+ * besides bytes that were not durable.
  */
 const DURABLE_EACH = 64 * 1024 * 1024;
 

@@ -47,8 +47,8 @@ export function clientsOf({ after, sites, ids, held, selector, limit }: ClientFi
 }
 
 /**
- * Returns a statement that writes what a client reported at its registration. It returns the client's id if
- * the row was written.
+ * Returns a statement that writes what a client reported at its registration. The statement returns the
+ * client's id if the row was written.
  * @param replaces the known row of the client; null: there is none, so an existing row is not changed
  */
 export function registrationOf(

@@ -21,13 +21,19 @@ import { type AskedRow, toAsked, toDelivery, withDownloads } from "./delivery-ro
 import { numberOrNull } from "./rows.ts";
 import { insertion, sql, type Statement } from "./statement.ts";
 
-/** Condition for deliveries that may still be in time. It must equal that of the index `deliveries_due`. */
+/**
+ * Condition for deliveries that may still be in time. It must equal the condition of the index
+ * `deliveries_due`.
+ */
 const IS_AWAITED = sql`status IN ('expected', 'running')`;
 
-/** Condition for deliveries that are not fulfilled. It must equal that of the index `deliveries_open`. */
+/**
+ * Condition for deliveries that are not fulfilled. It must equal the condition of the index
+ * `deliveries_open`.
+ */
 const IS_OPEN = sql`status IN ('expected', 'running', 'missing')`;
 
-/** Rows of deliveries. */
+/** Reads and writes the rows of deliveries. */
 export class DeliveriesSql implements DeliveryRows {
   constructor(private readonly database: SqlDatabase) {}
 
@@ -123,7 +129,7 @@ export class DeliveriesSql implements DeliveryRows {
       ...[delivery.scheduleId, delivery.clientId, delivery.localTime, delivery.revision],
       ...[state.status, state.downloadId, state.files, state.bytes],
     ]);
-    // Not flushed, as all open deliveries are checked again at the next start.
+    // Not flushed to disk: a lost change is made again, as all open deliveries are checked at the next start.
     const rows = await this.database.run<Delivery>(sql`
       UPDATE deliveries SET status = value->>4, download_id = value->>5,
         files = CAST(value->>6 AS BIGINT), bytes = CAST(value->>7 AS BIGINT),

@@ -3,8 +3,8 @@ import { ofEach, sql, Statement } from "./statement.ts";
 /* Pieces of SQL that differ between SQLite and Postgres. All other statements are the same for both. */
 
 /**
- * Returns a table for a query in which SQLite must use a certain index, which it might not choose by itself.
- * Postgres chooses an index by its statistics.
+ * Returns SQL for a table, with the index that SQLite must use, as it might not choose that index by itself.
+ * Postgres chooses by its statistics.
  */
 export function indexed(table: string, index: string): Statement {
   return ofEach({
@@ -13,7 +13,10 @@ export function indexed(table: string, index: string): Statement {
   });
 }
 
-/** Returns a column that SQLite must not look up by an index. A plus sign before the column prevents this. */
+/**
+ * Returns SQL for a column that SQLite must not look up by an index. A plus sign before the column prevents
+ * this.
+ */
 export function unindexed(column: string): Statement {
   return ofEach({
     sqlite: new Statement([`+${column}`], []),
@@ -22,8 +25,8 @@ export function unindexed(column: string): Statement {
 }
 
 /**
- * Returns a table with one column `value`, which has a row for each id. It is passed as one parameter,
- * however many ids there are.
+ * Returns SQL for a table with one column `value`, which has a row for each id. All ids are passed as one
+ * parameter.
  */
 export function idsOf(ids: Iterable<string>): Statement {
   const list = [...ids];
@@ -34,8 +37,8 @@ export function idsOf(ids: Iterable<string>): Statement {
 }
 
 /**
- * Returns a table with one column `value`, which has a row for each array. `value->>0` is the first item of
- * the array, as text.
+ * Returns SQL for a table with one column `value`, which has a row for each array. `value->>0` is the first
+ * item of the array, as text.
  */
 export function arraysOf(arrays: readonly (readonly (string | number | null)[])[]): Statement {
   return ofEach({
@@ -68,8 +71,8 @@ export function downloadsOfEach(ids: Statement): Statement {
 }
 
 /**
- * Returns an expression for the revision of a change, in the statement that makes the change. Revisions are
- * unique.
+ * Returns an SQL expression for a new revision, unique among all changes, for the statement that makes the
+ * change.
  * @param before number of rows that the same statement changes before this one
  */
 export function nextRevision(before = 0): Statement {
@@ -88,8 +91,9 @@ export function settledRevision(): Statement {
 }
 
 /**
- * Returns an expression for the number of a client's running downloads. In Postgres, other statements that
- * count the same client's wait until this statement has ended. SQLite runs one statement at a time anyway.
+ * Returns an SQL expression for the number of a client's running downloads. In Postgres, other statements
+ * that count the same client's downloads wait until this statement has ended. SQLite runs one statement at a
+ * time anyway.
  */
 export function activeOf(clientId: string): Statement {
   return ofEach({
@@ -100,8 +104,8 @@ export function activeOf(clientId: string): Statement {
 }
 
 /**
- * Returns an expression for the number of a job's running downloads, which locks like {@link activeOf}.
- * @param counted the number in SQLite
+ * Returns an SQL expression for the number of a job's running downloads, which locks like {@link activeOf}.
+ * @param counted expression for this number, for SQLite
  */
 export function activeOfJob(jobId: string, counted: Statement): Statement {
   return ofEach({ sqlite: counted, postgres: () => sql`(SELECT active_of_job(${jobId}))` });

@@ -5,8 +5,8 @@ import { engineOf } from "./open.ts";
 import { pathOf } from "./sqlite.ts";
 
 /**
- * Locks a SQLite database until this process ends, so that no other server can use it. Several servers may
- * use one Postgres database, so that is not locked. Must be called before the database is opened, as that may
+ * Locks a SQLite database until this process ends, so that no other server can use it. A Postgres database is
+ * not locked, as several servers may use it. Must be called before the database is opened, as opening it may
  * change it.
  * @throws UsageError if the text is not the URL of a database
  * @throws Error if another server uses the database

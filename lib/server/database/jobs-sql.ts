@@ -33,7 +33,7 @@ interface TotalsRow {
 }
 
 /**
- * Condition for the newest download of each client of a job. It must equal that of the index
+ * Condition for the newest download of each client of a job. It must equal the condition of the index
  * `downloads_of_job`.
  */
 export const NEWEST = sql`job_id IS NOT NULL AND retried_as IS NULL`;
@@ -44,7 +44,7 @@ export const NEWEST = sql`job_id IS NOT NULL AND retried_as IS NULL`;
  */
 export const OF_JOB = indexed("downloads", "downloads_of_job");
 
-/** Rows of jobs, their members and idempotency keys. */
+/** Reads and writes the rows of jobs, their members and idempotency keys. */
 export class JobsSql implements JobRows {
   constructor(private readonly database: SqlDatabase) {}
 

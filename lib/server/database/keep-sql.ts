@@ -5,7 +5,7 @@ import { indexed, nextRevision } from "./engines.ts";
 import { numberOrNull, toDownload, type DownloadRow } from "./rows.ts";
 import { sql, type Statement } from "./statement.ts";
 
-/** Condition for downloads whose content is stored. It must equal that of the indexes. */
+/** Condition for downloads whose content is stored. It must equal the condition of the partial indexes. */
 const IS_STORED = sql`status = 'completed' AND removed_at IS NULL`;
 const TO_REMOVE = sql`remove_at IS NOT NULL AND removed_at IS NULL AND held = 0`;
 const WITHOUT_RULE = sql`${IS_STORED} AND held = 0 AND keep_days IS NULL AND keep_last IS NULL`;
@@ -21,8 +21,8 @@ export function ruleOf(jobId: string, completedAt: number) {
   return {
     keepDays: ofJob(sql`keep_days`),
     keepLast: ofJob(sql`keep_last`),
-    // All jobs of a schedule form one group. The slash makes it distinct, as no id of a job begins with a
-    // slash.
+    // All jobs of a schedule form one group. The slash keeps it apart from a job's id, which never begins
+    // with a slash.
     keepGroup: ofJob(sql`COALESCE('/' || schedule, job_id)`, withLast),
     unranked: ofJob(sql`1`, withLast),
     removeAt: ofJob(
@@ -32,7 +32,7 @@ export function ruleOf(jobId: string, completedAt: number) {
   };
 }
 
-/** Rows of downloads, as retention reads and changes them. */
+/** Reads and writes the columns of downloads that belong to retention. */
 export class KeepSql implements KeepRows {
   constructor(private readonly database: SqlDatabase) {}
 
@@ -116,7 +116,7 @@ export class KeepSql implements KeepRows {
               AND client_id = ${clientId} AND ${IS_STORED}
           ) AS ranked
           WHERE place > keep_last AND remove_at IS NULL)`);
-      // Cleared last, so that ranking is repeated if the process stops before.
+      // Cleared last, so that ranking is repeated if the process ends before this statement.
       await this.database.run(sql`UPDATE downloads SET unranked = NULL WHERE download_id = ${id}`);
     }
     return rows.length;

@@ -9,7 +9,7 @@ interface LabelRow {
   value: string;
 }
 
-/** Rows of clients' labels, and of the time zones that operators set. */
+/** Reads and writes the rows of clients' labels, and of the time zones that operators set. */
 export class LabelsSql {
   constructor(private readonly database: SqlDatabase) {}
 

@@ -10,7 +10,7 @@ const AT_ONCE = 100;
 
 const COLUMNS = sql`message_id, webhook_id, type, subject, at, attempts, body`;
 
-/** Rows of the outbox: messages for webhooks. */
+/** Reads and writes the rows of the outbox: messages for webhooks. */
 export class OutboxSql implements OutboxRows {
   constructor(private readonly database: SqlDatabase) {}
 

@@ -2,17 +2,17 @@ import { type RawRow, stateOf } from "./postgres-connection.ts";
 import type { PostgresPool } from "./postgres-pool.ts";
 import type { Value } from "./statement.ts";
 
-/** Number of changes after which marks that are no longer needed are removed. */
+/** Number of changes after which stored results of finished changes are removed from the database. */
 const FORGOTTEN_AFTER = 500;
 
 /**
- * How long the mark of a change that was tried more than once is kept, in ms. If packets are lost, the system
- * resends the data of a connection for up to 15 minutes, even after it was closed. So an earlier try may
- * reach Postgres long after a later one was answered.
+ * How long the stored result of a change that was tried more than once is kept, in ms. If packets are lost,
+ * the system resends the data of a connection for up to 15 minutes, even after it was closed. So an earlier
+ * try may reach Postgres long after a later one was answered.
  */
 const LATE_MS = 1_200_000;
 
-/** How long marks are kept in ms, if their server ended without removing them. */
+/** How long stored results of changes are kept, in ms, if their server ended without removing them. */
 const KEPT_MS = 86_400_000;
 
 /**
@@ -50,7 +50,7 @@ export class MadeChanges {
     });
   }
 
-  /** Removes the marks that are no longer needed. Errors are ignored. */
+  /** Removes the stored results that are no longer needed. Errors are ignored. */
   async forgetAll(): Promise<void> {
     const [earliest = this.#number + 1] = this.#underWay;
     const text = `DELETE FROM made_changes WHERE server = $1 AND number < $2 AND number NOT IN (
@@ -58,7 +58,7 @@ export class MadeChanges {
     const values = [this.#server, earliest, JSON.stringify(this.#kept())];
     await this.pool
       .use((connection) => connection.query(text, values))
-      // After an error, the marks are removed by the next call.
+      // After an error, the stored results are removed by the next call.
       .catch(() => undefined);
   }
 

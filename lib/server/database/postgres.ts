@@ -190,8 +190,8 @@ function isPassing(error: unknown): boolean {
 }
 
 /**
- * Returns the error as one that does not depend on the engine, if there is such a class; else the error
- * itself.
+ * Converts an error of Postgres to a class that does not depend on the engine, if there is one. Other errors
+ * are returned unchanged.
  */
 function translated(error: unknown): unknown {
   const message = error instanceof Error ? error.message : String(error);

@@ -38,7 +38,8 @@ export function claimOf(
 }
 
 /**
- * Returns a condition that only counts this server's downloads, as the total limit applies to each server.
+ * Returns a condition for downloads of this server, as each server has its own total limit.
+ * @param owner lease of this server; null: there is only one server, so there is no condition
  */
 function of(owner: string | null): Statement {
   return owner === null ? sql`` : sql`AND owner = ${owner}`;
@@ -73,8 +74,8 @@ function jobMayStart(
 }
 
 /**
- * Returns a condition that a queued download is due. Times too far ahead count as due, as the clock was set
- * back.
+ * Returns a condition that a queued download is due. A due time too far ahead counts, too, as it was set
+ * before the clock was set back.
  */
 export function isDue(now: number): Statement {
   // Must not use the index by due time, as the query would then sort the whole queue.

@@ -70,7 +70,7 @@ export interface ClientFilter {
   after?: string;
   /** Only these clients; null: all clients. */
   sites?: Sites | null;
-  /** Only clients with these ids, or only clients with other ids. */
+  /** "in": only clients with these ids; "not_in": only clients with other ids. */
   ids?: { are: "in" | "not_in"; ids: ReadonlySet<string> } | undefined;
   /**
    * true: only clients that are connected to a server; false: only the others. Needs a database for several
@@ -175,7 +175,9 @@ export interface Repository {
   latestRevision(): Promise<number>;
   /** Lists downloads that changed after a revision, in the order of their changes. */
   changedSince(revision: number, limit: number): Promise<Download[]>;
-  /** Returns the revision after which this many downloads ended; 0: no more have ended. */
+  /**
+   * Returns the revision after which exactly this many downloads ended; 0: no more than this many have ended.
+   */
   beforeLatestEnds(count: number): Promise<number>;
   /**
    * Lists ended downloads in the order of their changes. With `sites`, all ends between the two revisions are

@@ -54,7 +54,7 @@ interface RunRow extends Omit<PromisedRun, "clientIds"> {
 /** Condition for schedules that are not being removed. */
 const IS_THERE = sql`(paused IS NULL OR paused <> 'removed')`;
 
-/** Rows of schedules, their next times, jobs and requested runs. */
+/** Reads and writes the rows of schedules, their next times, jobs and requested runs. */
 export class SchedulesSql implements ScheduleRows {
   constructor(private readonly database: SqlDatabase) {}
 
@@ -166,7 +166,7 @@ export class SchedulesSql implements ScheduleRows {
   }
 
   async moveTime(before: NextTime, at: number | null, timing: number): Promise<void> {
-    // Not flushed: if the change is lost, the time comes again, and its job is found to exist.
+    // Not flushed to disk: if the change is lost, the time comes again, and its job is found to exist.
     const isAsBefore = sql`schedule_id = ${before.scheduleId} AND time_zone = ${before.timeZone}
       AND at = ${before.at} AND timing = ${before.timing}`;
     await this.database.run(
@@ -196,7 +196,7 @@ export class SchedulesSql implements ScheduleRows {
 
   async begin(made: ScheduledJob): Promise<ScheduledJob> {
     const { scheduleId, timeZone, localTime } = made;
-    // Not flushed: the job is written after this row, and flushing the job flushes both.
+    // Not flushed to disk: the job is written after this row, and flushing the job flushes both.
     await this.database.run(sql`
       INSERT INTO schedule_jobs ${insertion({ ...made, isMade: Number(made.isMade) })}
       ON CONFLICT DO NOTHING`);
@@ -207,7 +207,7 @@ export class SchedulesSql implements ScheduleRows {
   }
 
   async finish({ scheduleId, timeZone, localTime }: ScheduledJob): Promise<void> {
-    // Not flushed: if the change is lost, the job is found to exist when it is made again.
+    // Not flushed to disk: if the change is lost, the job is found to exist when it is made again.
     await this.database.run(sql`
       UPDATE schedule_jobs SET is_made = 1 WHERE schedule_id = ${scheduleId}
         AND time_zone = ${timeZone} AND local_time = ${localTime}`);

@@ -22,7 +22,7 @@ const FORGOTTEN_MS = 60_000;
 const RUNS = sql`status IN ('downloading', 'verifying')`;
 const HAS_LEASE = sql`EXISTS (SELECT 1 FROM servers WHERE lease_id = owner)`;
 
-/** Rows of leases, and of clients' sessions, for several servers in Postgres. */
+/** Reads and writes the rows of leases and of clients' sessions, for several servers in Postgres. */
 export class ServersSql implements ServerRows {
   /** Id of this server's lease; null: no lease has begun yet. */
   #leaseId: string | null = null;

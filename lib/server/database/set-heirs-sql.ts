@@ -24,7 +24,8 @@ const TWINS = sql`${indexed("set_files AS twin", "set_files_stored")}
   JOIN downloads AS whole ON whole.download_id = twin.download_id`;
 
 /**
- * Conditions on the set of a link. A set that is under way may still fail, and its links are removed then.
+ * Conditions on the set that has a hard link. A set that is under way may still fail, and its links are
+ * removed then.
  */
 const IS_THERE = sql`whole.status = 'completed'`;
 const IS_UNDER_WAY = sql`whole.status IN ('downloading', 'verifying')`;

@@ -26,10 +26,10 @@ const SLICE = 1_000;
  */
 const SETTLED_MS = 2_000;
 
-/** Returns an item of an array in {@link arraysOf} as a number. */
+/** Returns an SQL expression for an item of an array in {@link arraysOf}, as a number. */
 const integer = (item: number) => new Statement([`CAST(value->>${item} AS BIGINT)`], []);
 
-/** Returns an item of an array in {@link arraysOf} as a text. */
+/** Returns an SQL expression for an item of an array in {@link arraysOf}, as a text. */
 const text = (item: number) => new Statement([`value->>${item}`], []);
 
 /** A row of a set's file. */
@@ -48,8 +48,8 @@ interface SetFileRow {
 }
 
 /**
- * Rows of sets' files. A set may have very many, so they are written in batches and read in slices, with
- * other work in between. The rows of a batch are passed to one statement as JSON.
+ * Reads and writes the rows of sets' files. A set may have very many, so they are written in batches and read
+ * in slices, with other work in between. The rows of a batch are passed to one statement as JSON.
  */
 export class SetRowsSql implements SetRows {
   /** Lets other work run, if needed. Called before each batch and each slice. */

@@ -190,8 +190,8 @@ export function reasonOf(error: unknown): string {
 }
 
 /**
- * Returns the error as one that does not depend on the engine, if there is such a class; else the error
- * itself.
+ * Converts an error of SQLite to a class that does not depend on the engine, if there is one. Other errors
+ * are returned unchanged.
  */
 function translated(error: unknown): unknown {
   const { code, message } = error instanceof SQLiteError ? error : {};

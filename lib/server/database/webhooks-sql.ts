@@ -14,7 +14,7 @@ export interface AttemptRow extends Omit<Attempt, "delivered"> {
   delivered: number;
 }
 
-/** Rows of webhooks, and of attempts to send their messages. */
+/** Reads and writes the rows of webhooks, and of attempts to send their messages. */
 export class WebhooksSql implements WebhookRows {
   constructor(private readonly database: SqlDatabase) {}
 

@@ -12,20 +12,20 @@ export class RunningCalls {
   #isStopping = false;
   /** Resolves when the server stops and no call is running. */
   readonly #idle = Promise.withResolvers<void>();
-  /** Rejects when the calls that are still running are given up. */
+  /** Rejects when the server no longer waits for the calls that are still running. */
   readonly #givenUp = Promise.withResolvers<never>();
 
   constructor() {
-    // The rejection is handled by each running call. There may be none.
+    // Avoids an unhandled rejection if no call is running. Each running call handles the rejection itself.
     this.#givenUp.promise.catch(() => undefined);
   }
 
   /**
-   * Counts calls while they are handled.
+   * Middleware that counts calls while they are handled.
    * @throws FdsError `unavailable` while the server stops, from the middleware
    */
   readonly counted: MiddlewareHandler<RestEnv> = async (c, next) => {
-    // The process is alive until it ends.
+    // This call is answered also by a server that stops, as its process is alive until it ends.
     if (c.req.path === endpoints.live.path) return next();
     if (this.#isStopping) throw new FdsError("unavailable", "The server is stopping");
     this.#count++;
@@ -45,7 +45,7 @@ export class RunningCalls {
 
   /**
    * Waits until no call is running. Calls that take longer are answered `unavailable`.
-   * @param within ms
+   * @param within time limit in ms
    */
   async end(within: number): Promise<void> {
     this.refuse();

@@ -9,7 +9,7 @@ const BLOCK = 512;
 const MAX_OCTAL_SIZE = 8 ** 11 - 1;
 const MODE = 0o644;
 
-/** A file in an archive. */
+/** A file in a tar archive. */
 export interface TarEntry {
   /** Path relative to the archive, separated by `/`. */
   path: string;
@@ -19,7 +19,7 @@ export interface TarEntry {
   mtime: number;
 }
 
-/** Returns the header of a file, preceded by an extended header if needed. */
+/** Returns the tar header of a file, preceded by an extended header if needed. */
 export function tarHeader({ path, size, mtime }: TarEntry): Uint8Array {
   const isPlain = /^[\x20-\x7e]{1,100}$/.test(path);
   const records: string[] = [];
@@ -33,12 +33,12 @@ export function tarHeader({ path, size, mtime }: TarEntry): Uint8Array {
   return Buffer.concat([extended, body, tarPadding(body.length), plain]);
 }
 
-/** Returns the zeros that follow a file's bytes, up to the next block. */
+/** Returns the zeros that follow a file's bytes in a tar archive, up to the next block. */
 export function tarPadding(size: number): Uint8Array {
   return new Uint8Array((BLOCK - (size % BLOCK)) % BLOCK);
 }
 
-/** The bytes that mark the end of an archive. */
+/** The bytes that mark the end of a tar archive. */
 export const TAR_END: Uint8Array = new Uint8Array(2 * BLOCK);
 
 function block(fields: { name: string; size: number; mtime: number; type: "0" | "x" }): Uint8Array {
@@ -55,7 +55,7 @@ function block(fields: { name: string; size: number; mtime: number; type: "0" | 
   write(136, octal(Math.min(Math.max(0, Math.floor(mtime)), MAX_OCTAL_SIZE), 11));
   write(156, type);
   write(257, "ustar\x0000");
-  // The checksum of the header is computed as if its own field contained spaces.
+  // The checksum of the tar header is computed as if its own field contained spaces.
   write(148, " ".repeat(8));
   const sum = bytes.reduce((total, byte) => total + byte, 0);
   write(148, `${sum.toString(8).padStart(6, "0")}\0 `);

@@ -140,8 +140,8 @@ export class Running {
   }
 
   /**
-   * Returns the time to run in a zone.
-   * @returns null: the local time is still in the future there, or no time of the schedule
+   * Returns the time to run in a time zone.
+   * @returns null: the local time is still in the future there, or is not one of the schedule's times
    */
   async #occasionOf(
     schedule: Schedule,

@@ -44,7 +44,9 @@ const AGAIN_AFTER_MS = 5_000;
 /** Limit on the number of schedules. */
 const MOST_SCHEDULES = 1_000;
 
-/** Schedules: they make jobs at their times, and track the delivery expected of each client. */
+/**
+ * Creates, changes and runs schedules, which make jobs at their times and expect a delivery from each client.
+ */
 export class Schedules {
   readonly #timetable: Timetable;
   readonly #deliveries: Deliveries;
@@ -116,7 +118,7 @@ export class Schedules {
     return schedule;
   }
 
-  /** Returns the schedule with a name. @throws FdsError `schedule_not_found` */
+  /** Returns the schedule with this name. @throws FdsError `schedule_not_found` */
   async get(name: string): Promise<Schedule> {
     const schedule = await this.options.repository.schedules.get(name);
     if (!schedule) throw scheduleNotFound();
@@ -137,7 +139,7 @@ export class Schedules {
       const isOtherTime = next.cron !== before.cron || next.timeZone !== before.timeZone;
       if (isPaused === true) next.paused ??= "by_hand";
       if (isPaused === false) next.paused = null;
-      // Times before a change or a pause's end are not run late.
+      // Times before this change, or before the end of a pause, are not run late.
       if (isOtherTime || (before.paused && !next.paused)) next.since = now;
       return { ...next, timing: before.timing + Number(isOtherTime) };
     });

@@ -16,7 +16,10 @@ export interface LeaseOptions {
   serverId: string;
   /** Identity of the storage, which all servers of a database must share. */
   storage: string;
-  /** Called when the lease was lost and a new one has begun. All downloads of the old lease must end here. */
+  /**
+   * Called when the lease was lost and a new one has begun. Must end everything that runs under the old
+   * lease.
+   */
   onLost: () => Promise<void>;
   /**
    * Called at each check, unless the previous call still runs. Looks for changes by other servers, including

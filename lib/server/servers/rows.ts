@@ -126,12 +126,10 @@ export interface ServerRows {
    */
   waitingSince(revision: number, now: number): Promise<{ waiting: WaitingClient[]; upTo: number }>;
 
-  /**
-   * Reads in one statement whether something has changed for a server. A server without work needs only this.
-   */
+  /** Reads, in one statement, the values by which a server notices changes. */
   news(): Promise<News>;
 
-  /** Asks the server to which a client is connected to list a folder of the client. */
+  /** Requests a listing of a client's folder from the server to which the client is connected. */
   ask(listing: AskedListing): Promise<void>;
   /** Takes the waiting requests about this server's clients, so that no other server handles them. */
   takeAsked(): Promise<AskedListing[]>;

@@ -90,10 +90,7 @@ export class Webhooks {
     return { ...webhook, waiting: 0 };
   }
 
-  /**
-   * Returns the webhook with a name.
-   * @throws FdsError `webhook_not_found`
-   */
+  /** Returns the webhook with this name. @throws FdsError `webhook_not_found` */
   async get(name: string): Promise<KnownWebhook> {
     return this.#known(await this.#rows.get(name));
   }

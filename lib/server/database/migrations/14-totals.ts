@@ -1,7 +1,7 @@
 import type { Change } from "./change.ts";
 
 export const totals: readonly Change[] = [
-  // The indexes get all columns that totals of downloads need, so that no rows are read.
+  // Recreates the indexes with all columns that totals of downloads need, so that totals read no rows.
   `DROP INDEX downloads_by_status`,
   `CREATE INDEX downloads_by_status ON downloads (status, download_id, safe_offset)`,
   `DROP INDEX downloads_by_client`,
