@@ -31,7 +31,7 @@ export interface AgentOptions {
   rateLimit: TokenBucket;
   /** Most bytes that may leave the site in a day; null for no limit. */
   dailyLimit: DailyLimit | null;
-  /** Called at the end of each request, whether or not the file was sent. */
+  /** Called at the end of each request of the server, with the request's outcome. */
   onRequestEnded: (about: About, delivery: Delivery) => Promise<void>;
   /** Whether frames may be compressed if the server accepts this. */
   compress: boolean;

@@ -21,8 +21,8 @@ export class BlockReader {
   ) {}
 
   /**
-   * Returns the block at an offset, shorter than planned at the end of the file. The block is valid until the
-   * next call. Its buffer has room for a frame's header before the block.
+   * Returns the block at an offset. At the end of the file the block is shorter. The block is valid until the
+   * next call, and its buffer has room for a frame's header before the block.
    */
   async blockAt(offset: number): Promise<Uint8Array<ArrayBuffer>> {
     if (this.#ahead?.offset !== offset) {

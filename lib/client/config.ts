@@ -19,7 +19,7 @@ export interface ClientTls extends TlsPaths {
   pins: string[];
 }
 
-/** Settings that {@link configOf} does not pass on unchanged. */
+/** Settings from which {@link configOf} derives other values. */
 const MADE_INTO_OTHERS = [
   "serverUrl",
   "isInsecure",

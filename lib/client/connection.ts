@@ -17,7 +17,8 @@ const CONNECT_WITHIN_MS = 20_000;
 /** How often, in ms, a connection is checked for timeouts and for a ping that is due. */
 const TEND_INTERVAL_MS = 5_000;
 /**
- * Rate limit of messages from the server. It is far above the number of credit messages on the fastest link.
+ * Rate limit of messages from the server: a burst of 20,000, then one message every 0.1 ms. Granting credit
+ * on the fastest link needs far fewer.
  */
 const MESSAGES = { burst: 20_000, everyMs: 0.1 };
 /**
@@ -39,8 +40,8 @@ export interface Ending {
   /** The reason, as one line for the log. */
   reason: string;
   /**
-   * The error code that the server's close frame or a violation of the protocol stands for; undefined if
-   * there was no such error.
+   * The error code of the server's close frame, or of a violation of the protocol; undefined if there was
+   * neither.
    */
   code: ErrorCode | undefined;
   /** Whether the server had accepted the registration. */

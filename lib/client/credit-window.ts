@@ -3,13 +3,13 @@
  * frame, so with one frame per window a long link would be idle between frames.
  */
 const WINDOW_SHARE = 1 / 4;
-/** Size of a frame in bytes that is allowed however small the credit window is. */
+/** Lower bound, in bytes, of the frame size that is derived from the credit window. */
 const MIN_SHARE = 16 * 1024;
 
 /** The credit of one stream: how far the server lets the stream send. */
 export class CreditWindow {
   #maxOffset: number;
-  /** The largest difference so far, in bytes, between the granted offset and the offset sent. */
+  /** The largest credit so far, in bytes: the granted offset less the offset of the next byte to send. */
   #window: number;
 
   /**

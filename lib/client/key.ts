@@ -10,8 +10,8 @@ const KEY_BYTES = 32;
 const KEY_PATTERN = /^[A-Za-z0-9_-]{43}$/;
 
 /**
- * Age of a lock folder, in ms, after which its owner must have crashed. The work under the lock takes a few
- * ms.
+ * How long, in ms, to wait for the lock of another process. A lock that exists longer is left over from a
+ * crash, because the work under the lock takes a few ms.
  */
 const LOCK_MS = 2_000;
 const LOOK_EVERY_MS = 50;
@@ -167,7 +167,7 @@ async function placeOnce(candidate: string, path: string): Promise<void> {
 }
 
 /**
- * Runs work under a lock between processes. A lock older than LOCK_MS is ignored.
+ * Runs work under a lock between processes. A lock that still exists after LOCK_MS is ignored.
  * @param folder exists while a process holds the lock
  */
 async function withLock(folder: string, work: () => Promise<void>): Promise<void> {

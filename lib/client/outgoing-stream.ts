@@ -11,7 +11,7 @@ export interface Delivery {
 
 /** What the server requested, for the site's own record of requests. */
 export interface About {
-  /** Undefined for a single file, the most frequent request. */
+  /** Kind of the request. Undefined for a single file, the most frequent kind. */
   action?: "browse" | "set";
   download_id?: string;
   /**

@@ -17,7 +17,7 @@ export interface ReconnectOptions extends Omit<
   ConnectionOptions,
   "enrolToken" | "onRegistered" | "tls"
 > {
-  /** Sent only if the server does not know the client's key; null if there is no token. */
+  /** Enrolment token, sent only if the server does not know the client's key; null if there is no token. */
   enrolToken: string | null;
   /** Whether the key was just made, so that no server knows it. The enrolment token is then sent at once. */
   isKeyNew: boolean;
@@ -42,7 +42,7 @@ export function stayConnected(options: ReconnectOptions, stop: AbortSignal): Pro
   return watch(connections.run(), () => connections.isWell);
 }
 
-/** Makes one connection after the other. */
+/** Makes connections to the server, one after the other. */
 class Connections {
   #current: Connection | undefined;
   #isWaiting = false;
@@ -81,7 +81,10 @@ class Connections {
     }
   }
 
-  /** @throws any error that prevents a try to connect, such as an unreadable TLS file */
+  /**
+   * Connects to the server, and waits for the connection's end.
+   * @throws any error that prevents a try to connect, such as an unreadable TLS file
+   */
   async #connect(): Promise<Ending> {
     const { options, stop } = this;
     const { logger, serverUrl, enrolToken } = options;

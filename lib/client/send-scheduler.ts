@@ -119,7 +119,7 @@ export class SendScheduler {
     const first = this.#closed || this.#hasRoom() ? this.#line.shift() : undefined;
     if (first) {
       first();
-      // The next stream gets its turn after this one has sent its frame.
+      // The next stream gets its turn after the current stream has sent its frame.
       if (this.#line.length > 0) queueMicrotask(() => this.#serve());
       return;
     }

@@ -211,7 +211,7 @@ export class Sender implements OutgoingStream {
       if (this.#interrupted()) return;
       let next = this.#granted(rest);
       const packed = (await this.#compressor?.pack(this.#offset, next)) ?? null;
-      // The daily limit was reserved once for each byte. Bytes that are sent again need a further
+      // The bytes of the file were reserved once, at the start. Bytes that are sent again need a further
       // reservation.
       await this.#allowance.ensure(rest.length);
       await this.#turn();

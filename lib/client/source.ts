@@ -19,7 +19,10 @@ export class Source {
     private seen: FileIdentity,
   ) {}
 
-  /** @param goOn called with the number of bytes hashed so far; false ends the hashing */
+  /**
+   * Decides at which offset to begin sending an open file.
+   * @param goOn called with the number of bytes hashed so far; false ends the hashing
+   */
   static async open(file: SourceFile, request: DownloadRequest, goOn: GoOn): Promise<Source> {
     const seen = await file.identity();
     return new Source(file, request, await decideStart(request, seen, readerOf(file), goOn), seen);

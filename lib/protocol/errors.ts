@@ -37,7 +37,7 @@ interface CodeMeaning {
   retry?: Retry;
   /**
    * True if the error shows that two machines share a client id, so earlier restarts do not prove that the
-   * file changed. They are then not counted.
+   * file changed. The count of restarts is then reset.
    */
   sparesFile?: true;
   /** When a client reconnects after this error; `soon` if undefined. */

@@ -24,7 +24,10 @@ export class NamePattern {
     this.literal = chars.includes(null) ? null : chars.join("");
   }
 
-  /** Reports whether a name matches. The time is at most proportional to the product of both lengths. */
+  /**
+   * Reports whether a name matches. The time is at most proportional to the length of the name times the
+   * length of the pattern.
+   */
   matches(name: string): boolean {
     if (this.literal !== null) return name === this.literal;
     const [first] = this.#tokens;

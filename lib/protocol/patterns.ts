@@ -19,7 +19,7 @@ type Part = NamePattern | null;
 /** One of the patterns that result from expanding the braces of a pattern. */
 interface Alternative {
   parts: Part[];
-  /** Index of the pattern that was expanded. */
+  /** Index of the original pattern, before its braces were expanded. */
   pattern: number;
 }
 

@@ -76,7 +76,7 @@ export const Probed = z.object({
   client_id: ClientId,
   version: label,
   features: features.optional(),
-  /** Whether registering would enrol the client, because the server does not know its key yet. */
+  /** True if the server does not know the client's key yet, so that registering would enrol the client. */
   enrols: z.boolean(),
   /** Whether a client with this id is connected at the moment. */
   connected: z.boolean(),

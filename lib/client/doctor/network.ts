@@ -8,7 +8,9 @@ import { openTcp, openTunnel, type Place, placeOf } from "./way.ts";
 
 type Way = Pick<ClientConfig, "serverUrl" | "proxy" | "tls">;
 
-/** Returns the checks of the network path to the server: name resolution, TCP connection, and proxy. */
+/**
+ * Returns the doctor's checks of the network path to the server: name resolution, TCP connection, and proxy.
+ */
 export function networkChecks({ serverUrl, proxy, tls }: Way): Check[] {
   const server = placeOf(serverUrl);
   const proxyUrl = proxy === null ? null : new URL(proxy);

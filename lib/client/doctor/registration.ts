@@ -8,7 +8,10 @@ import { tlsTowards } from "../server-identity.ts";
 import { TlsFiles } from "../tls-files.ts";
 import { type ProbeOutcome, probe } from "./probe.ts";
 
-/** Returns the check whether the server would let this client register, without registering. */
+/**
+ * Returns the doctor's check of whether the server would accept this client. The check does not register the
+ * client.
+ */
 export function registrationCheck(config: ClientConfig, version: string): Check {
   return {
     name: "registration",

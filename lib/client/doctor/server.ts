@@ -125,7 +125,8 @@ export class ServerChecks {
   }
 
   /**
-   * Sends a GET to /health without any secret and without verifying the certificate, which later checks do.
+   * Requests /health without sending any secret. The server's certificate is not verified here, because a
+   * later check does so.
    */
   async #ask(signal: AbortSignal): Promise<Answer> {
     const { serverUrl, proxy, tls } = this.way;
@@ -137,8 +138,8 @@ export class ServerChecks {
       redirect: "manual",
       signal,
       ...(url.protocol === "https:" && { tls: { ...pems, rejectUnauthorized: false } }),
-      // Without this option, the runtime would choose a proxy from the environment, by other rules than the
-      // client's.
+      // Without the option `proxy`, fetch would choose a proxy from the environment, by other rules than the
+      // client.
       proxy: proxy === null ? false : { url: proxy, respectNoProxy: false },
     });
     const date = Date.parse(response.headers.get("Date") ?? "");

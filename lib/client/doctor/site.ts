@@ -27,7 +27,7 @@ type SiteConfig = Pick<
   secretFile: string | null;
 };
 
-/** Returns the checks of this machine itself: user, state folder, disk, key and roots. */
+/** Returns the doctor's checks of this machine itself: user, state folder, disk, key and roots. */
 export function siteChecks(config: SiteConfig): Check[] {
   return [
     userCheck(resolve(config.stateDir)),
@@ -121,7 +121,10 @@ function isKeys(found: unknown): found is Keys {
   return typeof found === "object" && found !== null && "keys" in found;
 }
 
-/** @returns the path of a state folder nearby with the same key, as left by copying; null if there is none */
+/**
+ * Looks for a copy of this client's key in the folders beside its state folder.
+ * @returns the path of the folder with the copy; null if there is none
+ */
 async function sameKeyBeside(stateDir: string, key: string): Promise<string | null> {
   const own = resolve(stateDir);
   const above = dirname(own);

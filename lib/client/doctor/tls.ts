@@ -10,13 +10,13 @@ import { opened, openTcp, openTunnel, placeOf, serverName } from "./way.ts";
 type Way = Pick<ClientConfig, "serverUrl" | "proxy" | "tls">;
 
 const DAY_MS = 86_400_000;
-/**
- * If a certificate is valid for fewer days, its coming end is reported. Most certificates are renewed a month
- * before.
- */
+/** If a certificate is valid for fewer days than this, the check advises to renew it. */
 const SOON_DAYS = 14;
 
-/** Returns the check of the server's certificate, and of whether the server accepts the client's. */
+/**
+ * Returns the doctor's check of the server's certificate, and of whether the server accepts the client's
+ * certificate.
+ */
 export function tlsChecks(way: Way): Check[] {
   return [{ name: "TLS", needs: ["connection", "proxy"], run: (signal) => checkTls(way, signal) }];
 }

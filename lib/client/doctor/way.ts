@@ -71,7 +71,7 @@ async function proxyTls(
   return secure;
 }
 
-/** Returns the option for the server name that TLS verifies; none for an IP address. */
+/** Returns the TLS option for the server name to be verified; no option for an IP address. */
 export function serverName(host: string): { servername?: string } {
   return isIP(host) ? {} : { servername: host };
 }
@@ -84,7 +84,7 @@ export async function opened(
 ): Promise<void> {
   try {
     await once(socket, event, { signal });
-    // A later error also closes the socket, which the reader notices.
+    // A later error closes the socket, and whoever reads from the socket notices the end.
     socket.on("error", () => socket.destroy());
   } catch (error) {
     socket.on("error", () => undefined).destroy();

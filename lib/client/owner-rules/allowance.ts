@@ -20,7 +20,7 @@ export class Allowance {
   ) {}
 
   /**
-   * Reserves as many bytes as are missing for sending a number of further bytes.
+   * Makes sure that at least this many bytes are reserved and not yet sent.
    * @throws FdsError `access_denied` when the rest of the daily limit is too small, or when a reservation
    *   cannot be recorded
    */
@@ -28,12 +28,12 @@ export class Allowance {
     if (this.limit && bytes > this.#left) await this.#reserve(this.limit, bytes - this.#left);
   }
 
-  /** Counts sent bytes, which were reserved by {@link Allowance.ensure}. Bytes sent twice count twice. */
+  /** Subtracts sent bytes from those reserved by {@link Allowance.ensure}. Bytes sent twice count twice. */
   spend(bytes: number): void {
     this.#left -= bytes;
   }
 
-  /** Gives back the reserved bytes that were not sent. */
+  /** Gives the reserved bytes that were not sent back to the daily limit. */
   async end(): Promise<void> {
     for (const reservation of this.#reserved.splice(0).toReversed()) {
       const unused = Math.min(Math.max(0, this.#left), reservation.bytes);

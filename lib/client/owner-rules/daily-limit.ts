@@ -17,7 +17,7 @@ type Sent = z.infer<typeof Sent>;
 /** Bytes that a request may send, already counted against the limit of a day. */
 export interface Reservation {
   bytes: number;
-  /** Returns the part of a reservation that was not sent. */
+  /** Gives the bytes that were not sent back to the day's limit. @param unused number of these bytes */
   giveBack(unused: number): Promise<void>;
 }
 
@@ -26,13 +26,13 @@ export interface DailyLimitOptions {
   /** Most bytes that may leave the site in a day. */
   limit: number;
   logger: Logger;
-  /** Returns the site's local time. */
+  /** Returns the current time; by default the time of the system clock. */
   now?: () => Date;
 }
 
 /**
- * The most bytes of files that may leave the site in a day, by the site's own clock. Bytes are recorded on
- * the disk before they are sent, so a crash or restart cannot lead to more.
+ * The most bytes of files that may leave the site in a day, by the site's own clock. The count is written to
+ * the disk before the bytes are sent, so that a crash or restart cannot lead to more.
  */
 export class DailyLimit {
   readonly #saving = new SerialQueue();
@@ -65,7 +65,7 @@ export class DailyLimit {
   }
 
   /**
-   * Reserves bytes of today's limit, and records them on the disk.
+   * Reserves bytes of today's limit, and records the reservation on the disk.
    * @param bytes 0 or more
    * @throws FdsError `access_denied` when the rest of the daily limit is too small, or when the reservation
    *   cannot be recorded
@@ -78,8 +78,8 @@ export class DailyLimit {
       const message = `the site lets ${formatSize(this.limit)} a day leave, ${formatSize(Math.max(0, left))} are left, the file needs ${formatSize(bytes)}`;
       throw new FdsError("access_denied", message);
     }
-    // Kept here, because `this.sent` is another object after midnight. Bytes given back later still belong to
-    // this day.
+    // Keeps the record of this day, because `this.sent` is replaced after midnight. Unused bytes are given
+    // back to the day on which they were reserved.
     const { sent } = this;
     sent.bytes += bytes;
     try {
@@ -92,8 +92,8 @@ export class DailyLimit {
       bytes,
       giveBack: async (unused) => {
         sent.bytes -= unused;
-        // If this write fails, the record on the disk states too many bytes until the next write. This keeps
-        // within the limit.
+        // A failed write is ignored. The file then states more bytes than were sent, which only makes the
+        // limit stricter.
         await this.#save().catch(() => undefined);
       },
     };
@@ -121,7 +121,10 @@ async function load(path: string, today: string): Promise<Sent> {
   }
 }
 
-/** Returns the error for a reservation that cannot be recorded, in which case the limit could not be kept. */
+/**
+ * Returns the error for a reservation that cannot be recorded. Sending the bytes anyway could exceed the
+ * limit.
+ */
 function cannotRecord(cause: unknown): FdsError {
   const why =
     systemCode(cause) === "ENOSPC"

@@ -25,9 +25,9 @@ export class Folder implements Place {
 
   private constructor(
     readonly given: string,
-    /** The real path when the client started. */
+    /** The folder's real path when the client started. */
     readonly real: string,
-    /** The real path of the part before the first link. */
+    /** The real path of the part of `given` before its first symbolic link. */
     private readonly fixed: string,
     private readonly steps: Step[],
   ) {
@@ -66,7 +66,8 @@ export class Folder implements Place {
       if (!isLink) continue;
       try {
         real = await walk(real, { isKnown: () => false, onLink });
-        // Other systems than Linux can have several spellings of one file's name.
+        // Other systems than Linux can have several spellings of one file's name. realpath() returns the
+        // canonical one.
         if (process.platform !== "linux") real = await realpath(real);
       } catch (error) {
         if (error instanceof Refusal && error.code === "outside") return this;

@@ -4,7 +4,10 @@ import * as z from "zod";
 import { systemCode } from "../../util/system-error.ts";
 import { LEFT_FILE } from "./request-log.ts";
 
-/** Bytes that are read from the end of the record of requests. A line holds a path of up to 4 KiB. */
+/**
+ * Bytes that are read from the end of the record of requests, enough for many lines with paths of up to 4
+ * KiB.
+ */
 const LOOK_AT_BYTES = 256 * 1024;
 
 const Line = z.object({
@@ -38,8 +41,8 @@ function deliveryOf(line: string): Delivery | null {
     const { time, file_path, bytes_sent } = Line.parse(JSON.parse(line));
     return { time, file_path, bytes_sent };
   } catch {
-    // Not a line about a sent file, or an incomplete line, as at the start of the bytes read or after the
-    // disk was full.
+    // The line is about something else, or incomplete. The first line read can be cut off, and so can a line
+    // that was written when the disk was full.
     return null;
   }
 }

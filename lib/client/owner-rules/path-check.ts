@@ -14,7 +14,7 @@ import { type SourceFile, sourceFileOf } from "./source-file.ts";
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 export interface PathCheckOptions {
-  /** The roots at their present places. A root that was given as a symbolic link may move. */
+  /** The roots with their present real paths. The target of a root that is a symbolic link can change. */
   roots: readonly Place[];
   /** Folders that `~` and `$HOME` stand for in a path. */
   homes: readonly string[];
@@ -64,7 +64,7 @@ export class PathCheck {
   }
 
   /**
-   * Returns the real path of a folder in a root. Whether a folder is at this path is not checked.
+   * Returns the real path of a folder in a root. Does not check that the path leads to a folder.
    * @throws FdsError `access_denied` for a path outside the roots or denied, whether or not it exists;
    *   `file_not_found` for a missing path in a root
    */
@@ -158,7 +158,7 @@ export class PathCheck {
     return real;
   }
 
-  /** Returns the real path of an open file, which links cannot redirect any more. */
+  /** Returns the real path of an open file. Later changes of links do not affect the result. */
   async #locationOf(handle: FileHandle, path: string): Promise<string> {
     if (this.options.hasProc) return readlink(`/proc/self/fd/${handle.fd}`);
     const location = await realpath(path);
@@ -168,10 +168,7 @@ export class PathCheck {
     return location;
   }
 
-  /**
-   * If a path begins with the path of a root as the owner gave it, replaces this part by the root's real
-   * path.
-   */
+  /** Replaces the path of a root as the owner gave it, at the start of a path, by the root's real path. */
   #respell(path: string): string {
     const asked = comparable(path);
     const root = this.options.roots.find(
@@ -185,7 +182,7 @@ export class PathCheck {
     return this.options.rules.permits(this.#within(path));
   }
 
-  /** Returns the relative path within each root that contains the path, with forward slashes. */
+  /** Returns a path relative to each of the roots that contain the path, with forward slashes. */
   #within(path: string): string[] {
     return this.options.roots
       .filter(({ real }) => contains(real, path))

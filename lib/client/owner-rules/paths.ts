@@ -42,7 +42,8 @@ export interface Guide {
 /**
  * Resolves all symbolic links of a path, one name at a time, as the operating system would.
  * @param path absolute
- * @throws Refusal `missing` if there are too many links; an error of the system; any error of the guide
+ * @throws Refusal `missing` if there are too many links; an error of the system; any error that a callback of
+ *   `guide` throws
  */
 export async function walk(path: string, guide: Guide): Promise<string> {
   let current = parse(path).root;

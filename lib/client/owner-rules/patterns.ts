@@ -10,7 +10,7 @@ export interface Pattern {
   isAnchored: boolean;
 }
 
-/** Absolute paths that a pattern may begin with, besides paths within a root. */
+/** Absolute paths of folders. A pattern may begin with one of them. */
 export interface Places {
   /** Absolute paths of the roots, both as given and without symbolic links. */
   roots: readonly string[];
@@ -24,8 +24,7 @@ const MAX_PATTERNS = 1000;
 
 /**
  * Parses the site owner's patterns of files that may or may not leave. Absolute paths are turned into paths
- * within a root. A pattern that cannot match anything is refused, because its owner would trust in it in
- * vain.
+ * within a root. A pattern that cannot match anything is refused, because it would protect nothing.
  * @param setting name of the setting, for the error message
  * @throws UsageError that says how to write the pattern
  */
@@ -68,7 +67,8 @@ function checkSpelling(text: string): void {
   if (text.startsWith("!")) {
     throw new Problem(`write it without the "!", what may leave and what may not are apart`);
   }
-  // Except on Windows, a backslash before a special character makes it stand for itself.
+  // Except on Windows, a backslash makes the special character after it literal. Any other backslash is
+  // refused.
   const stray = sep === "\\" ? /\\/ : /\\(?![*?[\]{}!\\,])/;
   if (stray.test(text)) throw new Problem(`write "${text.replaceAll("\\", "/")}"`);
 }

@@ -7,16 +7,19 @@ import { Recurrence, type Repeated } from "./recurrence.ts";
 
 const MiB = 1024 * 1024;
 
-/** Span of time in ms in which equal requests are only counted after the first ones. */
+/**
+ * Length in ms of a span of time. Within a span, similar requests after the first ones are counted instead of
+ * listed.
+ */
 const SPAN = 10 * 60 * 1000;
 
-/** Name of the file that records requests by which files left the site. */
+/** Name of the log file for requests that sent files to the server. */
 export const LEFT_FILE = "requests.log";
 
-/** Limits of this record: 64 MiB in all, and 20 lines per file and span of time. */
+/** Limits of the log of sent files: 64 MiB in all, and 20 lines for each path and span of time. */
 const LEFT = { file: LEFT_FILE, maxBytes: 8 * MiB, older: 7, most: 20 };
 
-/** Limits of the record of all other requests, because the server decides how many requests it sends. */
+/** Limits of the log of all other requests, of which a server can send any number. */
 const REFUSED = { file: "requests-refused.log", maxBytes: MiB, older: 1, most: 200 };
 
 /**

@@ -45,8 +45,7 @@ export class Roots {
     const homes = await namesOf(options.home === undefined ? homeOfUser() : options.home);
     const places = { roots: folders.flatMap(({ given, real }) => [given, real]), homes };
     const rules = new Rules(options.allow ?? [], options.deny ?? [], places);
-    // Takes the platform from the process, not from the rules, because tests imitate Windows on Linux, where
-    // /proc exists.
+    // Uses the real platform. Tests let the rules imitate Windows on Linux, where /proc exists all the same.
     const hasProc = options.hasProc ?? process.platform === "linux";
     return new Roots(folders, homes, rules, options.mayBrowse ?? true, hasProc);
   }
@@ -71,7 +70,7 @@ export class Roots {
     return (await this.pathCheck()).open(filePath);
   }
 
-  /** Finds out where the roots are at present, and returns the check of paths for one request. */
+  /** Resolves the present real paths of the roots, and returns the PathCheck for one request. */
   async pathCheck(): Promise<PathCheck> {
     const { homes, rules, mayBrowse, hasProc } = this;
     const roots = await Promise.all(this.folders.map((folder) => this.#locate(folder)));
@@ -81,8 +80,8 @@ export class Roots {
   }
 
   /**
-   * Finds out where a root is at present. A link inside another root is not followed, because whoever can
-   * write there must not be able to move this root.
+   * Resolves the present real path of a root or of a withheld folder. A link inside another root is not
+   * followed, because whoever can write there must not be able to move this folder.
    */
   #locate(folder: Folder) {
     return folder.locate((link) =>
@@ -91,7 +90,10 @@ export class Roots {
   }
 }
 
-/** @returns null for a user without a home folder, as in a container that runs under a numeric user id */
+/**
+ * Returns the home folder of the user; null for a user without one, as in a container that runs under a
+ * numeric user id.
+ */
 function homeOfUser(): string | null {
   try {
     return homedir();

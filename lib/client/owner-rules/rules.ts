@@ -7,14 +7,17 @@ import { type Places, readPatterns } from "./patterns.ts";
  * environment, and a server cannot extend them.
  */
 
-/** An allowed pattern. The flags say whether it names hidden files or key files. */
+/** An allowed pattern, and whether it explicitly names hidden files or key files. */
 interface Allowed {
   globs: Globs;
   namesHidden: boolean;
   namesKeys: boolean;
 }
 
-/** Two globs for one pattern: the pattern itself, and everything inside a folder that it matches. */
+/**
+ * Two globs for one pattern: one for the matching names themselves, one for everything inside a matching
+ * folder.
+ */
 type Globs = readonly [Bun.Glob, Bun.Glob];
 
 /**
@@ -66,7 +69,7 @@ export class Rules {
 
   /**
    * Reports whether a folder may be opened. A hidden folder or key folder needs an allowed pattern that names
-   * it. For other folders `allow` is ignored here, because it is checked for each file inside.
+   * the folder. Other folders need none, because each file inside is checked.
    * @param paths the folder's path within each root that contains it; "" for a root itself
    */
   mayEnter(paths: string[]): boolean {

@@ -34,15 +34,15 @@ export async function sourceFileOf(handle: FileHandle): Promise<SourceFile> {
 }
 
 /**
- * Reports whether a file ends at the size in its attributes. Files that the kernel generates on reading do
- * not: /proc states 0, /sys 4096.
+ * Reports whether a file ends at the size in its attributes. Files in /proc state a size of 0, and files in
+ * /sys a size of 4096, whatever they contain.
  */
 async function endsWhereItSays(handle: FileHandle, { size }: BigIntStats): Promise<boolean> {
   const last = Math.max(0, Number(size) - 1);
   // Tries to read one byte beyond the end. A read error is reported later, when the whole file is read.
   const reading = await handle.read(Buffer.alloc(2), 0, 2, last).catch(() => null);
   if (!reading || last + reading.bytesRead === Number(size)) return true;
-  // If the size in the attributes has changed since, somebody is writing to an ordinary file.
+  // If the size has changed meanwhile, a program is writing to the file, so it is an ordinary file.
   return (await handle.stat({ bigint: true })).size !== size;
 }
 
@@ -54,7 +54,7 @@ export function identityOf(info: BigIntStats): FileIdentity {
   if (info.size > BigInt(Number.MAX_SAFE_INTEGER)) throw new Refusal("too_large");
   return {
     size: Number(info.size),
-    // Some file systems store years whose nanoseconds do not fit 64 bits.
+    // Truncated to 64 bits, because some file systems store years whose nanoseconds need more.
     mtime_ns: String(BigInt.asIntN(64, info.mtimeNs)),
     ctime_ns: String(BigInt.asIntN(64, info.ctimeNs)),
     // These numbers are unsigned 64-bit integers, which the runtime reads as signed ones.

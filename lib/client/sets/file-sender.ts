@@ -23,11 +23,14 @@ import type { SetFile, SetFiles } from "./set-files.ts";
  */
 const SMALL = 64 * 1024;
 /**
- * Free bytes in a frame that are waited for, at most, before a small file is sent. A file that needs more is
- * split over several frames.
+ * Most free bytes to wait for in a frame before sending a small file. A file that needs more is split over
+ * several frames.
  */
 const MOST_ROOM = 16 * 1024;
-/** Bytes, at least, of a block that is sent from its own buffer. Shorter blocks are copied into a frame. */
+/**
+ * Smallest block, in bytes, that is sent from its own buffer. Smaller blocks are copied into a frame with
+ * other records.
+ */
 const WORTH_A_FRAME = 512 * 1024;
 /** Size in bytes of an END record with the longest digest. */
 const END_BYTES = 3 + 32;
@@ -43,7 +46,7 @@ export interface FileSenderOptions {
   isWanted: () => boolean;
   /** Returns a callback that reports to the server how many bytes of a file were hashed again. */
   proving: () => GoOn;
-  /** The site's daily limit of bytes, as far as this request has reserved it. */
+  /** Reserves bytes of the site's daily limit for this request. */
   allowance: Allowance;
 }
 
@@ -130,7 +133,7 @@ export class FileSender {
       const bytes = start.subarray(0, read);
       const digest = new Bun.CryptoHasher(checksum).update(bytes).digest("hex");
       frames.add(startOf(want, file, 0));
-      // The file was read straight into this place of the frame, so the record's bytes are already there.
+      // The file's bytes were read directly into the frame, at the position of this record.
       if (read > 0) frames.add({ type: "data", bytes });
       const changed = read !== size || file.compare() !== "same";
       frames.add({ type: "end", changed, digest });
@@ -223,7 +226,7 @@ export class FileSender {
 
   /**
    * Returns the offset at which to begin sending the file, and the hash of the bytes before this offset. The
-   * offset is 0 if the server's copy has another prefix.
+   * offset is 0 if the bytes that the server has are not a prefix of the file.
    */
   async #prefix(want: WantedFile, file: SetFile, from: number | undefined) {
     const { checksum, proving } = this.options;

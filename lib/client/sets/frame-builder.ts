@@ -8,12 +8,9 @@ import {
 } from "../../protocol/set-records.ts";
 import type { FrameOutlet } from "./frame-outlet.ts";
 
-/** Bytes of credit, at least, that are waited for before a new frame is begun. */
+/** Least credit, in bytes, to wait for before a new frame is begun. */
 const LEAST_ROOM = 4 * 1024;
-/**
- * The number of latest frames whose start is remembered, so that a frame that arrived damaged can be sent
- * again.
- */
+/** Most frames whose position is remembered, so that a frame that arrived damaged can be sent again. */
 const MAX_PLACES = 16 * 1024;
 
 /** The position in a set at which a frame begins. */
@@ -85,7 +82,7 @@ export class FrameBuilder {
   }
 
   /**
-   * Reports whether these bytes have enough free space before them in their buffer for {@link
+   * Reports whether the buffer of these bytes has enough room before them for {@link
    * FrameBuilder.sendAround}.
    */
   fitsBefore({ byteOffset }: Uint8Array): boolean {

@@ -55,7 +55,7 @@ export class LineSender {
   }
 
   /**
-   * Sends all lines from the outlet's offset on. A second call meanwhile gets the promise of the first one.
+   * Sends the lines from the stream's current offset on. A call during another call returns the same promise.
    */
   sendRest(): Promise<void> {
     this.#sending ??= this.#sendRest().finally(() => (this.#sending = undefined));

@@ -92,8 +92,8 @@ export class OpenFolder implements Disposable {
       const opened = fs.fstatSync(fd);
       const there = fs.lstatSync(path);
       const isSame = there.ino === opened.ino && there.dev === opened.dev;
-      // The native realpath also resolves Windows short names and links that lstat does not show. Node's own
-      // does not.
+      // realpathSync.native() also resolves Windows short names, and links that lstat does not show.
+      // realpathSync() does not.
       if (isSame && fs.realpathSync.native(path) === path) return;
       throw new Refusal("changed");
     } catch (error) {
@@ -107,8 +107,9 @@ export class OpenFolder implements Disposable {
 export type EntryType = "file" | "folder" | "other";
 
 /**
- * Returns the type of a name. Calls stat where the file system does not tell the type. Also calls stat for a
- * name with U+FFFD, which may stand for bytes that are not UTF-8 and so for another file.
+ * Returns the type of a name. Calls stat if the file system does not tell the type. Also calls stat for a
+ * name with U+FFFD, which can replace bytes that are not UTF-8, so that the decoded name belongs to another
+ * file.
  * @throws an error of the system
  */
 export function typeOf({ name, type }: FolderName, folder: OpenFolder): EntryType {

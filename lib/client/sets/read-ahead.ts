@@ -4,8 +4,8 @@ import { readAt } from "../block-reader.ts";
 /** Bytes read at a time. */
 const BLOCK = 1024 * 1024;
 /**
- * Bytes by which a file's last block may exceed BLOCK. This avoids a short last block, as reading ahead saves
- * the most time with long blocks.
+ * Bytes by which the last block of a file may exceed the other blocks, so that no short block is left to be
+ * read.
  */
 const SURPLUS = 256 * 1024;
 /** Free bytes before each block in its buffer, where the frame's header and earlier records are written. */
@@ -29,8 +29,8 @@ export class ReadAhead implements Disposable {
   #ahead: { fd: number; offset: number; block: Promise<Uint8Array<ArrayBuffer>> } | undefined;
 
   /**
-   * Returns the block at a position, empty at the end of the file. The buffer has free space before the
-   * block.
+   * Returns the block at a position, empty at the end of the file. The block's buffer has free space before
+   * the block, for headers.
    * @throws an error of the system
    */
   async blockAt(place: FilePlace): Promise<Uint8Array<ArrayBuffer>> {

@@ -54,7 +54,7 @@ export class SetFile implements Disposable {
 export class SetFiles implements Disposable {
   #root = -1;
   #names: string[] = [];
-  /** The open folders: the root first, then a folder for each of `#names`. */
+  /** The open folders: the root first, then one folder for each name on the path of the last file. */
   #folders: OpenFolder[] = [];
 
   constructor(private readonly pathCheck: PathCheck) {}
@@ -122,8 +122,8 @@ function identityOf(info: FileInfo): FileIdentity {
 }
 
 /**
- * Reports whether a file ends at the size in its attributes. Generated files do not: /proc states 0, /sys
- * 4096.
+ * Reports whether a file ends at the size in its attributes. Files in /proc state a size of 0, and files in
+ * /sys a size of 4096, whatever they contain.
  */
 function endsWhereItSays(fd: number, { size }: FileInfo): boolean {
   const last = Math.max(0, size - 1);
@@ -134,6 +134,6 @@ function endsWhereItSays(fd: number, { size }: FileInfo): boolean {
     // A read error is reported later, when the whole file is read.
     return true;
   }
-  // If the size in the attributes has changed since, somebody is writing to an ordinary file.
+  // If the size has changed meanwhile, a program is writing to the file, so it is an ordinary file.
   return infoOf(fd).size !== size;
 }

@@ -128,7 +128,8 @@ export class SetSender implements OutgoingStream {
         this.#list = message;
         break;
       case "set_want":
-        // The server has the whole manifest by now. Its lines may take tens of megabytes of memory.
+        // Frees the manifest's lines, which can take tens of megabytes, because the server has all of them by
+        // now.
         this.#lines = undefined;
         this.#wants.add(message.files);
     }

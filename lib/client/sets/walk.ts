@@ -42,7 +42,7 @@ export interface WalkOptions {
   goOn: GoOn;
 }
 
-/** A folder on the walk, with how far each pattern has matched on the way there. */
+/** A folder during the walk, with the state of the patterns at this folder. */
 interface Step extends Opened {
   /** The folder's path relative to its root; "" for the root itself. */
   path: string;
@@ -130,9 +130,9 @@ export class Walk {
   }
 
   /**
-   * Examines a few names of a folder.
-   * @param isRepeated whether the n-th name of the batch equals the name before. Such names are not valid
-   *   UTF-8, as only decoding can make two names of a folder equal.
+   * Examines some names of a folder.
+   * @param isRepeated whether the n-th name equals the name before it. Such names are not valid UTF-8, as
+   *   only decoding can make two names of a folder equal.
    */
   #look(
     batch: FolderName[],
@@ -173,19 +173,19 @@ export class Walk {
     return { files, folders };
   }
 
-  /** Reports whether the owner's rules let a set see the file or folder. */
+  /** Reports whether the owner's rules show the file or folder to the server. */
   #exists(entry: FolderName, path: string): boolean {
     const { pathCheck } = this.options;
     return entry.type === "folder" ? pathCheck.mayEnter(path) : pathCheck.permits(path);
   }
 
-  /** Records that the patterns matched a file. */
+  /** Marks the patterns that matched a file, so that they are not reported as unmatched. */
   #match({ matchedBy }: PatternWalk): void {
     if (this.#unmatched.size === 0) return;
     for (const pattern of matchedBy) this.#unmatched.delete(pattern);
   }
 
-  /** Returns the manifest entry for a folder that cannot be walked through. */
+  /** Returns the manifest entry of a folder that cannot be walked through, as a batch of one. */
   #skip(found: Found, include: PatternWalk, skipped: Skipped): Found[] {
     this.#match(include);
     return [{ ...found, skipped }];
@@ -266,7 +266,10 @@ export class Walk {
     }
   }
 
-  /** Reports whether an earlier root has a file of the same relative path, which takes precedence. */
+  /**
+   * Reports whether an earlier root has a file with the same relative path. If so, the file of the earlier
+   * root is used.
+   */
   #isDouble(path: string): boolean {
     if (this.#seen?.has(path)) return true;
     this.#seen?.add(path);
@@ -275,6 +278,7 @@ export class Walk {
 }
 
 /**
+ * Opens a root and reads its names.
  * @returns null for a root that no longer exists
  * @throws FdsError with the reason why the root cannot be read
  */
