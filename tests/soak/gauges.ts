@@ -16,7 +16,7 @@ export interface Sample {
   server: Holding | null;
   /** Id of the measured server process. A restarted server has lost what the earlier process held. */
   serverPid: number;
-  /** Sum over the clients that are never ended. */
+  /** Total memory and descriptors of the clients that are never ended; null: not measured. */
   clients: Holding | null;
   /** Lag of the server's event loop since the last sample, in ms. `worst` is an upper bound. */
   lag: { mean: number; worst: number } | null;

@@ -17,7 +17,7 @@ export const MEMORY: Allowance = { factor: 1.15, plus: 24 * MiB };
 /** Limit for open descriptors. Each transfer under way has some. */
 export const DESCRIPTORS: Allowance = { factor: 1, plus: 24 };
 
-/** Minimum number of values for a decision. */
+/** Minimum number of values needed to decide whether they grow. */
 const FEWEST = 8;
 
 export interface Growth {
@@ -29,7 +29,7 @@ export interface Growth {
 }
 
 /**
- * Decides whether values grow beyond the allowance.
+ * Decides whether values grow by more than is allowed.
  * @param values values measured at regular intervals
  */
 export function growthOf(values: number[], { factor, plus }: Allowance): Growth {

@@ -30,7 +30,9 @@ export class Pace {
     await this.world.rest(LOOK_EVERY);
   }
 
-  /** Waits while the used processor time is over the limit. Also resolves when the storm is over. */
+  /**
+   * Waits while the used processor time is over the limit. Also resolves when the storm of faults is over.
+   */
   async turn(): Promise<void> {
     while (this.#isAhead && !this.world.isCalm) await this.world.rest(WAIT);
   }

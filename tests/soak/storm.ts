@@ -16,7 +16,7 @@ export interface StormOptions {
 export const OPERATORS = 16;
 /** Number of faults of sites that happen at the same time. */
 const SITE_STORMS = 3;
-/** Minimum and maximum time between two faults of a site, in ms. */
+/** Minimum and maximum pause before another fault of a site, in ms. */
 const SITE_PAUSE = [200, 2_000] as const;
 /** Maximum time between two faults of the server, in ms. */
 const SERVER_PAUSE = 30_000;
@@ -24,7 +24,7 @@ const SERVER_PAUSE = 30_000;
 const SERVER_PAUSE_PART = 0.08;
 /** Share of the duration after which the server is no longer ended, so that its leaks can be seen. */
 const SERVER_DIES_FOR = 0.4;
-/** Number of measurements of memory, descriptors and lag during the whole storm. */
+/** Number of measurements of memory, descriptors and lag during the whole test. */
 const SAMPLES = 700;
 /** Minimum time between two measurements, in ms. */
 const SAMPLE_EVERY = 500;
@@ -34,7 +34,7 @@ const TELL_EVERY = 50;
 /** Pause after an unexpected error, in ms. */
 const AFTER_AN_ERROR = 1_000;
 
-/** The storm: pulls and faults at the same time, for a given duration. */
+/** The storm of faults: pulls and faults at the same time, for a given duration. */
 export class Storm {
   readonly #begun = performance.now();
   readonly #duration: number;
@@ -55,7 +55,8 @@ export class Storm {
   }
 
   /**
-   * Runs the storm. Resolves when it is over and every pull has ended, or the time limit for that has passed.
+   * Runs pulls and faults for the given duration. Resolves when every pull has ended, or the time limit for
+   * that has passed.
    */
   async rage(): Promise<void> {
     const { world, ledger } = this;
@@ -79,8 +80,8 @@ export class Storm {
   }
 
   /**
-   * Repeats work until the storm is over, with random numbers of its own. An unexpected error is recorded as
-   * a violation, and the work goes on.
+   * Repeats work until the storm of faults is over, with random numbers of its own. An unexpected error is
+   * recorded as a violation, and the work goes on.
    */
   async #untilCalm(work: (own: Random) => Promise<void>): Promise<void> {
     const own = new Random(this.#seed++);

@@ -16,7 +16,7 @@ const CHECKPOINT = 8 * MiB;
 /** Maximum number of bytes that are sent again after a break. */
 export const LOST_IN_A_BREAK = RECEIVE_BUDGET + CHECKPOINT;
 
-/** Time limit after the storm in which every download must end, in ms. */
+/** Time limit after the last fault in which every download must end, in ms. */
 const ENDS_WITHIN = 240_000;
 
 /** How long after a full disk the server may still refuse calls because of it, in ms. */
@@ -67,7 +67,7 @@ export class World implements AsyncDisposable {
     return this.#isCalm;
   }
 
-  /** Ends the storm. From then on, no more faults happen. */
+  /** Ends the storm of faults. From then on, no more faults are started. */
   calm(): void {
     if (this.#isCalm) return;
     this.#isCalm = true;
@@ -80,7 +80,7 @@ export class World implements AsyncDisposable {
     return this.#patience.signal;
   }
 
-  /** Waits for this many ms, or until the storm is over. */
+  /** Waits for this many ms, or until the storm of faults is over. */
   rest(ms: number): Promise<void> {
     return Promise.race([Bun.sleep(ms), this.#calm.promise]);
   }

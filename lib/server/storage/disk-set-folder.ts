@@ -31,11 +31,11 @@ export interface DiskSetFolderOptions {
 
 /** The files of an unfinished set, in a folder on the disk. */
 export class DiskSetFolder implements SetFolder {
-  /** Subfolders known to exist, relative to the set's folder, which is "". */
+  /** Relative paths of the folders known to exist in the set. The empty path is the set's own folder. */
   readonly #folders = new Set([""]);
   /** Paths of the files written since the last flush. Systems without syncfs(2) flush each of these files. */
   readonly #unflushed = new Set<string>();
-  /** Large files whose close is not complete yet. */
+  /** Calls of close(2) for large files that have not returned yet. */
   #closing: Promise<void>[] = [];
 
   private constructor(
@@ -120,7 +120,7 @@ export class DiskSetFolder implements SetFolder {
 
   async setTime(path: string, mtimeNs: bigint): Promise<void> {
     const time = secondsOf(mtimeNs);
-    // Synchronous, because a thread-pool call takes ten times as long.
+    // The time is set synchronously, because a thread-pool call takes ten times as long.
     await onDisk("set the time of a file of the set", async () =>
       fs.utimesSync(this.#place(path), time, time),
     );

@@ -22,7 +22,7 @@ export interface DiskSetsOptions {
   parts: string;
   /** True: several servers write to this folder. */
   isShared: boolean;
-  /** Mode of the files, so that operators can read them. */
+  /** Mode of the files, which lets operators read them. */
   fileMode: number;
   /** Checks the saved path of a published file or set, and returns its absolute path. */
   publishedPath: (savedPath: string) => string;
@@ -102,8 +102,8 @@ export class DiskSets implements SetStorage {
         await syncFolder(this.options.parts);
         if (await this.#publishSums(written, finalSums, sums.text)) return true;
       } catch (error) {
-        // Move the set back, so that the next try finds it. The error to report is the one that stopped the
-        // publishing.
+        // Move the set back so that the next try finds it, unless another server has taken over the
+        // publishing. The error to report is the one that stopped the publishing.
         if (await isOurs().catch(() => false)) {
           if (await isText(finalSums, sums.text)) await unlinkIfThere(finalSums);
           await rename(final, set).catch(() => undefined);

@@ -20,7 +20,10 @@ const COPY = ".copy";
  * the start, in a private folder, because changing it later would need another flush.
  */
 const PUBLISHED_MODE = 0o644 & ~process.umask();
-/** How long a measurement of the free space is used, in ms. It is needed several times for one small file. */
+/**
+ * How long a measurement of the free space is reused, in ms. One small file needs the free space several
+ * times.
+ */
 const ROOM_AGE_MS = 20;
 
 /**
@@ -37,10 +40,10 @@ export async function openDiskStorage(downloadsDir: string, isShared = false): P
 
 class DiskStorage implements Storage {
   readonly sets: SetStorage;
-  /** Simultaneous flushes would block all threads of the thread pool. */
+  /** True, because simultaneous flushes would block all threads of the thread pool. */
   readonly checkpointsInTurn = true;
   readonly #shared = new SharedSync();
-  /** Clients' folders whose names have been flushed. */
+  /** Folders of clients whose names are known to be flushed to the disk. */
   readonly #named = new Set<string>();
   readonly #names: AttemptNames;
   readonly #copies: AttemptNames;
@@ -71,8 +74,8 @@ class DiskStorage implements Storage {
     return onDisk("open the part file", async () => {
       await this.#takeOver(downloadId, epoch, isWhole);
       let file = await openForPart(path);
-      // Synchronous, because the file's metadata is in memory since the open, and a thread-pool call takes
-      // ten times as long.
+      // fstat is called synchronously. The open has brought the file's metadata into memory, and a
+      // thread-pool call takes ten times as long.
       if (fstatSync(file.fd).nlink > 1) {
         // The file has a second hard link: an interrupted publish() has given it a published name. A
         // published file must never be written to.
@@ -85,9 +88,9 @@ class DiskStorage implements Storage {
         if ((mode & 0o777) !== PUBLISHED_MODE) {
           await file.chmod(PUBLISHED_MODE).catch(unlessUnsupported);
         }
+        const onClose = () => this.#names.isOver(downloadId, epoch);
         // The folder is flushed even if the file already existed, because its creator may have crashed before
         // the flush.
-        const onClose = () => this.#names.isOver(downloadId, epoch);
         return new PartFile(file, size, this.#shared.flush(this.#parts), onClose);
       } catch (error) {
         await file.close();

@@ -3,8 +3,8 @@ import { systemCode } from "../../util/system-error.ts";
 import type { Part } from "./storage.ts";
 
 /**
- * Errors for used up disk space, quota or file descriptors. They may pass, unlike EFBIG (the file is too
- * large).
+ * Errors that report used-up disk space, quota or file descriptors. They may pass, unlike EFBIG (the file is
+ * too large).
  */
 const FULL = new Set(["ENOSPC", "EDQUOT", "EMFILE", "ENFILE"]);
 
@@ -22,7 +22,7 @@ export async function onDisk<T>(action: string, work: () => Promise<T>): Promise
   }
 }
 
-/** Returns the error that {@link onDisk} throws. For synchronous work. */
+/** Converts an error of synchronous work on the disk, like {@link onDisk} does. */
 export function problemOnDisk(action: string, cause: unknown): FdsError {
   if (cause instanceof FdsError) return cause;
   const errno = systemCode(cause) ?? "unexpected error";

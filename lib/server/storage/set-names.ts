@@ -13,8 +13,8 @@ interface Folder {
    */
   taken: Map<string, number>;
   /**
-   * Original names of the files that `taken` does not record. Usually empty, so that each name is kept in
-   * memory only once.
+   * Original names of files whose stored or folded name is different. They are kept to detect a file
+   * that is listed twice.
    */
   others: Set<string>;
 }

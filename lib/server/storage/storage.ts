@@ -14,7 +14,10 @@ export interface StoredFile {
 /** Bytes of a stored file, which are read only as they are consumed. */
 export type StoredBytes = Blob | ReadableStream<Uint8Array>;
 
-/** Reports whether a publishing still belongs to this server, and no other server has taken it over. */
+/**
+ * Reports whether this server may still publish the download, because no other server has taken over the
+ * publishing.
+ */
 export type IsOurs = () => Promise<boolean>;
 
 /**
@@ -37,7 +40,7 @@ export interface Part {
   write(bytes: Uint8Array, offset: number): Promise<void>;
   /** Reads at most `length` bytes from `offset`. Returns no bytes at the end. */
   read(offset: number, length: number): Promise<Uint8Array>;
-  /** Flushes everything written before the call. */
+  /** Flushes everything written before the call, so that it is durable. */
   sync(): Promise<void>;
   /**
    * Makes bytes below `offset` durable. If a flush is expensive, the last bytes may wait for a later
@@ -71,7 +74,7 @@ export interface SetFolder {
    */
   linkFile(path: string, savedPath: string, size: number): Promise<boolean>;
   /**
-   * Whether other servers' attempts have left files in folders of their own. False after {@link
+   * Whether files of earlier attempts by other servers are still in folders of their own. False after {@link
    * SetFolder.dropFormer}.
    */
   readonly hasFormer: boolean;
@@ -90,7 +93,7 @@ export interface SetFolder {
   sizeOf(path: string): number | null;
   /** Removes a file that is not to be published. It is no error if the file does not exist. */
   removeFile(path: string): Promise<void>;
-  /** Flushes everything written before the call. */
+  /** Flushes everything written before the call, so that it is durable. */
   sync(): Promise<void>;
   close(): Promise<void>;
 }

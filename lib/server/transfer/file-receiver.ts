@@ -131,8 +131,8 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
       onDamaged: (offset, times) => this.#onDamaged(offset, times),
       onDurable: (durableOffset) => this.#onDurable(durableOffset),
       onGrant: (max_offset) => {
-        // Until the start is recorded, the request carries the limit. A credit message follows when the start
-        // is recorded.
+        // Until the start is recorded, the client has the credit limit of the request. A credit message
+        // follows when the start is recorded.
         if (this.#hasBegun && !this.isOver) this.tell({ type: "credit", max_offset });
       },
       onError: (error) => this.broke(error),
@@ -208,7 +208,10 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
     if (phase.complete) this.#verify(phase.complete);
   }
 
-  /** @returns the download with its start recorded; null: the attempt is over */
+  /**
+   * Records the start of the attempt in the download's row.
+   * @returns the download with its start recorded; null: the attempt is over
+   */
   async #recordStart(message: FileStart, source: Source): Promise<Downloading | null> {
     const { offset, reason = this.#restartReason } = message;
     await this.#checkRoom();

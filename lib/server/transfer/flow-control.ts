@@ -94,7 +94,7 @@ export class FlowControl {
     return granted;
   }
 
-  /** Removes a stream from the waiting ones, because it currently wants no credit from the budget. */
+  /** Removes a stream from the streams that wait for the budget, because it currently wants no credit. */
   leave(stream: StreamFlowControl): void {
     this.#waiting.delete(stream);
   }
@@ -234,7 +234,10 @@ export class StreamFlowControl {
     this.pool.close(this, held);
   }
 
-  /** @returns how many of the wanted bytes the rate limit allows now. A timer grants the rest later. */
+  /**
+   * Applies the rate limit.
+   * @returns how many of the wanted bytes the rate limit allows now. A timer grants the rest later
+   */
   #pace(wanted: number): number {
     const batch = Math.min(wanted, this.#bucket.burst / 2);
     const { available } = this.#bucket;

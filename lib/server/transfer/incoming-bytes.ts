@@ -151,7 +151,8 @@ export class IncomingBytes {
   }
 
   /**
-   * Starts writing the bytes that arrived so far and all later ones. Called once the row records the start.
+   * Starts writing the bytes that arrived so far and all later ones. Called once the download's row records
+   * the start.
    */
   begin(): void {
     this.#rate.add(0);

@@ -14,7 +14,7 @@ export type StreamMessage = ClientStreamMessage;
 export type StreamCommand = WithoutAddress<ServerStreamMessage>;
 type WithoutAddress<T> = T extends unknown ? Omit<T, "stream" | "epoch"> : never;
 
-/** A stream's view of its client's connection. */
+/** The connection to a client, as far as a stream uses it. */
 export interface ClientLink {
   send(message: ServerMessage): void;
   /** Returns the shortest of the latest round trips, in ms. */

@@ -66,7 +66,7 @@ export class LinkWindow {
     return this.#needed;
   }
 
-  /** Window in bytes that is granted without proof that the link needs more. */
+  /** Window in bytes of a stream among many, until its link has proved to need more. */
   get modest(): number {
     return this.#modest;
   }

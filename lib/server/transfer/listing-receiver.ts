@@ -171,7 +171,8 @@ export class ListingReceiver implements IncomingStream {
   }
 
   /**
-   * @param bytes the next bytes; undefined: the text is complete
+   * Decodes the next bytes of a listing.
+   * @param bytes the next bytes; undefined: the listing is complete
    * @throws FdsError `protocol_error` for bytes that are not UTF-8
    */
   #decode(bytes?: Uint8Array): string {

@@ -106,6 +106,7 @@ export class ManifestReader {
   }
 
   /**
+   * Decodes the next bytes of a manifest.
    * @param bytes the next bytes; undefined: the manifest is complete
    * @throws FdsError `protocol_error` for bytes that are not UTF-8
    */

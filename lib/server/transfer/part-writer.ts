@@ -208,8 +208,8 @@ export class PartWriter {
   }
 
   /**
-   * Flushes the written bytes. A checkpoint may leave the last ones for a later flush, seal and close flush
-   * all.
+   * Flushes the written bytes. A checkpoint may leave the last bytes for a later flush. `seal` and `close`
+   * flush all bytes.
    * @returns the number of durable bytes
    */
   async #flush(written: number): Promise<number> {

@@ -65,6 +65,7 @@ export class SetCheckpoints {
   /**
    * Makes everything received so far durable, and waits for it.
    * @returns false if this was not tried, because an earlier flush had failed
+   * @throws FdsError if the flush fails
    */
   async finish(): Promise<boolean> {
     await this.#running;

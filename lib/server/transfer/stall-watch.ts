@@ -9,7 +9,7 @@ const LEAST_PACE = 16 * 1024;
  * links.
  */
 const PROVEN_WORTH = 1 / 8;
-/** How many times hashing the same bytes again counts as progress. */
+/** Maximum number of times that hashing the same bytes again counts as progress. */
 const MAX_READINGS = 8;
 
 /** The reason why a client is considered dead or slow. */
@@ -27,11 +27,11 @@ export class StallWatch {
   #movedAt = performance.now();
   #paceFrom = performance.now();
   #judgedAt = performance.now();
-  /** Number of bytes since `paceFrom`. */
+  /** Number of bytes counted as progress since the time `paceFrom`. */
   #moved = 0;
   /** Offset up to which the client has hashed bytes that the server has. */
   #proven = 0;
-  /** How many times the client began to hash these bytes. */
+  /** How many times the client began to hash bytes that the server has. */
   #readings = 1;
 
   /** Starts the timeout, as the client has to act from now on. */

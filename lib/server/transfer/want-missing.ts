@@ -46,8 +46,8 @@ export async function wantMissing({
 }
 
 /**
- * Moves files received by another server's attempt to this attempt's folder: complete files, and the durable
- * bytes of the unfinished file.
+ * Takes over files received by another server's attempt into this attempt's folder: complete files, and the
+ * durable bytes of the unfinished file.
  */
 async function takeOver(
   downloadId: string,

@@ -19,7 +19,7 @@ export interface Figure extends Spread {
 export class Figures {
   readonly #values = new Map<string, { unit: Unit; values: number[] }>();
 
-  /** Adds the value of one more round. */
+  /** Adds a figure's value for one more round. */
   add(name: string, unit: Unit, value: number): void {
     const figure = this.#values.get(name) ?? { unit, values: [] };
     figure.values.push(value);

@@ -9,7 +9,7 @@ import { HOLDS } from "../core/loop-probe.ts";
  * used because the delay of a timer would also depend on other programs.
  */
 
-/** Time between two measurements, in ms. */
+/** Time between two readings of the thread's processor time, in ms. */
 const EVERY = 1;
 
 /** Shortest blocking of the event loop that is recorded, in ms. */

@@ -135,8 +135,8 @@ const isCancelled = ({ counts }: JobRecord) => counts.queued + counts.downloadin
 const sumOf = ({ counts }: JobRecord) => Object.values(counts).reduce((sum, count) => sum + count);
 
 /**
- * Requests a file from one client without a job. Resolves `started` to the time until the download started,
- * in s.
+ * Requests a file from one client without a job.
+ * @returns `asked` resolves to the download's id, `started` to the time until the download started, in s
  */
 function untilStarted({ api }: Stage, clientId: string) {
   const begun = performance.now();

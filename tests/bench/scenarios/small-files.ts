@@ -12,7 +12,7 @@ const SIZE = 4 * 1024;
 /** Number of requests that are made at the same time. */
 const CALLERS = 16;
 
-/** Time limit for all files, in ms. This scenario takes longest. */
+/** Time limit for the completion of all files, in ms. */
 const DEADLINE = 300_000;
 
 /** Measures many small files from one client, each with a request of its own. */
@@ -21,7 +21,7 @@ async function measure(run: Run): Promise<void> {
   const names = Array.from({ length: COUNT[effort] }, (_, n) => `small-${n}.bin`);
   await alternate(run, [
     async () => {
-      // Raised, because one caller makes all requests.
+      // The rate limit for requests is raised, because one caller makes all of them.
       const env = { REQUEST_RATE: "1000000" };
       await using stage = await Stage.open(run.places.disk, run.signal, env);
       await stage.addClients(1);

@@ -45,7 +45,7 @@ const IN_FULL_FLOW = 0.25;
 /** Maximum number of bytes that are sent between two measurements of a quiet link: pings, but no chunks. */
 const QUIET_BYTES = 1024;
 
-/** Time between two measurements, in ms. */
+/** Time between two measurements of the transferred bytes, in ms. */
 const LOOK_EVERY = 10;
 
 /** Number of quiet measurements in a row after which no more chunks are expected. */

@@ -8,7 +8,8 @@ export class RsyncDaemon implements AsyncDisposable {
   private constructor(
     private readonly process: ReturnType<typeof startTool>,
     /**
-     * Port of 127.0.0.1 on which the daemon listens. It is also part of names, to keep several daemons apart.
+     * Port of 127.0.0.1 on which the daemon listens. The port is also used in file names, to keep several
+     * daemons apart.
      */
     readonly port: number,
   ) {}

@@ -11,7 +11,10 @@ const PREFIX = "bare/";
 export class S3Loop implements AsyncDisposable {
   readonly #peer: Peer;
 
-  /** @param source path of a file, which is stored in pieces like a server does, or of a folder of files */
+  /**
+   * Starts the process that stores the bytes.
+   * @param source path of a file, which is stored in pieces like a server does, or of a folder of files
+   */
   constructor(
     private readonly bucket: BenchBucket,
     source: string,

@@ -9,9 +9,9 @@ import type { Place } from "./place.ts";
 /*
  * Composes one object from many pieces inside S3. A single piece is copied by one request. Otherwise the
  * object is made by a multipart upload with one part for each segment, because some S3 servers demand parts
- * of the same size, except the last. A full segment is copied. The tails of one segment are read, joined and
- * sent. A file with more segments than an upload may have parts is made from groups of segments, which are
- * composed first.
+ * of the same size, except the last. A full segment is copied. If a segment consists of several short pieces,
+ * they are read, joined and sent. A file with more segments than an upload may have parts is made from groups
+ * of segments, which are composed first.
  */
 
 /** Number of segments in a group, together 1 GiB. The largest object of S3, 5 TiB, has 5,120 such groups. */

@@ -23,8 +23,8 @@ export interface S3PartOptions extends Place {
   /** The existing pieces of the part, from its first byte on. */
   pieces: Piece[];
   /**
-   * True: full segments are stored as parts of a run. False: each segment is an object, which suits frequent
-   * flushes, as each flush would end the run.
+   * True: full segments are stored as a run, which is one multipart upload. False: each segment is an object,
+   * which suits frequent flushes, as each flush would end the run.
    */
   inRuns: boolean;
   /**
@@ -35,8 +35,8 @@ export interface S3PartOptions extends Place {
 }
 
 /**
- * A piece, or a segment of an open run. Segments cannot be read before the run is completed. `isSafe`:
- * whether the bytes are stored.
+ * A piece, or a segment of an open run (a multipart upload). Segments cannot be read before the run is
+ * completed. `isSafe`: whether the bytes are stored.
  */
 interface Placed extends Piece {
   isSafe: boolean;
@@ -49,9 +49,9 @@ export class S3Part implements Part {
   #writer = Bun.randomUUIDv7();
   #pieces: Placed[];
   #tail: Tail | undefined;
-  /** The open run, to which the next full segments are added. */
+  /** The open run: a multipart upload, to which the next full segments are added. */
   #run: Run | undefined;
-  /** Requests under way that store bytes or complete runs, oldest first. */
+  /** Requests under way that store bytes or complete multipart uploads, oldest first. */
   readonly #puts = new Set<Promise<void>>();
   #problem: FdsError | undefined;
   /** Number of durable bytes that the last checkpoint returned. */
@@ -141,7 +141,8 @@ export class S3Part implements Part {
     this.#tail?.free();
     this.#tail = undefined;
     await Promise.all(this.#puts);
-    // An open run is completed when the part is opened again, or aborted when the part is removed.
+    // An open multipart upload is completed when the part is opened again, or aborted when the part is
+    // removed.
     const isKnown = !this.#run && !this.#problem;
     this.options.onClose(isKnown ? this.#pieces : null);
   }
@@ -168,9 +169,9 @@ export class S3Part implements Part {
   }
 
   /**
-   * Stores the tail. A full segment is added to the run. Any other tail ends the run and is stored as an
-   * object.
-   * @param isLast true: the part is being flushed. The tail may become the last part of the run, which is
+   * Stores the tail, which is the buffer of the last bytes. A full segment is added to the open run (a
+   * multipart upload). Any other tail ends the run and is stored as an object.
+   * @param isLast true: the part is being flushed. The tail may become the last segment of the run, which is
    *   then completed
    */
   #send(isLast = false): void {
@@ -217,7 +218,7 @@ export class S3Part implements Part {
     }
   }
 
-  /** Ends the open run, if any. It is completed once all its parts are stored. */
+  /** Ends the open run, if any. Its multipart upload is completed once all segments are stored. */
   #endRun(): void {
     const run = this.#run;
     if (!run) return;
@@ -245,7 +246,10 @@ export class S3Part implements Part {
     this.#puts.add(put);
   }
 
-  /** Waits until all bytes except the tail are stored as objects, and completes the open run. */
+  /**
+   * Waits until all bytes except the buffered tail are stored as objects. Completes the open multipart
+   * upload.
+   */
   async #settled(): Promise<void> {
     this.#endRun();
     await Promise.all(this.#puts);
@@ -267,7 +271,8 @@ export class S3Part implements Part {
   }
 
   /**
-   * Cuts all existing pieces to a length. Pieces stored later belong to a newer writer id and are not cut.
+   * Shortens the part, by an object that cuts all existing pieces. Pieces stored later have a newer writer id
+   * and are not cut.
    */
   async #cut(length: number): Promise<void> {
     const { objects, prefix } = this.options;

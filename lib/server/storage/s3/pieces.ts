@@ -37,7 +37,7 @@ export interface Piece {
 /** The fields of a piece's object name. */
 interface PieceName {
   offset: number;
-  /** Length in bytes; null: a run, whose length is the size of its object. */
+  /** Length in bytes; null for a run of segments, whose length is the size of its object. */
   length: number | null;
   writer: string;
 }
@@ -51,7 +51,7 @@ interface Cut {
 const NAME = /^(\d{16})-(\d+|run)-([0-9a-f-]{36})$/;
 const CUT = /^cut-(\d{16})-([0-9a-f-]{36})$/;
 
-/** Returns the object name of a piece. The writer id must be a UUIDv7. */
+/** Returns the object name of a piece. `writer` must be a UUIDv7, so that newer writers sort later. */
 export function pieceName({ offset, length, writer }: PieceName): string {
   return `${padded(offset)}-${length ?? "run"}-${writer}`;
 }
@@ -60,7 +60,7 @@ export function cutName({ length, writer }: Cut): string {
   return `cut-${padded(length)}-${writer}`;
 }
 
-/** Parses the object name of a piece; null if the name is not one. */
+/** Parses the object name of a piece; null for other names. */
 export function readPieceName(name: string): PieceName | null {
   const [, offset, length, writer] = NAME.exec(name) ?? [];
   if (offset === undefined || length === undefined || writer === undefined) return null;
@@ -68,8 +68,8 @@ export function readPieceName(name: string): PieceName | null {
 }
 
 /**
- * Returns the pieces of an existing part, from its first byte on; null if there is no part. Runs that another
- * process left open are completed.
+ * Returns the pieces of an existing part, from its first byte on; null if there is no part. Multipart uploads
+ * that another process left open are completed.
  */
 export async function piecesIn(objects: Objects, prefix: string): Promise<Piece[] | null> {
   const keys = await Array.fromAsync(objects.list(prefix));
@@ -92,8 +92,8 @@ export async function piecesIn(objects: Objects, prefix: string): Promise<Piece[
 }
 
 /**
- * Returns the pieces that follow each other without a gap, from the first byte on. The newest writer's piece
- * counts.
+ * Returns the pieces that follow each other without a gap, from the first byte on. If several pieces begin at
+ * the same offset, the newest writer's is used.
  */
 export function chainOf(pieces: (Piece & { writer: string })[], cuts: Cut[] = []): Piece[] {
   const newest = new Map<number, Piece & { writer: string }>();
@@ -114,14 +114,17 @@ export function chainOf(pieces: (Piece & { writer: string })[], cuts: Cut[] = []
   return chain;
 }
 
-/** Returns the length of a piece after the cuts by newer writers, in bytes. The result can be negative. */
+/**
+ * Returns the length of a piece in bytes after applying the cuts by newer writers. The result can be
+ * negative.
+ */
 function lengthOf({ offset, length, writer }: Piece & { writer: string }, cuts: Cut[]): number {
   const newer = cuts.filter((cut) => cut.writer > writer);
   return newer.reduce((least, cut) => Math.min(least, cut.length - offset), length);
 }
 
 /**
- * Groups pieces by segment, splitting runs.
+ * Groups pieces by segment. Pieces that cover several segments are split.
  * @param segment size of a segment, in bytes
  */
 export function bySegment(pieces: Piece[], segment: number): Piece[][] {

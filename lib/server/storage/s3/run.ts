@@ -25,7 +25,7 @@ const RECORD = ".upload";
  */
 const MOST_SEGMENTS = 512;
 
-/** A run that is being written. The methods throw S3Error. */
+/** A run that is being written: segments stored by one multipart upload. The methods throw S3Error. */
 export class Run {
   readonly #multipart: Multipart;
   readonly #begun: Promise<Upload>;
@@ -34,8 +34,9 @@ export class Run {
   #length = 0;
 
   /**
-   * @param key key of the run's object
-   * @param offset offset in the part at which the run begins
+   * Begins a run.
+   * @param key key of the object that the run becomes
+   * @param offset offset in the download's part at which the run begins
    */
   constructor(
     private readonly objects: Objects,
@@ -69,7 +70,7 @@ export class Run {
     return etag;
   }
 
-  /** Completes the object of the run. All segments must have been stored. */
+  /** Completes the multipart upload, which creates the run's object. All segments must have been stored. */
   async complete(): Promise<Listed> {
     const etags = this.#etags.filter((etag) => etag !== null);
     if (etags.length < this.#etags.length) throw new Error("a part of a run is on its way");
@@ -78,7 +79,7 @@ export class Run {
     try {
       await this.#multipart.complete(await this.#begun, etags, {});
     } catch (error) {
-      // An earlier call may have completed the upload although its answer was lost.
+      // Status 404: an earlier call may have completed the upload although its answer was lost.
       if (!(error instanceof S3Error && error.status === 404)) throw error;
     }
     // The object is asked for its ETag, because not every S3 returns it when an upload is completed.
@@ -96,7 +97,7 @@ export class Run {
 }
 
 /**
- * Whether a key is the record of an incomplete run.
+ * Whether a key is the record of an incomplete run (a multipart upload).
  * @param objects all keys of the part
  */
 export function isRecordOfRun(key: string, objects: ReadonlySet<string>): boolean {
@@ -104,8 +105,8 @@ export function isRecordOfRun(key: string, objects: ReadonlySet<string>): boolea
 }
 
 /**
- * Completes a run that another process left open, with its stored segments. A run without segments is
- * aborted.
+ * Completes a run (a multipart upload) that another process left open, with its stored segments. A run
+ * without segments is aborted.
  */
 export async function settleRun(objects: Objects, record: Listed): Promise<void> {
   const multipart = new Multipart(objects);
@@ -117,7 +118,7 @@ export async function settleRun(objects: Objects, record: Listed): Promise<void>
 }
 
 /**
- * Aborts the incomplete runs of a part.
+ * Aborts the incomplete runs (multipart uploads) of a part.
  * @param prefix common prefix of the part's keys
  */
 export async function dropRuns(objects: Objects, prefix: string): Promise<void> {
@@ -135,13 +136,13 @@ async function completeIfThere(
   try {
     await multipart.complete(under, etags, {});
   } catch (error) {
-    // The process that began the run has completed the upload meanwhile.
+    // Status 404: the process that began the upload has completed it meanwhile.
     if (!(error instanceof S3Error && error.status === 404)) throw error;
   }
 }
 
 /**
- * Reads the upload that a record names.
+ * Reads the record of a run, which names its multipart upload.
  * @returns null if another process has removed the record
  */
 async function uploadOf(objects: Objects, { key, size, etag }: Listed): Promise<Upload | null> {

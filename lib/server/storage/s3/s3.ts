@@ -71,11 +71,11 @@ class S3Storage implements Storage {
   readonly sets: SetStorage;
   readonly checkpointsInTurn = false;
   readonly #stopping = new AbortController();
-  /** Objects for transfers, whose requests are retried without a limit. */
+  /** Access to the bucket for transfers. Requests are retried without a limit. */
   readonly #objects: Objects;
-  /** Objects for REST calls, whose requests are retried for a short time. */
+  /** Access to the bucket for REST calls. Requests are retried for a short time. */
   readonly #soon: Objects;
-  /** Objects for checks, whose time is limited to {@link CHECK_MS}. */
+  /** Access to the bucket for checks. Their time is limited to {@link CHECK_MS}. */
   readonly #now: Objects;
   readonly #place: Place;
   readonly #identity: string;

@@ -19,7 +19,7 @@ const LARGE = "large/";
 const PUTS = 64;
 
 export interface S3SetFolderOptions {
-  /** Prefixes of earlier attempts by other servers, latest first. */
+  /** Key prefixes of earlier attempts by other servers, latest first. */
   former: string[];
   onClose: () => void;
 }
