@@ -12,8 +12,8 @@ export interface Checksums {
   /** MD5 by path, without a leading `./`. If a path is listed twice, the last one counts. */
   sums: Map<string, string>;
   /**
-   * Line numbers, counted from 1, of lines in an unknown format or with a second, different sum for a path.
-   * Comments and empty lines are accepted.
+   * Line numbers, counted from 1, of lines in an unknown format or with a second, different checksum for a
+   * path. Comments and empty lines are accepted.
    */
   strange: number[];
 }

@@ -71,7 +71,7 @@ interface DemoOptions {
   size: number;
   clientIds: string[];
   keep: boolean;
-  /** Whether to play three nights of a schedule. False pulls all files once. */
+  /** Whether to play three nights of a schedule. If false, each file is pulled once. */
   night: boolean;
 }
 
@@ -83,7 +83,7 @@ async function runDemo(
 ): Promise<void> {
   const heading = (text: string) => terminal.write(`\n${paint(text, "bold", terminal.colour)}\n`);
   heading(`Making ${clientIds.length} test files of ${formatSize(size)}`);
-  // The server stores a second copy of each client's file, on the same disk.
+  // Space is reserved for the server's second copy of each file, on the same disk.
   const reserve = size * clientIds.length + RESERVE;
   const files = await makeTestFilesWithBars(
     { folder, clientIds, size, reserve, signal: interrupted },

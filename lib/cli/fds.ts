@@ -182,8 +182,8 @@ function environmentOf(file: ParsedFlags["values"][string]): Environment {
 }
 
 /**
- * Splits the command's name from the other arguments. Flags that all commands share may precede the name.
- * @returns name null where no command is given
+ * * Splits the command's name from the other arguments. Flags that all commands share may precede the name.
+ * @returns `name` is null where no command is given
  */
 function splitCommand(argv: string[]): { name: string | null; rest: string[] } {
   const { tokens } = parseArgs({ args: argv, options: COMMON_FLAGS, strict: false, tokens: true });

@@ -53,8 +53,8 @@ await runProgram(async () => {
     readSetting({ source: "--target", text }, TARGET.schema, TARGET.expected),
   );
   const folder = resolve(String(values["out"] ?? join(PROJECT, "dist")));
-  // Paths relative to the working directory become part of the program, and the same commit must give the
-  // same bytes.
+  // Relative paths become part of the program. A fixed working directory makes the same commit give the same
+  // bytes.
   process.chdir(PROJECT);
   await buildAll([...new Set(targets)], folder, terminalOf(stdout, process.env));
 });

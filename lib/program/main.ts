@@ -9,9 +9,9 @@ import { version } from "../../package.json";
 
 const [word, ...rest] = process.argv.slice(2);
 
-// The build makes the program compile code rarely (build.ts), and short commands and the server change that.
-// The client keeps it to use little memory while idle. In a long transfer, its hot code is compiled all the
-// same.
+// The build sets a policy that compiles code rarely (build.ts). Short commands and the server switch to
+// normal compiling. An idle client keeps the policy to save memory. A long transfer gets its hot code
+// compiled anyway.
 if (word !== "client") Bun.unsafe.setJITPolicy(1);
 
 // Modules are imported on demand, so that a client needs neither the memory nor the time to load a server.

@@ -20,7 +20,7 @@ const POLL_INTERVAL = 100;
 
 /**
  * The shortest duration of one simulated night, in ms. Local times are in whole seconds, and each night needs
- * a different one.
+ * a local time of its own.
  */
 const NIGHT_MS = 2_000;
 

@@ -16,10 +16,13 @@ export interface CommandContext {
   env: Environment;
   /** Standard output, for results. */
   out: Terminal;
-  /** Standard error, for progress and remarks. With `--json`, they are discarded unless it is a terminal. */
+  /**
+   * Standard error, for progress and remarks. With `--json`, this output is discarded unless it goes to a
+   * terminal.
+   */
   err: Terminal;
   json: boolean;
-  /** Whether somebody can answer questions: standard input and standard error are terminals. */
+  /** Whether the user can answer questions: standard input and standard error are terminals. */
   interactive: boolean;
   interruptions: Interruptions;
 }
@@ -59,7 +62,7 @@ export function readFlag<T>(
   return readSetting({ source: `--${flag}`, text: String(text) }, kind.schema, kind.expected);
 }
 
-/** The cursor from which a list continues: the `next_cursor` of an earlier page. */
+/** The value of `--cursor`: the `next_cursor` of an earlier page, from which the list continues. */
 export const CURSOR: Kind<string> = {
   schema: z.uuid(),
   expected: "the next_cursor of an earlier list",

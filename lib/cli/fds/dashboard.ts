@@ -28,8 +28,8 @@ with. It leads to the server by the address that this program calls.`,
 };
 
 /**
- * Makes a URL of the dashboard that signs a browser in. The server may have no tokens. Then every browser has
- * access, and the URL has no code.
+ * Returns a URL of the dashboard that signs a browser in. If the server has no tokens, the URL has no code,
+ * as every browser has access.
  */
 async function link({ api, interruptions }: CommandContext) {
   try {

@@ -9,7 +9,9 @@ import { resultLine } from "../terminal/pull-result.ts";
 import { type Command, type CommandContext, print } from "./command.ts";
 import { printDone } from "./listing.ts";
 
-/** The most failures of a job that a terminal shows. The output of `--json` contains all of them. */
+/**
+ * The maximum number of failures of a job that a terminal shows. The output of `--json` contains all of them.
+ */
 const MOST_SHOWN = 20;
 
 type Action = (api: ApiClient, jobId: string, signal: AbortSignal) => Promise<JobRecord>;

@@ -3,7 +3,7 @@ import { readSetting, UsageError } from "../../util/flags.ts";
 import { DURATION, type Kind } from "../../util/kinds.ts";
 import { type CommandContext, readFlag } from "./command.ts";
 
-/** Code shared by the commands that create, list and revoke tokens and enrolment keys. */
+/** This file has the code shared by the commands that create, list and revoke tokens and enrolment keys. */
 
 const NAME: Kind<string> = {
   schema: CredentialName,

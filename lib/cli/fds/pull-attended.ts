@@ -4,7 +4,7 @@ import { Input } from "../terminal/input.ts";
 import { Interrupted } from "../program.ts";
 import type { CommandContext } from "./command.ts";
 
-/** A download or a job to follow. It continues at the server even if this program ends. */
+/** A download or a job to follow. The work continues at the server even if this program ends. */
 export interface Attended<T> {
   /** The noun for questions to the user: `the download`. */
   what: string;

@@ -92,8 +92,8 @@ export async function pullFromMany(context: CommandContext): Promise<void> {
 }
 
 /**
- * Moves downloads that failed because their client was not connected to the list `refused`. Drops the
- * downloads of clients in `leftOut`.
+ * Moves downloads that failed with `client_not_connected` from the records to `refused`. Downloads of clients
+ * in `leftOut` are dropped, as these clients have been reported already.
  */
 function withoutAway(
   all: DownloadRecord[],
@@ -132,8 +132,8 @@ async function readJob(context: CommandContext) {
 }
 
 /**
- * Returns the job's clients and download, so that clients in `leftOut` deliver nothing. A job can name at
- * most MAX_JOB_IDS clients. If more remain, all are asked, and clients that are not connected fail at once.
+ * Returns a job without the clients in `leftOut`. A job can name at most MAX_JOB_IDS clients. Above this
+ * number, the job asks all clients, and clients that are not connected fail at once.
  */
 export function orderOf(
   { clients, download }: Pick<NewJob, "clients" | "download">,

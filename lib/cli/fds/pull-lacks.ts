@@ -6,7 +6,7 @@ import { countFiles } from "../terminal/set-counts.ts";
 import { paint } from "../terminal/terminal.ts";
 import type { CommandContext } from "./command.ts";
 
-/** The most skipped files of a set that are listed. */
+/** The maximum number of skipped files of a set that are listed. */
 const MAX_NAMED = 5;
 
 /** Prints what a completed set lacks: the patterns without a match, and the skipped files. */

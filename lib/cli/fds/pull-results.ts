@@ -13,7 +13,7 @@ import { countFiles } from "../terminal/set-counts.ts";
 import { paint, someOf } from "../terminal/terminal.ts";
 import { type CommandContext, print } from "./command.ts";
 
-/** The most downloads that a terminal lists. With more downloads, only failures are listed. */
+/** The maximum number of downloads that a terminal lists. With more downloads, only failures are listed. */
 const MOST_SHOWN = 100;
 
 /** The result of `fds pull`. */
@@ -21,9 +21,9 @@ export interface PullResults {
   /** The final records of all downloads. */
   records: DownloadRecord[];
   refused: Refused[];
-  /** Ids of clients that were not asked, as they were not connected. Empty when one client is pulled from. */
+  /** Ids of clients that were not asked, as they were not connected. Empty in a pull from one client. */
   leftOut: string[];
-  /** The job of a pull from many clients. Undefined when one client is pulled from. */
+  /** The job of a pull from many clients. Undefined in a pull from one client. */
   job?: JobRecord;
 }
 

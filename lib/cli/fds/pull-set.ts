@@ -90,5 +90,5 @@ function readPatterns(source: string, texts: string[]): string[] {
   throw new UsageError(`${which}: ${issue?.message}`);
 }
 
-/** The most characters of a pattern that an error message shows. */
+/** The maximum number of characters of a pattern that an error message shows. */
 const MAX_SHOWN = 100;

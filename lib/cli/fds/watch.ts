@@ -14,7 +14,7 @@ import type { Command, CommandContext } from "./command.ts";
 /** Time between two redraws of the screen, in ms. */
 const INTERVAL = 250;
 
-/** Lines of the screen that show neither a client nor a download. */
+/** The number of lines on the screen for titles and gaps, which show no client or download. */
 const FRAME_LINES = 6;
 
 const ENTER_SCREEN = "\x1b[?1049h\x1b[?25l";
@@ -34,13 +34,13 @@ export const watch: Command = {
     try {
       await (context.out.live && !context.json ? drawAll(context) : writeChanges(context));
     } catch (error) {
-      // Ctrl-C is the normal way to end this command.
+      // Ctrl-C is the normal way to end `fds watch`.
       if (!(error instanceof Interrupted && error.signal === "SIGINT")) throw error;
     }
   },
 };
 
-/** The most ended downloads that are loaded at the start and kept later. */
+/** The maximum number of ended downloads that are loaded at the start, and shown later. */
 const MAX_ENDED = 200;
 
 /** The clients and downloads on the screen, updated by each change. */
@@ -180,7 +180,7 @@ async function writeChanges({ api, out, json, interruptions }: CommandContext): 
   for await (const change of changes(api, signal)) {
     const line = json ? plainJson(change) : `${change.event}\t${fieldsOf(change)}`;
     const id = idOf(change);
-    // After a reconnect, the server sends all clients and unended downloads again, many of them unchanged.
+    // After a reconnect, the server sends records again. Those without a change are skipped.
     if (written.get(id) === line) continue;
     if (change.event === "download" && hasEnded(change.data)) written.delete(id);
     else written.set(id, line);

@@ -23,7 +23,7 @@ interface Published {
   size: number;
 }
 
-/** Choice 11: removes downloaded files, after a confirmation. */
+/** Choice 11 of the menu: removes downloaded files, after a confirmation. */
 export async function cleanUp(context: GuideContext): Promise<void> {
   const { target, input, signal } = context;
   const folder = plainText(resolve(target.downloadsDir));
@@ -93,7 +93,7 @@ async function lookAround(downloadsDir: string) {
       const path = join(client, entry.name);
       const folder = SUMS.test(entry.name) ? entry.name.replace(SUMS, "") : "";
       if (!entry.isFile() || !PUBLISHED.test(entry.name)) {
-        // A folder with a checksum file beside it is a set, which is added when the loop reaches that file.
+        // A folder with a checksum file beside it is a set. The set is added together with its checksum file.
         const isSet = ["md5", "sha256"].some((kind) => names.has(`${entry.name}.${kind}`));
         if (!entry.isDirectory() || !isSet) others++;
       } else if (names.get(folder)?.isDirectory()) {

@@ -7,15 +7,15 @@ import { someOf } from "../terminal/terminal.ts";
 import { fitting } from "./fitting.ts";
 import { complain, type GuideContext, tell } from "./guide.ts";
 
-/** The most downloads whose bars and results all fit on a small screen. */
+/** The maximum number of downloads whose bars and results all fit on a small screen. */
 const MAX_SHOWN = 3;
 
-/** Choices 3 to 5: pulls the default file of one client. */
+/** Returns the handler of choices 3 to 5 of the menu, which pulls the default file of one client. */
 export function pullFrom(clientId: string): (context: GuideContext) => Promise<void> {
   return (context) => pull(context, clientId);
 }
 
-/** Choice 6: pulls the default file of all connected clients, by one job. */
+/** Choice 6 of the menu: pulls the default file of all connected clients, by one job. */
 export async function pullFromAll(context: GuideContext): Promise<void> {
   const { target, signal } = context;
   const clients = await target.api.clients(signal);

@@ -15,7 +15,7 @@ const NONE = [
   `  bun run fds schedule nightly create "30 2 * * *" --due 04:00 --keep-days 90`,
 ];
 
-/** Choice s: lists the schedules, and the sites that did not deliver. */
+/** Choice s of the menu: lists the schedules, and the sites that did not deliver. */
 export async function showSchedules(context: GuideContext): Promise<void> {
   const { target, out, signal } = context;
   const { schedules } = await target.api.schedules(signal);

@@ -4,13 +4,13 @@ import { listingTable } from "../terminal/listing.ts";
 import { fitting } from "./fitting.ts";
 import { type GuideContext, tell } from "./guide.ts";
 
-/** Choice 1: shows whether the server works. */
+/** Choice 1 of the menu: shows whether the server works. */
 export async function checkHealth(context: GuideContext): Promise<void> {
   const { target, out, signal } = context;
   tell(context, ...healthFields(await target.api.health(signal), out.colour));
 }
 
-/** Choice 2: lists the clients that the server knows. */
+/** Choice 2 of the menu: lists the clients that the server knows. */
 export async function listClients(context: GuideContext): Promise<void> {
   const { target, out, signal } = context;
   const clients = await target.api.clients(signal);

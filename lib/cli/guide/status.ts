@@ -11,10 +11,10 @@ import { type GuideContext, pick, tell } from "./guide.ts";
 /** The number of latest downloads from which the user can choose. */
 const OFFERED = "9";
 
-/** The fewest terminal columns in which a file can be recognized by the end of its name. */
+/** The minimum number of terminal columns in which a file can be recognized by the end of its name. */
 const LEAST_NAME = 8;
 
-/** Choice 7: shows all fields of a download that the user picks. */
+/** Choice 7 of the menu: shows all fields of a download that the user picks. */
 export async function checkStatus(context: GuideContext): Promise<void> {
   const { target, out, signal } = context;
   const { downloads } = await target.api.downloads({ limit: OFFERED }, signal);
@@ -32,7 +32,7 @@ export async function checkStatus(context: GuideContext): Promise<void> {
   tell(context, "", ...downloadFields(record, savedPath, out.colour));
 }
 
-/** Returns a line that describes a download. Of a long file name, only the end is shown. */
+/** Returns a line that describes a download. A long file name is cut to its end. */
 function offer(download: DownloadRecord, number: number, out: Terminal): string {
   const { client_id, status, created_at, error_code } = download;
   const state = show(statusShown(status), out.colour);

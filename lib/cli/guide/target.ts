@@ -8,7 +8,7 @@ import { findKeptDemos } from "../rest/kept-demo.ts";
 import type { Target } from "./guide.ts";
 
 export interface TargetOptions {
-  /** The server that flags, environment or defaults name. */
+  /** The server named by flags or the environment, or else the default server. */
   connection: ServerConnection;
   /** Whether the user named the server. If so, no other server may be used. */
   isNamed: boolean;

@@ -5,7 +5,9 @@ import { verifyWithBar } from "../verify/verify-with-bar.ts";
 import { fitting } from "./fitting.ts";
 import { type GuideContext, tell } from "./guide.ts";
 
-/** Choice 8: reads every downloaded file again, and shows its checksums beside the expected ones. */
+/**
+ * Choice 8 of the menu: reads every downloaded file again, and shows its checksums beside the expected ones.
+ */
 export async function verifyFiles(context: GuideContext): Promise<void> {
   const { target, out, signal } = context;
   const { api, downloadsDir, checksumsFile } = target;

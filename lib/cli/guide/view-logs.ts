@@ -6,14 +6,14 @@ import { findLogs, LAST_LINES, type Logs } from "./logs.ts";
 
 const SERVER = "server";
 
-/** Choice 9: shows the last lines of the server's log. */
+/** Choice 9 of the menu: shows the last lines of the server's log. */
 export async function viewServerLogs(context: GuideContext): Promise<void> {
   const logs = await findLogs(context.target.demo, context.demos);
   if (!logs?.names.includes(SERVER)) return tellNoLogs(context);
   await show(context, logs, SERVER);
 }
 
-/** Choice 10: shows the last lines of a client's log. */
+/** Choice 10 of the menu: shows the last lines of a client's log. */
 export async function viewClientLogs(context: GuideContext): Promise<void> {
   const logs = await findLogs(context.target.demo, context.demos);
   const clients = logs?.names.filter((name) => name !== SERVER) ?? [];

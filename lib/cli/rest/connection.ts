@@ -47,8 +47,8 @@ export function readConnection(values: ParsedFlags["values"], env: Environment):
 }
 
 /**
- * Returns a warning where the token would be sent unencrypted over a network. null means that the token is
- * protected, or that `INSECURE` permits this.
+ * * Returns a warning where the token would be sent unencrypted over a network. null means that the token is
+ * protected, or that `INSECURE` permits clear text.
  */
 export function clearTextWarning(
   { server, token }: ServerConnection,
@@ -102,7 +102,7 @@ function read<T>(source: string, value: ParsedFlags["values"][string], kind: Kin
 }
 
 /**
- * Returns a server's address with http or https, also for a ws or wss address as clients use.
+ * Returns a server's address with http or https. A ws or wss address, as clients use it, is converted.
  * @returns null for an invalid address
  */
 function addressOf(text: string): string | null {

@@ -5,7 +5,7 @@ import { Failure } from "../program.ts";
 const WHOLE = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
 const BEGINNING = /^[\da-f]{4}[\da-f-]{0,31}$/i;
 
-/** The most items that a search for an id reads. */
+/** The maximum number of items that a search for an id reads. */
 const MOST = 1000;
 
 /** A list of items to search by id. Ids are ordered by time, and pages come newest first. */
@@ -32,7 +32,7 @@ export async function findId(text: string, { name, command, page }: Findable): P
   for (let cursor: string | null = null; ids.length < MOST;) {
     const { ids: more, nextCursor } = await page(cursor);
     ids.push(...more);
-    // Ids are ordered by time and come newest first. Below the searched beginning, no id can match.
+    // Ids come newest first. Once ids are smaller than the searched beginning, no later id can match.
     if (more.length === 0 || nextCursor === null || nextCursor < beginning) break;
     cursor = nextCursor;
   }

@@ -10,7 +10,7 @@ import type { ApiClient } from "./api-client.ts";
 import { follow, type FollowOptions } from "./follow.ts";
 import { findId } from "./find-id.ts";
 
-/** The most clients of a job for which each download has a progress bar. */
+/** The maximum number of clients of a job for which each download has a progress bar. */
 const MOST_BARS = 30;
 
 /** Interval at which the downloads of a new job are polled, in ms. */

@@ -14,14 +14,18 @@ import { watchMany } from "./watch-many.ts";
 /** Time that the server may be unreachable, in ms. A machine can restart within this time. */
 export const PATIENCE_MS = 10 * 60_000;
 
-/** The most requests for downloads at the same time. A server limits the rate of requests. */
+/** The maximum number of requests for downloads at the same time. A server limits the rate of requests. */
 const ASKED_AT_ONCE = 16;
 
-/** The most tries of a request to a busy server, and the wait between two tries in ms. */
+/** The maximum number of tries of a request to a busy server. */
 const MAX_TRIES = 30;
+/** Wait between two tries of a request to a busy server, in ms. */
 const RETRY_INTERVAL_MS = 1000;
 
-/** The most downloads that are followed by one event stream each. More downloads share a single stream. */
+/**
+ * The maximum number of downloads that are followed by one event stream each. More downloads share a single
+ * stream.
+ */
 const MAX_STREAMS = 8;
 
 /** A download that the server has accepted. */

@@ -23,7 +23,7 @@ export interface WatchOptions {
   pollInterval?: number;
   /** Time that the server may be unreachable before watching fails, in ms. */
   patience?: number;
-  /** Called before each connect to the server. Changes between two connections may be missed. */
+  /** Called before each try to connect to the server. Changes between two connections may be missed. */
   onDial?: () => void;
   /** Called after each failed try to reach the server. */
   onAway?: () => void;

@@ -149,7 +149,7 @@ async function* content(
 /** Renames a flushed part to its final path. @throws Failure where the path is taken by now */
 export async function takeName(part: string, path: string, file: StoredFile): Promise<void> {
   try {
-    // An empty file claims the name, and rename() replaces it. Not every disk supports hard links.
+    // Claims the name with an empty file, which rename() replaces. Not every disk supports hard links.
     await (await open(path, "wx")).close();
   } catch (error) {
     throw systemCode(error) === "EEXIST" ? occupied(path, file) : error;

@@ -18,7 +18,7 @@ const AT_ONCE = 16;
 /** The number of missing files from which on the archive of the whole set is fetched. */
 const MANY = 50;
 
-/** The most error messages that are kept for the report. */
+/** The maximum number of error messages that are kept for the report. */
 const MAX_PROBLEMS = 10;
 
 /** How many files and bytes of a set are saved on this machine. */
@@ -35,12 +35,12 @@ export interface SavedFiles {
 }
 
 /**
- * Saves the files of a completed set in a folder of this machine, each verified by its own digest. If most
+ * * Saves the files of a completed set in a folder of this machine, each verified by its own digest. If most
  * files are missing, they come from the set's archive, otherwise one by one. A correct existing file is not
  * fetched again. A different file is never overwritten, and counts as failed.
  * @param folder made if it does not exist
  * @throws Failure where the list of files does not belong to the set, or the server refuses to give them
- * @throws the reason of the signal when it is aborted; saved files stay, and are not fetched again
+ * @throws the reason of `signal` when `signal` is aborted; saved files stay, and are not fetched again
  */
 export async function saveSet(
   api: ApiClient,
@@ -182,7 +182,7 @@ async function eachOf<T>(
 }
 
 /**
- * Yields the files that the server has, in the order of the manifest.
+ * * Yields the files of a set that the server has, in the order of the manifest.
  * @throws Failure at the end, if the list does not match the digest in the set's record
  */
 async function* storedFiles(

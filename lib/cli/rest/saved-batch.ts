@@ -6,14 +6,15 @@ import { fileSystemSync } from "../../util/file-system-sync.ts";
 import { takeName } from "./save-content.ts";
 import type { StoredFile } from "./stored-file.ts";
 
-/** A batch is flushed when it has this many files, or this many bytes. */
+/** The number of files at which a batch is flushed. */
 const MAX_FILES = 2_000;
+/** The number of bytes at which a batch is flushed. */
 const MAX_BYTES = 256 * 1024 * 1024;
 
 /** A file that is written, but not yet flushed to the disk. */
 export interface WrittenFile {
   stored: StoredFile;
-  /** The path at which the file was written. */
+  /** The temporary path at which the file was written. */
   part: string;
   /** The file's final path. */
   path: string;
@@ -36,8 +37,8 @@ export class SavedBatch<F extends WrittenFile> implements Disposable {
   #files: F[] = [];
   #bytes = 0;
   /**
-   * Opened before the first write, as syncfs(2) reports only errors that occur after the open. null on
-   * systems without syncfs.
+   * The descriptor for syncfs(2), which reports only errors after this open. So the folder is opened before
+   * the first write. null on systems without syncfs.
    */
   readonly #fd: number | null;
 

@@ -1,10 +1,11 @@
 import { Failure } from "../program.ts";
 
 /*
- * Reads tar archives of sets (POSIX.1-2001, "pax"). Paths and sizes that do not fit into a plain header are
- * in an extended header before it.
+ * Reads tar archives of sets (POSIX.1-2001, "pax"). An extended header precedes the plain header of a file
+ * whose path or size does not fit.
  */
 
+/** The size of a block of a tar archive, in bytes. */
 const BLOCK = 512;
 /** The largest extended header that is accepted, in bytes. A path has at most 4,096 bytes. */
 const MAX_EXTENDED = 64 * 1024;

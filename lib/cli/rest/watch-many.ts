@@ -35,7 +35,7 @@ export async function watchMany(
   let isFresh = true;
   const onDial = () => (isFresh = true);
   for await (const change of api.changes({ ...options, onDial })) {
-    // A stream does not report downloads that ended before the connect, so their records are read once.
+    // A new event stream omits downloads that ended before the connect, so their records are read once.
     if (isFresh) isFresh = !(await lookBack(api, unended, take, options.signal));
     if (change.event === "download") take(change.data);
     else if (change.event === "job") onJob?.(change.data);

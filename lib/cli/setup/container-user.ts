@@ -22,7 +22,7 @@ export function containerUser(
   return platform === "linux" && uid !== ROOT ? `${uid}:${gid}` : null;
 }
 
-/** Counts the files that were given to the images' user, and lists exceptions. */
+/** The result of changing the owner of files to the user of the container images. */
 export interface Gift {
   /** The number of files and folders with a new owner. */
   given: number;
@@ -34,8 +34,9 @@ export interface Gift {
 export const IMAGE_USER_NAME = `user ${IMAGE_USER.uid}`;
 
 /**
- * Makes the images' user own the files and folders in `folder` that root owns, as the containers could not
- * write to them otherwise. Files of other owners are left alone. Does nothing unless root runs it on Linux.
+ * Changes the owner of root's files and folders in `folder` to the user of the container images, who could
+ * not write to them otherwise. Files of other owners are left alone. Does nothing unless root runs it on
+ * Linux.
  * @param folder may be a symbolic link
  */
 export async function giveToImageUser(folder: string): Promise<Gift> {
@@ -52,7 +53,10 @@ export async function giveToImageUser(folder: string): Promise<Gift> {
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
-/** Gives a folder and its content to the images' user. @param name path of the folder, for messages */
+/**
+ * Gives a folder and its content to the user of the container images. @param name path of the folder, for
+ * messages
+ */
 async function giveFolder(path: string, name: string, gift: Gift): Promise<void> {
   await using folder = await open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   await give(folder, gift);
@@ -67,8 +71,8 @@ async function giveFolder(path: string, name: string, gift: Gift): Promise<void>
 
 async function giveFile(path: string, name: string, gift: Gift): Promise<void> {
   await using file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  // Another user of the folder could add a hard link to a system file. The link count is read before the name
-  // is checked, so that a link removed in between was still counted.
+  // Guards against a hard link to a system file, added by another user of the folder. The link count is read
+  // before the name is checked, so that a link removed in between is still counted.
   const isAlone = (await file.stat()).nlink === 1;
   const isThere = !(await readlink(`/proc/self/fd/${file.fd}`)).endsWith(" (deleted)");
   if (isAlone && isThere) await give(file, gift);

@@ -52,7 +52,7 @@ export function downloadFields(
   );
 }
 
-/** The most terminal columns that are used for a pattern. */
+/** The maximum number of terminal columns that are used for a pattern. */
 const PATTERN_COLUMNS = 60;
 
 /** Joins the first patterns of a set, each one shortened. */

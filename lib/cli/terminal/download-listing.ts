@@ -18,7 +18,7 @@ const COLOURS: Record<DownloadRecord["status"], Colour> = {
   cancelled: "dim",
 };
 
-/** The fewest terminal columns in which a path can be recognized by its end. */
+/** The minimum number of terminal columns in which a path can be recognized by its end. */
 const PATH_COLUMNS = 12;
 
 /** The number of characters that make an id unique: the time in ms, and the counter within each ms. */
@@ -113,8 +113,9 @@ const FILE: DownloadColumn = {
   raw: nameOfDownload,
 };
 
-/** The most patterns of a set that are shown, and the most characters of these patterns together. */
+/** The maximum number of patterns of a set that are shown. */
 const MAX_PATTERNS = 3;
+/** The maximum number of characters of the shown patterns together. */
 const MAX_NAME = 200;
 
 /**

@@ -5,7 +5,7 @@ import type { ListingColumn } from "./listing.ts";
 import { bothEnds } from "./terminal.ts";
 import { formatAge } from "./times.ts";
 
-/** The fewest terminal columns in which a name can be recognized by its two ends. */
+/** The minimum number of terminal columns in which a name can be recognized by its two ends. */
 const NAME_COLUMNS = 15;
 
 /** The columns of the list of a client's files and folders. */

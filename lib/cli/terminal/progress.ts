@@ -11,11 +11,11 @@ export interface BarState {
   total: number | null;
   /** The share that is done, from 0 to 1. It is shown while the total number of bytes is unknown. */
   share?: number;
-  /** The files of a set, as soon as the set has been listed. Undefined for a single file. */
+  /** How many of a set's files are done. Undefined for a single file, and until the set is listed. */
   files?: { done: number; total: number };
   bytesPerSecond: number | null;
   etaSeconds: number | null;
-  /** A word such as "queued", shown in place of the remaining time; null shows the time. */
+  /** A word such as "queued", shown in place of the remaining time. null: the time is shown. */
   note: string | null;
   /** A detail after the note, such as what a queued download waits for. */
   reason?: string;
@@ -28,13 +28,13 @@ const REDRAW_INTERVAL = 100;
 /** Progress, in percent, after which another line is written to a file or pipe. */
 const PLAIN_STEP = 10;
 
-/** The key of the bar for the sum of all downloads. */
+/** The key of the total bar, for the sum of all downloads. */
 const TOTAL_KEY = "\0total";
 
-/** The screen's width, divided by this number, is the largest width of a label. */
+/** The maximum width of a label is the screen's width divided by this number. */
 const LABEL_SHARE = 4;
 
-/** The most terminal columns of a note with its detail. */
+/** The maximum number of terminal columns of a note with its detail. */
 const ENDING_COLUMNS = 50;
 
 const TRACK_COLUMNS = { min: 8, max: 40 };
@@ -93,7 +93,7 @@ function partsOf(state: BarState) {
 function renderTrack(state: BarState, columns: number, coloured: boolean): string {
   const share = (percentOf(state) ?? 0) / 100;
   const filled = Math.floor(share * columns);
-  // Without colours, the filled and the empty half of the track need different characters.
+  // Without colours, the filled and the empty part of the bar need different characters.
   return (
     paint("━".repeat(filled), COLOURS[state.tone], coloured) +
     paint((coloured ? "━" : "─").repeat(columns - filled), "dim", coloured)
@@ -101,8 +101,8 @@ function renderTrack(state: BarState, columns: number, coloured: boolean): strin
 }
 
 /**
- * Draws one bar on one line of at most `width` terminal columns. A narrow line drops the size first (for a
- * set, the rate), then the rate, the track, the files and the ending. The percentage stays.
+ * Draws one progress bar on a line of at most `width` terminal columns. If space is short, parts are dropped:
+ * first the size (for a set, the rate), last the note. The percentage always stays.
  */
 export function renderBar(state: BarState, width: number, coloured: boolean): string {
   const parts = partsOf(state);
@@ -147,7 +147,7 @@ export function renderPlainLine(state: BarState): string {
  */
 export class Progress {
   private readonly bars = new Map<string, BarState>();
-  /** The bar for the sum of all downloads; null for none. */
+  /** The total bar, for the sum of all downloads; null for none. */
   private total: BarState | null = null;
   /** The width of each line on the screen that the next drawing replaces. */
   private drawn: number[] = [];
@@ -173,7 +173,8 @@ export class Progress {
   }
 
   /**
-   * Shows a bar for the sum of all downloads, below the others. At the end, a terminal shows only this bar.
+   * Shows the total bar, for the sum of all downloads, below the others. A terminal keeps only this bar at
+   * the end.
    */
   setTotal(state: BarState): void {
     this.total = state;
@@ -182,7 +183,7 @@ export class Progress {
   }
 
   /**
-   * Ends the drawing. The bars stay on a terminal's screen. Other outputs get the last line of the sum's bar.
+   * Ends the drawing. The bars stay on a terminal's screen. Other outputs get the last line of the total bar.
    */
   stop(): void {
     if (!this.terminal.live) {

@@ -11,7 +11,7 @@ const COLOURS: Record<SetFileRecord["status"], Colour> = {
   skipped: "yellow",
 };
 
-/** The fewest terminal columns in which a path can be recognized by its end. */
+/** The minimum number of terminal columns in which a path can be recognized by its end. */
 const PATH_COLUMNS = 15;
 
 /** The columns of the list of a set's files. */

@@ -47,7 +47,7 @@ export function show(shown: Shown, coloured: boolean): string {
     : paint(plainText(shown.text), shown.colour, coloured);
 }
 
-/** The fewest terminal columns in which names can be told apart. */
+/** The minimum number of terminal columns in which names can be told apart. */
 export const NAME_COLUMNS = 14;
 
 /** Shortens a long text to its end, which says most about a path or name. */
@@ -59,12 +59,12 @@ export function ending(text: string, columns: number): string {
 export function bothEnds(text: string, columns: number): string {
   if (Bun.stringWidth(text) <= columns) return text;
   const first = Bun.sliceAnsi(text, 0, Math.floor((columns - 1) / 2));
-  // The first part may be a column narrower or wider than asked for, if a wide character is at the cut.
+  // The first part may be a column narrower or wider than requested, if a wide character is at the cut.
   const left = columns - 1 - Bun.stringWidth(first);
   return `${first}…${Bun.sliceAnsi(text, -left)}`;
 }
 
-/** The most names that a sentence lists. */
+/** The maximum number of names that a sentence lists. */
 const MAX_NAMED = 10;
 
 /** Joins the first of many names or sentences, and appends the number of the others. */

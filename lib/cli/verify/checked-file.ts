@@ -34,16 +34,19 @@ export interface CheckedFile {
   verdict: Verdict;
   download_id: string | null;
   /**
-   * The number of a set's files with this verdict. The digests below are those of the set's checksum file.
-   * Undefined for a single file.
+   * The number of a set's files with this verdict. Undefined for a single file. The object's digests are
+   * those of the set's checksum file.
    */
   files?: number;
-  /** MD5 in lower-case hex, or null: of the bytes on the disk, of the record, and of the original. */
+  /** MD5 of the bytes on the disk, in lower-case hex; null where it was not computed. */
   md5: string | null;
+  /** MD5 in the record of the download; null where the record has none. */
   recorded_md5: string | null;
+  /** MD5 of the original, from `checksums.txt`; null where it is unknown. */
   original_md5: string | null;
-  /** SHA-256 in lower-case hex, of the bytes on the disk and of the record. null where MD5 is used. */
+  /** SHA-256 of the bytes on the disk, in lower-case hex; null where it was not computed. */
   sha256: string | null;
+  /** SHA-256 in the record of the download; null where the record has none. */
   recorded_sha256: string | null;
 }
 
@@ -60,7 +63,7 @@ export type Published = Pick<
   isRemoved: boolean;
 };
 
-/** The size and digest that a published file must have. */
+/** The digest that a published file must have, with further facts from its record. */
 export interface Expected {
   downloadId: string;
   checksum: ChecksumAlgorithm;
@@ -78,7 +81,7 @@ export interface Expected {
  */
 export type Check = (path: string, expected?: Expected) => Promise<CheckedFile>;
 
-/** Returns what a record says about its file. For a set, the file is the set's checksum file. */
+/** Returns the digest that the file of a download must have. For a set, this is the set's checksum file. */
 export function expectedOf(record: Published, original: string | null): Expected {
   const { download_id: downloadId, checksum, isRemoved } = record;
   return { downloadId, checksum, digest: digestOf(record), original, isRemoved };
@@ -106,7 +109,10 @@ export async function readAgain(
   }
 }
 
-/** Compares the digests of a file with a record. @param expected undefined where no record has this path */
+/**
+ * Compares the digests of a file with the expected ones. @param expected undefined where no record has this
+ * path
+ */
 export function judge(path: string, found: Found, expected: Expected | undefined): CheckedFile {
   const digests = typeof found === "string" ? {} : found;
   const { checksum, digest = null, original = null } = expected ?? {};

@@ -33,7 +33,7 @@ async function read(file: string): Promise<string> {
   }
 }
 
-/** Parses one line of the list of removed files. @returns nothing for a line that was cut off */
+/** Parses one line of the list of removed files. @returns an empty list for a line that was cut off */
 function pathOf(line: string): string[] {
   try {
     const path: unknown = JSON.parse(line);

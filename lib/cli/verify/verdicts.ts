@@ -4,7 +4,7 @@ import { countFiles } from "../terminal/set-counts.ts";
 import { paint } from "../terminal/terminal.ts";
 import type { CheckedFile, Verdict } from "./checked-file.ts";
 
-/** The most line numbers that the summary lists. */
+/** The maximum number of line numbers that the summary lists. */
 const MAX_STRANGE = 10;
 
 const WORDS: Record<Exclude<Verdict, "ok" | "removed">, string> = {

@@ -8,7 +8,7 @@ import type { Running, Service, ServiceManager } from "./service.ts";
 export interface CommandContext {
   service: Service;
   manager: ServiceManager;
-  /** The path of this program; null when it runs from the sources. */
+  /** The path of this program; null when the program runs from its sources. */
   thisProgram: string | null;
   input: NodeJS.ReadStream;
   /** Aborted by Ctrl-C. */

@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 
 /**
- * Returns the arguments of a doctor. Without flags, it examines the service installed on this machine.
+ * Returns the arguments of the command `doctor`. Without flags, `doctor` examines the service installed on
+ * this machine.
  * @param argv arguments after `doctor`
  * @param file path of the installed service's settings, which need not exist
  */

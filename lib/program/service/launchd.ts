@@ -1,6 +1,8 @@
 import { command, fileSteps, type ServiceManager } from "./service.ts";
 
-/** The macOS user for system services with few rights. A user of its own would have to be created by hand. */
+/**
+ * The macOS user that runs the service, with few rights. A separate user would have to be created by hand.
+ */
 const USER = "daemon";
 
 /** Returns the manager of launchd services on macOS. @param thisProgram path of the program to install */

@@ -82,7 +82,7 @@ function within(step: Step, destdir: string): Step[] {
     {
       ...step,
       path,
-      // Users of this system may be missing in the system that the folder is made for.
+      // No owner is set: the folder is for another system, which may not have the users of this one.
       owner: null,
       ...(installedWith !== undefined && { installedWith: join(destdir, installedWith) }),
     },
@@ -158,7 +158,7 @@ async function writeFileOf(
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
   const temporary = `${path}.new`;
   try {
-    // An old temporary file could be readable by others, and the new content may be a secret.
+    // Removes an old temporary file, whose permissions could let others read a secret in the new one.
     await rm(temporary, { force: true });
     if ("text" in content) await writeFile(temporary, content.text, { mode, flag: "wx" });
     else await copyFile(content.copyOf, temporary);

@@ -8,7 +8,7 @@ import {
   type ServiceManager,
 } from "./service.ts";
 
-/** Windows accounts by security identifier (SID), as their names depend on the system's language. */
+/** Accounts are named by security identifier (SID), as Windows account names depend on the language. */
 const SYSTEM = "*S-1-5-18";
 const ADMINISTRATORS = "*S-1-5-32-544";
 /** The SID of LOCAL SERVICE, the system account with the fewest rights. */

@@ -102,7 +102,7 @@ function stateFolder({ program }: Service, { state }: Places, settings: FileSett
   return (program === "client" && settings["CLIENT_STATE_DIR"]) || state;
 }
 
-/** The most names that a line lists. */
+/** The maximum number of names that a line lists. */
 const MAX_NAMES = 5;
 
 /** Returns a line that lists what is left in a folder; empty if nothing is left. */
