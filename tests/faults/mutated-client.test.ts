@@ -158,7 +158,10 @@ function isLawful(item: Item): boolean {
   );
 }
 
-/** Sends a volley until the server closes the connection. @returns the number of messages and frames sent */
+/**
+ * Sends a volley and an invalid message, and waits until the server closes the connection.
+ * @returns the number of messages and frames in the volley
+ */
 async function lie(id: string, state: string, lies: Lies): Promise<number> {
   const { client, request } = await STATES[state]!(id);
   const volley = lies.volley(request);

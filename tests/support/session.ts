@@ -75,7 +75,7 @@ export let host: FakeHost;
 export let log: string[];
 export let session: Session;
 
-/** Creates a new session on the same fake socket, which has received nothing yet. */
+/** Creates a new session on the same fake socket. The session has received nothing yet. */
 export function open(): void {
   const logger = new Logger({ level: "debug", format: "json", write: (line) => log.push(line) });
   session = new Session(socket, "127.0.0.1", host, logger);

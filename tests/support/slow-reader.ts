@@ -5,8 +5,8 @@ import { connect, type Socket } from "node:net";
 /** An HTTP client that reads only the first bytes of a response until {@link rest} is called. */
 export class SlowReader {
   /**
-   * Resolves when the connection ends. Created at the start, because the connection may end before {@link
-   * rest} is called.
+   * Resolves when the connection ends. Created at the start, because the connection may end before
+   * {@link rest} is called.
    */
   readonly #end = Promise.withResolvers<void>();
 
