@@ -105,8 +105,8 @@ const graph: Graph = Object.fromEntries(
   Object.entries(sources).map(([file, source]) => [file, importsOf(file, source)]),
 );
 /**
- * The programs that the scripts of package.json start, without those of the tests, and the program that is
- * built.
+ * The entry points: the files that the scripts of package.json start, except those of tests, and the built
+ * program.
  */
 const programs = Object.values(packageJson.scripts)
   .flatMap((script) => [...script.matchAll(/\bbun (?:--\S+ )*(\S+\.ts)\b/g)])

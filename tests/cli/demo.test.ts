@@ -11,7 +11,7 @@ setDefaultTimeout(TEST_LIMIT);
 
 const DEMO = join(import.meta.dir, "../../lib/cli/demo.ts");
 
-/** A folder whose .env would make a demo fail that read it. */
+/** A folder whose .env would break a demo that read it. */
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "fds-demo-"));

@@ -106,7 +106,7 @@ describe("a server that is not there is noticed", () => {
     const registered = Promise.withResolvers<void>();
     const connection = connect(server.port, registered.resolve);
     await registered.promise;
-    // Advances the clock at once, so that no answer to a ping can arrive in between.
+    // Advances the clock by 50 s in one step, so that no answer to a ping can arrive in between.
     jest.advanceTimersByTime(50_000);
     expect(await connection.ended).toMatchObject({
       reason: "nothing was heard for 45 s",

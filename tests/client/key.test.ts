@@ -46,7 +46,7 @@ test.if(process.platform !== "win32")("nobody else can read it (needs POSIX)", a
   expect(await permissionsOf(join(base, "states"))).toBe(0o700);
 });
 
-/** Loads the key in so many other processes. @returns the key that each process got */
+/** Loads the key in `count` other processes. @returns the key that each process got */
 function loadInOthers(count: number, ...wrapper: string[]): Promise<string>[] {
   const module = JSON.stringify(resolve("lib/client/key.ts"));
   const program = `process.stdout.write((await (await import(${module})).loadOrCreateKey(process.argv[1])).key)`;
@@ -169,7 +169,8 @@ describe("a key that is too old", () => {
     expect(shown.key).toBe(key);
     expect(Buffer.from(shown.newKey!, "base64url")).toHaveLength(32);
     expect(await keysToShow(stateDir, DAY_MS)).toEqual(shown);
-    // A server may have accepted the new key, so the client keeps it, even if keys may now grow older.
+    // Once shown, the new key stays, because a server may have accepted it. A longer lifetime of keys changes
+    // nothing.
     expect(await keysToShow(stateDir, 3 * DAY_MS)).toEqual(shown);
     expect((await loadOrCreateKey(stateDir)).key).toBe(key);
   });

@@ -29,7 +29,7 @@ class SlowSocket {
 beforeEach(() => jest.useFakeTimers());
 afterEach(() => jest.useRealTimers());
 
-/** Advances the clock by so many ms, in steps of 1 ms, so that no poll is missed. */
+/** Advances the clock by `ms` milliseconds, in steps of 1 ms, so that no poll is missed. */
 async function pass(socket: SlowSocket, ms: number): Promise<void> {
   for (let step = 0; step < ms; step++) {
     socket.drain(1);
@@ -55,7 +55,7 @@ async function keepSending(
 }
 
 describe("on a link that is full", () => {
-  /** Lets several downloads send side by side for so many ms, and then closes the scheduler. */
+  /** Lets several downloads send side by side for `ms` milliseconds, and then closes the scheduler. */
   async function race(bytesPerSecond: number, chunks: number[], ms: number) {
     const socket = new SlowSocket(bytesPerSecond);
     const scheduler = new SendScheduler(socket, new TokenBucket(null));
@@ -121,7 +121,9 @@ describe("on a link that is full", () => {
 });
 
 describe("after a rest", () => {
-  /** Sends for `ms`, rests for a minute, and sends again. @returns the frame size after the rest, in bytes */
+  /**
+   * Sends for `ms` milliseconds, rests for a minute, and sends again. @returns the new frame size, in bytes
+   */
   async function frameSizeAfterRest(bytesPerSecond: number, ms: number) {
     const socket = new SlowSocket(bytesPerSecond);
     const scheduler = new SendScheduler(socket, new TokenBucket(null));

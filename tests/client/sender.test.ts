@@ -14,8 +14,8 @@ import { TokenBucket } from "../../lib/util/token-bucket.ts";
 import { waitFor } from "../support/wait.ts";
 
 /*
- * What a sender may send, and whether it closes its file. The garbage collector closes files, too, so a leak
- * would show nowhere else.
+ * The messages of a sender, and whether it closes its file. The garbage collector closes files, too, so a
+ * leak would show nowhere else.
  */
 
 const REQUEST = downloadRequest(2);

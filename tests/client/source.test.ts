@@ -8,7 +8,7 @@ import { Source } from "../../lib/client/source.ts";
 import { downloadRequest } from "../support/requests.ts";
 import { md5 } from "../support/scripted-client.ts";
 
-/* The sent bytes are one state of the file, whatever happens to the file while it is sent. */
+/* The bytes sent of a file belong to one state of the file, even if it changes while it is sent. */
 
 const CONTENT = Buffer.from("what the site has");
 

@@ -17,7 +17,7 @@ const NOBODY = {
 beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
 
-/** Advances the clock by so many ms, and lets pending promises settle. */
+/** Advances the clock by `ms` milliseconds, and lets pending promises settle. */
 async function pass(ms: number): Promise<void> {
   jest.advanceTimersByTime(ms);
   for (let turn = 0; turn < 20; turn++) await Promise.resolve();

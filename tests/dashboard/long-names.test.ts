@@ -9,7 +9,7 @@ describe("of a long path, the end of the name is kept apart", () => {
     [`${"x".repeat(100)}.csv`, ["", "x".repeat(80), `${"x".repeat(20)}.csv`]],
     // A character of several code points is never split.
     [`${"x".repeat(10)}${"👩‍🍳".repeat(24)}`, ["", "x".repeat(10), "👩‍🍳".repeat(24)]],
-    // A right-to-left name ends at its left side, so nothing can be left out before its end.
+    // A right-to-left name ends at its left side, so no end is kept visible when the name is shortened.
     [`a/${"ש".repeat(30)}.txt`, ["a/", `${"ש".repeat(30)}.txt`, ""]],
     ["a/קובץ.txt", ["a/", "", "קובץ.txt"]],
   ])("%p", (path, [folder = "", base = "", tail = ""]) => {

@@ -29,7 +29,7 @@ const countsOf = (some: Partial<DeliveryCounts>) =>
 
 const NIGHTS = ["2026-11-30T02:30:00", "2026-11-29T02:30:00", "2026-11-28T02:30:00"] as const;
 
-/** Returns a time of the board, with the status of each site. */
+/** Returns one scheduled time of the board, with the status of each site at that time. */
 const timeOf = (scheduled_local: string, sites: Record<string, DeliveryStatus>): BoardTime => {
   const clientsOf = (status: DeliveryStatus) =>
     Object.keys(sites).filter((site) => sites[site] === status);

@@ -20,7 +20,7 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 useAccess();
 
-/* What tokens and sessions give access to, when they expire, and how guesses are slowed down. */
+/* The access that tokens and sessions give, their expiry, and the limit on guesses. */
 
 describe("a token for one site", () => {
   const read = async (name: Name) =>

@@ -10,7 +10,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 useClientDoctor();
 
-/* What `client doctor` reports for each network problem between the client and the server. */
+/* Findings of `client doctor` for each network problem between the client and the server. */
 
 const NO_OPENSSL = openssl.isThere ? "" : ` (${openssl.hint})`;
 

@@ -14,7 +14,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* What `client doctor` reports for each problem with certificates, and for a proxy that works. */
+/* Findings of `client doctor` for each problem with certificates, and for a proxy that works. */
 
 const NO_OPENSSL = openssl.isThere ? "" : ` (${openssl.hint})`;
 

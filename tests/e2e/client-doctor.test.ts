@@ -18,7 +18,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 useClientDoctor();
 
-/* What `client doctor` reports for a healthy client, and for each kind of broken set-up. */
+/* Findings of `client doctor` for a healthy client, and for each kind of broken set-up. */
 
 describe("all is well", () => {
   test("of a client that is connected, which stays so", async () => {

@@ -49,7 +49,7 @@ afterAll(async () => {
 const EVIL = `\u001B[31m\u202Etxt.\u2066${"exe\u200B".repeat(900)}\n.sh`;
 
 /**
- * Returns, in the page, the elements that have to be fully visible and are cut off at the edge of their row.
+ * JavaScript that returns the elements which must be fully visible, but are cut off at the edge of their row.
  */
 const OUT_OF_SIGHT = `
   [...document.querySelectorAll(".site .tail, .download :is(.tail, .when, .actions)")]
@@ -60,7 +60,7 @@ const OUT_OF_SIGHT = `
     })
     .map((element) => element.outerHTML)`;
 
-/** Returns, in the page, the height of the tallest download row, in pixels. */
+/** JavaScript that returns the height of the tallest download row, in pixels. */
 const TALLEST_ROW = `
   Math.max(...[...document.querySelectorAll(".download")]
     .map((row) => row.getBoundingClientRect().height))`;

@@ -20,7 +20,7 @@ import {
   WEST,
 } from "../support/schedules-stage.ts";
 
-/** Tests the status of each delivery of a schedule, and how it is shown. Needs useFleet(). */
+/** Tests the status of each delivery of a schedule, and how it is shown. Call useFleet() first. */
 export function aDelivery(): void {
   describe("a delivery", () => {
     test("comes of a run, in each zone with the dates there", async () => {

@@ -196,7 +196,8 @@ describe("a real client", () => {
     client.signal("SIGTERM");
     await client.ended();
 
-    // The replacement machine has another key, and enrols with a key of its own.
+    // The replacement machine has a new client key, so it needs an enrolment key that may replace the old
+    // one.
     await rename(join(system.folder, "site-1"), join(system.folder, "site-1-stolen"));
     const made = await runProgram(system, [
       ...["fds", "enroll", "create", "new-till", "--id", "site-1", "--replace"],

@@ -109,7 +109,7 @@ describe("fds pull", () => {
     let restarted = false;
     for await (const piece of child.stderr) {
       said += decoder.decode(piece, { stream: true });
-      // "queued" is written after the request was answered. An earlier restart could cut off that answer.
+      // Restarts the server only after "queued" was printed. Before, the answer to the request could be lost.
       if (restarted || !/queued$/m.test(said)) continue;
       restarted = true;
       system.server.signal("SIGKILL");
@@ -196,7 +196,8 @@ describe("fds pull -o", () => {
     // Slow, so that fds reads all bytes before the cut. A TCP reset discards bytes that were not read.
     proxy.shape({ bytesPerSecond: 2 * SIZE });
     const path = join(saved, "resumed.bin");
-    // Cuts the connection while the file is being saved, because the answers to all other calls are smaller.
+    // So many bytes pass only while the file is being saved, because the answers to all other calls are
+    // small.
     const broken = proxy.after("down", SIZE / 2, () => {
       system.server.signal("SIGKILL");
       proxy.cut("rst");

@@ -41,8 +41,7 @@ describe("fds pull -o", () => {
     await using proxy = await Proxy.listen(system.port);
     // Slow, so that fds reads all bytes before the cut. A TCP reset discards bytes that were not read.
     proxy.shape({ bytesPerSecond: 4_000_000 });
-    // Cuts the connection in the middle of the large file, because the answers to all other calls are
-    // smaller.
+    // So many bytes pass only while the large file is being saved. The answers to all other calls are small.
     const broken = proxy.after("down", 2_000_000, () => {
       system.server.signal("SIGKILL");
       proxy.cut("rst");

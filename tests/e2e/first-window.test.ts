@@ -4,7 +4,9 @@ import { Random } from "../support/random.ts";
 import { frame, type Request, ScriptedClient } from "../support/scripted-client.ts";
 import { System } from "../support/system.ts";
 
-/* The credit for the first bytes of a file, which the server grants before it has measured this download. */
+/*
+ * The first credit of a file: the bytes that a client may send before the server has measured the transfer.
+ */
 
 const MiB = 1024 * 1024;
 const BYTES = new Random(29).bytes(3 * MiB);

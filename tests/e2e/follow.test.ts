@@ -7,7 +7,7 @@ import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/** More downloads than `fds` follows by one event stream each. It follows so many by one common stream. */
+/** So many downloads that `fds` follows all of them by one event stream, instead of one stream each. */
 const MANY = 30;
 const FILE = "file_to_download.txt";
 

@@ -4,7 +4,7 @@ import { fleet, system } from "../support/fleet-stage.ts";
 import { countsOf, idsOf } from "../support/fleet.ts";
 import { waitFor } from "../support/wait.ts";
 
-/** Tests how a job is paused, slowed down and cancelled. Needs useFleet(). */
+/** Tests how a job is paused, slowed down and cancelled. Call useFleet() first. */
 export function aJobUnderControl(): void {
   describe("a job", () => {
     test("is paused and resumed: what runs may end, and nothing more begins", async () => {

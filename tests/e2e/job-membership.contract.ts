@@ -9,8 +9,8 @@ const label = (clientId: string, labels: object) =>
   fleet.call("PATCH", `clients/${clientId}`, { labels });
 
 /**
- * Tests which clients a job adds after its start or leaves out, and how event streams report jobs. Needs
- * useFleet().
+ * Tests which clients a job adds after its start or leaves out, and how event streams report jobs. Call
+ * useFleet() first.
  */
 export function aJobThatGoesOn(): void {
   describe("a job", () => {

@@ -6,7 +6,9 @@ import { Listener } from "../support/events.ts";
 const label = (clientId: string, labels: object) =>
   fleet.call("PATCH", `clients/${clientId}`, { labels });
 
-/** Tests which jobs a token that is limited to certain sites may make, see and change. Needs useFleet(). */
+/**
+ * Tests which jobs a token that is limited to certain sites may make, see and change. Call useFleet() first.
+ */
 export function limitedToken(): void {
   describe("a token of some sites", () => {
     const make = async (name: string, fields: object) => {

@@ -13,7 +13,7 @@ import { limitedToken } from "./job-tokens.contract.ts";
 const label = (clientId: string, labels: object) =>
   fleet.call("PATCH", `clients/${clientId}`, { labels });
 
-/** Tests jobs on a real server, with its rows in any database. */
+/** Tests jobs on a real server. Runs on each kind of database. */
 export function jobsEndToEnd(): void {
   describe("jobs", () => {
     useFleet();

@@ -88,7 +88,7 @@ test("a client with RATE_LIMIT sends no faster, whatever the server grants", asy
   expect(proxy.carried.up).toBeLessThan(4 * MiB);
 });
 
-/** Returns the local time `HH:MM` of a time zone, so many hours from now. */
+/** Returns the local time `HH:MM` of a time zone, `hoursFromNow` hours from now. */
 function hourThere(timeZone: string, hoursFromNow: number): string {
   const minute = localClock(timeZone)(Date.now() + hoursFromNow * 3_600_000);
   const two = (number: number) => String(number).padStart(2, "0");

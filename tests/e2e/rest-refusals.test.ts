@@ -119,7 +119,7 @@ describe("what is not right is refused, in words", () => {
   test("but the patterns of a set may have more", async () => {
     const paths = Array.from({ length: 100 }, (_, n) => `${n}/${"x".repeat(1_000)}`);
     const answer = await call("POST", POST, { client_id: right.client_id, paths });
-    // This error shows that the server accepted the patterns: the client is too old for sets.
+    // The server has accepted the patterns. The request fails only because this client is too old for sets.
     expectError(answer, "client_outdated");
   });
 

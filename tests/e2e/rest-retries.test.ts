@@ -94,8 +94,7 @@ describe("what failed", () => {
     const first = await system.pull("late.bin");
     await system.ended(first);
     expect(await owed()).toEqual([first, ...before]);
-    // While a retry is queued or running, its file is no open failure. If the retry fails, it replaces the
-    // first one.
+    // A queued or running retry is not an open failure. A failed retry takes the place of the first failure.
     const second = (await system.api.retry(first)).download_id;
     await system.ended(second);
     expect(await owed()).toEqual([second, ...before]);

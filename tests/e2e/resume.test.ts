@@ -12,10 +12,7 @@ setDefaultTimeout(TEST_LIMIT);
 const MiB = 1024 * 1024;
 const SIZE = 20 * MiB;
 const WHEN = 12 * MiB;
-/**
- * The server's receive budget. It is small, so that few of the bytes that the client sent are not yet
- * durable.
- */
+/** The server's receive budget, in bytes. It limits how many received bytes are not durable yet. */
 const WINDOW = 4 * MiB;
 
 interface Setup extends AsyncDisposable {

@@ -16,7 +16,7 @@ setDefaultTimeout(TEST_LIMIT);
 /* Whoever loses access loses it at once, also in the middle of a request. */
 
 const MiB = 1024 * 1024;
-/** Bytes of a file that is larger than all buffers of the kernel between server and client. */
+/** Size of a file, in bytes, that exceeds all kernel buffers between the server and the caller. */
 const SIZE = 64 * MiB;
 
 let system: System;

@@ -14,10 +14,10 @@ setDefaultTimeout(TEST_LIMIT);
 const MiB = 1024 * 1024;
 
 const WHEN = 45 * MiB;
-/** Bytes that the server may have received and not yet stored in S3: four segments. */
+/** The most bytes that the server may have received without storing them in S3: four segments. */
 const UNSAFE = 32 * MiB;
 
-/** Bytes of credit at a time. It is small, so that most of what the client sent is already stored. */
+/** Bytes that a client may send ahead. They are few, so that most of the sent bytes are already stored. */
 const WINDOW = 4 * MiB;
 
 /** Returns the offset from which the server last requested the file, by the client's log. */

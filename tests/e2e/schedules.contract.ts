@@ -20,7 +20,7 @@ import { aDelivery } from "./deliveries.contract.ts";
 
 /* Schedules: jobs at their times, and the deliveries of each client. */
 
-/** Tests schedules on a real server, with its rows in any database. */
+/** Tests schedules on a real server. Runs on each kind of database. */
 export function schedulesEndToEnd(): void {
   describe("schedules", () => {
     useFleet({ DELIVERIES_KEEP: "36500d" });
@@ -198,7 +198,7 @@ function itsRight(): void {
   });
 }
 
-/** Tests that a refused schedule changes nothing, with the rows in any database. */
+/** Tests that a refused schedule changes nothing. Runs on each kind of database. */
 export function refusedSchedules(): void {
   describe("a schedule that is not right", () => {
     useOneFleet();

@@ -15,7 +15,7 @@ import { WallClock } from "../support/wall-clock.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* What `server doctor` reports for a healthy server, and for each kind of broken server. */
+/* Findings of `server doctor` for a healthy server, and for each kind of broken server. */
 
 const DAY_MS = 86_400_000;
 const SECRET = "a-secret-of-the-database";
@@ -100,7 +100,8 @@ describe("what is wrong with the service", () => {
     const before = seen.get()!.at;
     away.signal("SIGTERM");
     await away.ended();
-    // Waits until the server has written the client's departure, which would overwrite the time set below.
+    // Waits until the server has written when the client left. Later, that would overwrite the time set by
+    // the test.
     await waitFor(() => seen.get()!.at > before, "the server to see that it left");
     const time = Date.now() - 3 * DAY_MS;
     database.run("UPDATE clients SET last_seen_at = ? WHERE client_id = 'away'", [time]);

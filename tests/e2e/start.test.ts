@@ -12,7 +12,7 @@ setDefaultTimeout(TEST_LIMIT);
 
 /* How the programs start, and how they report that they cannot start. */
 
-/** Why no program can be run as an unknown user; empty if it can. */
+/** A remark for test names; empty if the tests can run a program as a user without a name. */
 const lacksUserNames = canUnshare() ? "" : " (needs unshare with user namespaces, on Linux)";
 
 function canUnshare(): boolean {

@@ -8,7 +8,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* What a client reports when another program answers at SERVER_URL. */
+/* The messages of a client when another program answers at SERVER_URL. */
 
 let folder: string;
 

@@ -194,8 +194,8 @@ test.if(isLinux)("what is installed registers, and forgets what it enrolled with
   const state = join(folder, "state");
   const flags = ["--id", "till-1", "--server", system.url, "--root", "exports"];
   await install([...flags, "--state-dir", state, "--enroll-token", "-"], ENROLL_TOKEN);
-  // The settings name paths of a real machine, so the token is copied from the stand-in folder to its path
-  // there.
+  // The installed settings name absolute paths, so the token is copied from below the stand-in root to its
+  // real path.
   await mkdir(state);
   const token = join(machine, state, "enroll-token");
   await writeFile(join(state, "enroll-token"), await readFile(token));

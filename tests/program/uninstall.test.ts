@@ -16,7 +16,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 useMachine();
 
-/* What `uninstall` removes and keeps, and what `status` reports. */
+/* The files that `uninstall` removes and keeps, and the report of `status`. */
 
 const isLinux = process.platform === "linux";
 

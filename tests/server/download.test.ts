@@ -46,7 +46,7 @@ const events = {
 type StateName = keyof typeof states;
 type EventName = keyof typeof events;
 
-/** The next state for each event and state. In all other states, the event is ignored. */
+/** The next state, by event and current state. In any other state, the event is ignored. */
 const LEADS_TO: Record<EventName, Partial<Record<StateName, StateName>>> = {
   started: { downloading: "downloading" },
   "started over": { downloading: "downloading" },
@@ -206,7 +206,8 @@ describe("the end", () => {
 });
 
 /**
- * Fails the download with this code until it ends, at most so often. @returns the download after each failure
+ * Fails the download with this code until it ends, at most `most` times. @returns the download after each
+ * failure
  */
 function failAgainAndAgain(code: DownloadErrorCode, most: number): Download[] {
   const seen: Download[] = [];

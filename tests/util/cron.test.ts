@@ -59,8 +59,8 @@ function momentsOf(walls: readonly number[], timeZone: string): number[] {
   return walls.map((wall) => {
     const [before, after] = [clock(wall - DAY) - (wall - DAY), clock(wall + DAY) - (wall + DAY)];
     const candidates = [wall - before, wall - after].filter((at) => clock(at) === wall);
-    // A local time that exists comes once, at its first. A skipped one comes later, by as much as the clock
-    // skips.
+    // A local time that occurs twice counts at its first occurrence. A skipped one comes later, by as much as
+    // the clock skips.
     return candidates.length > 0 ? Math.min(...candidates) : wall - Math.min(before, after);
   });
 }

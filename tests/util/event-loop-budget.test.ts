@@ -6,7 +6,7 @@ function turnsOf() {
   let now = 0;
   const turns = new EventLoopBudget(() => now);
   const done: string[] = [];
-  /** Runs work that takes so many ms. */
+  /** Runs work that takes `ms` milliseconds. */
   const work = (name: string, ms: number) =>
     turns.run(() => {
       now += ms;

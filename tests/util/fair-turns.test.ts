@@ -6,7 +6,7 @@ function turnsOf() {
   let now = 0;
   const turns = new FairTurns(() => now);
   const done: string[] = [];
-  /** Runs a piece of the owner's work that takes so many ms. */
+  /** Runs a piece of the owner's work that takes `ms` milliseconds. */
   const piece = (owner: string, name: string, ms = 0) =>
     turns.run(owner, async () => {
       now += ms;

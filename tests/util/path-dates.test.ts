@@ -16,7 +16,7 @@ test.each<[text: string, kind: TemplateKind, filled: string]>([
   ["{date:yyyyMMdd}", "path", "20240301"],
   ["{date:yy.MM.dd_HH-mm-ss}", "path", "24.03.01_02-03-04"],
   ["{date:yyyyMMddTHHmmss}", "path", "20240301T020304"],
-  // February 29 lies in between.
+  // The day before 2024-03-01 is February 29.
   ["{date-1d}", "path", "2024-02-29"],
   ["{date-2d:yyyy/MM/dd}/x", "path", "2024/02/28/x"],
   ["{date-366d:HH} {date-366d}", "path", "02 2023-03-01"],

@@ -8,7 +8,7 @@ import {
   plainText,
 } from "../../lib/util/plain-text.ts";
 
-/** Characters that must never reach a terminal from a foreign text. */
+/** Characters of foreign texts that must never reach a terminal. */
 const UNFIT = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
 
 const HOSTILE = [

@@ -75,7 +75,7 @@ test.each([
   ["2026-03-08T02:30:00", "America/New_York", "2026-03-08T07:30:00Z", "2026-03-08T03:30:00"],
   ["2026-09-06T00:00:00", "America/Santiago", "2026-09-06T04:00:00Z", "2026-09-06T01:00:00"],
   ["2026-10-04T02:10:00", "Australia/Lord_Howe", "2026-10-03T15:40:00Z", "2026-10-04T02:40:00"],
-  // Clocks go back: a local time that comes twice counts at its first.
+  // Clocks go back: a local time that comes twice counts at its first occurrence.
   ["2026-11-01T01:30:00", "America/New_York", "2026-11-01T05:30:00Z", "2026-11-01T01:30:00"],
   ["2026-04-05T01:40:00", "Australia/Lord_Howe", "2026-04-04T14:40:00Z", "2026-04-05T01:40:00"],
   ["2026-11-30T02:30:00", "Asia/Kolkata", "2026-11-29T21:00:00Z", "2026-11-30T02:30:00"],

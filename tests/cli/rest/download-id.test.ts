@@ -7,7 +7,7 @@ import { downloadRecord } from "../../support/records.ts";
 const idAt = (n: number) => `01a2${String(n).padStart(4, "0")}-0000-7000-8000-000000000000`;
 
 /**
- * Searches among so many downloads. @returns the id found or the error's message, and how many downloads were
+ * Searches among `count` downloads. @returns the id found or the error's message, and how many downloads were
  * read
  */
 async function find(text: string, count: number) {

@@ -43,9 +43,7 @@ function archiveOf(places: string[], contentOf = (place: string) => place): Arch
 /** A server's answer to a request for the archive. */
 interface Archive {
   bytes: Buffer;
-  /**
-   * Called after the bytes were sent. When it resolves, the connection is cut. Without it, nothing is cut.
-   */
+  /** Called after the bytes were sent. The connection is cut when its promise resolves. Default: no cut. */
   thenCut?: () => Promise<unknown>;
 }
 

@@ -16,7 +16,7 @@ import type { WantedFile } from "../../../lib/protocol/messages.ts";
 import { readRecords } from "../../../lib/protocol/set-records.ts";
 import { TokenBucket } from "../../../lib/util/token-bucket.ts";
 
-/* The bytes that are sent of each wanted file, while the next file is opened and read ahead. */
+/* The bytes that a sender sends of each file, while it already opens and reads the next file. */
 
 const CHUNK = 1024 * 1024;
 

@@ -16,7 +16,7 @@ const brokenDisk = () =>
   Object.assign(new Error("EIO: i/o error"), { code: "EIO", errno: -5, syscall: "read" });
 
 describe.skipIf(!hasProc)("row 44: while it walks,", () => {
-  /** Returns a callback that does its work at the first call only, before the first names are checked. */
+  /** Returns a callback that does its work at the first call only. */
   const once = (work: () => void) => {
     let isDone = false;
     return () => {

@@ -13,7 +13,8 @@ export interface Backend {
 /**
  * Opens a new database twice for each test, as two programs that share the rows do, and removes it
  * afterwards.
- * @param onOpen called before each test with both repositories, which are closed for it, and the database
+ * @param onOpen called before each test with both repositories, which are closed after the test, and the
+ * database
  */
 export function openedTwice(
   makeBackend: () => Promise<Backend>,

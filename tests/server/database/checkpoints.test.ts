@@ -23,7 +23,7 @@ afterEach(async () => {
 
 const at = async (name: string) => stat(join(folder, name));
 
-/** Makes changes of a kind that nobody waits to be flushed. Flushes would take most of the time. */
+/** Makes changes that do not wait for a flush of the log. Flushes would take most of the time. */
 async function change(count: number, now: number): Promise<void> {
   for (let n = 0; n < count; n++) {
     await rows.clientsSeen(new Map([[`site-${n % 50}`, now + n]]));

@@ -146,7 +146,7 @@ export function outboxContract(name: string, makeBackend: () => Promise<Backend>
       expect(await rows.webhooks.attempts(webhookId, undefined, 9)).toEqual([]);
       expect(await rows.outbox.claimAgain(messages[1]!.messageId, FAR)).not.toBeNull();
 
-      // A message that is due later than possible, as after the clock was set back, becomes due at once.
+      // A message whose due time is impossibly late, as after the clock was set back, becomes due at once.
       expect(await claim(rows, NOW, FAR + 1)).toMatchObject({ messageId: messages[3]!.messageId });
       await trim({});
       expect(await claim(rows, 1)).toMatchObject({ messageId: messages[3]!.messageId });

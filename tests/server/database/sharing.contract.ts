@@ -44,7 +44,7 @@ export function sharingContract(name: string, makeBackend: () => Promise<Backend
       await rows.sets.update(set, changes);
     }
 
-    /** Records that the set is completed. @param storedBytes its stored bytes, counted before */
+    /** Records that the set is completed. @param storedBytes the set's stored bytes, as counted before */
     async function complete({ downloadId, epoch, revision }: Downloading, storedBytes: number) {
       const set = { ...completed, checksum: "md5" as const, storedBytes };
       const savedPath = `site-1/${Number(downloadId.slice(-4))}`;

@@ -53,7 +53,7 @@ export function outboxOf(rows: () => Repository) {
 export const claim = (from: Repository, now = NOW, until = FAR) =>
   from.outbox.claim(webhook.webhookId, now, until);
 
-/** Returns a failed attempt for the message, which is due again 5 ms later. */
+/** Returns a failed attempt of the message. The message is due again 5 ms later. */
 export const attemptOf = ({ messageId, type, subject, attempts }: Message): Attempt => ({
   attemptId: id(attempts),
   messageId,

@@ -16,7 +16,7 @@ import {
 
 useDownloads();
 
-/* What happens to downloads when the database fails. */
+/* Downloads while the database fails. */
 
 describe("an error of the database", () => {
   const broken = new Error("disk I/O error");

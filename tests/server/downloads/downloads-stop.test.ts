@@ -18,7 +18,7 @@ useDownloads();
 /* Cancelling downloads, and what a stop and a start of the server do to them. */
 
 /**
- * Receives a whole file, whose publishing waits until `naming` is resolved. @returns the download's id, too
+ * Receives a whole file, and delays its publishing until `naming` is resolved. @returns `naming` and the id
  */
 async function pulledUntilNamed() {
   const site = await connect();

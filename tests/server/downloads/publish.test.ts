@@ -22,7 +22,7 @@ function md5(bytes: Uint8Array): string {
   return new Bun.CryptoHasher("md5").update(bytes).digest("hex");
 }
 
-/** A simulated power cut: no later step is done, and nothing handles the error. */
+/** A simulated power cut. No step after it is done. */
 class PowerCut extends Error {}
 
 /** A disk and a row that survive a power cut, which comes before a chosen step. */
@@ -38,7 +38,7 @@ class World implements Pick<Storage, "publish" | "openFile" | "openPart" | "remo
   readonly held = new Set<string>();
   /** The number of steps until the power cut. */
   stepsLeft = Infinity;
-  /** Thrown once by the next publish(). */
+  /** The error that the next publish() throws, once; null: none. */
   diskError: FdsError | null = null;
 
   #step(): void {

@@ -58,7 +58,7 @@ test("what a client says and does not send is kept for it for 10 s, and then wha
   const after = (seconds: number) => downloading.startedAt + seconds * 1000;
   const fits = (seconds: number) => check({ total: 1500 }, 100, MINE, after(seconds));
   expect(await fits(9)).not.toBeNull();
-  // After 400 bytes in 120 s, another 200 bytes are expected in the next minute.
+  // Only 400 bytes came in 120 s, so no more than another 200 bytes are reserved for the next minute.
   expect(await fits(119)).not.toBeNull();
   expect(await fits(121)).toBeNull();
 });

@@ -87,7 +87,7 @@ export function useEvents(): void {
 /** Resolves when every hint has been reported to the readers. */
 export const told = () => events.inTurn(async () => undefined);
 
-/** Advances the clock by so many ms, in steps of 50 ms, after each of which the events are sent. */
+/** Advances the clock by `ms` milliseconds, in steps of 50 ms, after each of which the events are sent. */
 export async function pass(ms: number): Promise<void> {
   for (let gone = 0; gone < ms; gone += 50) {
     jest.advanceTimersByTime(50);

@@ -20,7 +20,7 @@ describe("a Range header", () => {
     ["bytes=-11", { start: 0, end: 10 }],
     [" bytes=0-0 ", { start: 0, end: 1 }],
     ["bytes=007-008", { start: 7, end: 9 }],
-    // Ranges without a byte of the file.
+    // Ranges that contain no byte of the file.
     ["bytes=10-", "unsatisfiable"],
     ["bytes=10-12", "unsatisfiable"],
     ["bytes=999999999999999-", "unsatisfiable"],

@@ -6,7 +6,7 @@ import { listAnswer, type LongList } from "../../../lib/server/http/long-list.ts
 import { FairTurns } from "../../../lib/util/fair-turns.ts";
 import { Logger } from "../../../lib/util/logger.ts";
 
-/* Long lists, with a list of the numbers from 1 on. */
+/* Long lists in a response. The items of the test are the numbers from 1 on. */
 
 interface Item {
   n: number;

@@ -16,8 +16,7 @@ const NONE = {
 };
 
 /**
- * Rows in memory: the deliveries of each time. @returns also `reads`, the number of cells that each read
- * asked for
+ * Rows in memory: the deliveries of each time. `reads` collects the number of cells that each read asked for.
  */
 function rowsOf(times: Record<string, Cell[]>) {
   const sorted = Object.keys(times).toSorted().toReversed();

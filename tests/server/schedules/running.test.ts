@@ -15,7 +15,7 @@ setDefaultTimeout(TEST_LIMIT);
 const DAY = 86_400_000;
 const FROM = Date.parse("2026-06-01T12:00:00Z");
 const NIGHT = Date.parse("2026-06-02T02:30:00Z");
-/** Two days later, when the jobs of the night have expired, in ms since 1970. */
+/** Two days after NIGHT, in ms since 1970. The jobs of that night have expired by then. */
 const NOW = NIGHT + 2 * DAY;
 const ALL: Run = { clientIds: null, localTime: null, right: null };
 

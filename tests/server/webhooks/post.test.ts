@@ -50,7 +50,7 @@ class Scripted implements Disposable {
   }
 }
 
-/** Writes a piece so many times, as fast as the receiver reads. */
+/** Writes a piece `times` times, as fast as the receiver reads. */
 function flood(socket: Socket, piece: string | Uint8Array, times: number): void {
   let left = times;
   const more = () => {

@@ -132,7 +132,8 @@ test("a publishing that was cut short leaves no upload behind once it is done ag
     const bytes = new Random(8).bytes(500);
     const id = Bun.randomUUIDv7();
     await writeInTails(storage, id, bytes, [100, 50, 350]);
-    // From the second copied part on, every request fails, as after a kill. Even the upload is not aborted.
+    // From the second copied part on, every request fails, also the one that aborts the upload, as after a
+    // kill.
     let isDead = false;
     s3.fault = (request) => {
       isDead ||= request.includes("partNumber=2");

@@ -18,7 +18,7 @@ const PATH = "site-1/file";
  * ones.
  */
 class Walk {
-  /** What the part must hold. */
+  /** The bytes that the part must hold. */
   bytes = Buffer.alloc(0);
   /** The number of bytes that were reported as durable. */
   durable = 0;
