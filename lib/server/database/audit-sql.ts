@@ -129,7 +129,7 @@ function olderOf({ clientId, downloadId, before }: AuditFilter): Statement {
 
 /**
  * Returns a text that sorts before the ids of all rows that pass a filter. An id begins with the time at
- * which the row was last repeated.
+ * which the same entry last occurred.
  */
 function oldestOf({ since }: AuditFilter): string {
   return since === undefined ? "" : idBefore(since);

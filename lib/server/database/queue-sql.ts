@@ -86,8 +86,9 @@ export function isDue(now: number): Statement {
 }
 
 /**
- * Returns a condition that a job spreads its starts from a time in the future, as the clock was set back. Its
- * downloads are then due at once. A minute ahead is allowed, as the clocks of servers differ.
+ * Returns a condition that the starts of a job's downloads were spread before the clock was set back, so that
+ * they now lie too far ahead. Such downloads are due at once. A minute ahead is allowed, as the clocks of
+ * servers differ.
  */
 function beginsLater(now: number): Statement {
   return sql`jobs.spread_from > ${now + LONGEST_WAIT_MS}`;

@@ -31,8 +31,8 @@ const IS_THERE = sql`whole.status = 'completed'`;
 const IS_UNDER_WAY = sql`whole.status IN ('downloading', 'verifying')`;
 
 /**
- * Returns a statement that makes the files of a removed set count for another set that has hard links to
- * them: for each file, the oldest complete set, or else the oldest one under way.
+ * Returns a statement that attributes the bytes of a removed set's files to another set with hard links to
+ * them: for each file, to the oldest complete set, or else to the oldest one under way.
  * @param slice condition for the files
  */
 export function handOverOf(downloadId: string, slice: Statement): Statement {
