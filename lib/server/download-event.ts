@@ -38,13 +38,15 @@ export type DownloadEvent =
       files?: SetCounts;
     }
   /**
-   * No file matches the set's patterns, and the order allows that. The download completes, nothing is
-   * published.
+   * No file matches the set's patterns, and the order allows that. The download completes without content.
    */
   | { type: "nothing"; epoch: number; now: number; digest: string; chunkSize: number }
   /** The name of the saved file was taken, so publishing tries the name `savedPath` next. */
   | { type: "renamed"; epoch: number; savedPath: string; digest?: string }
-  /** The content has its final name. `storedBytes`: bytes that count to the client's quota, if not all do. */
+  /**
+   * The content has its final name. `storedBytes`: how many bytes count to the client's quota; by default
+   * all.
+   */
   | { type: "published"; epoch: number; now: number; storedBytes?: number }
   | { type: "lost"; epoch: number; now: number }
   /**

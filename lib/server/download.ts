@@ -80,8 +80,8 @@ export interface Queued extends Common {
   /** Bytes from the start of the file that are flushed to the disk. */
   durableOffset: number;
   /**
-   * Earliest time of the next attempt. A time that is more than {@link LONGEST_WAIT_MS} ahead counts as
-   * reached, because the clock must have been put back since.
+   * Earliest time of the next attempt, in ms since 1970. A time that is more than {@link LONGEST_WAIT_MS}
+   * ahead counts as reached, because the clock must have been put back since.
    */
   notBefore: number;
   /** Why the last attempt ended; null: there was none, or only the connection was lost. */
@@ -121,8 +121,8 @@ export interface Completed extends Common {
   /** Bytes that count to the client's quota. Files shared with an earlier set do not count. */
   storedBytes: number;
   /**
-   * When the content was removed or found missing; null: it is stored. The bytes may be deleted a little
-   * later.
+   * When the content was removed or found missing, in ms since 1970; null: it is stored. The bytes may be
+   * deleted a little later.
    */
   removedAt: number | null;
 }

@@ -36,8 +36,8 @@ export interface StopWhen {
 }
 
 /**
- * Asks again for downloads of a job with these statuses. Only downloads with ids smaller than `before` are
- * asked for again, so none that the rerun made is.
+ * A request to repeat the downloads of a job that have these statuses. Only downloads with ids smaller than
+ * `before` are repeated, which leaves out those that the rerun itself made.
  */
 export interface Rerun {
   statuses: ("failed" | "cancelled")[];
@@ -71,18 +71,21 @@ export interface Job {
   createdBy: string | null;
   /** Hash of the token that made the job; null: the token is not one that an admin made. */
   createdWith: string | null;
-  /** Downloads that are still queued at this time fail; null: the job never expires. */
+  /** When downloads that are still queued fail, in ms since 1970; null: the job never expires. */
   expiresAt: number | null;
   endedAt: number | null;
   /** Most downloads of the job that run at once; null: only the server's limits apply. */
   maxConcurrent: number | null;
-  /** Downloads start at times spread over this many ms, from `spreadFrom` on; 0: all may start at once. */
+  /**
+   * Downloads start at times spread over this many ms, from the time `spreadFrom` on; 0: all may start at
+   * once.
+   */
   spreadMs: number;
   spreadFrom: number;
   stopWhen: StopWhen | null;
   /** How long the job's results are kept; null: as long as results without a rule. */
   keep: Keep | null;
-  /** The schedule and its time that made the job; null: a person made the job. */
+  /** The schedule and the time for which the job was made; null: a person requested the job. */
   occurrence: Occurrence | null;
   /** A request to repeat failed or cancelled downloads that is still being carried out; null: none. */
   rerun: Rerun | null;
@@ -134,7 +137,10 @@ export interface Member {
   hasDownload: boolean;
 }
 
-/** A download that replaces another one. The row of the replaced download names it before it is made. */
+/**
+ * A download that replaces another one. The row of the replaced download names the new one before that is
+ * made.
+ */
 export type Promised = Pick<Download, "downloadId" | "localTime">;
 
 export interface JobFilter {
@@ -143,7 +149,7 @@ export interface JobFilter {
   seenBy?: { sites: Sites; tokenHash: string | null } | null;
   /** Only older jobs, which have a smaller id. */
   before?: string | undefined;
-  /** Most rows. */
+  /** Most jobs to return. */
   limit: number;
 }
 
@@ -191,7 +197,10 @@ export interface JobRows {
   list(filter: JobFilter): Promise<Job[]>;
   /** Counts jobs by status. */
   countByStatus(): Promise<Record<JobStatus, number>>;
-  /** Lists the jobs that have not ended, and ended jobs whose downloads do not match yet. Oldest first. */
+  /**
+   * Lists the jobs that have not ended, and ended jobs whose downloads still have to be changed. Oldest
+   * first.
+   */
   open(): Promise<Job[]>;
   /** Lists the jobs that have not ended and that new clients may still join. */
   continuous(): Promise<Job[]>;
@@ -207,10 +216,11 @@ export interface JobRows {
    * @param sites only these clients; null: all
    */
   totals(jobId: string, sites: Sites | null): Promise<JobTotals>;
-  /** Lists clients of a job in the order of their ids, from behind `after` on. */
+  /** Lists clients of a job in the order of their ids, starting after `after`. */
   members(jobId: string, after: string, limit: number): Promise<Member[]>;
   /**
-   * Lists the newest downloads of a job's clients that have a status, by download id, from behind `after` on.
+   * Lists the newest downloads of a job's clients that have a status, in the order of download ids, starting
+   * after `after`.
    */
   downloads(
     jobId: string,

@@ -8,7 +8,7 @@ import type { Completed, Download } from "./download.ts";
 export interface Keep {
   /** A result is kept for this many days after its completion. */
   days: number | null;
-  /** The newest completed downloads, this many for each client of a schedule or a job, are kept. */
+  /** How many of the newest completed downloads are kept, for each client of a schedule or a job. */
   last: number | null;
 }
 
@@ -24,7 +24,7 @@ export interface Stored {
 /** The rows of retention. Each change is one conditional statement. */
 export interface KeepRows {
   /**
-   * Sets or removes the hold of a download, which no rule of retention removes while it is held.
+   * Sets or removes a hold. While a download is held, no rule of retention removes it.
    * @returns the download; null: there is none with this id
    */
   setHold(downloadId: string, isHeld: boolean): Promise<Download | null>;
@@ -45,7 +45,10 @@ export interface KeepRows {
    * @returns the marked download; null: it was not marked
    */
   markMissing(downloadId: string, now: number): Promise<Completed | null>;
-  /** Lists downloads marked as removed whose bytes may still exist, by id, from behind `after` on. */
+  /**
+   * Lists downloads marked as removed whose bytes may still exist, in the order of their ids, starting after
+   * `after`.
+   */
   removing(after: string, limit: number): Promise<Completed[]>;
   /** Records that the bytes of a removed download are deleted. @returns false if that was recorded before */
   bytesGone(downloadId: string): Promise<boolean>;
@@ -60,7 +63,7 @@ export interface KeepRows {
    */
   due(now: number, keepMs: number | null, limit: number): Promise<string[]>;
   /**
-   * When the next download has to be removed; null: none has to.
+   * When the next download has to be removed, in ms since 1970; null: none has to.
    * @param keepMs how long results without a rule are kept, in ms; null: for ever
    */
   nextDueAt(keepMs: number | null): Promise<number | null>;
@@ -69,8 +72,8 @@ export interface KeepRows {
   /** Ids of the clients that have stored content. */
   clientsStored(): Promise<string[]>;
   /**
-   * Lists a client's stored downloads whose `revision` is at most the given one, by id, from behind `after`
-   * on.
+   * Lists a client's stored downloads whose `revision` is at most the given one, in the order of their ids,
+   * starting after `after`.
    */
   stored(clientId: string, revision: number, after: string, limit: number): Promise<Stored[]>;
 }

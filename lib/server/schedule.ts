@@ -35,7 +35,7 @@ export interface Schedule {
   keep: Keep | null;
   /** Why the schedule is paused; null: it is active. */
   paused: "by_hand" | "token_ended" | null;
-  /** No job is made for times before this one. */
+  /** No job is made for times before this one, in ms since 1970. */
   since: number;
   /** How often the cron times of the schedule changed. Times computed before the last change are invalid. */
   timing: number;
@@ -124,7 +124,7 @@ export interface Asked {
 export interface AskedDownload {
   downloadId: string;
   status: "queued" | "downloading" | "verifying" | "completed" | "failed" | "cancelled";
-  /** When the download ended; null: it has not ended. */
+  /** When the download ended, in ms since 1970; null: it has not ended. */
   completedAt: number | null;
   /** True: the download saved a file or a folder. */
   hasContent: boolean;
@@ -201,10 +201,10 @@ export interface ScheduleRows {
   insert(schedule: Schedule): Promise<boolean>;
   get(name: string): Promise<Schedule | null>;
   byId(scheduleId: string): Promise<Schedule | null>;
-  /** Lists schedules by name. */
+  /** Lists schedules in the order of their names. */
   list(filter: ScheduleFilter): Promise<Schedule[]>;
   count(): Promise<number>;
-  /** Replaces a schedule's row, if nobody has changed it. @returns the row now; null: somebody has */
+  /** Replaces a schedule's row. @returns the row as it is now; null: another change came first */
   replace(next: Schedule): Promise<Schedule | null>;
   /** Removes a schedule. Its times and deliveries are removed later, by {@link forget}. */
   remove(scheduleId: string): Promise<void>;
@@ -225,7 +225,7 @@ export interface ScheduleRows {
   moveTime(before: NextTime, at: number | null, timing: number): Promise<void>;
   /** Lists the times of active schedules that are due, earliest first. */
   dueTimes(now: number, limit: number): Promise<NextTime[]>;
-  /** The next time of any active schedule; null: there is none. */
+  /** The next time of any active schedule, in ms since 1970; null: there is none. */
   nextAt(): Promise<number | null>;
 
   /** Inserts the row that names the job of a time, unless there is one. @returns the row that is there now */
@@ -248,7 +248,7 @@ export interface DeliveryRows {
   busyAmong(schedule: string, clientIds: readonly string[], now: number): Promise<Set<string>>;
   /** Returns the deliveries of some clients at a local time. */
   at(scheduleId: string, localTime: string, clientIds: readonly string[]): Promise<Delivery[]>;
-  /** Lists the deliveries that a job asks for, by client id, from behind `after` on. */
+  /** Lists the deliveries that a job asks for, in the order of client ids, starting after `after`. */
   ofJob(jobId: string, after: string, limit: number): Promise<Delivery[]>;
   /** Assigns a delivery to another job. @returns false: the delivery changed meanwhile */
   askAgain(delivery: Delivery, jobId: string): Promise<boolean>;
@@ -256,9 +256,9 @@ export interface DeliveryRows {
   asked(jobId: string, clientIds: readonly string[]): Promise<Asked[]>;
   /** Lists deliveries that are still awaited although they are due. */
   due(now: number, limit: number): Promise<Asked[]>;
-  /** Lists unfulfilled deliveries of all schedules, from behind `after` on; null: from the first on. */
+  /** Lists unfulfilled deliveries of all schedules, starting after `after`; null: from the first. */
   open(after: DeliveryKey | null, limit: number): Promise<Asked[]>;
-  /** When the next awaited delivery is due; null: none is awaited. */
+  /** When the next awaited delivery is due, in ms since 1970; null: none is awaited. */
   nextDue(): Promise<number | null>;
   /**
    * Compare and set of at most {@link CHANGED_AT_ONCE} deliveries. Only this changes a delivery's status.
@@ -270,12 +270,12 @@ export interface DeliveryRows {
   /** The newest local time that has deliveries; undefined: there is none. */
   newestTime(scheduleId: string, bounds: TimeBounds): Promise<string | undefined>;
   /**
-   * Lists the deliveries of a local time by client id.
+   * Lists the deliveries of a local time in the order of client ids.
    * @param after only clients whose ids sort after this one
    * @param sites only these clients; null: all
    */
   cells(time: TimeOf, after: string, sites: Sites | null, limit: number): Promise<Cell[]>;
-  /** Counts deliveries of the newest local time; null: there are none. @param sites only these; null: all */
+  /** Counts of the newest local time's deliveries; null: none. @param sites only these clients; null: all */
   latest(scheduleId: string, sites: Sites | null): Promise<DeliveryCounts | null>;
   /** The total size of a set's files in bytes, including files that the server had already. */
   bytesOf(downloadId: string): Promise<number>;

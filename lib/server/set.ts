@@ -112,7 +112,7 @@ export interface StoredTwin {
   /** Path of the stored file, relative to DOWNLOADS_DIR. */
   savedPath: string;
   digest: string;
-  /** When the client read the stored file. */
+  /** When the client read the stored file, in ms since 1970. */
   readAt: number;
 }
 
@@ -154,8 +154,8 @@ export interface SetRows {
    */
   storedBytes(downloadId: string, shares: boolean): Promise<number>;
   /**
-   * Makes the files that a removed set shares with other sets count for the oldest of those sets. It may be
-   * repeated.
+   * Makes files that a removed set shares with others count to the size of the oldest of those sets. It may
+   * be repeated.
    */
   handOver(downloadId: string): Promise<void>;
   /**

@@ -248,8 +248,8 @@ function fail(download: Active, problem: Problem, now: number, final: boolean): 
 const ROOM_RECHECK_MS = 5_000;
 
 /**
- * Time for which a download that gave way lets other downloads go first, in ms. It is longer than {@link
- * ROOM_RECHECK_MS}.
+ * Wait before another attempt of a download that was stopped so that others can run, in ms. It is longer than
+ * {@link ROOM_RECHECK_MS}.
  */
 const GIVE_WAY_MS = 2 * ROOM_RECHECK_MS;
 

@@ -11,10 +11,13 @@ export interface Webhook {
   events: WebhookEvent[];
   /** Key that signs the webhook's messages, `whsec_…`. It is stored unhashed, as signing needs it. */
   secret: string;
-  /** The previous secret, which also signs messages until `oldSecretUntil`; null: none. */
+  /** The previous secret, which also signs messages until the time `oldSecretUntil`; null: none. */
   oldSecret: string | null;
   oldSecretUntil: number | null;
-  /** When the webhook was disabled; null: it is active. Nothing is sent to a disabled webhook. */
+  /**
+   * When the webhook was disabled, in ms since 1970; null: it is active. Nothing is sent to a disabled
+   * webhook.
+   */
   disabledAt: number | null;
   disabledBecause: DisabledBecause | null;
   createdAt: number;
@@ -43,7 +46,7 @@ export interface Message {
    * What the event is about, such as `download/ID`. Messages about the same subject are delivered in order.
    */
   subject: string;
-  /** When the event happened. */
+  /** When the event happened, in ms since 1970. */
   at: number;
   /** The number of attempts to deliver the message so far. */
   attempts: number;
@@ -68,7 +71,7 @@ export interface Attempt {
   /** HTTP status of the receiver's response; null: there was no response. */
   responseStatus: number | null;
   error: string | null;
-  /** Time of the next attempt; null: there is none. */
+  /** Time of the next attempt, in ms since 1970; null: there is none. */
   nextAt: number | null;
 }
 
@@ -77,9 +80,9 @@ export interface WebhookRows {
   /** Inserts a webhook. @returns false: another webhook has the name */
   insert(webhook: Webhook): Promise<boolean>;
   get(name: string): Promise<Webhook | null>;
-  /** Lists webhooks by name, from behind the name `after` on. */
+  /** Lists webhooks in the order of their names, starting after the name `after`. */
   list(after: string, limit: number): Promise<Webhook[]>;
-  /** Lists the active webhooks by name. */
+  /** Lists the active webhooks in the order of their names. */
   active(): Promise<Webhook[]>;
   /** Changes a webhook's row. @returns the webhook as it is now; null: there is none */
   change(name: string, changes: WebhookChanges): Promise<Webhook | null>;
@@ -105,7 +108,10 @@ export interface OutboxBounds {
    * Most delivered messages that are kept, and most failed ones. Beyond that, the oldest ones are removed.
    */
   over: number;
-  /** Messages about events before this time are removed. Those that still wait are given up. */
+  /**
+   * Messages about events before this time, in ms since 1970, are removed. Those that still wait are given
+   * up.
+   */
   before: number;
 }
 
@@ -147,7 +153,7 @@ export interface OutboxRows {
    * @returns whether there may be more
    */
   hurry(webhookId: string, now: number): Promise<boolean>;
-  /** When the next message of an active webhook is due; null: no message waits. */
+  /** When the next message of an active webhook is due, in ms since 1970; null: no message waits. */
   nextDueAt(): Promise<number | null>;
   /** The number of a webhook's waiting messages. */
   countWaiting(webhookId: string): Promise<number>;

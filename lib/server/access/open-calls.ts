@@ -18,7 +18,7 @@ export class OpenCalls {
   /** Published when this server has ended the access of some callers. */
   readonly ended = new Topic();
 
-  /** @param now ms since 1970 */
+  /** @param now returns the time, in ms since 1970 */
   constructor(private readonly now: () => number = steadyNow) {}
 
   /**

@@ -80,7 +80,7 @@ export interface NamesPage {
 export interface AccessRows {
   /** Inserts a token. @returns false: a token with this name is valid */
   insertToken(token: ApiToken): Promise<boolean>;
-  /** Lists tokens by name. */
+  /** Lists tokens in the order of their names. */
   listTokens(page: NamesPage): Promise<ApiToken[]>;
   tokenByHash(tokenHash: string): Promise<ApiToken | null>;
   /** Revokes a token, unless it is revoked already. @returns the token as it is now; null: there is none */
@@ -89,7 +89,7 @@ export interface AccessRows {
 
   /** Inserts an enrolment key. @returns false: a key with this name is valid and has uses left */
   insertEnrolmentKey(key: EnrolmentKey): Promise<boolean>;
-  /** Lists enrolment keys by name. */
+  /** Lists enrolment keys in the order of their names. */
   listEnrolmentKeys(page: NamesPage): Promise<EnrolmentKey[]>;
   enrolmentKeyByHash(keyHash: string): Promise<EnrolmentKey | null>;
   /** Revokes a key, unless it is revoked already. @returns the key as it is now; null: there is none */
@@ -103,7 +103,7 @@ export interface AccessRows {
    * @returns the hashes of the sessions that were ended
    */
   insertSession(session: SessionRow, now: number, most: number): Promise<string[]>;
-  /** @returns null: there is no such session, or the session whose code began it has ended */
+  /** Finds a session. @returns null: there is none, or the session whose code began it has ended */
   getSession(sessionHash: string): Promise<SessionRow | null>;
   /** Deletes a session, and those begun by codes made in it. @returns the hashes of all of them */
   deleteSession(sessionHash: string): Promise<string[]>;

@@ -30,7 +30,7 @@ export class UnknownToken extends FdsError {
 
 /** The API tokens that admins make. The API_TOKEN of the settings is not among them. */
 export class Tokens {
-  /** @param now ms since 1970 */
+  /** @param now returns the time, in ms since 1970 */
   constructor(
     private readonly rows: AccessRows,
     private readonly openCalls: OpenCalls,
@@ -64,7 +64,7 @@ export class Tokens {
     );
   }
 
-  /** Lists tokens by name. */
+  /** Lists tokens in the order of their names. */
   list(page: NamesPage): Promise<ApiToken[]> {
     return this.rows.listTokens(page);
   }

@@ -72,12 +72,12 @@ export class Audit {
 
   /** Lists rows, newest first. Rows that wait in memory are written before that. */
   async list(filter: AuditFilter, inTurn?: InTurn): Promise<AuditRow[]> {
-    // With `before`, the caller asks only for older rows than those that wait in memory.
+    // Rows in memory are newer than all rows that a filter with `before` selects.
     if (filter.before === undefined) await this.#writeAll();
     return this.options.rows.listAudit(filter, inTurn);
   }
 
-  /** Writes the rows that wait in memory, and ends. */
+  /** Writes the rows that wait in memory, as the server stops. */
   async close(): Promise<void> {
     clearInterval(this.#windowTimer);
     await this.#writeAll();

@@ -65,7 +65,7 @@ const ACTS: ReadonlySet<AuditAction> = new Set([
 
 export function standingOf({ action, outcome, actor, clientId }: AuditEntry): Standing {
   const isDone = outcome === "ok";
-  // A download ends only once, so its end is kept with any outcome.
+  // The end of a download is an act whatever its outcome, as it happens only once.
   if (action === "download_end" || (isDone && ACTS.has(action))) return "act";
   // Both machines had the client's key, so they are no strangers.
   if (action === "two_machines") return "known";

@@ -4,8 +4,8 @@ import { steadyNow } from "../../util/steady-clock.ts";
 import { type AuditRow, type Standing, STANDINGS } from "./entry.ts";
 
 /**
- * Share of each standing in the audit's size. With a share of its own for each, rows of strangers cannot push
- * out those of people with access, and reads cannot push out changes.
+ * Share of the audit's size for the rows of each standing. Each has a share of its own, so that rows of
+ * strangers cannot push out those of people with access, and reads cannot push out changes.
  */
 const SHARES: Record<Standing, number> = { act: 1 / 2, known: 1 / 4, stranger: 1 / 4 };
 
@@ -19,7 +19,7 @@ export interface RoomRows {
   auditSizes(): Promise<Record<Standing, number>>;
   /**
    * Removes a batch of rows, oldest first.
-   * @param which rows of a standing, or rows last repeated before a time in ms since 1970
+   * @param which the rows: those of a standing, or those last repeated before a time in ms since 1970
    * @returns the removed rows; none: no such row is left
    */
   removeAudit(which: { standing: Standing } | { before: number }): Promise<Removed[]>;

@@ -9,9 +9,9 @@ const MAX_OF_NETWORK = 10;
 const MAX_NETWORKS = 100;
 
 /**
- * Merges the actions of a span of time into few rows. Repetitions are counted in one row. Above a limit, so
- * are all actions of one actor, then of one network, then of all strangers. Acts are never merged, and the
- * actor is never dropped.
+ * Merges the actions of a span of time into few rows. Equal actions are counted in one row. Above a limit,
+ * all actions of one actor share a row, then all of one network, then all of strangers. Acts are never
+ * merged, and the actor is never dropped.
  */
 export class AuditWindow {
   /** Rows by the fields of their entry. `count` is the number of repetitions since the row was last taken. */

@@ -3,7 +3,7 @@ import type { Logger } from "../../util/logger.ts";
 import type { ServerRows } from "../servers/rows.ts";
 import type { Listing, ListingOrder } from "../transfer/listing-receiver.ts";
 
-/** Time between two looks for the other server's answer, in ms. */
+/** Time between two queries for the other server's answer, in ms. */
 const LOOK_EVERY_MS = 50;
 /**
  * Longest wait for the other server's answer, in ms: the time that the client has to answer, and a reserve

@@ -124,7 +124,7 @@ export class Clients implements SessionHost {
     return this.#byId.get(clientId);
   }
 
-  /** Lists clients by id. */
+  /** Lists clients in the order of their ids. */
   list(filter: ClientListFilter): Promise<KnownClient[]> {
     return this.#known.list(filter);
   }
@@ -187,7 +187,7 @@ export class Clients implements SessionHost {
       this.held.left(clientId, session);
       return enrolledWith;
     }
-    // This is the same client whose old connection was not yet found dead, or another machine.
+    // An open session with this id is of the same client, not yet found dead, or of another machine.
     const old = this.#byId.get(clientId);
     const [hostname, before] = [client.hostname, known?.hostname ?? client.hostname];
     old?.replace(() => {
@@ -256,7 +256,7 @@ export class Clients implements SessionHost {
     return this.#known.withConnection(client);
   }
 
-  /** Reports that two machines use one id, as one still answered after the other had taken the id. */
+  /** Reports that two machines use one id: one of them still answered after the other had taken the id. */
   #noticeTwo(clientId: string, first: Machine, second: Machine): string {
     const message = this.#shared.notice(clientId, first, second);
     const { logger, audit, onChange } = this.options;

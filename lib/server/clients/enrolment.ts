@@ -17,7 +17,7 @@ export interface EnrolmentOrder {
 
 /** The enrolment keys that admins make. The ENROLL_TOKEN of the settings is not among them. */
 export class EnrolmentKeys {
-  /** @param now ms since 1970 */
+  /** @param now returns the time, in ms since 1970 */
   constructor(
     private readonly rows: AccessRows,
     private readonly now: () => number = steadyNow,
@@ -51,12 +51,12 @@ export class EnrolmentKeys {
     );
   }
 
-  /** Lists enrolment keys by name. */
+  /** Lists enrolment keys in the order of their names. */
   list(page: NamesPage): Promise<EnrolmentKey[]> {
     return this.rows.listEnrolmentKeys(page);
   }
 
-  /** @throws FdsError `not_found` */
+  /** Revokes an enrolment key. @throws FdsError `not_found` */
   async revoke(name: string): Promise<EnrolmentKey> {
     const key = await this.rows.revokeEnrolmentKey(name, this.now());
     if (!key) throw new FdsError("not_found", "There is no enrolment key of this name");
@@ -79,7 +79,7 @@ export class EnrolmentKeys {
   }
 }
 
-/** Says why a client cannot enrol with a key; null: the client can, if a use is left when it enrols. */
+/** Returns why a client cannot enrol with a key; null: the client can, if a use is left when it enrols. */
 export function flawOf(key: EnrolmentKey, clientId: string, now: number): string | null {
   if (key.revokedAt !== null) return "the enrolment key was revoked";
   if (hasExpired(key, now)) return "the enrolment key has expired";

@@ -27,7 +27,7 @@ export interface KnownClientsOptions {
 export class KnownClients {
   constructor(private readonly options: KnownClientsOptions) {}
 
-  /** Lists clients by id. */
+  /** Lists clients in the order of their ids. */
   async list({ connected, among, ...filter }: ClientListFilter): Promise<KnownClient[]> {
     const { repository, here } = this.options;
     const named = among && { are: "in" as const, ids: among };

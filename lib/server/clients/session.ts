@@ -34,9 +34,9 @@ export type Way = Pick<ClientLink, "rate"> & { roundTripMs: number };
 
 /** The methods that a session calls on the owner of all sessions. */
 export interface SessionHost {
-  /** @throws FdsError when the client may not register */
+  /** Registers a client. @throws FdsError when the client may not register */
   register(session: Session, message: Register): Promise<void>;
-  /** @throws FdsError when the client may not register */
+  /** Answers a client that asks whether it could register. @throws FdsError when it may not */
   probe(session: Session, message: Introduction): Promise<ProbeAnswer>;
   /** Called once when a session has ended, even if no client registered on it. */
   ended(session: Session): void;
@@ -138,7 +138,8 @@ export class Session implements ClientLink {
       const frame = decodeFrame(bytes, this.client.chunkSize);
       this.#mustBeRegistered();
       const isOfUse = this.#streams.hand(frame, (stream) => stream.onFrame(frame)) ?? false;
-      // Credit limits new bytes of a file. Any other frame counts by its length on the wire.
+      // Short frames count as messages. The length of a frame with new bytes is taken uncompressed, that of
+      // any other frame as it was sent.
       const length = isOfUse ? frame.rawLength : frame.payload.length;
       if (length < MIN_CHUNK_SIZE) this.#count();
     });
@@ -149,7 +150,7 @@ export class Session implements ClientLink {
     this.#guard(() => this.#count());
   }
 
-  /** @param data payload of the pong */
+  /** Handles a pong. @param data payload of the pong */
   onPong(data = ""): void {
     this.#heard();
     this.#presence.answered(data);

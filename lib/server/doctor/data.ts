@@ -106,7 +106,9 @@ function describe({ place, version, latest }: DatabaseLook): Finding {
   return { status: "ok", text: `${text}, which this program brings to ${latest} when it starts` };
 }
 
-/** @param theirs clock of the database's machine, in ms since 1970; null: the database is on this machine */
+/**
+ * @param theirs clock of the database's machine, in ms since 1970; null: the database has no clock of its own
+ */
 function checkClock(theirs: number | null): Finding {
   if (theirs === null) {
     return {

@@ -34,7 +34,7 @@ export class ServiceChecks {
     if (port === 0) return { status: "not_needed", text: "any free one" };
     if (!(await isListening(ownHost(host), port, signal))) {
       const flaw = await flawOfListening(host, port);
-      // EACCES: a port that this user may not use may be allowed to the server's user.
+      // The user that runs the server may be allowed to use a port that gives EACCES here.
       const isFree = flaw === null || flaw === "EACCES";
       return {
         status: "wrong",

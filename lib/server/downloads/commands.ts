@@ -27,7 +27,7 @@ export interface DownloadCommandsOptions {
   jobs: Pick<JobHooks, "reopen">;
   /** The work that runs on downloads now, by download id. */
   work: Pick<SerialQueue, "has" | "over">;
-  /** @throws FdsError `download_not_found` */
+  /** Returns a download. @throws FdsError `download_not_found` */
   get: (downloadId: string) => Promise<Download>;
   /** Applies an event to a download, then carries out the effects. */
   apply: (downloadId: string, event: DownloadEvent) => Promise<Download>;

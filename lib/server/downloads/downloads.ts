@@ -47,7 +47,7 @@ export interface DownloadsOptions {
 
 /**
  * Runs downloads. Whatever happens becomes an event, the next state is recorded, and its effects are carried
- * out. The rows decide. Only running attempts have state in memory.
+ * out. The rows are authoritative. Only running attempts have state in memory.
  */
 export class Downloads {
   readonly #attempts: Attempts;
@@ -99,7 +99,9 @@ export class Downloads {
     });
   }
 
-  /** A client registered. Its waiting downloads go on, also those that another server had started. */
+  /**
+   * Continues the waiting downloads of a client that registered, also those that another server had started.
+   */
   clientRegistered(clientId: string): void {
     if (!this.options.repository.servers) return this.#dispatcher.clientRegistered(clientId);
     void this.#recovery
@@ -176,7 +178,7 @@ export class Downloads {
     return "retriedAs" in after && after.retriedAs === next;
   }
 
-  /** @throws FdsError `download_not_found` */
+  /** Returns a download. @throws FdsError `download_not_found` */
   async get(downloadId: string): Promise<Download> {
     const download = await this.options.repository.getDownload(downloadId);
     if (!download) throw downloadNotFound();

@@ -81,7 +81,8 @@ export async function finishPublishing(
       const end = Math.min(published.size, offset + length);
       return published.slice(offset, end).bytes();
     });
-    // Storage publishes once more, as not every step of the interrupted publishing may have reached the disk.
+    // The file is published once more, as not every step of the interrupted publishing may have reached the
+    // disk.
     if (stored === digest && (await place())) {
       return report({ type: "published", epoch, now: Date.now() });
     }

@@ -24,8 +24,8 @@ export interface OverQuota extends SpaceShortage {
  */
 const GRACE_MS = 10_000;
 /**
- * After {@link GRACE_MS}, a download reserves the bytes received, and those of this time ahead at its average
- * rate. In ms.
+ * How far ahead a download reserves quota after {@link GRACE_MS}, in ms: the bytes received, and those to
+ * come in this time at its average rate.
  */
 const AHEAD_MS = 60_000;
 

@@ -2,7 +2,8 @@ import type { Line, Waiting } from "../database/repository.ts";
 
 /**
  * The clients that wait for downloads to start, as far as this process was told. Lines take turns, and so do
- * the clients in a line: after its turn, a client goes to the end. These are hints, and the rows decide.
+ * the clients in a line: after its turn, a client goes to the end. These are only hints; the rows of the
+ * database are authoritative.
  */
 export class WaitingLines {
   /** The clients of each line, each with the number of its latest hint. */

@@ -6,8 +6,8 @@ import { areOf, type Sites } from "../access/sites.ts";
 const MAX_WAITING_BYTES = 512 * 1024;
 
 /**
- * Most bytes by which one event counts to that limit. An event about a set with many long patterns has over 1
- * MiB. All readers share these bytes, and a reader that keeps up takes them at once.
+ * Most bytes by which one waiting event counts to {@link MAX_WAITING_BYTES}. An event about a set with many
+ * long patterns has over 1 MiB. All readers share these bytes, and a reader that keeps up takes them at once.
  */
 const MAX_COUNTED_BYTES = 8 * 1024;
 
@@ -142,7 +142,7 @@ export class EventReader {
   }
 
   #add(subject: string, bytes: Uint8Array): void {
-    // The event is added behind all others, so that the ids of sent events only rise.
+    // The event goes to the end, even if an older one with its subject waits, so that sent ids only rise.
     this.#remove(subject);
     this.#waiting.set(subject, bytes);
     this.#waitingBytes += countOf(bytes);

@@ -15,7 +15,7 @@ import { clientRecord, downloadRecord } from "../records/records.ts";
 
 /** Time between two reports of the progress of running downloads, in ms. */
 const BEAT_MS = 200;
-/** Time between two comments that each reader is sent, in ms. */
+/** Time between two comments that keep the connection of a reader alive, in ms. */
 const COMMENT_MS = 15_000;
 /** Rows that are read at once. */
 const PAGE = 50;

@@ -198,7 +198,7 @@ export class Jobs implements JobHooks {
     this.#inBackground(() => this.#membership.consider(clientId), clientId);
   }
 
-  /** Pauses the continuous jobs that a token made, as it has ended. Somebody may resume them. */
+  /** Pauses the continuous jobs that a token made, as the token has ended. Somebody may resume them. */
   async tokenEnded(tokenHash: string): Promise<void> {
     for (const job of await this.#rows.continuous()) {
       if (job.createdWith === tokenHash) await this.pause(job.jobId);

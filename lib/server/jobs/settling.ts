@@ -130,8 +130,8 @@ export class Settling {
   }
 
   /**
-   * Calls a function for each download of a job that is over. A retry opens the job before it makes its
-   * download, so each time a batch was read, the job is checked to be still over.
+   * Calls a function for each download of a job that is over, which means that no more may start. A retry can
+   * reopen the job meanwhile, so this is checked again after each batch was read.
    */
   #eachOfEnded(
     job: Job,

@@ -23,7 +23,7 @@ export class Histogram {
   }
 }
 
-/** Counters since the start of the server. The code that does something increases its counter. */
+/** Counters since the start of the server. They are plain numbers that other code increases. */
 export class Metrics {
   /** Bytes of files received, uncompressed, by all attempts of downloads. */
   receivedBytes = 0;

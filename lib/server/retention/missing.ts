@@ -58,7 +58,7 @@ export class Missing {
 
   async #noticeOf(clientId: string): Promise<number> {
     const { repository, storage } = this.options;
-    // The revision is read before the names, because each download completed by then has its name.
+    // The revision is read before the names, because each download completed by then has its content stored.
     const revision = await repository.latestRevision();
     const names = await storage.namesOf(clientId);
     const pause = pauses();
