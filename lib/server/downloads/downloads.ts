@@ -47,7 +47,7 @@ export interface DownloadsOptions {
 
 /**
  * Runs downloads. Whatever happens becomes an event, the next state is recorded, and its effects are carried
- * out. The rows are authoritative. Only running attempts have state in memory.
+ * out. The rows are authoritative: only the state of running attempts is in memory.
  */
 export class Downloads {
   readonly #attempts: Attempts;
