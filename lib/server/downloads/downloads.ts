@@ -99,9 +99,7 @@ export class Downloads {
     });
   }
 
-  /**
-   * Continues the waiting downloads of a client that registered, also those that another server had started.
-   */
+  /** Continues the waiting downloads of a client that registered, also those begun on another server. */
   clientRegistered(clientId: string): void {
     if (!this.options.repository.servers) return this.#dispatcher.clientRegistered(clientId);
     void this.#recovery
