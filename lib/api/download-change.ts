@@ -1,7 +1,10 @@
 import * as z from "zod";
 import { RateLimit } from "./schemas.ts";
 
-/** What can be changed about a download: its rate limit until it has ended, and a hold at any time. */
+/**
+ * What can be changed about a download: its rate limit until it has ended, and at any time whether it is
+ * protected from removal (hold).
+ */
 export const DownloadChange = z
   .strictObject({
     rate_limit: RateLimit.nullable().optional(),

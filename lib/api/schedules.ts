@@ -16,7 +16,7 @@ const time = z.iso.datetime().meta({ description: "ISO 8601, UTC" });
 /** Most client ids in a request to run a schedule. */
 const MAX_IDS = 1_000;
 
-/** Longest time in ms after which a run of a schedule that was missed may still be made up for. */
+/** Longest time in ms after which a missed run of a schedule may still be made up for. */
 const MAX_CATCH_UP_MS = 30 * 86_400_000;
 
 /** Most future times that a preview of a schedule shows. */
@@ -189,7 +189,7 @@ export type ScheduleList = z.infer<typeof ScheduleList>;
 
 const previewCount = z.int().min(1).max(MAX_PREVIEW).default(5);
 
-/** A request for a preview of the next times of a schedule that need not exist yet. */
+/** A request to preview the times that a new schedule would have. */
 export const NewPreview = z
   .strictObject({
     cron: CronText,

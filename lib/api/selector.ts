@@ -11,7 +11,7 @@ export type Requirement =
   | { key: string; is: "in" | "not_in"; values: readonly string[] }
   | { key: string; is: "present" | "absent" };
 
-/** A parsed selector. A client must fulfil all of its requirements, at least one. */
+/** A parsed selector: at least one requirement. A client must fulfil all of them. */
 export type Selector = readonly Requirement[];
 
 /** Most characters of a selector. */

@@ -79,7 +79,9 @@ export function readClientConfig(
   return settings.helpWanted ? "help" : configOf(settings, { env, isTerminal, exists });
 }
 
-/** Returns all settings, some of them unchanged and the others as derived values. */
+/**
+ * Returns the client's configuration: some settings unchanged, and values that are derived from the others.
+ */
 function configOf(settings: ClientSettings, { env, isTerminal, exists }: Surroundings) {
   const id = settings.read("id");
   const serverUrl = readServerUrl(settings);

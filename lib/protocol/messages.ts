@@ -96,7 +96,10 @@ export const ClientMessage = z.discriminatedUnion("type", [
     identity: FileIdentity,
     total_size: byteCount,
     offset: byteCount,
-    /** Why the file starts over, if it does. */
+    /**
+     * Why the client sends the file from its start although the server asked to resume; undefined if it
+     * resumes.
+     */
     reason: label.optional(),
   }),
   /**

@@ -39,7 +39,7 @@ export interface Endpoint {
   /** A larger limit, in bytes, for a body that has this field. */
   largeBody?: { field: string; bytes: number };
   answers: Answer[];
-  /** Error codes that this call can answer with, besides those that every call can. */
+  /** Error codes that this call can answer with, besides those that every call can answer with. */
   errors: ErrorCode[];
 }
 

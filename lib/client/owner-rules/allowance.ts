@@ -2,7 +2,7 @@ import type { DailyLimit, Reservation } from "./daily-limit.ts";
 
 /**
  * One request's part of the site's daily limit. Bytes are reserved before they are sent, so that all sent
- * bytes are counted. Unused reservations are given back.
+ * bytes are counted. Unused bytes are released in the end.
  */
 export class Allowance {
   readonly #reserved: Reservation[] = [];
@@ -33,7 +33,7 @@ export class Allowance {
     this.#left -= bytes;
   }
 
-  /** Gives the reserved bytes that were not sent back to the daily limit. */
+  /** Releases the reserved bytes that were not used. */
   async end(): Promise<void> {
     for (const reservation of this.#reserved.splice(0).toReversed()) {
       const unused = Math.min(Math.max(0, this.#left), reservation.bytes);

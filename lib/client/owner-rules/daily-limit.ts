@@ -17,7 +17,7 @@ type Sent = z.infer<typeof Sent>;
 /** Bytes that a request may send, already counted against the limit of a day. */
 export interface Reservation {
   bytes: number;
-  /** Gives the bytes that were not sent back to the day's limit. @param unused number of these bytes */
+  /** Releases unused bytes of this reservation, so that other requests can use them. */
   giveBack(unused: number): Promise<void>;
 }
 

@@ -1,8 +1,6 @@
-/**
- * A summary of the items with one key that were only counted, after the first ones were reported one by one.
- */
+/** A summary of the items with one key that were counted, after the first ones were reported one by one. */
 export interface Repeated<T> {
-  /** The first item that was only counted. */
+  /** The first item that was counted instead of reported. */
   first: T;
   times: number;
   bytes: number;
@@ -13,11 +11,16 @@ export interface RecurrenceOptions<T> {
   most: number;
   /** Length of a span of time, in ms. */
   span: number;
-  /** Called at the end of a span, once for each key with items that were only counted. */
+  /**
+   * Called at the end of a span of time, once for each key with items that were counted instead of reported.
+   */
   onRepeated: (repeated: Repeated<T>) => void;
 }
 
-/** Most keys that are counted in a span. Items with any further key are all reported one by one. */
+/**
+ * Most keys for which items are counted in a span of time. Items with any further key are reported one by
+ * one.
+ */
 const MAX_KEYS = 10_000;
 
 /**
@@ -30,7 +33,10 @@ export class Recurrence<T> {
 
   constructor(private readonly options: RecurrenceOptions<T>) {}
 
-  /** Takes an item. @returns true if the caller should report the item; false if the item was only counted */
+  /**
+   * Takes an item.
+   * @returns true if the caller should report the item; false if the item was counted instead
+   */
   take(key: string, item: T, bytes: number): boolean {
     const known = this.#counts.get(key) ?? { count: 0, more: null };
     if (known.count === 0) {
@@ -45,7 +51,9 @@ export class Recurrence<T> {
     return false;
   }
 
-  /** Ends the span and reports the counted items. The next item begins a new span. */
+  /**
+   * Ends the span of time, and reports the summaries of the counted items. The next item begins a new span.
+   */
   end(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

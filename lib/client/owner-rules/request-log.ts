@@ -62,8 +62,8 @@ export class RequestLog {
   }
 
   /**
-   * Adds a request to the record. Resolves when the request is written or only counted. An error of the disk
-   * is logged.
+   * Adds a request to the record. Resolves when the request is written, or counted for a summary. An error of
+   * the disk is logged.
    */
   async add(entry: RequestEntry): Promise<void> {
     const hasLeft = entry.outcome === "sent" || entry.bytes_sent > 0;
@@ -73,7 +73,7 @@ export class RequestLog {
     if (again.take(key, told, told.bytes_sent)) await this.#write(lines, told);
   }
 
-  /** Writes the requests that were only counted so far, because the client stops. */
+  /** Writes the summaries of the requests counted so far, because the client stops. */
   async close(): Promise<void> {
     for (const { lines, again } of [this.#left, this.#refused]) {
       again.end();
@@ -97,7 +97,7 @@ interface Kept {
   again: Recurrence<RequestEntry>;
 }
 
-/** Returns the line that summarizes requests that were only counted. */
+/** Returns the line that summarizes requests that were counted instead of listed. */
 function lineOf({ first, times, bytes }: Repeated<RequestEntry>): object {
   const { server, file_path, outcome } = first;
   return bytes > 0 || outcome === "sent"
