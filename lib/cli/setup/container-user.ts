@@ -54,8 +54,8 @@ export async function giveToImageUser(folder: string): Promise<Gift> {
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 /**
- * Gives a folder and its content to the user of the container images. @param name path of the folder, for
- * messages
+ * Gives a folder and its content to the user of the container images.
+ * @param name path of the folder, for messages
  */
 async function giveFolder(path: string, name: string, gift: Gift): Promise<void> {
   await using folder = await open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);

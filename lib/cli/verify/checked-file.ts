@@ -110,8 +110,8 @@ export async function readAgain(
 }
 
 /**
- * Compares the digests of a file with the expected ones. @param expected undefined where no record has this
- * path
+ * Compares the digests of a file with the expected ones.
+ * @param expected undefined where no record has this path
  */
 export function judge(path: string, found: Found, expected: Expected | undefined): CheckedFile {
   const digests = typeof found === "string" ? {} : found;

@@ -72,7 +72,7 @@ export function taskScheduler(
 }
 
 /**
- * Returns a command that restricts a path to administrators and the service.
+ * Returns a command that restricts a path to the system, administrators and the service.
  * @param own rights of the service, in the notation of icacls
  */
 function rights(path: string, own: string): CommandStep {
