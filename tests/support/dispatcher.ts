@@ -38,7 +38,10 @@ export const given = {} as {
   running: Record<string, number>;
   /** The downloads that were claimed and started. None of them ever ends. */
   runs: Waiting[];
-  /** New queued downloads of other servers, up to a revision of the rows. Null: this is the only server. */
+  /**
+   * Queued downloads that other servers added, complete up to a revision of the rows. Null: this is the only
+   * server.
+   */
   elsewhere: { waiting: Waiting[]; upTo: number } | null;
 };
 

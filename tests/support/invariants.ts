@@ -15,8 +15,8 @@ const MiB = 1024 * 1024;
 /** Largest number of bytes between two records of the durable offset. */
 const CHECKPOINT = 8 * MiB;
 /**
- * Bytes allowed per attempt for frame headers and messages. The header is 48 bytes, and frames have up to 1
- * MiB.
+ * Bytes allowed for each download and each fault, for messages and frame headers. A frame of up to 1 MiB has
+ * 48 bytes of headers: 34 of the protocol and 14 of WebSocket.
  */
 const HEADERS = MiB / 2;
 

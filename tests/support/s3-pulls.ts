@@ -17,7 +17,7 @@ export interface Setup extends AsyncDisposable {
   wanted: Version;
 }
 
-/** Starts a client behind a proxy, with a file large enough for many segments in S3. */
+/** Starts a server with S3 and a client behind a proxy, and writes a file of many segments for the client. */
 export async function setUp(env: Record<string, string> = {}): Promise<Setup> {
   const s3System = await S3System.start(env);
   const { system } = s3System;

@@ -57,8 +57,8 @@ export class Strace implements AsyncDisposable {
 }
 
 /**
- * Joins calls that strace wrote in two lines because another thread made a call meanwhile: `7 write(3, ""...,
- * 9, 0 <unfinished ...>` and `7 <... write resumed>) = 9`.
+ * Joins calls that strace wrote in two lines because another thread made a call meanwhile: first
+ * `7 write(3, ""..., 9, 0 <unfinished ...>`, later `7 <... write resumed>) = 9`.
  */
 export function wholeCalls(lines: readonly string[]): string[] {
   const begun = new Map<string, string>();
