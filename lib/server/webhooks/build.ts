@@ -31,7 +31,7 @@ export interface WebhooksParts {
   resolve?: Resolve;
 }
 
-/** Creates and connects the parts that send webhooks. No other part of the server depends on them. */
+/** Creates and connects the parts that send webhooks. No other part of the engine depends on them. */
 export function buildWebhooks(parts: WebhooksParts) {
   const { repository, clients, storage, version, logger } = parts;
   const { webhooks: rows, outbox } = repository;
