@@ -1,4 +1,4 @@
-/** The cloud side: reads its settings, puts the parts together, serves until it is told to stop. */
+/** The server program: reads the settings, opens storage and database, and serves until a signal stops it. */
 import { Hono } from "hono";
 import dashboard from "./lib/dashboard/index.html";
 import { readServerConfig, SERVER_HELP, type ServerConfig } from "./lib/server/config.ts";
@@ -40,29 +40,29 @@ import { version } from "./package.json";
 import { stdout } from "./lib/util/output.ts";
 
 /**
- * How long clients have to hear why they are cut off, before the process ends, in ms. What they still
- * send is taken meanwhile: bytes that nobody took would reset the connection (RFC 1122, 4.2.2.13),
- * and a reset that overtakes the close frame is all that a client hears.
+ * How long the stopping server keeps connections open after it sent clients a close frame, in ms. Bytes that
+ * clients still send are read meanwhile. Closing a socket with unread bytes would reset the connection (RFC
+ * 1122, 4.2.2.13), and a client could get the reset before the close frame with the reason.
  */
 const GOODBYE_MS = 250;
 
-/** How long running calls of the API may take to end when the server stops, in ms. */
+/** How long a stopping server waits for running REST calls to end, in ms. */
 const CALLS_END_WITHIN_MS = 3_000;
 
-/** This run of the server, among all that share a database. */
+/** Unique id of this run of the server, to tell it from other servers with the same database. */
 const SERVER_ID = Bun.randomUUIDv7();
 
 /**
- * Name under which the server's own long work takes its turns. No token has it: names of tokens hold no
- * spaces.
+ * Owner of the server's own long work in {@link FairTurns}, where all other owners are API tokens. A token
+ * cannot have this name, as it contains a space.
  */
 const THE_SERVER = "the server";
 
 if (import.meta.main) await runServer(process.argv.slice(2));
 
 /**
- * Runs the server as the whole process.
- * @param argv without the program's name
+ * Runs the server, or `server doctor`, as the whole process.
+ * @param argv the words behind the program's name
  */
 export async function runServer(argv: string[]): Promise<void> {
   await runService(async (toStop) => {
@@ -73,13 +73,13 @@ export async function runServer(argv: string[]): Promise<void> {
   });
 }
 
-/** @throws UsageError */
+/** Reads the settings from flags, environment and file. @throws UsageError if one is missing or invalid */
 function readConfig(argv: string[], isTerminal: boolean) {
   const { env, ...files } = withConfigFile(SERVER_SETTINGS, argv, process.env);
   return { config: readServerConfig(argv, env, isTerminal), ...files };
 }
 
-/** Says what is wrong, in place of a start. */
+/** Runs `server doctor`: checks the settings and what they name, and prints the results. */
 async function doctor(argv: string[]) {
   const { isHelp, json, flags } = readOrder(argv, SERVER_SETTINGS);
   if (isHelp) return DOCTOR_HELP;
@@ -97,10 +97,10 @@ async function doctor(argv: string[]) {
 }
 
 interface StartOptions {
-  /** File of settings that holds a secret, if there is one. */
+  /** Path of the settings file if it contains a secret; otherwise null. */
   secretFile: string | null;
   isTerminal: boolean;
-  /** Aborted once the server is to stop, also while it still waits for what it needs. */
+  /** Aborted when the server has to stop, also while it still waits for its database or storage. */
   toStop: AbortSignal;
 }
 
@@ -130,7 +130,7 @@ async function start(config: ServerConfig, { secretFile, isTerminal, toStop }: S
   };
 }
 
-/** Chooses where bytes and rows are kept, and puts the engine on top of them. */
+/** Opens the storage and the database that the settings name, and builds the engine with them. */
 async function openEngine(
   config: ServerConfig,
   logger: Logger,
@@ -147,7 +147,7 @@ async function openEngine(
   return buildEngine({ config, storage, repository, turns, version, logger });
 }
 
-/** Opens what keeps the bytes. @throws Away when it is not there */
+/** Opens the storage for files, S3 or a disk. @throws Away if it cannot be reached now */
 function openStorage({ storage, isShared }: ServerConfig): Promise<Storage> {
   return storage.type === "s3"
     ? openS3Storage({ ...storage, isShared })
@@ -161,13 +161,14 @@ interface AppOptions {
   logger: Logger;
 }
 
-/** The REST interface as a Hono app. */
+/** Builds the REST interface as a Hono app. */
 function buildApp(
   { requestRate }: ServerConfig,
   { engine, access, runningCalls, logger }: AppOptions,
 ): Hono<RestEnv> {
   const { audit, turns, repository } = engine;
-  // A burst is no harm: a page that is opened asks for much at once.
+  // A burst of two seconds' worth of requests is allowed, as a browser that opens the dashboard sends many at
+  // once.
   const requests = new RateLimiter({ burst: 2 * requestRate, everyMs: 1000 / requestRate });
   const longAnswers = new LongAnswers({ turns, openCalls: access.openCalls, logger });
   const app = new Hono<RestEnv>();
@@ -183,8 +184,8 @@ function buildApp(
 }
 
 /**
- * The REST interface: each call, who may make it, and what does it. What a call takes and answers is
- * stated in lib/api/endpoints, which these lines are held to by their types.
+ * Adds the routes of the REST interface, each with the lowest role that may call it and its handler. The
+ * types require each route to agree with its request and response in lib/api/endpoints.
  */
 function addRoutes(app: RestRoutes, calls: RestCalls): void {
   const { server, sessions, clients, downloads, changes, content, events, jobs } = calls;
@@ -287,7 +288,7 @@ async function stop({ engine, listener, runningCalls, sharing }: Running): Promi
   await engine.telling.stop();
   const heard = Bun.sleep(GOODBYE_MS);
   engine.events.close();
-  // Running calls use the audit and the database.
+  // Running REST calls end before the audit log and the database are closed, as they use both.
   await runningCalls.end(CALLS_END_WITHIN_MS);
   await engine.audit.close();
   await sharing?.stop();

@@ -5,23 +5,23 @@ import { TEST_LIMIT } from "../support/wait.ts";
 import { resultsOf, type TestResult } from "./report.ts";
 
 export interface BunTestOptions {
-  /** Relative to `cwd`. */
+  /** Paths of the test files, relative to `cwd`. */
   files: readonly string[];
   /** Further flags of `bun test`. */
   flags?: readonly string[];
-  /** Where it runs; the folder of this process where it is not given. */
+  /** Working directory of the tests; by default that of this process. */
   cwd?: string;
   env?: Record<string, string | undefined>;
-  /** Where its output goes. */
+  /** Whether the output of `bun test` goes to this process's output or is discarded. */
   output: "inherit" | "ignore";
   signal: AbortSignal;
-  /** It is ended after this time, in ms. */
+  /** Time after which `bun test` is killed, in ms; by default never. */
   timeout?: number;
 }
 
 /**
- * Runs `bun test` to its end.
- * @throws the reason of the signal when that is aborted
+ * Runs `bun test` in a process of its own, and returns the result of each test.
+ * @throws the reason of `signal` if it is aborted
  */
 export async function runBunTest(options: BunTestOptions): Promise<TestResult[]> {
   const { files, flags = [], cwd = process.cwd(), env = process.env } = options;
@@ -30,9 +30,9 @@ export async function runBunTest(options: BunTestOptions): Promise<TestResult[]>
   const reportFile = join(folder, "junit.xml");
   try {
     const reporting = ["--reporter=junit", `--reporter-outfile=${reportFile}`];
-    // --no-orphans: a program that a test left behind must not outlive it.
+    // --no-orphans ends processes that a test has started and left running.
     const args = ["test", "--no-orphans", `--timeout=${TEST_LIMIT}`, ...reporting, ...flags];
-    // A path that does not begin with "./" would be a pattern.
+    // "./" makes each argument a path. Without it, Bun would run all files whose path contains the text.
     const paths = files.map((file) => `./${file}`);
     const child = Bun.spawn([process.execPath, ...args, ...paths], {
       cwd,

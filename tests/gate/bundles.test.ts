@@ -9,11 +9,11 @@ import { Bundles } from "./bundles.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* What tests start in place of the sources is as the sources are. */
+/* The bundled programs that tests start instead of the sources behave like the sources. */
 
-/** Made here, where the gate has made none. */
+/** The bundles made by this file; undefined if `bun run test` has made bundles for all test files. */
 let made: Bundles | undefined;
-/** Each source, and what is started in its place. */
+/** The path of each program's source, and of the bundle that is started instead. */
 let pairs: [source: string, bundle: string][];
 let folder: string;
 
@@ -29,7 +29,7 @@ afterAll(async () => {
 });
 
 async function run(program: string, ...flags: string[]) {
-  // By a path that has no bundle: a source is started as it is.
+  // A relative path, as spawn() replaces only the absolute path of a source by that of its bundle.
   const command = [process.execPath, "--no-env-file", relative(folder, program), ...flags];
   const child = spawn(command, { cwd: folder, stderr: "pipe" });
   const said = Promise.all([child.stdout.text(), child.stderr.text()]);

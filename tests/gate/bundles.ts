@@ -9,22 +9,22 @@ const PROJECT = join(import.meta.dir, "../..");
 
 const PAGE = join(PROJECT, "lib/dashboard/index.html");
 
-/** The programs that tests start as processes, hundreds of times. */
+/** The programs that tests start as processes, together hundreds of times. */
 const PROGRAMS = ["server.ts", "client.ts", "lib/cli/fds.ts", "lib/cli/guide.ts"];
 
 /**
- * The programs in one file of compiled code each, outside of the sources, for tests that start them: a
- * start takes half the time of the processor or less. Stack traces tell of the sources all the same.
+ * The programs, each bundled into one precompiled file in a temporary folder. Tests start these files instead
+ * of the sources, as that takes at most half the CPU time. Stack traces still name lines of the sources.
  */
 export class Bundles implements AsyncDisposable {
   private constructor(private readonly folder: string) {}
 
-  /** @throws Failure when a program cannot be bundled */
+  /** Bundles all programs into a new temporary folder. @throws Failure if one cannot be bundled */
   static async make(): Promise<Bundles> {
     const folder = await mkdtemp(join(tmpdir(), "fds-bundles-"));
     const bundles = new Bundles(folder);
     try {
-      // Programs run as other users too.
+      // Other users need access, as some tests run the programs as another user.
       await chmod(folder, 0o755);
       await bundles.#build();
       return bundles;
@@ -34,7 +34,7 @@ export class Bundles implements AsyncDisposable {
     }
   }
 
-  /** For the environment of tests: they start these in place of the sources. */
+  /** The environment variable by which tests find the bundle of each source file. */
   get env(): Record<string, string> {
     const paths = PROGRAMS.map((source) => [
       join(PROJECT, source),
@@ -48,7 +48,8 @@ export class Bundles implements AsyncDisposable {
   }
 
   async #build(): Promise<void> {
-    // Not by the plugin: a bundle that waits for another one waits for ever.
+    // The page is bundled first. A plugin that called Bun.build inside the build of the programs would wait
+    // forever.
     const { outputs } = await build({
       entrypoints: [PAGE],
       outdir: join(this.folder, "page"),
@@ -70,8 +71,9 @@ export class Bundles implements AsyncDisposable {
 }
 
 /**
- * What is told apart by its place is that of the sources: the files of threads, and what is beside them.
- * @param page JSON of a `Bun.HTMLBundle`: the dashboard, which is bundled already
+ * Returns a plugin that replaces `import.meta.dir` and `import.meta.url` by the paths of the sources, so that
+ * a bundle finds worker threads and other files beside its sources.
+ * @param page JSON of a `Bun.HTMLBundle`, which replaces the import of the dashboard's HTML
  */
 function asTheSources(page: string): Bun.BunPlugin {
   return {
@@ -83,7 +85,7 @@ function asTheSources(page: string): Bun.BunPlugin {
           .replaceAll("import.meta.dir", JSON.stringify(dirname(path)))
           .replaceAll("import.meta.url", JSON.stringify(pathToFileURL(path).href))
           .replace(/^import (\w+) from ".*\.html";/m, (_, name) => `const ${name} = ${page};`)
-          // Compiled code is no module, and nothing comes after it.
+          // Replaces a top-level await, which CommonJS does not allow. The call is the last statement anyway.
           .replace(/^(if \(import\.meta\.main\) )?await (?=run)/m, "$1void ");
         return { contents, loader: "ts" };
       });
@@ -91,7 +93,7 @@ function asTheSources(page: string): Bun.BunPlugin {
   };
 }
 
-/** @throws Failure that says what cannot be bundled */
+/** Runs Bun.build. @throws Failure with the messages of Bun if that fails */
 async function build(config: Bun.BuildConfig): Promise<Bun.BuildOutput> {
   const output = await Bun.build({ ...config, throw: false });
   if (output.success) return output;

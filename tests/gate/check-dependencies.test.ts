@@ -26,7 +26,11 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** Runs the step with a registry that gives this answer, in a folder with this package.json. */
+/**
+ * Runs check-dependencies.ts in a copy of the project's package.json and bun.lock.
+ * @param answer response of a fake registry to the audit
+ * @param change edits the text of package.json
+ */
 async function check(answer: () => Response, change = (text: string) => text) {
   using registry = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: answer });
   await cp(join(PROJECT, "bun.lock"), join(folder, "bun.lock"));

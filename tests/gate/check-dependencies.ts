@@ -4,20 +4,21 @@ import { Failure, runProgram } from "../../lib/cli/program.ts";
 import { stdout } from "../../lib/util/output.ts";
 
 /*
- * A step of `bun run check`: every dependency is pinned, what is pinned is what bun.lock has, and
- * no advisory is known for any of it, as far as the registry answers that.
+ * A step of `bun run check`. Every dependency is pinned to one version, bun.lock has the same versions, and
+ * the registry knows no security advisory for any of them. If the registry does not answer, the audit is
+ * skipped.
  */
 
 const Versions = z.record(z.string(), z.string()).default({});
 
 const Manifest = z.object({ dependencies: Versions, devDependencies: Versions });
 
-/** An advisory as the registry gives it, by the package's name. */
+/** Security advisories as the registry returns them: lists by package name. */
 const Advisories = z.record(z.string(), z.array(z.object({ title: z.string(), url: z.string() })));
 
 /**
- * The dependencies of a package.json that name more than one version.
- * @throws z.ZodError when it is no package.json
+ * Returns the dependencies of a package.json that are not pinned to exactly one version.
+ * @throws z.ZodError if the value is no package.json
  */
 export function unpinned(manifest: unknown): string[] {
   const { dependencies, devDependencies } = Manifest.parse(manifest);
@@ -27,8 +28,8 @@ export function unpinned(manifest: unknown): string[] {
 }
 
 /**
- * Reads what `bun audit --json` printed.
- * @returns a line for each advisory, or null where the registry did not say
+ * Parses the output of `bun audit --json`.
+ * @returns a line for each security advisory; null if the output is empty, as the registry did not answer
  */
 export function readAdvisories(output: string): string[] | null {
   if (output.trim() === "") return null;

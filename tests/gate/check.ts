@@ -3,24 +3,24 @@ import { runProgram } from "../../lib/cli/program.ts";
 import { stdout } from "../../lib/util/output.ts";
 
 /*
- * `bun run check`: the one gate, and what CI runs. All steps run, so that one run shows all there
- * is to mend; the tests come last and hold the architecture rules.
+ * `bun run check`: everything that a change has to pass, also in CI. All steps run even if one fails, so that
+ * one run shows all problems. The tests, which include the architecture rules, come last.
  */
 
 const HELP = `Checks format, lint, types, dependencies, architecture rules and tests.
 
 Usage: bun run check`;
 
-/** What each step runs, as arguments of Bun. */
+/** The steps before the tests, as arguments for `bun`. */
 const STEPS = {
   format: ["fmt", "--check", "--no-script"],
   lint: ["node_modules/oxlint/bin/oxlint", "--deny-warnings"],
-  // Without the flag, `bun check` would run the script of that name: this one.
+  // Without --no-script, `bun check` would run the script "check" of package.json, which is this program.
   types: ["check", "--no-script", "--build"],
   dependencies: ["tests/gate/check-dependencies.ts"],
 };
 
-/** Runs Bun. @returns whether it ended well */
+/** Runs `bun` with arguments. @returns whether it ended with exit code 0 */
 async function succeeds(args: string[], signal: AbortSignal): Promise<boolean> {
   const child = Bun.spawn([process.execPath, ...args], {
     stdio: ["ignore", "inherit", "inherit"],
@@ -31,12 +31,12 @@ async function succeeds(args: string[], signal: AbortSignal): Promise<boolean> {
   return exitCode === 0;
 }
 
-/** Writes a line before what the next step writes. */
+/** Writes a line and waits until it is written, so that it comes before the output of the next step. */
 function say(line: string, signal: AbortSignal): Promise<void> {
   return stdout.send(`${line}\n`, signal);
 }
 
-/** @returns the exit code. The last line is that of the tests, which come last */
+/** Runs all steps, then the tests. @returns the exit code: 0 if all succeeded */
 async function main(signal: AbortSignal): Promise<number> {
   if (parseFlags(process.argv.slice(2), {}).values["help"]) {
     stdout.write(`${HELP}\n`);

@@ -2,13 +2,13 @@ import { BUNDLES } from "../support/bundled.ts";
 import { NewCluster, NO_POSTGRES } from "../support/postgres.ts";
 import { Bundles } from "./bundles.ts";
 
-/** What takes tests long to make, made once for all of them. */
+/** Resources that are slow to make, such as bundles and a Postgres cluster, made once for all tests. */
 export interface Prepared extends AsyncDisposable {
-  /** By it the tests find what was made. */
+  /** Environment variables by which tests find the prepared resources. */
   env: Record<string, string>;
 }
 
-/** `TEST_BUNDLES={}` lets tests start the programs from their sources all the same. */
+/** Prepares the resources. With `TEST_BUNDLES={}` set, no bundles are made, and tests start the sources. */
 export async function prepare(): Promise<Prepared> {
   await using made = new AsyncDisposableStack();
   const env: Record<string, string> = {};

@@ -1,35 +1,35 @@
-/** So many lines of a failure are shown again at the end: enough for its error and where it was. */
+/** Highest number of lines of a failure that the final list repeats: enough for the error and its place. */
 const REASON_LINES = 30;
 
 /** How one test ended. */
 export interface TestResult {
-  /** Relative to the folder that the tests ran in; empty where Bun does not say it. */
+  /** Path of the test file, relative to the working directory of the tests; empty if Bun does not tell it. */
   file: string;
-  /** The names of its groups and its own, as Bun prints them: `group > test`. */
+  /** Names of the test's groups and of the test, as Bun prints them: `group > test`. */
   name: string;
   outcome: "passed" | "failed" | "skipped";
-  /** Why it failed, and how long it took, where the report has it; of more than one line. */
+  /** Why the test failed and how long it took, in several lines; missing if the report does not tell. */
   reason?: string;
 }
 
-/** What one run of `bun test` came to. */
+/** The outcome of one run of `bun test`. */
 export interface Run {
-  /** The test files that were asked for. */
+  /** The test files that `bun test` was called with. */
   files: readonly string[];
-  /** The JUnit report that it wrote; null where it wrote none, as after a crash. */
+  /** The JUnit report as XML; null if `bun test` wrote none, as after a crash. */
   report: string | null;
-  /** How its process ended: an exit code, or a signal. */
+  /** The exit code of `bun test`, or the signal that ended it. */
   exit: number | NodeJS.Signals;
 }
 
 /**
- * Reads the JUnit report of `bun test`: unlike its output, it is the same on a terminal, in a pipe,
- * with and without colours.
+ * Parses the JUnit report of `bun test`. The report is used instead of the printed output, which differs
+ * between terminals and pipes, and with colours.
  */
 export function readReport(xml: string): TestResult[] {
   const testcases = xml.matchAll(/<testcase ([^>]*?)(?:\/>|>([^]*?)<\/testcase>)/g);
   return [...testcases].map(([, attributes = "", content = ""]) => {
-    // The innermost group comes first.
+    // Bun writes the innermost group first.
     const groups = attributeOf(attributes, "classname").split(" > ").toReversed();
     const names = [...groups, attributeOf(attributes, "name")];
     const outcome = outcomeOf(content);
@@ -43,8 +43,8 @@ export function readReport(xml: string): TestResult[] {
 }
 
 /**
- * The results of a run, and a failure for each file that gave none and for an exit code that no
- * result explains: a crash never counts as success.
+ * Returns the results of a run. Adds a failure for each file without a result, and for an exit code other
+ * than 0 without a failed test, so that a crash never counts as success.
  */
 export function resultsOf({ files, report, exit }: Run): TestResult[] {
   const results = report === null ? [] : readReport(report);
@@ -60,7 +60,7 @@ export function resultsOf({ files, report, exit }: Run): TestResult[] {
   return results;
 }
 
-/** The last line of the gate, for people and for CI. */
+/** Formats the last line of `bun run test`: how many tests passed, failed and were skipped. */
 export function closingLine(results: readonly TestResult[]): string {
   const count = (wanted: TestResult["outcome"]) =>
     results.filter(({ outcome }) => outcome === wanted).length;
@@ -77,7 +77,7 @@ function outcomeOf(content: string): TestResult["outcome"] {
   return /<skipped\b/.test(content) ? "skipped" : "passed";
 }
 
-/** What a failed test says of itself: its error, where it was thrown, and its time. */
+/** Returns the error of a failed test, where it was thrown, and the duration of the test. */
 function reasonOf(attributes: string, content: string): string {
   const [, start = "", text = ""] =
     /<(?:failure|error)\b([^>]*?)(?:\/>|>([^]*?)<\/)/.exec(content) ?? [];

@@ -7,7 +7,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* `bun run test` as people and machines start it, in a folder with a few tests of its own. */
+/* Starts `bun run test` in a temporary folder with a few small test files, in a pipe and in a terminal. */
 
 const PROGRAM = join(import.meta.dir, "run-tests.ts");
 
@@ -18,7 +18,7 @@ const FILES = {
   "cannot-load": `test("never", () => {}); throw new Error("no");`,
   dies: `test("before", () => {}); test("dies", () => process.kill(process.pid, "SIGKILL"));`,
   exits: `test("before", () => {}); test("exits", () => process.exit(0));`,
-  // "serial" in its name: it has a process of its own
+  // A file with ".serial" in its name runs alone, after the parallel ones, in a process of its own.
   "dies.serial": `test("dies", () => process.kill(process.pid, "SIGKILL"));`,
 };
 
@@ -40,7 +40,7 @@ const argvOf = (files: string[]) => [
   ...files.map((name) => `tests/${name}.test.ts`),
 ];
 
-/** Runs the tests of these files with output in pipes. */
+/** Runs test files with their output in pipes. @returns standard output and the exit code */
 async function inPipe(files: string[], env: Record<string, string> = {}) {
   const child = spawn(argvOf(files), {
     cwd: folder,
@@ -51,7 +51,7 @@ async function inPipe(files: string[], env: Record<string, string> = {}) {
   return { text: stdout, exitCode: await child.exited };
 }
 
-/** Runs the tests of these files in a terminal. */
+/** Runs test files in a terminal. @returns the text on the screen and the exit code */
 async function inTerminal(files: string[], env: Record<string, string> = {}) {
   const decoder = new TextDecoder();
   let screen = "";

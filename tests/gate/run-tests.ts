@@ -7,13 +7,13 @@ import { closingLine, type TestResult } from "./report.ts";
 import { stdout } from "../../lib/util/output.ts";
 
 /*
- * `bun run test [FILE…]`: every test that this machine can run, but for the tier of faults, which takes as
- * long as all others together: `bun run test --faults`. A test that needs more than Bun
- * (a tool, a browser, root) is skipped where that is missing, and its name says how to get it:
- * the names are listed at the end, so that nobody takes "skipped" for "works".
+ * `bun run test [FILE…]` runs every test that this machine can run, except tests/faults, which takes as long
+ * as all others together and is run by `bun run test --faults`. A test that needs more than Bun (a tool, a
+ * browser, root) is skipped if that is missing, and its name says how to install it. Skipped tests are listed
+ * at the end.
  */
 
-/** The tier of faults. */
+/** Folder of the tests that inject faults. They run only with `--faults`. */
 const FAULTS = "tests/faults/";
 
 const HELP = `Runs the tests and says what could not be run here.
@@ -25,30 +25,32 @@ Usage: bun run test [--faults] [--timings] [FILE…]
 
 const FLAGS = { faults: { type: "boolean" }, timings: { type: "boolean" } } as const;
 
-/** Test files that run at once. Most of them wait more than they compute: three for each core. */
+/**
+ * Number of test files that run in parallel: three for each core, as most tests wait more than they compute.
+ */
 const PROCESSES = 3 * availableParallelism();
 
 /**
- * How long files take, in ms. The slowest begin first, so that none of them is left over at the end, when
- * most of the processes have nothing to do. A file that is not in it begins when it may.
+ * File with the duration of each test file, in ms. Bun starts the slowest test files first, so that no slow
+ * one is left at the end, when most processes are idle. Files that are not listed are started in any order.
  */
 const TIMINGS = "tests/gate/timings.json";
 
-/** So many files are worth what is prepared for them. */
+/** Number of test files from which on making bundles and a Postgres cluster beforehand saves time. */
 const MANY = 20;
 
-/** Files that measure time: they run one after the other, when nothing else takes the processor. */
+/** Test files that measure time. They run one after the other, after all others, when the CPU is idle. */
 const SERIAL = /\.serial\.test\.ts$/;
 
 interface Choice {
-  /** Only files whose path holds one of these; empty: a whole tier. */
+  /** Selects test files whose path contains one of these texts. If empty, `faults` decides. */
   texts: readonly string[];
-  /** The tier of faults, and not the other one. */
+  /** Without `texts`: true selects all files in tests/faults, false all other files. */
   faults: boolean;
   writesTimings: boolean;
 }
 
-/** The files of a choice, in order. @throws Failure where there are none */
+/** Returns the paths of the selected test files, sorted. @throws Failure if there are none */
 function filesOf({ texts, faults }: Choice): string[] {
   const all = [...new Bun.Glob("tests/**/*.test.ts").scanSync()].map((file) =>
     file.replaceAll("\\", "/"),
@@ -83,7 +85,7 @@ async function runTests(choice: Choice, signal: AbortSignal): Promise<TestResult
   return results;
 }
 
-/** Names the tests that ended in a way, under a heading, with the reason of those that have one. */
+/** Prints a heading and the names of tests, with the reason of each failure. */
 function list(heading: string, results: readonly TestResult[]): void {
   if (results.length === 0) return;
   const lines = results.map(({ file, name, reason }) => {
@@ -93,7 +95,7 @@ function list(heading: string, results: readonly TestResult[]): void {
   stdout.write(`${[`\n${heading}`, ...new Set(lines)].join("\n  ")}\n`);
 }
 
-/** @returns the exit code; the line of counts is the last one, whatever came of the tests */
+/** Runs the tests and prints the counts as the last line. @returns the exit code: 0 if no test failed */
 async function main(signal: AbortSignal): Promise<number> {
   const { values, positionals } = parseFlags(process.argv.slice(2), FLAGS, Infinity);
   if (values["help"]) {

@@ -2,27 +2,29 @@ import { describe, expect, test } from "bun:test";
 import { type FileIdentity, mayBeTheSame, stillTheSame } from "../../lib/protocol/identity.ts";
 import type { Change } from "./memory-file.ts";
 
-/** A file that was opened; it stays this one, whatever has its name by now. */
+/** An open file. It stays the same file even if its name is deleted or given to another file. */
 export interface OpenedFile {
   identity(): Promise<FileIdentity>;
   bytes(): Promise<Uint8Array>;
 }
 
-/** A file of some bytes, which changes as files at a site do. */
+/** A file that a test can change, in memory or on a disk. */
 export interface ChangingFile extends AsyncDisposable {
-  /** Null while there is no file of the name. */
+  /** Opens the file by its name. Returns null if no file has the name. */
   open(): Promise<OpenedFile | null>;
   change(how: Change): Promise<void>;
 }
 
-/** What an open file of a site says of itself while it changes, be it on a disk or a fake. */
+/** Tests that a changing file in memory has the same identity and bytes as one on a disk would have. */
 export function changingFileContract(
   backend: string,
   make: (size: number) => Promise<ChangingFile>,
 ): void {
   const SIZE = 100;
 
-  /** The open file before a change and after it. */
+  /**
+   * Opens a file, changes it, and returns its state before and after, and the file that has its name then.
+   */
   async function changed(how: Change | null) {
     await using file = await make(SIZE);
     const opened = (await file.open())!;

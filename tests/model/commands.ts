@@ -5,12 +5,12 @@ import type { Job } from "../../lib/server/job.ts";
 import { CHANGES } from "./memory-file.ts";
 import type { MemoryWorld } from "./memory-world.ts";
 
-/** What must be true, as far as it can be told without knowing how it is done. */
+/** The expected state of the server, as far as the steps of a test depend on it. */
 export interface Model {
   full: boolean;
 }
 
-/** What anybody may do, and what must come of it. */
+/** One random step of a model test, such as a cancel, with checks of its result. */
 class Step implements fc.AsyncCommand<Model, MemoryWorld> {
   constructor(
     private readonly name: string,
@@ -32,7 +32,7 @@ class Step implements fc.AsyncCommand<Model, MemoryWorld> {
   }
 }
 
-/** The download that a number stands for, whichever there are by then. */
+/** Picks one of the existing downloads by a random number; undefined if there are none. */
 async function pick(world: MemoryWorld, n: number): Promise<Download | undefined> {
   const downloads = await world.downloads();
   return downloads[n % downloads.length];
@@ -63,7 +63,7 @@ async function retry(world: MemoryWorld, { full }: Model, n: number): Promise<vo
     failed: full ? "storage_full" : undefined,
     cancelled: full ? "storage_full" : undefined,
   };
-  // Only the newest download of a job's client is retried.
+  // In a job, only the newest download of a client can be retried.
   const isOld = "retriedAs" in before && before.retriedAs !== null && before.jobId !== null;
   const count = (await world.downloads()).length;
   const refusal = await world.retry(before.downloadId);
@@ -80,7 +80,7 @@ async function retry(world: MemoryWorld, { full }: Model, n: number): Promise<vo
   expect(retried).toHaveProperty("retriedAs", newest);
 }
 
-/** The job that a number stands for, whichever there are by then. */
+/** Picks one of the existing jobs by a random number; undefined if there are none. */
 async function pickJob(world: MemoryWorld, n: number): Promise<Job | undefined> {
   const jobs = await world.jobs();
   return jobs[n % jobs.length];
@@ -88,7 +88,7 @@ async function pickJob(world: MemoryWorld, n: number): Promise<Job | undefined> 
 
 const OPEN: ReadonlySet<Job["status"]> = new Set(["running", "paused"]);
 
-/** Does something with a job, which only one that has not ended takes. */
+/** Returns a step that changes a random job, and checks that a job that has ended refuses the change. */
 const change =
   (
     act: (world: MemoryWorld, jobId: string) => Promise<string | undefined>,
@@ -102,7 +102,7 @@ const change =
     if (!OPEN.has(before.status)) {
       expect([refusal, after?.status]).toEqual(["job_ended", before.status]);
     } else if (refusal === undefined && !OPEN.has(after!.status)) {
-      // Its download may have ended just then.
+      // The job's last download may have ended at the same time, and the job with it.
       expect(["completed", "failed", becomes]).toContain(after!.status);
     } else if (refusal === undefined) expect(after?.status).toBe(becomes);
   };
@@ -119,7 +119,7 @@ async function rerunJob(world: MemoryWorld, n: number): Promise<void> {
 
 async function makeJob(world: MemoryWorld): Promise<void> {
   const count = (await world.jobs()).length;
-  // Its client has to be known.
+  // The job is refused as long as its client has never connected.
   const refusal = await world.makeJob();
   expect(await world.jobs()).toHaveLength(refusal === undefined ? count + 1 : count);
   expect(refusal).toBeOneOf([undefined, "client_not_found"]);
@@ -132,7 +132,7 @@ async function drop(world: MemoryWorld): Promise<void> {
 }
 
 async function setFull(world: MemoryWorld, model: Model, full: boolean): Promise<void> {
-  // A bucket does not tell how much room it has: what is new waits for it.
+  // S3 does not tell its free space, so downloads are accepted and wait even if the bucket is full.
   model.full = full && world.storage.tellsOfRoom;
   world.setFull(full);
 }
@@ -149,10 +149,10 @@ const frequent = [
     .map((how) => new Step(`${how} the source`, (world) => world.change(how))),
 ];
 
-/** Lists of steps; one that fails is made as short as can be. */
+/** Generates random lists of steps. fast-check shortens a failing list as far as possible. */
 export const steps = fc.commands(
   [
-    // Else there is seldom anything under way that the others could meet.
+    // Listed three times to be more frequent, so that other steps usually find downloads under way.
     ...frequent,
     ...frequent,
     ...frequent,

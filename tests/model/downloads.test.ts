@@ -16,27 +16,29 @@ import { steps } from "./commands.ts";
 import { MemoryWorld } from "./memory-world.ts";
 
 /*
- * Whatever is done in whatever order, what must hold holds after every step, and in the end every
- * download ends. A list of steps that fails is made as short as can be and shown, with the seed and
- * the path that repeat it.
+ * A model test of downloads and jobs. It takes random steps such as request, cancel or crash, and checks the
+ * invariants after each. At the end, every download has to end. fast-check shortens a failing list of steps
+ * as far as possible, and prints it with the seed and path that repeat it.
  */
 
 const RUNS = seedCount(100);
 
-/** A run takes so long at most, in ms; longer where rows or files are elsewhere. */
+/** Longest time of one run, in ms. Runs with Postgres or S3 take longer. */
 const MOST_OF_RUN_MS = ON_POSTGRES + ON_S3 === "" ? 1_000 : 15_000;
 
-/** A disk in memory, where there is one: what a commit costs on a real one is most of the time. */
+/** Folder of a memory file system, for the database. On a real disk, commits would take most of the time. */
 const MEMORY = "/dev/shm";
 
-/** Others do a lot meanwhile. */
+/** Longest duration of a simulated flush, in microtask turns, so that much other work runs meanwhile. */
 const MAX_FLUSH_TURNS = 100;
 
 let folder: string;
 let repository: Repository;
 let flushing = 0;
 
-/** Counts what a method has under way as if the database was being flushed. */
+/**
+ * Wraps an asynchronous method so that running calls count as flushes, which {@link MemoryWorld} waits for.
+ */
 function countWork<T extends object>(of: T, method: keyof T): void {
   const work = of[method] as (...given: unknown[]) => Promise<unknown>;
   const counted = async function (this: T, ...given: unknown[]) {
@@ -59,14 +61,14 @@ async function openNew(): Promise<Repository> {
 beforeAll(async () => {
   folder = await mkdtemp(join(existsSync(MEMORY) ? MEMORY : tmpdir(), "fds-model-"));
   repository = await openNew();
-  // On the clock that the test moves, a flush takes turns of the loop and no time.
+  // A simulated flush takes a random number of microtasks, and no time of the test's fake clock.
   const random = new Random(SEED);
   spyOn(WriteAheadLog.prototype, "flush").mockImplementation(async () => {
     flushing++;
     for (let turns = random.int(0, MAX_FLUSH_TURNS); turns > 0; turns--) await undefined;
     flushing--;
   });
-  // What is elsewhere takes its own time: it is waited for.
+  // Calls to Postgres and S3 take real time, so the world waits for them as for a flush.
   countWork(PostgresPool.prototype, "use");
   countWork(Bucket.prototype, "ask");
 });
@@ -87,7 +89,7 @@ async function walk(list: Iterable<fc.AsyncCommand<{ full: boolean }, MemoryWorl
     await fc.asyncModelRun(() => ({ model: { full: false }, real: world }), list);
     await world.expectAllEnds();
   } catch (error) {
-    // What it leaves behind is no matter of the next run.
+    // A failed run leaves unfinished downloads in the database, so the next run gets a new one.
     repository = await openNew();
     throw error;
   } finally {

@@ -4,9 +4,11 @@ import { type Download } from "../../lib/server/download.ts";
 import { md5 } from "../support/scripted-client.ts";
 import { MemoryFile } from "./memory-file.ts";
 
-/* What must hold of the files and the jobs of a world, whenever nothing moves. */
+/* Checks of files and jobs that must hold after every step of a model test. */
 
-/** A: names are those of completed downloads, with bytes that the source had at a time. */
+/**
+ * Invariant A: exactly the completed downloads have a published file, with bytes that the source once had.
+ */
 export function checkFiles(
   downloads: Download[],
   files: Map<string, Uint8Array>,
@@ -23,7 +25,7 @@ export function checkFiles(
   }
 }
 
-/** Exactly one download of a job's client is the newest, which the job counts, whatever happens. */
+/** Checks that a job counts its client exactly once, by the status of the client's newest download. */
 export async function checkJob(
   jobId: string,
   downloads: Download[],

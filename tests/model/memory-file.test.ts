@@ -11,7 +11,7 @@ import {
 } from "./changing-file.contract.ts";
 import { type Change, MemoryFile } from "./memory-file.ts";
 
-/* The file in memory that the model reads changes as one on a disk does, read as a client reads it. */
+/* Checks that the model's file in memory changes like a real file, as seen by the client's own code. */
 
 changingFileContract("memory", async (size) => {
   const file = new MemoryFile(size);
@@ -73,7 +73,7 @@ class DiskFile implements ChangingFile {
     }
   }
 
-  /** Until the clock of the file system is another one than that of the last change. */
+  /** Waits until the file system's clock has passed the file's last change, so that times differ. */
   async #tick(): Promise<void> {
     const { ctimeNs } = await stat(this.path, { bigint: true });
     const probe = join(this.folder, "probe");

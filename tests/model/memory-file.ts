@@ -1,10 +1,13 @@
 import type { FileIdentity } from "../../lib/protocol/identity.ts";
 import { md5 } from "../support/scripted-client.ts";
 
-/** An open file: whoever has its name by now, this one stays what it is. */
+/** The content of a file, apart from its name. An open file keeps its inode when its name is deleted. */
 export class Inode {
   changes = 0;
-  /** Its first change: a file that grew and was also changed in front looks as if it only grew. */
+  /**
+   * The kind of the first change: `log` if the file grew, `document` otherwise. A file in the model keeps to
+   * one kind, as a client cannot detect an overwrite in a file that also grew.
+   */
   kind: "log" | "document" | null = null;
 
   constructor(
@@ -22,13 +25,13 @@ export class Inode {
 export const CHANGES = ["grow", "overwrite", "shorten", "replace", "delete"] as const;
 export type Change = (typeof CHANGES)[number];
 
-/** A file at a site, in memory, and everything that it ever was. */
+/** A simulated file at a site, with the checksums of all contents that it ever had. */
 export class MemoryFile {
-  /** Null while there is no file of the name. */
+  /** The present content; null while the file is deleted. */
   inode: Inode | null = null;
   readonly #versions = new Set<string>();
   #inodes = 0;
-  /** How often it changed; each time another byte is put in. */
+  /** Number of changes so far. New bytes are computed from it, so that each content is different. */
   changes = 0;
 
   constructor(private readonly size: number) {

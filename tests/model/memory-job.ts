@@ -1,7 +1,7 @@
 import type { NewJob } from "../../lib/server/jobs/making.ts";
 import { order } from "../support/downloads.ts";
 
-/** A job for one client, named as that. */
+/** Returns a job for one client, with the client's id as its name. */
 export function jobFor(clientId: string): NewJob {
   const { clientId: _, jobId: __, ...what } = order(clientId, "file");
   return {

@@ -10,12 +10,14 @@ import { Logger } from "../../lib/util/logger.ts";
 import { Life } from "../support/mortal.ts";
 import { CHUNK } from "./memory-site.ts";
 
-/** Less than the file: credit runs out, and comes again as bytes are flushed. */
+/**
+ * Bytes of credit for all streams. Less than the file's size, so that streams have to wait for new credit.
+ */
 export const BUDGET = 3 * CHUNK;
-/** Most downloads that run at once. */
+/** Highest number of downloads that run at the same time. */
 export const LIMIT = 2;
 
-/** A server's process: all that is gone with it. */
+/** The parts of a simulated server process, which are lost when it ends. */
 export interface ServerRun {
   life: Life;
   clients: Clients;
@@ -27,13 +29,15 @@ export interface ServerRun {
 interface Inputs {
   repository: Repository;
   opened: Storage;
-  /** The only client. */
+  /** Id of the only client of the world. */
   clientId: string;
-  /** Takes what the server logs as an error. */
+  /** Collects log lines of level "error". The tests expect none. */
   bugs: string[];
 }
 
-/** Starts the real server's parts, on rows and files that are there. */
+/**
+ * Starts the parts of a real server with an existing database and storage. Calls to both end with its life.
+ */
 export function startMemoryServer({ repository: rows, opened, clientId, bugs }: Inputs): ServerRun {
   const life = new Life();
   const { jobs: jobRows, servers } = rows;

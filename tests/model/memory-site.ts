@@ -6,10 +6,10 @@ import type { Socket } from "../../lib/server/clients/socket.ts";
 import { frame, REGISTER, type Request } from "../support/scripted-client.ts";
 import type { Inode, MemoryFile } from "./memory-file.ts";
 
-/** Bytes in a frame. */
+/** Size of a frame's payload, in bytes. */
 export const CHUNK = 4096;
 
-/** A file that is being sent. */
+/** The state of a file that the simulated client is sending. */
 interface Outgoing {
   request: Request;
   inode: Inode;
@@ -20,7 +20,10 @@ interface Outgoing {
   complete: boolean;
 }
 
-/** A client that sends a frame only when it is told to, over a connection that is none. */
+/**
+ * A simulated client. It is connected by direct calls instead of a WebSocket, and sends frames only in
+ * `flow`.
+ */
 export class MemorySite implements Socket {
   readonly remoteAddress = "127.0.0.1";
   readonly #session: Session;
@@ -35,13 +38,16 @@ export class MemorySite implements Socket {
     this.#say({ ...REGISTER, client_id: clientId, chunk_size: CHUNK });
   }
 
-  /** The connection is gone, and the server hears of it. */
+  /** Closes the connection, and reports that to the server. */
   leave(): void {
     this.#outgoing.clear();
     this.#session.closed();
   }
 
-  /** Sends a frame of each file, as far as credit reaches. @returns whether anything was sent */
+  /**
+   * Sends one frame of each file, as far as the server's credit allows.
+   * @returns whether anything was sent
+   */
   flow(): boolean {
     return [...this.#outgoing.values()].map((one) => this.#sendNext(one)).includes(true);
   }
@@ -87,7 +93,7 @@ export class MemorySite implements Socket {
     const { inode } = this.file;
     if (!inode) {
       const message = "there is no such file";
-      // A client answers later than it is asked.
+      // A real client answers asynchronously, after the request was sent.
       await Promise.resolve();
       return this.#say({ type: "error", stream, epoch, code: "file_not_found", message });
     }

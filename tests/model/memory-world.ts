@@ -14,43 +14,43 @@ import { type ModelStorage, newModelStorage } from "./model-storage.ts";
 import { jobFor } from "./memory-job.ts";
 import { BUDGET, LIMIT, type ServerRun, startMemoryServer } from "./memory-server.ts";
 
-/** Bytes of the source at first: a few frames, the last one not full. */
+/** Initial size of the source file, in bytes: a few full frames, and one that is not full. */
 const SIZE = 5 * CHUNK + 100;
 
-/** A disk that was full is looked at again at least so often, in ms. */
+/** Longest time until the server notices that a full disk has room again, in ms. */
 const ROOM_RECHECK = 5_000;
 
-/** What arrived is flushed at most this long after, in ms. */
+/** Longest time until received bytes are flushed, in ms. */
 const CHECKPOINT_MS = 250;
 
-/** More turns of the loop than anything takes between one flush and the next. */
+/** Number of microtasks without a flush after which nothing is under way any more. */
 const QUIET_TURNS = 300;
 
-/** Turns in a round of the event loop. */
+/** Number of microtasks after which long work gets a round of the event loop. */
 const ROUND_TURNS = 100;
 
 /**
- * The real server's parts with a real database, over a disk and a site in memory, on a clock that
- * tests move.
+ * The world of a model test: parts of the real server with a real database, a simulated disk and client, and
+ * a fake clock that the test advances.
  */
 export class MemoryWorld {
   readonly file = new MemoryFile(SIZE);
   readonly storage: ModelStorage = newModelStorage();
-  /** How each download that had ended was when it was first seen so. */
+  /** Each ended download by id, as it was when a check first found it ended. It must not change any more. */
   readonly #ended = new Map<string, Download>();
   readonly #bugs: string[] = [];
   #freedAt = 0;
   #hasJobs = false;
-  /** The lease of the server that runs, where the rows are of several servers. */
+  /** Id of the running server's lease; null if the database allows only one server. */
   #leaseId: string | null = null;
   #run: ServerRun | undefined;
   #site: MemorySite | null = null;
 
   /**
-   * @param repository of earlier worlds, too: all their downloads have ended
-   * @param clientId one that no other world has
-   * @param advance moves the clock, ms
-   * @param isFlushing whether the database is being flushed, or works
+   * @param repository the database, which earlier worlds may have used; all their downloads have ended
+   * @param clientId a client id that no other world has
+   * @param advance advances the fake clock by ms
+   * @param isFlushing returns whether the database is being flushed, or a call to Postgres or S3 runs
    */
   private constructor(
     private readonly repository: Repository,
@@ -59,7 +59,7 @@ export class MemoryWorld {
     private readonly isFlushing: () => boolean,
   ) {}
 
-  /** A world with a server and a client that is connected; takes what the constructor takes. */
+  /** Creates a world with a running server and a connected client. The parameters are the constructor's. */
   static async begin(
     repository: Repository,
     clientId: string,
@@ -72,7 +72,7 @@ export class MemoryWorld {
     return world;
   }
 
-  /** Rows or files are not in this process. */
+  /** Whether the database is Postgres or the storage S3, whose calls take real time. */
   get #isElsewhere(): boolean {
     return this.#leaseId !== null || ON_S3 !== "";
   }
@@ -82,13 +82,13 @@ export class MemoryWorld {
     return this.#run;
   }
 
-  /** The downloads of this world, the oldest first. */
+  /** Returns the downloads of this world, the oldest first. */
   async downloads(): Promise<Download[]> {
     const { clientId } = this;
     return (await this.repository.listDownloads({ clientId, limit: 1000 })).toReversed();
   }
 
-  /** @returns the code of the refusal, if it was refused */
+  /** Requests a download. @returns the error code if the server refused the request */
   request(): Promise<string | undefined> {
     return codeOfRejection(this.#server.downloads.create(order(this.clientId, "file")));
   }
@@ -99,13 +99,13 @@ export class MemoryWorld {
     return codeOfRejection(this.#server.downloads.retry(downloadId));
   }
 
-  /** The jobs of this world, the oldest first. */
+  /** Returns the jobs of this world, the oldest first. */
   async jobs(): Promise<Job[]> {
     const jobs = await this.repository.jobs.list({ limit: 1000 });
     return jobs.filter((job) => job.name === this.clientId).toReversed();
   }
 
-  /** Asks the client by a job. @returns the code of the refusal, if it was refused */
+  /** Creates a job for the client. @returns the error code if the server refused the job */
   makeJob(): Promise<string | undefined> {
     this.#hasJobs = true;
     return codeOfRejection(this.#server.jobs.create(jobFor(this.clientId), LOCAL_ADMIN, null));
@@ -123,7 +123,7 @@ export class MemoryWorld {
     return codeOfRejection(this.#server.jobs.rerun(jobId, ["failed", "cancelled"]));
   }
 
-  /** The client comes, or comes again before its old connection is seen to be dead. */
+  /** Connects the client, perhaps while the server still takes its old connection for alive. */
   connect(): void {
     this.#site = new MemorySite(this.#server.clients, this.clientId, this.file);
   }
@@ -133,7 +133,7 @@ export class MemoryWorld {
     this.#site = null;
   }
 
-  /** The server is told to end, and another one begins; a client that was there comes back. */
+  /** Stops the server cleanly and starts another one. If the client was connected, it connects again. */
   async stopServer(): Promise<void> {
     this.#server.jobs.stop();
     await this.#server.downloads.stop();
@@ -141,7 +141,7 @@ export class MemoryWorld {
     await this.#nextServer();
   }
 
-  /** The machine fails in the middle of something, and a server begins on what is left. */
+  /** Cuts the power of the server after a number of microtasks, and starts another server. */
   async killServer(turns: number): Promise<void> {
     this.#site?.flow();
     this.advance(CHECKPOINT_MS);
@@ -165,7 +165,7 @@ export class MemoryWorld {
     await this.#beginLease();
   }
 
-  /** The server before is seen to be dead, as its process is. */
+  /** Takes a lease for the new server, and ends the lease of the server before. */
   async #beginLease(): Promise<void> {
     const { servers } = this.repository;
     if (!servers) return;
@@ -185,7 +185,7 @@ export class MemoryWorld {
     this.storage.full = full;
   }
 
-  /** Lets frames come, as many as there are to come but at most so many of each file. */
+  /** Lets the client send frames. @param frames highest number of frames of each file */
   async flow(frames: number): Promise<void> {
     for (let n = 0; n < frames && this.#site?.flow(); n++) await this.settle();
   }
@@ -195,10 +195,10 @@ export class MemoryWorld {
     await this.settle();
   }
 
-  /** Lets everything happen that waits for no clock: flushes, and what follows from each of them. */
+  /** Waits until all work is done that does not wait for the clock, such as flushes. */
   async settle(): Promise<void> {
     for (let turn = 0; turn < QUIET_TURNS; turn++) {
-      // Long work of jobs goes on in the next round, and a database elsewhere answers in one.
+      // Long work of jobs, and calls to Postgres or S3, need rounds of the real event loop to make progress.
       const isLong = this.#hasJobs || this.#isElsewhere;
       if (isLong && turn % ROUND_TURNS === 0) await nextRound();
       await Promise.resolve();
@@ -208,7 +208,7 @@ export class MemoryWorld {
     }
   }
 
-  /** What must hold whenever nothing moves. */
+  /** Checks the invariants that must hold whenever no work is under way. */
   async check(): Promise<void> {
     const downloads = await this.downloads();
     for (const download of downloads) this.#checkDownload(download);
@@ -225,7 +225,7 @@ export class MemoryWorld {
     expect(this.#bugs).toEqual([]);
   }
 
-  /** When all is well again, everything ends by itself, and nothing is left. */
+  /** Ends all simulated faults, then checks that every download and job ends by itself. */
   async expectAllEnds(): Promise<void> {
     this.setFull(false);
     if (this.file.inode === null) this.change("replace");
@@ -245,7 +245,7 @@ export class MemoryWorld {
     expect(this.#server.downloads.runningCount).toBe(0);
     for (const job of await this.jobs()) {
       const { counts } = await this.repository.jobs.totals(job.jobId, null);
-      // Its download may have ended by itself just before.
+      // A cancelled job is allowed even if its download had ended by itself before.
       const isCancelled = job.status === "cancelled";
       const isOver = job.status === (counts.completed === 1 ? "completed" : "failed");
       expect([job, counts, isOver || isCancelled]).toEqual([job, counts, true]);
@@ -264,25 +264,25 @@ export class MemoryWorld {
   #checkDownload(download: Download): void {
     const { downloadId } = download;
     const before = this.#ended.get(downloadId);
-    // A retry of it is all that an end takes down.
+    // The only change of a download that has ended is the id of its retry, with a new revision.
     const { revision, ...rest } = download;
     const retriedAs = "retriedAs" in rest ? { retriedAs: rest.retriedAs } : {};
     if (before) expect(download).toEqual({ ...before, revision, ...retriedAs });
     if (hasEnded(download)) this.#ended.set(downloadId, download);
     else {
-      // B: what is called safe outlives a loss of power.
+      // Invariant B: the durable offset never exceeds the bytes that survive a power cut.
       expect(this.storage.safeBytesOf(downloadId)).toBeGreaterThanOrEqual(
         durableOffsetOf(download),
       );
     }
     if (download.status === "failed") {
-      // F: only what happened to the file can be the cause.
+      // Invariant F: the error names the true cause, which can only be a change of the source file.
       expect(download.problem.code).toBeOneOf(["file_not_found", "source_changed"]);
       expect(this.file.changes).toBeGreaterThan(0);
     }
   }
 
-  /** C: what may run, runs; a job may have its own reasons. */
+  /** Invariant C: no download that could run is left waiting. Those of jobs may wait for other reasons. */
   #checkProgress(downloads: Download[], active: number): void {
     if (!this.#site || this.storage.full || active >= LIMIT) return;
     const now = Date.now();

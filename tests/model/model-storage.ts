@@ -5,26 +5,26 @@ import { FakeS3 } from "../support/fake-s3.ts";
 import { MemoryStorage } from "../support/memory-storage.ts";
 import { optionsFor } from "../support/s3-storage.ts";
 
-/** Where a world keeps its files, as it is seen from outside. */
+/** The storage of a model test, with methods to break and inspect it from outside the server. */
 export interface ModelStorage extends AsyncDisposable {
-  /** The storage as a server that starts has it. */
+  /** Opens the storage for a server that starts. */
   open(): Promise<Storage>;
-  /** The machine of the server fails: what was not safe is gone. */
+  /** Simulates a power cut of the server's machine: bytes that were not flushed are lost. */
   crash(): void;
   full: boolean;
-  /** Whether it is known before a download begins that there is no room. */
+  /** Whether the storage tells its free space, so that a download can be refused before it begins. */
   readonly tellsOfRoom: boolean;
-  /** Ids of the downloads of which there is a part. */
+  /** Returns the ids of downloads that have a part in the storage. */
   parts(): string[];
-  /** Bytes of a part that outlive a crash. */
+  /** Returns how many bytes of a download's part survive a crash. */
   safeBytesOf(downloadId: string): number;
-  /** Published files by their paths. */
+  /** Returns the bytes of published files, by path. */
   files(): Map<string, Uint8Array>;
-  /** Parts that were removed while they were open. */
+  /** Download ids of parts that were removed while open, which would lose bytes. The tests expect none. */
   readonly removedOpen: readonly string[];
 }
 
-/** In memory, or in a fake S3 where `TEST_BACKEND` says so. */
+/** Creates a storage in memory or, if `TEST_BACKEND` says so, one in a fake S3. */
 export function newModelStorage(): ModelStorage {
   return ON_S3 === "" ? new InMemory() : new InS3();
 }
@@ -52,7 +52,7 @@ class InMemory implements ModelStorage {
   async [Symbol.asyncDispose](): Promise<void> {}
 }
 
-/** Less than a file of the model has: it is made of many segments. */
+/** Size of a segment in S3, in bytes. Smaller than the model's file, so that a part has several segments. */
 const SEGMENT = 8192;
 
 class InS3 implements ModelStorage {
@@ -73,12 +73,12 @@ class InS3 implements ModelStorage {
       prefix: "",
       segment: SEGMENT,
       isShared: true,
-      // The clock that the test moves.
+      // The fake clock of the test, looked up at each call.
       now: () => Date.now(),
     });
   }
 
-  /** S3 is elsewhere, and keeps what it has. */
+  /** Does nothing, as a crash of the server loses nothing in S3. */
   crash(): void {}
 
   parts(): string[] {
@@ -86,7 +86,10 @@ class InS3 implements ModelStorage {
     return [...new Set(own.map((key) => key.split("/")[2] ?? ""))];
   }
 
-  /** Some of a part is in an upload that is not complete: whoever goes on with it proves it. */
+  /**
+   * Not checked for S3, as bytes of a part may be in an unfinished multipart upload. The next attempt
+   * verifies them by their checksum.
+   */
   safeBytesOf(): number {
     return Infinity;
   }
