@@ -66,7 +66,9 @@ await runProgram(async (signal) => {
     const { given, kept } = await giveToImageUser(join(folder, name));
     if (given > 0) say(terminal, `${name}/`, `given to ${IMAGE_USER_NAME}, as whom containers run`);
     for (const path of kept) {
-      terminal.write(`${plainText(path)} stays root's: it has a second name elsewhere\n`);
+      terminal.write(
+        `${plainText(path)} still belongs to root, because it has a hard link elsewhere\n`,
+      );
     }
   }
   const fresh = await makeEnvironmentFile(join(folder, ".env"));

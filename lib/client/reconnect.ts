@@ -89,7 +89,7 @@ class Connections {
     const { options, stop } = this;
     const { logger, serverUrl, enrolToken } = options;
     this.#keys = await options.keysToShow().catch((error: unknown) => {
-      logger.error("the keys cannot be read or renewed, shown are those of before", {}, error);
+      logger.error("the keys cannot be read or renewed, so the previous ones are sent", {}, error);
       return this.#keys;
     });
     const tls = await options.tlsToUse();

@@ -48,7 +48,7 @@ export class TlsFiles {
         this.pems = { ...this.pems, ...(await group()) };
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
-        logger.error(`${why}; used is what was read before`);
+        logger.error(`${why}; the contents that were read before are used`);
       }
     }
     return this.pems;
