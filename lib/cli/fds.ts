@@ -182,7 +182,7 @@ function environmentOf(file: ParsedFlags["values"][string]): Environment {
 }
 
 /**
- * * Splits the command's name from the other arguments. Flags that all commands share may precede the name.
+ * Splits the command's name from the other arguments. Flags that all commands share may precede the name.
  * @returns `name` is null where no command is given
  */
 function splitCommand(argv: string[]): { name: string | null; rest: string[] } {

@@ -26,7 +26,7 @@ export class Interrupted extends Error {
 }
 
 /**
- * * Time, in ms, in which a second SIGINT counts as the same Ctrl-C. The terminal sends one to this process,
+ * Time, in ms, in which a second SIGINT counts as the same Ctrl-C. The terminal sends one to this process,
  * and `bun run` forwards another.
  */
 const ECHO_TIME = 100;
@@ -70,7 +70,7 @@ export class Interruptions {
 }
 
 /**
- * * Runs a command-line program, and ends the process once its output was written. The exit code is 0, 2 for
+ * Runs a command-line program, and ends the process once its output was written. The exit code is 0, 2 for
  * a wrong flag or value, 1 for a failure, and 128 or more after a signal or if the reader of the output has
  * gone.
  * @param main gets a signal that Ctrl-C aborts; it must clean up and throw the signal's reason. If it returns

@@ -89,7 +89,7 @@ export class Processes implements AsyncDisposable {
   }
 
   /**
-   * * Waits for a line in a program's log.
+   * Waits for a line in a program's log.
    * @param timeout time limit in ms
    * @throws Failure with the last lines of the log when the line does not appear in time
    * @throws the reason of {@link Processes.signal} when that signal is aborted

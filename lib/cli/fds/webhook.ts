@@ -181,7 +181,7 @@ async function remove(context: CommandContext, name: string): Promise<void> {
 }
 
 /**
- * * Reads `--event`: names of events, and patterns such as `job.*`.
+ * Reads `--event`: names of events, and patterns such as `job.*`.
  * @returns undefined where the flag was not given
  * @throws UsageError for a name or pattern that matches no event
  */
@@ -209,7 +209,7 @@ function printSecret(context: CommandContext, made: WebhookWithSecret, done: str
 }
 
 /**
- * * Prints the result of an attempt to send a webhook message.
+ * Prints the result of an attempt to send a webhook message.
  * @throws Failure, after printing, where the message was not delivered
  */
 function printSent(context: CommandContext, attempt: WebhookAttempt): void {

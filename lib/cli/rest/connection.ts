@@ -47,7 +47,7 @@ export function readConnection(values: ParsedFlags["values"], env: Environment):
 }
 
 /**
- * * Returns a warning where the token would be sent unencrypted over a network. null means that the token is
+ * Returns a warning where the token would be sent unencrypted over a network. null means that the token is
  * protected, or that `INSECURE` permits clear text.
  */
 export function clearTextWarning(

@@ -8,7 +8,7 @@ import { Failure } from "../program.ts";
 export const STANDARD_OUTPUT = "-";
 
 /**
- * * Returns the path at which to save a file. The path is checked before anything is pulled.
+ * Returns the path at which to save a file. The path is checked before anything is pulled.
  * @param output path of a file, or an existing folder, in which the file gets its own name, made safe for
  *   every disk
  * @param filePath path of the file at the client
@@ -31,7 +31,7 @@ export async function localPath(output: string, filePath: string): Promise<strin
 }
 
 /**
- * * Returns the folder in which to save the files of a set. The folder is checked before anything is pulled.
+ * Returns the folder in which to save the files of a set. The folder is checked before anything is pulled.
  * @param output an existing folder, or the name of a new folder
  * @throws Failure where a file has this name, or the parent folder does not exist
  */

@@ -35,7 +35,7 @@ export interface SavedFiles {
 }
 
 /**
- * * Saves the files of a completed set in a folder of this machine, each verified by its own digest. If most
+ * Saves the files of a completed set in a folder of this machine, each verified by its own digest. If most
  * files are missing, they come from the set's archive, otherwise one by one. A correct existing file is not
  * fetched again. A different file is never overwritten, and counts as failed.
  * @param folder made if it does not exist
@@ -182,7 +182,7 @@ async function eachOf<T>(
 }
 
 /**
- * * Yields the files of a set that the server has, in the order of the manifest.
+ * Yields the files of a set that the server has, in the order of the manifest.
  * @throws Failure at the end, if the list does not match the digest in the set's record
  */
 async function* storedFiles(

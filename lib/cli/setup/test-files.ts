@@ -115,7 +115,7 @@ export async function requireRoom(folder: string, needed: number): Promise<void>
 }
 
 /**
- * * Writes a test file under a temporary name and renames it, so that a file with the final name is always
+ * Writes a test file under a temporary name and renames it, so that a file with the final name is always
  * complete.
  * @returns the MD5 of the file
  */
