@@ -22,7 +22,7 @@ export interface Source {
   chunkSize: number;
 }
 
-/** What an operator asks of one client. */
+/** A request of an operator for a file or a set of one client. */
 export interface Order {
   clientId: string;
   /** Path of the file. For a set: its patterns joined into a text for people. */

@@ -28,7 +28,7 @@ export interface EngineOptions {
   config: ServerConfig;
   storage: Storage;
   repository: Repository;
-  /** Turns that limit how long work holds the event loop. */
+  /** Runs long work in short turns, so that none holds the event loop for long. */
   turns: FairTurns;
   version: string;
   logger: Logger;

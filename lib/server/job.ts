@@ -21,9 +21,9 @@ export type Selection =
   /** Clients by id, by labels, or both. If both are given, a client has to match both. */
   | { ids?: string[] | undefined; labels?: string | undefined };
 
-/** What a job asks of each client. */
+/** The request that a job makes to each of its clients. */
 export interface JobOrder extends Omit<Order, "clientId" | "jobId" | "localTime"> {
-  /** Whether a client that is not connected when its download is to start is waited for, or fails. */
+  /** Whether the download of a client that is not connected waits or fails; decided when it is made. */
   ifOffline: "wait" | "fail";
 }
 

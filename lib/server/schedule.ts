@@ -92,7 +92,7 @@ export const DELIVERY_STATUSES = [
 ] as const;
 export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 
-/** What a schedule expects of one client at one time, and what came of it. */
+/** A delivery of files that a schedule expects of one client at one time, and its result. */
 export interface Delivery {
   scheduleId: string;
   clientId: string;

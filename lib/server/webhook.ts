@@ -42,9 +42,7 @@ export interface Message {
   webhookId: string;
   /** Type of the event, such as `download.completed`. */
   type: string;
-  /**
-   * What the event is about, such as `download/ID`. Messages about the same subject are delivered in order.
-   */
+  /** Subject of the event, such as `download/ID`. Messages about the same subject are delivered in order. */
   subject: string;
   /** When the event happened, in ms since 1970. */
   at: number;
@@ -133,8 +131,8 @@ export interface OutboxRows {
    */
   add(message: Message, until: number): Promise<void>;
   /**
-   * Claims the next due message of a webhook, unless an earlier message about the same subject waits. If no
-   * result is recorded, the message is due again at `until`.
+   * Claims the next due message of a webhook, leaving out messages for whose subject an earlier message
+   * waits. If no result is recorded, the message is due again at `until`.
    */
   claim(webhookId: string, now: number, until: number): Promise<Message | null>;
   /**

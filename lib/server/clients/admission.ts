@@ -5,7 +5,7 @@ import { flawOf } from "./enrolment.ts";
 import type { EnrolmentKey } from "../access/rows.ts";
 import { hashSecret, sameSecret } from "../access/secrets.ts";
 
-/** What a client that registers may enrol with. */
+/** The credentials with which a client may enrol. */
 export interface Enrolment {
   /** The ENROLL_TOKEN of the settings; null: a client whose id is not enrolled needs no token. */
   token: string | null;

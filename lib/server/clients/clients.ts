@@ -187,7 +187,7 @@ export class Clients implements SessionHost {
       this.held.left(clientId, session);
       return enrolledWith;
     }
-    // An open session with this id is of the same client, not yet found dead, or of another machine.
+    // If a session is open, its client lost the connection and is back, or another machine has this id.
     const old = this.#byId.get(clientId);
     const [hostname, before] = [client.hostname, known?.hostname ?? client.hostname];
     old?.replace(() => {

@@ -90,8 +90,8 @@ export class Attempts {
   /** Runs an attempt at a claimed download. @param claimedAt when it was claimed, by `performance.now` */
   async run(download: Downloading, claimedAt: number): Promise<void> {
     const { downloadId, clientId } = download;
-    // Attempts that ran when two machines were found to use this id were told. This one was not running yet,
-    // so it looks whether that happened since it was claimed.
+    // If two machines were found to use this id since the claim, the running attempts were ended. This one
+    // was not running yet, so it is ended here.
     const problem = this.options.clients.problemOf(clientId, claimedAt);
     if (problem !== null) return this.#gaveWay(download, { code: "id_in_use", message: problem });
     const session = this.options.clients.sessionOf(clientId);

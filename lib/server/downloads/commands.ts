@@ -25,7 +25,7 @@ export interface DownloadCommandsOptions {
   /** Bytes that must stay free on the disk. */
   minFreeDisk: number;
   jobs: Pick<JobHooks, "reopen">;
-  /** The work that runs on downloads now, by download id. */
+  /** The queues of work on each download, by download id. */
   work: Pick<SerialQueue, "has" | "over">;
   /** Returns a download. @throws FdsError `download_not_found` */
   get: (downloadId: string) => Promise<Download>;

@@ -36,7 +36,7 @@ export interface EventFeedsOptions {
   openCalls: OpenCalls;
   /** Yields the jobs that have not ended, and those that ended last, as a caller may see them. */
   openJobs: (caller: Caller, inTurn: InTurn) => AsyncIterable<JobRecord>;
-  /** The turns that all readers take to read rows. */
+  /** Lets the readers of different callers take turns at reading rows. */
   turns: FairTurns;
   logger: Logger;
 }

@@ -18,7 +18,9 @@ const COMMENT_BYTES = new TextEncoder().encode(COMMENT);
 
 /** An event that is formatted once for all readers. */
 export interface Announcement {
-  /** What the event is about. A newer event with the same subject replaces this one while it waits. */
+  /**
+   * Subject of the event, such as `download/ID`. A newer event with the same subject replaces one that waits.
+   */
   subject: string;
   /** Id of the client that the event is about; null: any reader may get the event. */
   clientId: string | null;

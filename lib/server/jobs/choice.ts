@@ -6,7 +6,7 @@ import { clientNotFound } from "../clients/clients.ts";
 import type { Client, Repository } from "../database/repository.ts";
 import type { Selection } from "../job.ts";
 
-/** Clients that are read before other work gets its turn. */
+/** The number of clients that are read at once, before other work can run. */
 const PAGE = 200;
 
 /** Finds the clients that a selection selects. */

@@ -271,7 +271,7 @@ export class Jobs implements JobHooks {
     }, jobId);
   }
 
-  /** Settles a job before its call is answered. If that takes long, it continues after the answer. */
+  /** Settles a job before the call about it is answered, or at least begins to, if that takes long. */
   async #settleAWhile(jobId: string): Promise<void> {
     const settled = Promise.withResolvers<void>();
     const timer = setTimeout(settled.resolve, LONGEST_ANSWER_MS);

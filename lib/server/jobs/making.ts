@@ -10,7 +10,7 @@ import { Choice } from "./choice.ts";
 /** How long an idempotency key is remembered, in ms. */
 const KEY_LIFETIME_MS = 24 * 3_600_000;
 
-/** Clients that are added before other work gets its turn. */
+/** The number of clients that are added at once, before other work can run. */
 const PAGE = 200;
 
 /** A request of an operator for a job. */

@@ -6,7 +6,7 @@ import type { Client, Repository } from "../database/repository.ts";
 import type { Job } from "../job.ts";
 import { hasExpired } from "./status.ts";
 
-/** Clients that are read before other work gets its turn. */
+/** The number of clients that are read at once, before other work can run. */
 const PAGE = 200;
 
 export interface MembershipOptions {

@@ -25,9 +25,9 @@ export class Histogram {
 
 /** Counters since the start of the server. They are plain numbers that other code increases. */
 export class Metrics {
-  /** Bytes of files received, uncompressed, by all attempts of downloads. */
+  /** Uncompressed bytes that clients sent in frames, however their downloads ended. */
   receivedBytes = 0;
-  /** Bytes of files received as they were sent, some of them compressed. */
+  /** Bytes that clients sent in frames as they travelled, some of them compressed. */
   wireBytes = 0;
   /** Received bytes that have to be sent again, as they were damaged or their attempt started over. */
   resentBytes = 0;

@@ -82,7 +82,7 @@ const UNITS = [
 ] as const;
 
 /**
- * Writes a duration as requests do, in the largest unit that divides it.
+ * Formats a duration as requests have it, in the largest unit that divides it.
  * @param ms a number of whole seconds
  */
 export function durationOf(ms: number): string {
