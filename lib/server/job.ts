@@ -23,7 +23,7 @@ export type Selection =
 
 /** The request that a job makes to each of its clients. */
 export interface JobOrder extends Omit<Order, "clientId" | "jobId" | "localTime"> {
-  /** Whether the download of a client that is not connected waits or fails; decided when it is made. */
+  /** Whether a download waits or fails at once, if its client is not connected when the download is made. */
   ifOffline: "wait" | "fail";
 }
 
