@@ -29,8 +29,8 @@ export class AddSite {
 
   /**
    * Prepares the form. A server run from its sources offers another command than a built program.
-   * @param onMake called when the form is sent, with the work to run: it makes a key and copies the command.
-   *   Shows the errors of that work.
+   * @param onMake called when the form is sent. It has to run the given function, which makes a key and
+   *   copies the command, and to show its errors.
    */
   constructor(onMake: (work: () => Promise<void>) => void) {
     if (BUILD !== null) {
@@ -49,7 +49,7 @@ export class AddSite {
     });
   }
 
-  /** Sets whether new clients need an enrolment key, which they need if the server has access control. */
+  /** Sets whether new clients need an enrolment key. A server without sign-in requires none. */
   set needsKey(needsKey: boolean) {
     this.#needsKey = needsKey;
   }

@@ -160,7 +160,7 @@ class App {
     this.#schedules.reconnected();
     this.#settle();
     void this.#run(() => this.#jobs.refresh());
-    // A server that was updated in the meantime has a new version to compare the clients' versions with.
+    // The server may have been updated while the connection was lost, so its version is loaded again.
     void this.#run(async () => this.#sites.compareWith((await api.health()).version));
   }
 

@@ -3,7 +3,7 @@ import type { DownloadRecord } from "../api/schemas.ts";
 import { formatSize } from "../util/sizes.ts";
 import { formatCount, formatRate, formatSpan, visible } from "./format.ts";
 
-/** Bytes saved by compression are shown from this share of the file's size on. */
+/** Smallest saving by compression that is shown, as a fraction of the file's size. */
 const WORTH_TELLING = 0.03;
 
 /**

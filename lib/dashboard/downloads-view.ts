@@ -53,7 +53,7 @@ export class DownloadsView {
   render(): void {
     const now = Date.now();
     const { status, downloadId } = this.listing.filter;
-    // A list filtered by status or by download shows the running downloads itself, so none are pinned.
+    // If the list is filtered by status or by id, running downloads stay in the list and none are pinned.
     const isPinning = status === undefined && downloadId === undefined;
     const running = isPinning ? this.board.running(this.listing.filter, now) : [];
     const pinned = running.slice(0, MAX_PINNED);

@@ -38,7 +38,7 @@ Without flags it looks at the ${program} that "fds ${program} install" put here:
 }
 
 /**
- * Follows "the environment" in help texts. Bun reads `.env` by itself when it runs the sources; a built
- * program does not.
+ * Text behind the words "the environment" in help texts. Bun reads `.env` by itself when it runs the sources.
+ * A built program does not.
  */
 export const ENVIRONMENT_NOTE = BUILD === null ? ", of which .env is a part" : "";

@@ -7,7 +7,7 @@ import { flagsOf, type SettingTable } from "./settings.ts";
 export interface Finding {
   /** `ok`, `wrong`, or `not_needed` if the check does not apply to this machine. */
   status: "ok" | "wrong" | "not_needed";
-  /** The finding as a sentence for a person, without a full stop. */
+  /** The result as a sentence for a person, without a full stop. */
   text: string;
   /** Advice to the person: how to mend the fault, or what else is worth knowing. */
   advice?: string;
@@ -19,11 +19,11 @@ export interface Check {
   name: string;
   /** Names of earlier checks. If one of them is wrong, this check is not run. */
   needs?: readonly string[];
-  /** @param signal aborted when the time of the check is over */
+  /** Runs the check. @param signal aborted when the check has reached its time limit */
   run(signal: AbortSignal): Promise<Finding> | Finding;
 }
 
-/** A check's result, also of a check that was not run. */
+/** The result of a check, which may also be that the check was not run. */
 export interface Checked {
   name: string;
   status: Finding["status"] | "not_tried";
@@ -97,7 +97,8 @@ export interface Report {
 }
 
 /**
- * Returns a check that tells as which user the other checks run. Root first becomes the user of the service.
+ * Returns a check that reports which user the checks run as. If that is root, the process first becomes the
+ * user of the service.
  * @param folder a folder of the service, owned by the user that the service runs as
  */
 export function userCheck(folder: string): Check {

@@ -18,7 +18,7 @@ export interface NextTimes {
   localTimes: string[];
 }
 
-/** Lets Bun compute local times as if they were UTC. */
+/** Option of Bun.cron.parse, which computes with local times here as if they were UTC. */
 const UTC = { tz: "UTC" };
 
 const DAY_MS = 86_400_000;

@@ -16,7 +16,7 @@ export class EventLoopBudget {
   /** Time that work has taken in this round of the event loop, in ms. */
   #used = 0;
 
-  /** @param now ms, of a monotonic clock */
+  /** @param now returns ms of a monotonic clock */
   constructor(private readonly now: () => number = performance.now.bind(performance)) {}
 
   /**

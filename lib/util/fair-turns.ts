@@ -22,7 +22,7 @@ export class FairTurns {
   /** When the time for pieces in this round of the event loop ends, by `now`; null if none has begun. */
   #roundEndsAt: number | null = null;
 
-  /** @param now ms, of a monotonic clock */
+  /** @param now returns ms of a monotonic clock */
   constructor(private readonly now: () => number = performance.now.bind(performance)) {}
 
   /** Returns the number of an owner's pieces that wait for their turn. */

@@ -4,7 +4,7 @@ import { readdir } from "node:fs/promises";
 import { eventLoopBudget } from "./event-loop-budget.ts";
 import { openLibc } from "./libc.ts";
 
-/** Bytes of directory entries that are read by one call, enough for about a thousand names. */
+/** Size of the buffer for directory entries, in bytes: some hundred names are read by one call. */
 const STEP_BYTES = 32 * 1024;
 
 /** An entry of a folder: a name, and the type if known. */

@@ -23,7 +23,7 @@ const DATE_LIKE = /\{date[^{}]*\}?/g;
  */
 const ESCAPED_OR_DATE_LIKE = /\\.|\{date[^{}]*\}?/gs;
 
-/** Any local time, to find out how long a path becomes when its dates are filled in. */
+/** A sample local time, to check how long a path becomes when its dates are filled in. */
 export const ANY_LOCAL_TIME = "2026-11-30T02:30:00";
 
 /** Whether a text with dates is a path, or a glob pattern, in which `\{` is a literal brace. */

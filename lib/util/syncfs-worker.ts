@@ -17,7 +17,7 @@ const syncfs = LIBRARIES.reduce<((fd: number) => number) | null>((found, library
     });
     return symbols.syncfs;
   } catch {
-    // This library is missing or lacks syncfs. If that is true of both, the worker answers "unsupported".
+    // This library is missing or lacks syncfs. If both libraries fail, the worker answers "unsupported".
     return null;
   }
 }, null);

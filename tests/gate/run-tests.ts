@@ -36,7 +36,7 @@ const PROCESSES = 3 * availableParallelism();
  */
 const TIMINGS = "tests/gate/timings.json";
 
-/** Number of test files from which on making bundles and a Postgres cluster beforehand saves time. */
+/** With more test files than this, preparing bundles and a Postgres cluster for all of them saves time. */
 const MANY = 20;
 
 /** Test files that measure time. They run one after the other, after all others, when the CPU is idle. */

@@ -15,7 +15,10 @@ export interface ChangingFile extends AsyncDisposable {
   change(how: Change): Promise<void>;
 }
 
-/** Tests that a changing file in memory has the same identity and bytes as one on a disk would have. */
+/**
+ * Defines tests that both a file on a disk and the model's file in memory must pass.
+ * @param make creates a file of a size in bytes
+ */
 export function changingFileContract(
   backend: string,
   make: (size: number) => Promise<ChangingFile>,

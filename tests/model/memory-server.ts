@@ -36,7 +36,8 @@ interface Inputs {
 }
 
 /**
- * Starts the parts of a real server with an existing database and storage. Calls to both end with its life.
+ * Starts the parts of a real server on an existing database and storage. After the end of the returned
+ * `life`, their calls to both have no effect.
  */
 export function startMemoryServer({ repository: rows, opened, clientId, bugs }: Inputs): ServerRun {
   const life = new Life();

@@ -36,7 +36,7 @@ const ROUND_TURNS = 100;
 export class MemoryWorld {
   readonly file = new MemoryFile(SIZE);
   readonly storage: ModelStorage = newModelStorage();
-  /** Each ended download by id, as it was when a check first found it ended. It must not change any more. */
+  /** Ended downloads by id, as a check first found them. Later checks expect that they have not changed. */
   readonly #ended = new Map<string, Download>();
   readonly #bugs: string[] = [];
   #freedAt = 0;
@@ -282,7 +282,7 @@ export class MemoryWorld {
     }
   }
 
-  /** Invariant C: no download that could run is left waiting. Those of jobs may wait for other reasons. */
+  /** Invariant C: no download that could run is queued. Not checked for jobs, which may have other limits. */
   #checkProgress(downloads: Download[], active: number): void {
     if (!this.#site || this.storage.full || active >= LIMIT) return;
     const now = Date.now();

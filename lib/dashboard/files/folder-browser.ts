@@ -174,8 +174,8 @@ export class FolderBrowser {
   }
 
   /**
-   * Returns the request for the chosen paths: a file if a single one is chosen, otherwise a set. A file whose
-   * name contains `{date}` is requested as a set, too, where the name can be escaped.
+   * Returns the request for the chosen paths: a file if a single one is chosen, otherwise a set. A file with
+   * `{date}` in its name is also requested as a set, as only the patterns of a set can escape the brace.
    */
   #request(): NewDownload {
     const entries = [...this.#chosen.values()];

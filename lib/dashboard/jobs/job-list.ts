@@ -39,7 +39,7 @@ export class JobList {
   ) {
     this.#list.addEventListener("click", ({ target }) => {
       const pressed = target instanceof Element ? target.closest("button, a") : null;
-      // A link filters the downloads by job and status through the URL. The page scrolls to the downloads.
+      // A click on a link changes the filters in the URL. Here, the page only scrolls to the downloads.
       if (pressed instanceof HTMLAnchorElement) lead("downloads");
       const row = pressed?.closest<HTMLElement>(".job");
       const id = row?.dataset["jobId"];

@@ -84,8 +84,8 @@ export function percentOf({ counts, total }: JobRecord): number {
 }
 
 /**
- * Returns which downloads of a job can be retried now; null if none, or the job has expired.
- * @param now in ms
+ * Returns which downloads of a job can be retried; null if there are none, or the job has expired.
+ * @param now ms since 1970
  */
 export function againOf(job: JobRecord, now: number): "failed" | "cancelled" | null {
   const { counts, expires_at } = job;
@@ -94,7 +94,7 @@ export function againOf(job: JobRecord, now: number): "failed" | "cancelled" | n
   return counts.cancelled > 0 ? "cancelled" : null;
 }
 
-/** Joins words, of which at most a number is named: `"a, b and 3 more"`. */
+/** Joins words with commas: `"a, b and 3 more"`. @param most highest number of words that are named */
 function listOf(words: readonly string[], most: number): string {
   const named = words.slice(0, most).join(", ");
   return words.length > most ? `${named} and ${formatCount(words.length - most)} more` : named;

@@ -80,8 +80,8 @@ export class DeliveryBook {
   }
 
   /**
-   * Returns the scheduled time that the board sums up: the newest one that at least half as many sites take
-   * part in as in the fullest one. So a run by hand for a few sites does not count as the latest result.
+   * Returns the scheduled time whose result the board sums up: the newest one with at least half as many
+   * deliveries as the largest. So a run by hand for a few sites does not count as the latest result.
    * @param nights scheduled local times, newest first
    * @returns null if there are none
    */

@@ -14,7 +14,7 @@ const LEAST_PAUSE_MS = 1_000;
 /** Pause after an update, as a multiple of the update's duration, to limit the load on the server. */
 const PAUSE_FACTOR = 5;
 
-/** How long after a change its scheduled time is loaded a second time, in ms. */
+/** How long after a changed delivery those of its scheduled time are loaded a second time, in ms. */
 const LOOK_AGAIN_MS = 3_000;
 
 export interface DeliveryLoaderListener {

@@ -126,7 +126,7 @@ export class SchedulesPanel {
   setDownload({ job_id, client_id, status }: DownloadRecord): void {
     const night = job_id === null ? undefined : this.#book.nightOf(job_id);
     if (night === undefined) return;
-    // Progress of a download whose delivery the board shows as running changes nothing there.
+    // The board shows a delivery as running already, and does not show the progress of its download.
     const isComing = status === "downloading" || status === "verifying";
     if (isComing && this.#book.get(night, client_id) === "running") return;
     this.#loader.touch(night);
@@ -154,7 +154,7 @@ export class SchedulesPanel {
     }
   }
 
-  /** Plans to load the list of schedules, which shows a summary of each board, as a board has changed. */
+  /** Plans to reload the list of schedules after a change of the board, whose result the list sums up. */
   #refreshSoon(): void {
     if (this.#refreshing !== undefined) return;
     const wait = Math.max(0, Math.min(this.#notBefore - performance.now(), MOST_WAIT_MS));
@@ -190,7 +190,7 @@ export class SchedulesPanel {
     this.#view.render(this.#chosen, { isLoaded: this.#isLoaded, hasOlder, most, mayAsk });
   }
 
-  /** Loads the delivery whose details are open again, if any, and shows its new state. */
+  /** Reloads the delivery whose details are open, if any, and shows its new state. */
   async #refreshSheet(): Promise<void> {
     const shown = this.#sheet.shown;
     if (!shown || this.#underWay.has(SHEET)) return;
