@@ -111,7 +111,7 @@ export const api = {
 /** URL of the server's event stream, relative to the page. */
 export const EVENTS = relative("/api/events" satisfies PathOf<"GET">);
 
-/** Asks why the server refuses the event stream. @returns null if it does not refuse, or does not answer */
+/** Finds out why the server refuses the event stream. @returns null if it does not, or does not answer */
 export function refusalOfEvents(): Promise<ApiProblem | null> {
   return refusalOf(EVENTS).catch(() => null);
 }
@@ -192,7 +192,7 @@ async function answered(request: Promise<Response>): Promise<Response> {
   });
 }
 
-/** Asks why the server refuses a GET. @returns null if it succeeds; the body is then not read */
+/** Sends a GET to find out why the server refuses it. @returns the reason; null if the GET succeeds */
 async function refusalOf(path: string): Promise<ApiProblem | null> {
   const ending = new AbortController();
   try {

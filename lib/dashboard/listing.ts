@@ -28,7 +28,7 @@ export function areSame(one: Filter, other: Filter): boolean {
 export class Listing {
   #filter: Filter;
   #rows: DownloadRecord[] = [];
-  /** The cursors of the second page up to the shown one; empty on the first page, which needs no cursor. */
+  /** Cursors of all pages from the second one to the shown one. Empty while the first page is shown. */
   #trail: string[] = [];
   #nextCursor: string | null = null;
   /** Number of the latest request. Responses to earlier requests are ignored. */

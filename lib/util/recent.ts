@@ -1,4 +1,4 @@
-/** Remembers the most recently added texts, up to a number. */
+/** Remembers a limited number of texts: those that were added last. */
 export class Recent {
   /** The remembered texts in the order of adding, the oldest first. */
   readonly #texts = new Set<string>();

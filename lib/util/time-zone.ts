@@ -27,7 +27,9 @@ export function systemTimeZone(
   return (variable === undefined ? zoneOfLink(link) : null) ?? zoneOfRuntime();
 }
 
-/** Reads the zone from the link's target. Asking `Intl` instead loads 4 MiB of language data. */
+/**
+ * Reads the time zone from the target of /etc/localtime. Asking `Intl` instead loads 4 MiB of language data.
+ */
 function zoneOfLink(link: string): string | null {
   try {
     const found = PLACE.exec(readlinkSync(link));

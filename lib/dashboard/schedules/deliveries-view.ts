@@ -76,7 +76,7 @@ export class DeliveriesView {
     const rows = this.#onlyOwing.checked ? owing : all;
     setText(byId("deliveries-owing-count", HTMLElement), `(${formatCount(owing.length)})`);
     this.#renderSums();
-    // Shown before the rows are drawn, as the number of visible rows follows from this element's height.
+    // The scrolling element is shown before its rows are drawn, as its height decides how many rows fit.
     byId("deliveries-scroll", HTMLElement).hidden = rows.length === 0;
     this.#grid.render(`Deliveries of ${name}, sites by times`, rows, nights);
     byId("deliveries-bar", HTMLElement).hidden = all.length === 0;

@@ -97,7 +97,9 @@ export class SchedulesPanel {
     onPreview: (wanted, signal) => api.previewTimes(wanted, signal),
   });
   #schedules: ScheduleRecord[] = [];
-  /** Counts changes of the list by actions. A list that was requested before such a change is outdated. */
+  /**
+   * Number of changes that actions made to the list. A response requested before such a change is outdated.
+   */
   #changes = 0;
   #chosen: string | null = null;
   #isLoaded = false;
