@@ -64,13 +64,14 @@ function page(from: Statement, limit: number): Statement {
  * Returns a query for the newest downloads of many sites. Some sites may have few downloads, and others most
  * of them, so reading all downloads of each site would take too long, and so would reading downloads until
  * enough belong to these sites. So the newest download of each site is looked up first. Only the `limit`
- * sites whose newest downloads are the latest can be on the page. With that many sites, no download older
- * than these can be on the page, so older ones are left out.
+ * sites whose newest downloads are the latest can be on the page. Where there are that many sites, a download
+ * that is older than all of these is on a later page, and is not read. Where there are fewer sites, each
+ * download can be on the page.
  */
 function listOfSites(sites: Sites, ofClient: Statement, limit: number): Statement {
   const ofSite = sql`
     SELECT download_id FROM ${ofClient}
-      AND client_id = site AND download_id >= (SELECT MIN(id) FROM latest)
+      AND client_id = site AND download_id >= (SELECT id FROM oldest)
     ORDER BY download_id DESC LIMIT ${limit}`;
   return sql`
     WITH newest AS MATERIALIZED (
@@ -78,6 +79,8 @@ function listOfSites(sites: Sites, ofClient: Statement, limit: number): Statemen
       FROM ${sitesOf(sites)}
     ), latest AS MATERIALIZED (
       SELECT site, id FROM newest WHERE id IS NOT NULL ORDER BY id DESC LIMIT ${limit}
+    ), oldest AS MATERIALIZED (
+      SELECT CASE WHEN COUNT(*) < ${limit} THEN '' ELSE MIN(id) END AS id FROM latest
     )
     SELECT * FROM downloads WHERE download_id IN (
       SELECT own.download_id FROM latest ${downloadsOfEach(ofSite)}
