@@ -42,10 +42,10 @@ export function isInTheClear({ protocol, hostname }: URL): boolean {
   return protocol === "http:" && !/^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname);
 }
 
-/**
- * Quotes a folder's path for a shell, if necessary. A leading `~` of a simple path still means the home
- * folder.
- */
+/** Quotes a folder's path for a shell, if necessary. `~` and `~user` still mean a home folder. */
 function quoted(text: string): string {
-  return /^~?[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+  const [home = ""] = /^~[\w-]*(?=\/|$)/.exec(text) ?? [];
+  const rest = text.slice(home.length);
+  if (/^[\w./:@%+=,-]*$/.test(rest)) return text;
+  return `${home}'${rest.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -88,8 +88,8 @@ export interface GivenText {
 export function readSetting<T>(setting: GivenText, schema: z.ZodType<T>, expected: string): T {
   const result = schema.safeParse(setting.text);
   if (result.success) return result.data;
-  // Hides the user and password of a URL.
-  const shown = setting.text.replace(/\/\/.*@/s, "//…@");
+  // Hides a user and password before a host, also where a person forgot the scheme of the URL.
+  const shown = setting.text.replace(/^((?:[a-z][\w+.-]*:)?\/\/|).*@/is, "$1…@");
   const found = setting.secret ? "has a wrong value" : `is "${shown}"`;
   throw new UsageError(`${setting.source} ${found}, expected ${exactly(result.error) ?? expected}`);
 }

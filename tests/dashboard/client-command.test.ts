@@ -34,6 +34,10 @@ test.each([
   ["/srv/the tills", "'/srv/the tills'"],
   ["it's; rm -rf ~", String.raw`'it'\''s; rm -rf ~'`],
   ["~/tills", "~/tills"],
+  ["~/the tills", "~'/the tills'"],
+  ["~", "~"],
+  ["~till/a b", "~till'/a b'"],
+  ["~a b", "'~a b'"],
 ])("the folder %s is one word", (root, word) => {
   expect(at("https://example.com/", null, root)).toEndWith(` --root ${word}`);
 });

@@ -50,6 +50,17 @@ export function aJobThatGoesOn(): void {
       expect([end.status, countsOf(end)]).toEqual(["failed", { completed: 1, failed: 1 }]);
       const failed = (await fleet.downloadsOf(jobId)).find(({ status }) => status === "failed");
       expect(failed).toMatchObject({ client_id: "site-1", error_code: "client_not_connected" });
+      await fleet.call("POST", `jobs/${jobId}/rerun`, {});
+      const again = await fleet.jobThatIs(
+        jobId,
+        ({ status, counts }) => status === "failed" && counts.failed === 1,
+        "failed again",
+      );
+      expect(countsOf(again)).toEqual({ completed: 1, failed: 1 });
+      const { retried_as } = (await fleet.downloadsOf(jobId)).find(
+        ({ download_id }) => download_id === failed?.download_id,
+      )!;
+      expect(retried_as).not.toBeNull();
     });
 
     test("is told of as it happens, and to a reader that comes later", async () => {

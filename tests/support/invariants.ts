@@ -143,7 +143,7 @@ export class Invariants {
         now.memory <= before.memory + this.window + SPARE_MEMORY &&
         !now.files.some((path) => path.startsWith(parts) || path.startsWith(this.system.source("")))
       );
-    }, told());
+    }, told);
   }
 
   async #isSafe({

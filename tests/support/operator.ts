@@ -128,7 +128,7 @@ export class Screen implements AsyncDisposable {
         this.#seen += end;
         return text.slice(0, end);
       },
-      `the screen to show ${pattern}, it shows:\n${this.text.slice(-2000)}`,
+      () => `the screen to show ${pattern}, it shows:\n${this.text.slice(-2000)}`,
     );
   }
 

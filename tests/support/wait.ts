@@ -17,14 +17,14 @@ export const TEST_LIMIT = 300_000;
 /**
  * Calls a function again and again until it returns something.
  * @param look returns undefined, null or false as long as the condition is not met
- * @param what names the condition in the error: `"the client to register"`
+ * @param what names the condition in the error, or returns its name at that time: `"the client to register"`
  * @param deadline time limit in ms
  * @returns the first other value that `look` returned
  * @throws Error with `what`, after the time limit
  */
 export async function waitFor<T>(
   look: () => T | Promise<T>,
-  what: string,
+  what: string | (() => string),
   deadline = DEADLINE,
 ): Promise<NonNullable<Exclude<T, false>>> {
   for (const until = performance.now() + deadline; ;) {
@@ -32,7 +32,10 @@ export async function waitFor<T>(
     if (found !== undefined && found !== null && found !== false) {
       return found as NonNullable<Exclude<T, false>>;
     }
-    if (performance.now() > until) throw new Error(`waited ${deadline / 1000} s for ${what}`);
+    if (performance.now() > until) {
+      const told = typeof what === "string" ? what : what();
+      throw new Error(`waited ${deadline / 1000} s for ${told}`);
+    }
     await Bun.sleep(LOOK_EVERY);
   }
 }

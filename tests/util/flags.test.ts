@@ -67,6 +67,7 @@ describe("a setting", () => {
     [{ source: "--port", text: "x" }, '--port is "x", expected a number'],
     [{ source: "TOKEN", text: "x", secret: true }, "TOKEN has a wrong value, expected a number"],
     [{ source: "URL", text: "http://me:x@y@host" }, 'URL is "http://…@host", expected a number'],
+    [{ source: "URL", text: "me:x@y@host" }, 'URL is "…@host", expected a number'],
   ])("that is wrong is named, a secret not shown: %j", (setting, message) => {
     expect(() => readSetting(setting, schema, "a number")).toThrow(new UsageError(message));
   });

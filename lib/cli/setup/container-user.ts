@@ -26,7 +26,7 @@ export function containerUser(
 export interface Gift {
   /** The number of files and folders with a new owner. */
   given: number;
-  /** Files whose owner was not changed, as they have another hard link or were just removed. */
+  /** Root's files whose owner was not changed, as they have another hard link. */
   kept: string[];
 }
 
@@ -73,9 +73,10 @@ async function giveFile(path: string, name: string, gift: Gift): Promise<void> {
   await using file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   // Guards against a hard link to a system file, added by another user of the folder. The link count is read
   // before the name is checked, so that a link removed in between is still counted.
-  const isAlone = (await file.stat()).nlink === 1;
+  const { nlink, uid } = await file.stat();
   const isThere = !(await readlink(`/proc/self/fd/${file.fd}`)).endsWith(" (deleted)");
-  if (isAlone && isThere) await give(file, gift);
+  if (uid !== ROOT || !isThere) return;
+  if (nlink === 1) await give(file, gift);
   else gift.kept.push(name);
 }
 

@@ -69,11 +69,6 @@ export class FrameBuilder {
     this.#length += recordLength(record);
   }
 
-  /** Adds to the frame's length the bytes that the caller wrote to {@link FrameBuilder.target}. */
-  advance(bytes: number): void {
-    this.#length += bytes;
-  }
-
   /** Sends the records collected so far as one frame. */
   async flush(): Promise<void> {
     const length = this.#length;

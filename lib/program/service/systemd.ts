@@ -102,7 +102,7 @@ Wants=network-online.target
 User=${name}
 ExecStart=${places.program} ${program} --config ${places.settings}
 ${program === "server" ? "ExecReload=/bin/kill -HUP $MAINPID\n" : ""}WorkingDirectory=${places.state}
-# Memory of chunks is used again instead of given back and had anew.
+# Freed memory is kept for the next chunks: returning it to the system takes time.
 Environment=MIMALLOC_PURGE_DELAY=5000
 Restart=always
 # By systemd's default, five failed starts in ten seconds would be the last.

@@ -46,8 +46,10 @@ interface PreparedStatement {
   fields: string[];
 }
 
-/** Matches statements that count as reads, which need not wait for a checkpoint. */
-const READS = /^\s*(?:SELECT|WITH)\b/;
+/** Reports whether a statement changes nothing, so it need not wait for a checkpoint. */
+export function isRead(text: string): boolean {
+  return /^\s*(?:SELECT\b|WITH\b(?![^]*\b(?:INSERT|UPDATE|DELETE)\b))/.test(text);
+}
 
 /**
  * A SQLite database. Each statement runs synchronously on the event loop, which takes microseconds, and
@@ -66,7 +68,7 @@ class SqliteDatabase implements SqlDatabase {
 
   async run<Row>(statement: Statement): Promise<Row[]> {
     const text = statement.texts.join("?");
-    const isChange = !READS.test(text);
+    const isChange = !isRead(text);
     const turn = isChange ? this.checkpoints.turn : undefined;
     if (turn) await turn;
     const { prepared, fields } = this.#prepare(text);

@@ -138,7 +138,11 @@ function ofTransfers(running: number, credit: Credit, metrics: Metrics): Family[
       credit.outstanding,
     ),
     gauge("fds_credit_budget_bytes", "The most of them, RECEIVE_BUDGET.", credit.budget),
-    counter("fds_received_bytes_total", "Bytes of files that came.", metrics.receivedBytes),
+    counter(
+      "fds_received_bytes_total",
+      "Bytes of files and listings that came.",
+      metrics.receivedBytes,
+    ),
     counter(
       "fds_received_wire_bytes_total",
       "The same as they came over the wire: fewer where they came compressed.",

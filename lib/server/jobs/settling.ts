@@ -79,9 +79,9 @@ export class Settling {
   /** Makes the downloads of some clients of a job, except of those that have one. */
   async make(job: Job, clientIds: readonly string[]): Promise<void> {
     if (clientIds.length === 0) return;
-    const { rows, repository, downloads, clients } = this.options;
+    const { rows, repository } = this.options;
     const { jobId } = job;
-    const { ifOffline, ...order } = job.order;
+    const { ifOffline: _, ...order } = job.order;
     const localTimeOf = await localTimes(job, clientIds, repository);
     const pause = pauses();
     const made: Queued[] = [];
@@ -106,10 +106,16 @@ export class Settling {
     await rows.flush();
     for (const download of made) {
       await pause();
-      const isAway = ifOffline === "fail" && !(await clients.isConnected(download.clientId));
-      if (isAway) await downloads.giveUp(download.downloadId, AWAY);
-      else downloads.enqueued(download);
+      await this.#begin(job, download);
     }
+  }
+
+  /** Queues a new download of a job, or fails it if the job does not wait for a client that is away. */
+  async #begin({ order }: Job, download: Queued): Promise<void> {
+    const { downloads, clients } = this.options;
+    const isAway = order.ifOffline === "fail" && !(await clients.isConnected(download.clientId));
+    if (isAway) await downloads.giveUp(download.downloadId, AWAY);
+    else downloads.enqueued(download);
   }
 
   async #askAgain(job: Job, { statuses, before }: NonNullable<Job["rerun"]>): Promise<void> {
@@ -124,7 +130,7 @@ export class Settling {
         const startsAt = startOf(job, clientId);
         const made = await this.options.rows.insertDownload(row, startsAt);
         await this.options.rows.flush();
-        if (made) this.options.downloads.enqueued(made);
+        if (made) await this.#begin(job, made);
       });
     }
   }

@@ -1,5 +1,5 @@
 import type { ChecksumAlgorithm } from "../../protocol/checksum.ts";
-import { isDownloadErrorCode, type Problem } from "../../protocol/errors.ts";
+import { FdsError, isDownloadErrorCode, type Problem } from "../../protocol/errors.ts";
 import { CLIENT_ERROR_CODES, MAX_ERROR_LENGTH } from "../../protocol/messages.ts";
 import type { SetRecord } from "../../protocol/set-records.ts";
 import { eventLoopBudget } from "../../util/event-loop-budget.ts";
@@ -268,12 +268,14 @@ const BLOCK = 1024 * 1024;
 
 /**
  * Hashes the first `length` bytes of a part.
- * @throws FdsError `protocol_error` if the part is shorter, `storage_error`
+ * @throws FdsError `storage_error`, also if the part is shorter
  */
 export async function hashPart(part: Part, length: number, hash: Bun.CryptoHasher): Promise<void> {
   for (let at = 0; at < length;) {
     const block = await part.read(at, Math.min(BLOCK, length - at));
-    if (block.length === 0) throw broken("a file of the set became shorter");
+    if (block.length === 0) {
+      throw new FdsError("storage_error", "a file of the set became shorter while it was read");
+    }
     await eventLoopBudget.run(() => hash.update(block));
     at += block.length;
   }

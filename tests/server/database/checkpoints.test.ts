@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Repository } from "../../../lib/server/database/repository.ts";
 import { openSqlRepository } from "../../../lib/server/database/sql.ts";
+import { isRead } from "../../../lib/server/database/sqlite.ts";
 import { nextRound } from "../../../lib/util/fair-turns.ts";
 import { waitFor } from "../../support/wait.ts";
 import { client } from "./samples.ts";
@@ -59,4 +60,14 @@ test("the log begins anew while changes go on, so that it does not grow for ever
     await change(200, (now += 1_000));
     return (await beginnings()) >= before + 3;
   }, "the log to begin anew three times");
+});
+
+test.each([
+  ["SELECT updated_at FROM clients", true],
+  ["\n  WITH one AS (SELECT 1 AS deleted) SELECT * FROM one", true],
+  ["INSERT INTO clients SELECT * FROM others", false],
+  ["WITH gone AS (SELECT 1) DELETE FROM clients WHERE id IN gone", false],
+  ["\n  WITH one AS (SELECT 1)\n  UPDATE clients SET name = one", false],
+])("%j only reads, and waits for no checkpoint: %p", (text, expected) => {
+  expect(isRead(text)).toBe(expected);
 });
