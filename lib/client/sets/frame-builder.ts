@@ -8,7 +8,7 @@ import {
 } from "../../protocol/set-records.ts";
 import type { FrameOutlet } from "./frame-outlet.ts";
 
-/** Least credit, in bytes, to wait for before a new frame is begun. */
+/** Least number of bytes that the server must permit to be sent before a new frame is begun. */
 const LEAST_ROOM = 4 * 1024;
 /** Most frames whose position is remembered, so that a frame that arrived damaged can be sent again. */
 const MAX_PLACES = 16 * 1024;
@@ -77,8 +77,8 @@ export class FrameBuilder {
   }
 
   /**
-   * Reports whether the buffer of these bytes has enough room before them for {@link
-   * FrameBuilder.sendAround}.
+   * Reports whether the buffer that holds the given bytes has enough space before them for the frame's header
+   * and earlier records, as {@link FrameBuilder.sendAround} needs.
    */
   fitsBefore({ byteOffset }: Uint8Array): boolean {
     return byteOffset >= HEADER_BYTES + this.#length + DATA_HEADER_BYTES;

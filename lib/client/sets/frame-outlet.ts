@@ -43,7 +43,7 @@ export class FrameOutlet {
     return this.#buffer.subarray(HEADER_BYTES);
   }
 
-  /** Grants credit, see {@link CreditWindow.grant}. */
+  /** Lets the stream send all bytes below an offset, see {@link CreditWindow.grant}. */
   grant(maxOffset: number): void {
     this.#credit.grant(maxOffset, this.#offset);
     this.#wake();
@@ -98,8 +98,8 @@ export class FrameOutlet {
   }
 
   /**
-   * Resolves at this stream's turn, or when the stream is closed, because a slow socket may give no turn for
-   * long.
+   * Waits for this stream's turn to send. The wait also ends when the stream is closed, because on a slow
+   * connection the turn may take long to come.
    */
   #turn(): Promise<void> {
     return new Promise((resolve) => {

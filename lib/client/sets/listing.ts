@@ -123,7 +123,10 @@ async function readPage(folder: OpenFolder, real: string, options: ListOptions):
   return page;
 }
 
-/** Reads the names to consider, and more than MAX_NAMES only if the folder has more. */
+/**
+ * Reads the names in a folder until there are more than MAX_NAMES. A longer result therefore shows that the
+ * folder has too many names.
+ */
 async function firstNames(folder: OpenFolder): Promise<FolderName[]> {
   const all: FolderName[] = [];
   for await (const names of folder.names()) {

@@ -107,9 +107,8 @@ export class OpenFolder implements Disposable {
 export type EntryType = "file" | "folder" | "other";
 
 /**
- * Returns the type of a name. Calls stat if the file system does not tell the type. Also calls stat for a
- * name with U+FFFD, which can replace bytes that are not UTF-8, so that the decoded name belongs to another
- * file.
+ * Returns the type of a name. Calls stat if the type is unknown, or if the name contains U+FFFD. This
+ * character can replace bytes that are not UTF-8, and then the name may be that of another file, or of none.
  * @throws an error of the system
  */
 export function typeOf({ name, type }: FolderName, folder: OpenFolder): EntryType {

@@ -48,8 +48,8 @@ export class SetFile implements Disposable {
 }
 
 /**
- * Opens the files of a set one after the other. Keeps the folders on the path of the last file open, because
- * the next file is usually in the same folder.
+ * Opens the files of a set one after the other. Leaves the folders on a file's path open until the next file
+ * is opened, which is usually in the same folder.
  */
 export class SetFiles implements Disposable {
   #root = -1;
