@@ -30,14 +30,14 @@ export class Decompressor {
 
   constructor(private readonly options: DecompressorOptions) {}
 
-  /** Whether every frame taken so far has been passed on. */
+  /** Whether all frames taken so far are done: their bytes were given to `onBytes`, or they were dropped. */
   get idle(): boolean {
     return this.#working === undefined;
   }
 
   /**
-   * Takes the next frame of the file. An uncompressed frame is passed on at once if no earlier frame is
-   * waiting.
+   * Takes the next frame of the file. An uncompressed frame is given to `onBytes` at once if no earlier frame
+   * is waiting.
    */
   take(frame: Frame): void {
     if (this.idle && !frame.compressed) return this.options.onBytes(frame.payload);
@@ -45,12 +45,15 @@ export class Decompressor {
     this.#working ??= this.#work();
   }
 
-  /** Resolves when every frame taken so far has been passed on or dropped. Never rejects. */
+  /** Resolves when every frame taken so far has been given to `onBytes` or dropped. Never rejects. */
   async settled(): Promise<void> {
     await this.#working;
   }
 
-  /** Stops passing on bytes, for good. */
+  /**
+   * Drops the frames that still wait. Called at the end of an attempt, after which no frame is taken any
+   * more.
+   */
   stop(): void {
     this.#stopped = true;
   }

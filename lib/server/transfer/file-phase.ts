@@ -9,8 +9,8 @@ export type FilePhase =
   /** The client was asked for the file, and has not yet answered with `file_start`. */
   | { name: "requested"; bytes: IncomingBytes }
   /**
-   * The start is being recorded in the download's row. Incoming frames and `file_complete` are kept until
-   * that is done.
+   * The client has answered with `file_start`, whose size and offset are being recorded in the download's
+   * row. Meanwhile, incoming frames and `file_complete` are kept.
    */
   | { name: "starting"; bytes: IncomingBytes; source: Source; complete: FileComplete | null }
   /** Incoming frames are written to the part. */

@@ -18,8 +18,8 @@ export interface FileReceiverOptions extends AttemptOptions {
   /** Runs checkpoints one after the other, see {@link PartWriterOptions.checkpoints}. */
   checkpoints: SerialQueue;
   /**
-   * Runs the recording of starts one after the other, for all receivers. So one download's use of a quota is
-   * recorded before the quota is checked for the next download.
+   * Runs the recording of `file_start` answers one after the other, for all receivers. So the size of one
+   * file counts towards a quota before the quota is checked for the next file.
    */
   starts: SerialQueue;
 }
@@ -31,8 +31,8 @@ export interface FileReceiverOptions extends AttemptOptions {
 export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
   #phase: FilePhase = { name: "opening" };
   /**
-   * The part with its frames and flow control; undefined until the part is open. Closed when the attempt
-   * ends.
+   * The part, and the objects that receive its frames and grant credit for them; undefined until the part is
+   * open. Closed when the attempt ends.
    */
   #bytes: IncomingBytes | undefined;
   /** Whether the start of this attempt is recorded in the download's row. */
@@ -82,8 +82,8 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
 
   protected async begin(): Promise<void> {
     const { storage, download } = this.options;
-    // The size is known from an earlier attempt. For a first attempt, space is checked when the client states
-    // the size.
+    // A file whose size an earlier attempt recorded is checked against free space and quotas here. A first
+    // attempt makes these checks when the client has stated the size.
     if (download.source) {
       await this.#checkRoom();
       await this.endIfOverQuota(download.source.totalSize);
@@ -131,8 +131,8 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
       onDamaged: (offset, times) => this.#onDamaged(offset, times),
       onDurable: (durableOffset) => this.#onDurable(durableOffset),
       onGrant: (max_offset) => {
-        // Until the start is recorded, the client has the credit limit of the request. A credit message
-        // follows when the start is recorded.
+        // The request already contained the first credit limit. Later limits are sent only after the client's
+        // `file_start` is recorded in the download's row.
         if (this.#hasBegun && !this.isOver) this.tell({ type: "credit", max_offset });
       },
       onError: (error) => this.broke(error),
@@ -166,7 +166,8 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
 
   /**
    * Handles a report of how many bytes the client has hashed again, which postpones the timeout. The client
-   * hashes the bytes that the server already has, and at the end the whole file if its times changed.
+   * hashes the bytes that the server already has. At the end it hashes the whole file if the file's
+   * modification time changed.
    */
   #onProving(offset: number): void {
     const phase = this.#phase;
@@ -196,8 +197,8 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
     if (!this.isOver) await bytes.emptyIfBehind(offset);
     const phase = this.#phase;
     if (phase.name !== "starting") return;
-    // The file's final identity is compared with the first one recorded, which may come from an earlier
-    // attempt.
+    // At the end, the file's identity at the client is compared with the one recorded first. That one may
+    // come from an earlier attempt.
     const agreed = after?.source ?? source;
     this.#phase = { name: "receiving", bytes, source: agreed };
     this.#hasBegun = true;

@@ -3,9 +3,9 @@ import { LinkWindow } from "./link-window.ts";
 
 /*
  * Flow control: how many bytes clients may send ahead. Credit is granted as bytes are written, so the
- * server's memory is bounded by the bytes granted and not yet written. A window that follows the link limits
- * them for each stream, and one budget (RECEIVE_BUDGET) limits them for all streams together. Rate limits
- * work by granting credit more slowly.
+ * server's memory is bounded by the bytes granted and not yet written. For each stream, these bytes are
+ * limited by a window that follows the link. For all streams together, they are limited by one budget
+ * (RECEIVE_BUDGET). Rate limits work by granting credit more slowly.
  */
 
 const KiB = 1024;
@@ -16,7 +16,10 @@ const MIN_SHARE = 64 * KiB;
 export interface StreamFlowOptions {
   /** Offset in bytes at which the stream begins. */
   offset: number;
-  /** Maximum number of bytes written but not flushed. A crash loses at most these bytes and the window. */
+  /**
+   * Maximum number of bytes written but not flushed. A crash loses at most these bytes and the bytes on their
+   * way, which are at most one window.
+   */
   maxUnflushed: number;
   /** Returns the shortest round trip of the connection so far, in ms. */
   roundTripMs: () => number;
@@ -57,8 +60,8 @@ export class FlowControl {
   }
 
   /**
-   * Maximum number of bytes granted to a stream before it has shown that its link needs more. With several
-   * streams, a quarter of a stream's share.
+   * Maximum number of bytes granted to a stream before it has shown that its link needs more. If there are
+   * several streams, this is a quarter of the stream's share.
    */
   get modestShare(): number {
     const { share } = this;
@@ -66,9 +69,9 @@ export class FlowControl {
   }
 
   /**
-   * Maximum number of bytes for the first grant of a stream whose link is known to need them. A quarter of
-   * the budget is for first grants, and a stream may take three quarters of what is left, so that streams
-   * starting at the same time get some too.
+   * Maximum number of bytes in the first grant to a stream whose link has a known rate. First grants together
+   * use at most a quarter of the budget, and each one leaves a quarter of the rest for streams that start at
+   * the same time.
    */
   get firstShare(): number {
     const left = this.budget / 4 - this.#outstanding;
@@ -139,7 +142,9 @@ export class StreamFlowControl {
     this.#bucket = new TokenBucket(rateLimit, now);
   }
 
-  /** Measured rate of the link, in bytes a second; null: not measured, or slowed by a rate limit. */
+  /**
+   * Measured rate of the link, in bytes a second; null: not measured yet, or a rate limit slows the stream.
+   */
   get rate(): number | null {
     return this.#bucket.rate === Infinity ? this.#link.rate : null;
   }
@@ -149,7 +154,7 @@ export class StreamFlowControl {
     return this.#granted;
   }
 
-  /** Whether other streams are waiting for credit, which this stream may be holding. */
+  /** Whether other streams wait for credit. This stream may hold credit that they need. */
   get othersWait(): boolean {
     return this.pool.othersWait(this);
   }
@@ -161,13 +166,14 @@ export class StreamFlowControl {
   }
 
   /**
-   * Grants as much credit as the window, the rate limit and the budget allow, unless it is too little for a
-   * message.
+   * Grants as much credit as the window, the rate limit and the budget allow. Nothing is granted if the
+   * credit would be too small to be worth a message.
    */
   grant(): void {
     this.#begin();
     const { window } = this;
-    // Unflushed bytes count as well, so that a disk that flushes slowly also slows down the client.
+    // The limit grows no further when `maxUnflushed` written bytes are not flushed, so that a disk that
+    // flushes slowly also slows down the client.
     const limit = Math.min(this.#written, this.#durable + this.options.maxUnflushed) + window;
     const wanted = Math.min(limit, this.#end) - this.#granted;
     const least = this.#granted + wanted >= this.#end ? 1 : window / 4;
@@ -236,7 +242,7 @@ export class StreamFlowControl {
 
   /**
    * Applies the rate limit.
-   * @returns how many of the wanted bytes the rate limit allows now. A timer grants the rest later
+   * @returns how many of the wanted bytes the rate limit allows now. A timer grants the other bytes later
    */
   #pace(wanted: number): number {
     const batch = Math.min(wanted, this.#bucket.burst / 2);

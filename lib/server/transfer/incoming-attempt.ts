@@ -30,8 +30,8 @@ export interface AttemptOptions {
   /** Checks whether a download of this size, in bytes, exceeds a quota. Resolves to null if not. */
   findOverQuota: (totalSize: number) => Promise<SpaceShortage | null>;
   /**
-   * Whether another download waits for the slot or quota that this attempt uses. If so, a slow client's
-   * attempt is interrupted.
+   * Whether another download waits for the slot or quota that this attempt uses. If so, this attempt is
+   * interrupted when its client is slow.
    */
   othersWait: () => Promise<boolean>;
   /** Records an event of the download. Resolves to the download after the event. */
@@ -163,7 +163,7 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
    * credit.
    */
   protected abstract isClientsTurn(): boolean;
-  /** Whether other streams are waiting for credit, which this attempt may be holding. */
+  /** Whether other streams wait for credit. This attempt may hold credit that they need. */
   protected abstract get creditIsWanted(): boolean;
   protected abstract get isOver(): boolean;
 

@@ -39,7 +39,10 @@ export class IncomingBytes {
   readonly #rate = new RateMeter();
   /** Flow control of this file; undefined until the start offset is known. */
   #flow: StreamFlowControl | undefined;
-  /** The highest offset that frames of this attempt have reached. Resent bytes below it are no progress. */
+  /**
+   * The highest offset that frames of this attempt have reached. Bytes that are sent again below it do not
+   * count as progress.
+   */
   #reached = 0;
 
   constructor(private readonly options: IncomingBytesOptions) {
@@ -87,7 +90,7 @@ export class IncomingBytes {
     return this.#flow?.maxOffset ?? 0;
   }
 
-  /** Whether other streams are waiting for credit, which this file's stream may be holding. */
+  /** Whether other streams wait for credit. This file's stream may hold credit that they need. */
   get othersWait(): boolean {
     return this.#flow?.othersWait ?? false;
   }
@@ -138,7 +141,8 @@ export class IncomingBytes {
   }
 
   /**
-   * Empties the part if the client begins before the part's end. The client can then only begin at offset 0.
+   * Empties the part if the client sends the file from before the part's end. In this case the client sends
+   * the whole file again, from offset 0.
    */
   async emptyIfBehind(offset: number): Promise<void> {
     if (offset < this.written) await this.#writer.startOver();
@@ -151,8 +155,8 @@ export class IncomingBytes {
   }
 
   /**
-   * Starts writing the bytes that arrived so far and all later ones. Called once the download's row records
-   * the start.
+   * Starts writing the bytes that arrived so far and all later ones. Called once the client's `file_start` is
+   * recorded in the download's row.
    */
   begin(): void {
     this.#rate.add(0);
@@ -170,7 +174,8 @@ export class IncomingBytes {
     if (end > maxOffset) throw broken(`a frame reaches beyond the ${maxOffset} bytes granted`);
     this.#flow?.arrived(frame.rawLength);
     const isOfUse = this.#frames.take(frame);
-    // A resent chunk makes no progress until the file grows beyond the highest offset reached before.
+    // Bytes that are sent again do not count as progress until the file grows beyond the highest offset
+    // reached before.
     const progress = Math.max(0, this.arrived - this.#reached);
     this.#reached += progress;
     return { isOfUse, progress };

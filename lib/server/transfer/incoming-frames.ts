@@ -31,7 +31,8 @@ export class IncomingFrames {
     onDamaged: (frame) => this.#onDamaged(frame),
   });
   /**
-   * Decompressed bytes that wait for the start to be recorded in the download's row; undefined after that.
+   * Decompressed bytes that arrived before {@link IncomingFrames.open} was called, and wait for it; undefined
+   * after that call.
    */
   #early: Uint8Array[] | undefined = [];
   #resends = 0;
@@ -66,8 +67,8 @@ export class IncomingFrames {
   }
 
   /**
-   * Passes on the bytes that arrived so far and all later ones. Called once the download's row records the
-   * start.
+   * Gives the bytes that arrived so far to `onBytes`. Later bytes are given to it as soon as they are
+   * decompressed.
    */
   open(): void {
     const early = this.#early ?? [];
@@ -111,7 +112,10 @@ export class IncomingFrames {
     return this.#decompressor.settled();
   }
 
-  /** Stops passing on bytes, for good. */
+  /**
+   * Drops the frames that are not decompressed yet. Called at the end of an attempt, after which no frame is
+   * taken any more.
+   */
   stop(): void {
     this.#decompressor.stop();
   }

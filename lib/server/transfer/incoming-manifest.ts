@@ -23,9 +23,10 @@ const MAX_MESSAGE = 1_000;
  */
 export class IncomingManifest {
   readonly #reader: ManifestReader;
-  /** Highest number of names that the client's walk has reported as looked at. */
+  /** Number of files and folders that the client has looked at during its walk, as last reported. */
   #seen = 0;
-  // Time of the last manifest bytes, or of the beginning, in ms of the monotonic clock.
+  // Time at which bytes of the manifest last arrived, in ms of the monotonic clock. Until the first ones
+  // arrive, it is the time of the request.
   #namedAt = performance.now();
   #unmatched: number[] | null = null;
 
@@ -76,8 +77,8 @@ export class IncomingManifest {
   }
 
   /**
-   * Handles a report of how many names the client's walk has looked at. A higher number postpones the
-   * timeout, for at most {@link SILENT_WALK_MS} after the last file found.
+   * Handles a report of how many files and folders the client has looked at during its walk. A higher number
+   * postpones the timeout, for at most {@link SILENT_WALK_MS} after the last bytes of the manifest.
    */
   proving(names: number): void {
     if (names <= this.#seen || performance.now() - this.#namedAt > SILENT_WALK_MS) return;

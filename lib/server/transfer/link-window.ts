@@ -7,24 +7,24 @@ const MiB = 1024 * KiB;
  */
 const FIRST_WINDOW = 1 * MiB;
 /**
- * Number of bytes from which a link's rate is estimated before one round trip is over. Fewer bytes may have
- * waited in a buffer and arrived at once.
+ * Number of bytes that have to arrive before a link's rate is estimated within the first round trip. Fewer
+ * bytes may have waited in a buffer and arrived at once, which makes the link look too fast.
  */
 const BURST_BYTES = 512 * KiB;
-/** Shortest time over which a link's rate is estimated before one round trip is over, in ms. */
+/** Shortest time over which a link's rate is estimated within the first round trip, in ms. */
 const BURST_MS = 4;
 const MIN_WINDOW = 256 * KiB;
 /** Largest window, in bytes: twice the bandwidth-delay product of a link of 1 Gbit/s and 300 ms. */
 const MAX_WINDOW = 72 * MiB;
 /**
- * Extra window, in seconds of the link's rate. It keeps data flowing during a pause of the disk or of a busy
- * processor.
+ * Extra window, in seconds: as many bytes as the link carries in this time. It keeps data flowing while the
+ * disk or a busy processor pauses.
  */
 const SLACK_SECONDS = 0.04;
 /**
- * Window of one stream among many that share the processors, in seconds of the link's rate. Each stream is
- * served only now and then. The window is at most {@link FIRST_WINDOW}, so that the waiting bytes of fast
- * streams do not fill the memory.
+ * Window of a stream while many streams share the processors, in seconds: as many bytes as its link carries
+ * in this time. They have to last until the server serves the stream again. The window is at most {@link
+ * FIRST_WINDOW}, so that the waiting bytes of fast streams do not fill the memory.
  */
 const TURN_SECONDS = 0.25;
 /** Shortest time over which a rate is measured, in ms. */
@@ -48,8 +48,8 @@ export class LinkWindow {
   /** Number of bytes that arrived after the first ones. */
   #burstBytes = 0;
   /**
-   * Start of the current rate sample, in ms. It is undefined until the first bytes arrive, so that the time
-   * of the request does not count.
+   * Start of the current rate sample, in ms; undefined until bytes are written. So the time between the
+   * request and the first bytes does not lower the rate.
    */
   #sampleAt: number | undefined;
   #sampleBytes = 0;
@@ -61,12 +61,15 @@ export class LinkWindow {
     return this.#rate > 0 ? this.#rate : null;
   }
 
-  /** Window that keeps the link full, in bytes; 0: not known yet. */
+  /** Window in bytes that lets the client use the link's full rate; 0: the rate is not known yet. */
   get needed(): number {
     return this.#needed;
   }
 
-  /** Window in bytes of a stream among many, until its link has proved to need more. */
+  /**
+   * Window in bytes while many streams share the processors. It applies until the stream's link has shown
+   * that it needs more.
+   */
   get modest(): number {
     return this.#modest;
   }
@@ -88,14 +91,15 @@ export class LinkWindow {
   arrived(bytes: number): void {
     if (this.#rate > 0 || this.options.knownRate) return;
     const now = this.options.now();
-    // The rate is measured from the first bytes on, so that the time of the request does not count.
+    // The rate is measured from the first bytes on, so that the time between the request and these bytes does
+    // not lower it.
     if (this.#burstAt === undefined) {
       this.#burstAt = now;
       return;
     }
     this.#burstBytes += bytes;
     const elapsed = now - this.#burstAt;
-    // On a link with a short round trip, `wrote` measures the rate soon enough.
+    // If the round trip is short, nothing is estimated here, because `wrote` soon measures the rate.
     if (this.options.roundTripMs() <= SAMPLE_MS) return;
     if (this.#burstBytes < BURST_BYTES || elapsed < BURST_MS) return;
     this.#learn(this.#burstBytes / (elapsed / 1000));

@@ -48,7 +48,7 @@ export interface ListingReceiverOptions {
   metrics: Metrics;
 }
 
-/** The page to list: of the folder `path`, or of the client's roots if `path` is undefined. */
+/** The page of a listing to request. `path` is the folder; undefined: the client's roots are listed. */
 export type ListingOrder = Pick<ListRequest, "path" | "after" | "limit">;
 
 /** Receives one listing of a client's folder. */
@@ -145,7 +145,7 @@ export class ListingReceiver implements IncomingStream {
   }
 
   checkStalled(): void {
-    // Not needed: a listing has a time limit of its own.
+    // A listing has a time limit of its own, so it needs no check for a stalled client.
   }
 
   lose(): void {

@@ -48,8 +48,8 @@ export class ManifestReader {
   /** The beginning of a line whose end has not arrived yet; empty if there is none. */
   #rest = "";
   /**
-   * The previous line's folder, and how far the patterns match its path. The next line is mostly in the same
-   * folder.
+   * The folder of the previous line's file, and how far the patterns match the folder's path. The next line's
+   * file is usually in the same folder, so the match is reused.
    */
   #folder: { path: string; include: PatternWalk; exclude: PatternWalk } | undefined;
   #read = 0;
@@ -71,7 +71,10 @@ export class ManifestReader {
     return this.#bytes;
   }
 
-  /** The error of the first file left out, ignoring files that changed too recently. */
+  /**
+   * The error of the first file that the client left out of the set. Files that changed too recently do not
+   * count.
+   */
   get firstLost(): Problem | undefined {
     return this.#firstLost;
   }

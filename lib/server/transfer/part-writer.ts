@@ -7,7 +7,7 @@ import type { Part } from "../storage/storage.ts";
 
 /**
  * Longest time between checkpoints, in ms. A checkpoint comes earlier if {@link Part.maxUnsafe} bytes are
- * reached.
+ * written but not durable.
  */
 const CHECKPOINT_MS = 250;
 /**

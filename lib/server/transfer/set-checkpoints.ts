@@ -6,7 +6,10 @@ const CHECKPOINT_FILES = 4_000;
 /** Time after which a checkpoint is due, in ms. */
 const CHECKPOINT_MS = 500;
 
-/** The state of a set that a checkpoint makes durable, besides the files completed since the last one. */
+/**
+ * The state of a set that a checkpoint makes durable, besides the files completed since the previous
+ * checkpoint.
+ */
 export interface Moment {
   /** The unfinished large file and the number of its bytes received; undefined if there is none. */
   current: { index: number; length: number } | undefined;
@@ -43,8 +46,8 @@ export class SetCheckpoints {
   #running: Promise<void> | undefined;
   #stopped = false;
   /**
-   * Whether a flush has failed. The operating system reports a write error only once, so a later flush could
-   * succeed although bytes are missing.
+   * Whether a flush has failed. If so, no more flushes are tried: the operating system reports a write error
+   * only once, so a later flush could succeed although bytes are missing.
    */
   #hasFailed = false;
 

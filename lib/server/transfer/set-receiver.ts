@@ -186,7 +186,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     manifest.ask();
   }
 
-  /** Runs work after all earlier work. An error ends the attempt. */
+  /** Runs `work` when all work given to this method before has finished. An error ends the attempt. */
   #inTurn(work: () => Promise<void>): void {
     void this.#work.run(async () => {
       try {

@@ -67,8 +67,8 @@ export class SetWriter {
   #small = new Uint8Array(0);
   #incoming: Incoming | undefined;
   /**
-   * The highest offset reached so far of the file that is being received. Resent bytes below it are no
-   * progress.
+   * The highest offset reached so far of the file that is being received. Bytes that are sent again below it
+   * do not count as progress.
    */
   #furthest: { index: number; length: number } | undefined;
 
@@ -134,7 +134,8 @@ export class SetWriter {
 
   #begin(file: WantedSetFile, { index, size, mtimeNs, offset }: Start): Promise<void> | undefined {
     if (this.#furthest?.index !== index) this.#furthest = { index, length: offset };
-    // Recorded so that a second start of the file with the same size asks for no additional space.
+    // The size is recorded so that a second start of the file with the same size asks for no additional
+    // space.
     file.size = size;
     const incoming = { file, size, mtimeNs, length: offset, large: null };
     if (size > SMALL || offset > 0) return this.#openLarge(incoming);

@@ -15,7 +15,10 @@ const MAX_READINGS = 8;
 /** The reason why a client is considered dead or slow. */
 export type Stall =
   | { type: "silent"; seconds: number }
-  /** The client's rate was below {@link LEAST_PACE}: only `bytes` arrived in `seconds`. */
+  /**
+   * The client's rate was below {@link LEAST_PACE}, or below half of its rate limit: only `bytes` arrived in
+   * `seconds`.
+   */
   | { type: "slow"; seconds: number; bytes: number };
 
 /**

@@ -8,7 +8,7 @@ import type { OpenSet } from "./open-set.ts";
 const PAGE = 1_000;
 /** Number of files that are checked in one slice of the event loop. */
 const BATCH = 64;
-/** Number of files that are taken over at the same time. */
+/** Number of files that are taken at the same time from the folders of other servers' attempts. */
 const TAKEN_AT_ONCE = 16;
 
 /**
