@@ -140,7 +140,10 @@ function recordConnection({ stateDir, serverUrl }: ClientConfig, logger: Logger)
   };
 }
 
-/** Deletes the file with the enrolment token. A registered client authenticates with its own key. */
+/**
+ * Deletes the file with the enrolment token, which a registered client no longer needs, because it
+ * authenticates with its own key.
+ */
 async function forgetEnrolToken(stateDir: string, logger: Logger): Promise<void> {
   try {
     await removeEnrolToken(stateDir);

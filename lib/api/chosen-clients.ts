@@ -10,17 +10,18 @@ export interface Naming {
 }
 
 /**
- * Decides whether a job selects a client. The request is parsed once for many clients. The server uses this
- * to choose clients, the dashboard to count them while somebody types.
+ * Decides which clients a job selects. The ids and labels of the request are parsed once, for any number of
+ * clients. The server uses this class to choose clients, and the dashboard to count them while somebody
+ * types.
  */
 export class Chosen {
-  /** Labels that a client must have; null for any labels. */
+  /** Condition on the labels of a client; null if labels do not matter. */
   readonly selector: Selector | null;
   /** Exact ids of clients. */
   readonly named: ReadonlySet<string>;
   /** Patterns of client ids, each with at least one `*`. */
   readonly #patterns: readonly string[];
-  /** Whether clients with any id are selected. */
+  /** Whether clients are selected regardless of their ids. */
   readonly #isAnyId: boolean;
 
   /** Parses the ids and the label selector of a request. @throws SelectorError */
@@ -32,7 +33,7 @@ export class Chosen {
   }
 
   /**
-   * Whether only clients with exactly given ids can be selected, so that not all clients have to be examined.
+   * Whether all selected clients are named by their full ids, so that no other clients have to be examined.
    */
   get isOfNamesAlone(): boolean {
     return !this.#isAnyId && this.#patterns.length === 0;

@@ -2,8 +2,8 @@ import * as z from "zod";
 import { RateLimit } from "./schemas.ts";
 
 /**
- * What can be changed about a download: its rate limit until it has ended, and at any time whether it is
- * protected from removal (hold).
+ * What can be changed about a download: the rate limit, until the download has ended, and the hold, which
+ * protects its files from removal, at any time.
  */
 export const DownloadChange = z
   .strictObject({

@@ -62,7 +62,7 @@ const NewStopWhen = z
 export const positive = duration.refine((ms) => ms > 0, "must be longer than nothing");
 const Concurrency = z.int().min(1).max(100_000);
 
-/** Fields that jobs and the jobs of schedules have in common. */
+/** Fields of every job, whether a person requests the job or a schedule makes it. */
 export const jobFields = {
   name: z.string().trim().min(1).max(200).nullable().optional(),
   clients: JobClients,

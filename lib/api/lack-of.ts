@@ -1,12 +1,12 @@
 import type { DownloadRecord } from "./schemas.ts";
 
-/** Most patterns that the text quotes, and most characters of each pattern. */
+/** Most patterns that {@link lackOf} quotes, and most characters that it quotes of each pattern. */
 const MAX_NAMED = 3;
 const MAX_LENGTH = 60;
 
 /**
- * Describes the patterns of a set that no file matches, as in `no file matches "*.csv"`. Null if there are
- * none.
+ * Describes the patterns of a set that no file matches, as in `no file matches "*.csv"`. Null if every
+ * pattern matches a file.
  */
 export function lackOf({
   unmatched_paths,

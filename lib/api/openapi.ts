@@ -63,7 +63,7 @@ export async function openApiDocument(version: string): Promise<OpenApiDocument>
 /** Converts zod schemas to JSON schemas. Schemas with an id are collected in `named` and referred to. */
 class SchemaCollector {
   readonly named: Record<string, JsonSchema> = {};
-  /** Finished JSON schemas, because many calls have the same parameters and errors. */
+  /** Finished JSON schemas, kept because many calls have the same parameters and errors. */
   readonly #made = {
     input: new Map<z.ZodType, JsonSchema>(),
     output: new Map<z.ZodType, JsonSchema>(),

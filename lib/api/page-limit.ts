@@ -10,10 +10,13 @@ const wanted = z
   .transform(Number)
   .refine((limit) => limit <= MAX_PAGE, EXPECTED);
 
-/** How the OpenAPI document describes the limit: as a number, although a query parameter is sent as text. */
+/**
+ * The limit of items on a page, as the OpenAPI document describes it: a number, although a query parameter is
+ * sent as text.
+ */
 const SHOWN = { type: "integer", minimum: 1, maximum: MAX_PAGE } as const;
 
-/** Most items on a page. If it is not given, the whole list is one page. */
+/** Most items on a page. If a request gives no limit, the whole list is one page. */
 export const anyPageLimit = wanted
   .optional()
   .meta({ ...SHOWN, description: "all where not given" });

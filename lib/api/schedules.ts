@@ -60,7 +60,7 @@ const LocalTime = z
 
 const CLOCK_EXPECTED = 'must be a time of the day such as "04:00"';
 
-/** When a delivery is due: some time after the scheduled time, or at a time of the day. */
+/** When a delivery is due: a given span after the scheduled time, or at a time of the day. */
 const Due = z
   .strictObject({
     after: duration.optional().meta({ description: "so long after its time" }),

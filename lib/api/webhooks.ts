@@ -9,7 +9,7 @@ const time = z.iso.datetime().meta({ description: "ISO 8601, UTC" });
 
 export const WebhookEvent = z.enum(WEBHOOK_EVENTS).meta({ id: "WebhookEvent" });
 
-/** Type of the test message, which is sent on request to any webhook, regardless of its events. */
+/** Type of the test message, which is sent on request to any webhook, whatever events the webhook is for. */
 export const TEST_EVENT = "webhook.test";
 
 /** Most characters of a webhook's URL. */

@@ -26,7 +26,8 @@ export class BlockReader {
    */
   async blockAt(offset: number): Promise<Uint8Array<ArrayBuffer>> {
     if (this.#ahead?.offset !== offset) {
-      // Waits for a pending read of another block, because this read writes into a buffer that is reused.
+      // Waits for the end of a pending read of another block, because the buffer that this read fills is soon
+      // used again.
       await this.#ahead?.block.catch(() => undefined);
       this.#ahead = { offset, block: this.#read(offset) };
     }

@@ -16,7 +16,7 @@ const FIRST_REST = 1024 * 1024;
 const LONGEST_REST = 16 * 1024 * 1024;
 /** Shortest period, in ms, over which the transfer rate of a file is measured. */
 const PERIOD_MS = 250;
-/** If compression takes a larger share of a file's time, sending without compression is tried. */
+/** If compression takes a larger share of the time than this, sending without compression is tried. */
 const BUSY_SHARE = 0.5;
 /** Time in ms before sending without compression is tried again, if the last trial was slower. */
 const NEXT_TRIAL_MS = 10_000;

@@ -9,7 +9,7 @@ const FILE = "connection.json";
 
 const Contents = z.object({
   state: z.enum(["connecting", "connected", "waiting", "stopped"]),
-  /** When this state began, in ISO 8601, UTC. */
+  /** Time at which the present state of the connection began, in ISO 8601, UTC. */
   since: z.iso.datetime(),
   /** Why the last try to connect failed; null while connected. */
   reason: z.string().nullable(),

@@ -17,8 +17,8 @@ const CONNECT_WITHIN_MS = 20_000;
 /** How often, in ms, a connection is checked for timeouts and for a ping that is due. */
 const TEND_INTERVAL_MS = 5_000;
 /**
- * Rate limit of messages from the server: a burst of 20,000, then one message every 0.1 ms. Granting credit
- * on the fastest link needs far fewer.
+ * Rate limit of messages from the server: a burst of 20,000, then one message every 0.1 ms. Even on the
+ * fastest link, the server needs far fewer messages to let the client go on sending.
  */
 const MESSAGES = { burst: 20_000, everyMs: 0.1 };
 /**

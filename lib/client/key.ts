@@ -159,7 +159,8 @@ async function placeOnce(candidate: string, path: string): Promise<void> {
     await link(candidate, path);
   } catch (error) {
     if (systemCode(error) === "EEXIST") return;
-    // Some file systems have no hard links, and each reports this by another error code.
+    // Some file systems have no hard links, and each reports this by another error code. So after any other
+    // error, the file is renamed under a lock instead.
     await withLock(`${path}.lock`, async () => {
       if ((await read(path)) === null) await rename(candidate, path);
     });

@@ -35,14 +35,14 @@ export class SendScheduler {
   readonly #line: (() => void)[] = [];
   #rate = new RateMeter(RATE_SPAN_MS);
   /**
-   * Link rates in bytes a second: at the last frame sent, and at the end of the last busy period. Null if
-   * unknown.
+   * Link rates in bytes a second: at the last frame sent, and before the last pause, in which no stream had
+   * anything to send. Null if unknown.
    */
   #latestRate: number | null = null;
   #formerRate: number | null = null;
   /**
-   * When the first frame of this busy period was sent, in ms, and the number of bytes sent in all periods
-   * before.
+   * Time in ms at which the first frame after the last pause in sending was sent, and the number of bytes
+   * sent before this pause.
    */
   #begunAt = Infinity;
   #sentBefore = 0;
@@ -99,7 +99,8 @@ export class SendScheduler {
   }
 
   /**
-   * Ends a busy period, because no stream has anything to send. The pause does not lower the measured rate.
+   * Begins a pause, because no stream has anything to send. The pause does not lower the measured rate of the
+   * link.
    */
   rest(): void {
     if (this.#sent - this.#sentBefore >= MIN_MEASURED) this.#formerRate = this.#latestRate;
@@ -144,7 +145,7 @@ export class SendScheduler {
     return this.socket.bufferedAmount < limit && this.limit.available > 0;
   }
 
-  /** Adds the bytes that have left the socket since the last call to the measured rate. */
+  /** Measures the link's rate anew, from the bytes that have left the socket since the last call. */
   #measure(): void {
     const drained = this.#sent - Math.min(this.#sent, this.socket.bufferedAmount);
     this.#rate.add(drained - this.#drained);
@@ -152,8 +153,8 @@ export class SendScheduler {
   }
 
   /**
-   * Returns the link's rate in bytes a second; null if unknown. Early in a busy period, the rate of the last
-   * busy period is used.
+   * Returns the link's rate in bytes a second; null if unknown. Just after a pause in which no stream was
+   * sending, returns the rate from before the pause.
    */
   #bytesPerSecond(): number | null {
     const isNew = performance.now() - this.#begunAt < MIN_MEASURED_MS;

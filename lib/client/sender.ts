@@ -54,7 +54,9 @@ export class Sender implements OutgoingStream {
   #offset = 0;
   #totalSize = 0;
   #hash: Bun.CryptoHasher;
-  /** The number of bytes in the hash. A byte that is sent again is not hashed again. */
+  /**
+   * The number of bytes hashed so far, from the file's start. A byte that is sent again is not hashed again.
+   */
   #hashed = 0;
 
   constructor(private readonly options: SenderOptions) {
@@ -97,7 +99,7 @@ export class Sender implements OutgoingStream {
     return this.#offset - this.#begin >= bytes;
   }
 
-  /** Grants credit, see {@link CreditWindow.grant}. */
+  /** Lets the stream send all bytes below an offset, see {@link CreditWindow.grant}. */
   grant(maxOffset: number): void {
     this.#credit.grant(maxOffset, this.#offset);
     this.#wake();
@@ -227,8 +229,8 @@ export class Sender implements OutgoingStream {
   }
 
   /**
-   * Resolves at this file's turn, or when the file is stopped, because a slow socket may give no turn for
-   * long.
+   * Waits for this file's turn to send. The wait also ends when the sending is interrupted, because on a slow
+   * connection the turn may take long to come.
    */
   #turn(): Promise<void> {
     return new Promise((resolve) => {

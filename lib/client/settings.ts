@@ -17,7 +17,7 @@ import type { SettingTable } from "../util/settings.ts";
 import { isTimeZone } from "../util/time-zone.ts";
 import { PIN_PATTERN } from "./server-identity.ts";
 
-/** Lowest rate limit, in bytes a second. The server would take a slower client for dead. */
+/** Lowest rate limit, in bytes a second, because the server would take a slower client for dead. */
 const MIN_RATE_LIMIT = 16 * 1024;
 
 const ID: Kind<string> = {

@@ -1,6 +1,6 @@
 /**
- * How long, in ms, the client may be without a connection or a planned try. Closing files on a network share
- * that hangs can take long.
+ * How long, in ms, the client may be without a connection or a planned try. The limit is long because files
+ * on a network share that hangs can take long to close.
  */
 const PATIENCE_MS = 60_000;
 const LOOK_EVERY_MS = 5_000;

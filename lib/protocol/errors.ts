@@ -36,8 +36,8 @@ interface CodeMeaning {
   close?: number;
   retry?: Retry;
   /**
-   * True if the error shows that two machines share a client id, so earlier restarts do not prove that the
-   * file changed. The count of restarts is then reset.
+   * True if the error shows that two machines share a client id. The download may then have started over
+   * because their files differ, not because a file changed, so its count of restarts is reset.
    */
   sparesFile?: true;
   /** When a client reconnects after this error; `soon` if undefined. */

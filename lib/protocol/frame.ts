@@ -17,13 +17,16 @@ const FRAME_VERSION = 1;
 const HEADER_CRC_AT = 30;
 const ZSTD = 1;
 
-/** Which bytes of which download a frame carries. */
+/** Which bytes of which stream a frame carries. */
 export interface FrameAddress {
-  /** Number of the download on its connection. */
+  /** Number of the stream on its connection. A download or a listing is one stream. */
   stream: number;
   /** Number of the attempt. The receiver drops frames of earlier attempts. */
   epoch: number;
-  /** Offset in the file of the frame's first byte. */
+  /**
+   * Offset of the frame's first uncompressed byte: in the file, or in the whole stream for a set or a
+   * listing.
+   */
   offset: number;
 }
 

@@ -19,8 +19,8 @@ export type FileIdentity = z.infer<typeof FileIdentity>;
 
 /**
  * Reports whether a file's first `before.size` bytes can be assumed unchanged without reading them: nothing
- * changed, or the file only grew, as a log does. A file that grew and was also overwritten further in front
- * cannot be detected.
+ * changed, or the file only grew, as a log does. If a file grew and its earlier bytes were overwritten too,
+ * this is not detected.
  */
 export function stillTheSame(before: FileIdentity, now: FileIdentity): boolean {
   if (!isSameFile(before, now)) return false;

@@ -189,8 +189,8 @@ export const ServerMessage = z.discriminatedUnion("type", [
     accepts: z.array(label).optional(),
   }),
   /**
-   * Begins a download of a set. The patterns to list, or the wanted files of its manifest, follow in further
-   * messages.
+   * Begins a download of a set. Further messages give the set's patterns, or the wanted files if the server
+   * already has the manifest.
    */
   z.object({
     type: z.literal("set_request"),

@@ -35,8 +35,8 @@ export class NamePattern {
     const chars = [...name];
     let at = 0;
     let token = 0;
-    // Where to resume after a mismatch: the pattern behind the last star, and the name behind what this star
-    // took. On each mismatch the star takes one more character.
+    // Positions at which to resume after a mismatch: in the pattern, behind the last star, and in the name,
+    // behind the characters that this star matches. After each mismatch the star matches one character more.
     let afterStar = -1;
     let starEnd = 0;
     while (at < chars.length) {

@@ -129,8 +129,8 @@ function hasEnded({ of, next }: Position): boolean {
 const NOTHING: readonly number[] = [];
 
 /**
- * The state of all patterns at one place of a walk through folders. It is immutable: each step returns a new
- * state.
+ * How much of each pattern has matched at one place of a walk through folders. The object is immutable: each
+ * step returns a new one.
  */
 export class PatternWalk {
   private constructor(
@@ -193,8 +193,8 @@ function advance(positions: Position[], name: string): Position[] {
 }
 
 /**
- * Adds the positions after each `**`, which also matches no folder at all. A `**` at the end is different:
- * `a/**` matches only what is inside `a`.
+ * Adds the position after each `**`, because `**` can also match no folder at all. A `**` at the end is an
+ * exception: `a/**` matches only names inside `a`.
  */
 function closure(positions: Position[]): Position[] {
   if (positions.every(({ of, next }) => of.parts[next] !== null)) return positions;

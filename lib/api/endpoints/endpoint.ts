@@ -3,7 +3,7 @@ import type { ErrorCode } from "../../protocol/errors.ts";
 import type { AuditAction } from "../audit.ts";
 import type { Role } from "../roles.ts";
 
-/** A possible answer of a REST call: JSON by a schema, or a body of another media type. */
+/** A possible answer of a REST call: JSON that matches a schema, or a body of another media type. */
 export interface Answer {
   status: number;
   description: string;

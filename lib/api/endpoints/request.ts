@@ -28,7 +28,7 @@ export type RequestOf<E extends Endpoint> = ParamsPart<E["path"]> &
   QueryPart<E["query"]> &
   BodyPart<E["body"]>;
 
-/** The request of any REST call, like {@link RequestOf}. */
+/** The request of any REST call. Unlike {@link RequestOf}, this type is the same for all calls. */
 export interface AnyRequest {
   params?: Record<string, string>;
   query?: Record<string, string | undefined>;
@@ -36,7 +36,7 @@ export interface AnyRequest {
 }
 
 /**
- * Returns the address of a REST call, relative to the server's.
+ * Returns the address of a REST call, relative to the server's address.
  * @param path of the endpoint, with `:name` parameters
  */
 export function addressOf(path: string, { params = {}, query = {} }: AnyRequest): string {

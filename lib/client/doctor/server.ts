@@ -63,7 +63,7 @@ export class ServerChecks {
     this.#isSilent = inTime.aborted;
     const date = this.#answer?.date ?? null;
     if (date === null) return { status: "not_needed", text: "the server tells no time" };
-    // The Date header has a resolution of one second.
+    // The result can be wrong by up to a second, because the Date header contains whole seconds only.
     const skew = Date.now() - date;
     const text = `${skew < 0 ? "behind" : "ahead of"} the server's`;
     const seconds = Math.round(Math.abs(skew) / 1000);

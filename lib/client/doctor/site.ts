@@ -158,7 +158,7 @@ async function checkRoot(path: string, { allow, deny }: SiteConfig): Promise<Fin
   } catch (error) {
     const cause = error instanceof Error ? (error.cause ?? error) : error;
     const code = typeof found === "string" ? found : systemCode(cause);
-    // The message of an error about a pattern already contains the advice.
+    // An error about a pattern is thrown again, because its message already contains advice.
     if (code === null) throw error;
     const user = await userName();
     const how = process.platform === "linux" ? `: setfacl -R -m u:${user}:rX "${full}"` : "";

@@ -32,7 +32,7 @@ export interface DailyLimitOptions {
 
 /**
  * The most bytes of files that may leave the site in a day, by the site's own clock. The count is written to
- * the disk before the bytes are sent, so that a crash or restart cannot lead to more.
+ * the disk before the bytes are sent, so that the limit is kept even across a crash or restart.
  */
 export class DailyLimit {
   readonly #saving = new SerialQueue();

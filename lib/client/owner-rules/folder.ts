@@ -17,8 +17,8 @@ interface Step {
 
 /**
  * A folder that the site's owner named. If its path contains symbolic links and one of these is changed, the
- * folder is found at its new place. A name that was no link at the start is not followed if it becomes one,
- * because anybody who can write to its parent folder could have replaced it.
+ * folder is found at its new place. A name that was no link when the client started is not followed if it
+ * becomes one, because anybody who can write to its parent folder could have replaced it.
  */
 export class Folder implements Place {
   private last: string;

@@ -132,8 +132,8 @@ export class PathCheck {
   }
 
   /**
-   * Resolves all symbolic links of a path. Folders above the roots are known to be real, so a link may lead
-   * through them into a root again.
+   * Resolves all symbolic links of a path. A link may lead back into a root through the folders above this
+   * root, which are known not to be links.
    */
   async #follow(path: string): Promise<string> {
     const real = await walk(path, {
@@ -168,7 +168,7 @@ export class PathCheck {
     return location;
   }
 
-  /** Replaces the path of a root as the owner gave it, at the start of a path, by the root's real path. */
+  /** If a path begins with a root as the owner wrote it, replaces this beginning by the root's real path. */
   #respell(path: string): string {
     const asked = comparable(path);
     const root = this.options.roots.find(

@@ -5,9 +5,7 @@ import { Refusal } from "./refusal.ts";
 /** Most symbolic links followed in one path, as on Linux. */
 const MAX_LINKS = 40;
 
-/**
- * Reports whether a path is a folder itself or inside this folder. Both paths are absolute and have no `..`.
- */
+/** Reports whether a path is the given folder or is inside it. Both paths are absolute and have no `..`. */
 export function contains(folder: string, path: string): boolean {
   const rest = relative(folder, path);
   return rest !== ".." && !rest.startsWith(`..${sep}`) && !isAbsolute(rest);

@@ -1,4 +1,7 @@
-/** A summary of the items with one key that were counted, after the first ones were reported one by one. */
+/**
+ * A summary of items with the same key that were only counted, because enough items with this key had been
+ * reported one by one.
+ */
 export interface Repeated<T> {
   /** The first item that was counted instead of reported. */
   first: T;

@@ -91,7 +91,7 @@ export class RequestLog {
   }
 }
 
-/** A log file of the record, and the counter of its repeated requests. */
+/** A log file of requests, and the counter of the requests that are repeated. */
 interface Kept {
   lines: LineFile;
   again: Recurrence<RequestEntry>;

@@ -45,7 +45,8 @@ export class Roots {
     const homes = await namesOf(options.home === undefined ? homeOfUser() : options.home);
     const places = { roots: folders.flatMap(({ given, real }) => [given, real]), homes };
     const rules = new Rules(options.allow ?? [], options.deny ?? [], places);
-    // Uses the real platform. Tests let the rules imitate Windows on Linux, where /proc exists all the same.
+    // Depends on the real platform, because /proc exists on Linux even if a test lets the rules imitate
+    // Windows.
     const hasProc = options.hasProc ?? process.platform === "linux";
     return new Roots(folders, homes, rules, options.mayBrowse ?? true, hasProc);
   }
