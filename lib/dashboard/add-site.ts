@@ -18,7 +18,9 @@ export class AddSite {
   readonly #id = byId("new-site", HTMLInputElement);
   readonly #root = byId("new-root", HTMLInputElement);
   readonly #command = byId("command", HTMLElement);
-  /** Id of the client that an enrolment key was made for but that has not connected yet, and that key. */
+  /**
+   * The enrolment key that was made last, and the client id it is for; null once that client has connected.
+   */
   #expected: { id: string; key: string } | null = null;
   #sites: Site[] = [];
   /**
@@ -102,7 +104,7 @@ export class AddSite {
     await copyText(this.#command, "The command");
   }
 
-  /** Shows a notice when the client that the key was made for has connected, and closes the form. */
+  /** If the client for which the form made a key has connected, shows a notice and closes the form. */
   #welcome(): void {
     const id = this.#expected?.id;
     if (!this.#sites.some(({ client }) => client.client_id === id && client.connected)) return;
@@ -112,7 +114,7 @@ export class AddSite {
   }
 }
 
-/** Returns an unused name for an enrolment key: the site's id and the time. */
+/** Returns an unused name for an enrolment key, made of the site's id and the present time. */
 function nameFor(id: string): string {
   return `page-${id.toLowerCase().slice(0, 40)}-${Date.now().toString(36)}`;
 }

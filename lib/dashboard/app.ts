@@ -282,7 +282,7 @@ class App {
         this.#update(await api.removeContent(download_id));
         return notify("done", "It is removed from the server, its record stays");
       case "save":
-        // Checked first, as the browser would save the body of an error response as if it were the file.
+        // The content is checked first, as the browser would save an error response as if it were the file.
         await requireContent(download_id);
         return saveFrom(contentPath(download_id));
     }

@@ -47,7 +47,7 @@ export class Board {
     this.#clients.set(client.client_id, client);
   }
 
-  /** Takes over the new state of a download. @param now ms since 1970 */
+  /** Stores the state of a new or changed download. @param now ms since 1970 */
   setDownload(download: DownloadRecord, now: number): void {
     const id = download.download_id;
     const before = this.#open.get(id);

@@ -32,7 +32,7 @@ export function clientCommand({ id, root, page, key }: NewClient): string {
   ].join(" ");
 }
 
-/** Returns the server's URL, which is that of the folder of this page. */
+/** Returns the server's URL, which is the URL of the page without the file name at its end. */
 function addressOf(page: URL): string {
   return new URL(".", page).href.replace(/\/$/, "");
 }

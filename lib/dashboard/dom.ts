@@ -57,7 +57,8 @@ export function setTime(element: HTMLTimeElement, time: string, text: string): v
 }
 
 /**
- * Runs `move`, which moves elements, and then gives the focus back to its element if that is still visible.
+ * Runs `move`, which moves elements. Then gives the focus back to the element that had it before, if that
+ * element is still visible.
  */
 export function keepingFocus(move: () => void): void {
   const focused = document.activeElement;

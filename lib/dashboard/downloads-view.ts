@@ -82,7 +82,8 @@ export class DownloadsView {
     setText(byId("page-number", HTMLElement), `Page ${pageNumber}`);
     const empty = byId("downloads-empty", HTMLElement);
     empty.hidden = isLoaded && this.#shown.length > 0;
-    // The text for an empty list is not computed while hidden, as checkVisibility() below causes a layout.
+    // A hidden text is not computed, as checkVisibility() below makes the browser lay out the page, which is
+    // slow.
     if (empty.hidden) return;
     const isFiltered = !areSame(filter, {});
     const canStart = byId("start-form", HTMLFormElement).checkVisibility();

@@ -47,8 +47,8 @@ export function formatSpan(seconds: number): string {
 }
 
 /**
- * Matches invisible characters, which can make one name look like another: control characters, bidi marks,
- * zero-width characters. Characters that join letters and emoji do not match.
+ * Matches invisible characters, such as control characters, bidi marks and zero-width characters, which can
+ * make one name look like another. Characters that join letters and emoji do not match.
  */
 const INVISIBLE =
   /[[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]--[\u200C\u200D\p{Variation_Selector}\u{E0020}-\u{E007F}]]/gv;

@@ -83,7 +83,8 @@ export class Listing {
 
   /** Loads the next page of older downloads. */
   async older(): Promise<void> {
-    // New downloads have moved the end of the first page, so the cursor of the second page is loaded again.
+    // New downloads may have moved the end of the first page, so the first page and its cursor are loaded
+    // again.
     if (this.#trail.length === 0) await this.reload();
     if (this.#nextCursor !== null) await this.#show([...this.#trail, this.#nextCursor]);
   }
@@ -97,7 +98,7 @@ export class Listing {
   }
 
   /**
-   * Takes over the new state of a download.
+   * Updates the shown page after a download was created or has changed.
    * @returns false if a row was removed from a full page, so that a reload would bring one more row
    */
   update(download: DownloadRecord): boolean {
@@ -118,7 +119,8 @@ export class Listing {
     if (at < 0 && this.hasOlder) return;
     this.#rows.splice(at < 0 ? this.#rows.length : at, 0, download);
     const [dropped] = this.#rows.splice(PAGE_SIZE);
-    // There is an older page now. Any cursor may stand for it, as older() first reloads the first page.
+    // The first page overflowed, so a second one exists now. Any cursor serves to say so, as older() loads
+    // the first page and its exact cursor again.
     if (dropped) this.#nextCursor ??= dropped.download_id;
   }
 

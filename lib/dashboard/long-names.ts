@@ -12,11 +12,15 @@ const RIGHT_TO_LEFT = /[\u0590-\u08FF\uFB1D-\uFDFF\uFE70-\uFEFC]/;
 
 const characters = new Intl.Segmenter("en", { granularity: "grapheme" });
 
-/** A path in three parts, for a line that may be too narrow. The folder is cut first, the tail never. */
+/**
+ * A path in three parts, for a line that may be too narrow. The end of the folder and the base is cut off if
+ * necessary, the tail never is.
+ */
 export interface PathParts {
   folder: string;
   /**
-   * The file's name without its tail. Empty for a short name; the whole name if it has right-to-left letters.
+   * The start of the file's name, without the tail. Empty for a short name; the whole of a long name with
+   * right-to-left letters.
    */
   base: string;
   tail: string;
@@ -37,7 +41,10 @@ function splitEnd(text: string, length: number): [string, string] {
   return [text.slice(0, at), text.slice(at)];
 }
 
-/** Shows a path in an element with the children `.folder`, `.base` and `.tail`. CSS cuts them if too long. */
+/**
+ * Shows a path in an element with the children `.folder`, `.base` and `.tail`. If the path is too long, CSS
+ * cuts off the end of the first two.
+ */
 export function showPath(element: HTMLElement, path: string): void {
   const { folder, base, tail } = pathParts(path);
   setText(find(element, ".folder", HTMLElement), folder);

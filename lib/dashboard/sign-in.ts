@@ -19,13 +19,13 @@ const WORDS: Record<SignInReason, string> = {
 const KEPT = "sign-in-reason";
 
 /**
- * Ends the session on this page by a reload, so that its data cannot be seen by the next person.
+ * Reloads the page after its session has ended, so that the next person cannot see the data on the page.
  * @param reason the reason that is shown above the sign-in form
  */
 export function leave(reason: SignInReason): void {
   sessionStorage.setItem(KEPT, reason);
-  // A person who signs out must leave no filters in the URL for the next person. A session that ended by
-  // itself keeps them, for after signing in again.
+  // If a person signs out, the filters are removed from the URL, so that the next person does not see them.
+  // If the session has ended by itself, they are kept for the time after the next sign-in.
   if (reason === "left") history.replaceState(null, "", location.pathname);
   location.reload();
 }

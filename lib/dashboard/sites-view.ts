@@ -24,7 +24,7 @@ export interface SitesListener {
 export interface SiteFilter {
   /** True once the server has sent all sites, so that an empty list means that there are none. */
   isKnown: boolean;
-  /** Client id of the only site whose downloads are shown; null if those of all sites are. */
+  /** Client id of the only site whose downloads are shown; null if the downloads of all sites are shown. */
   chosen: string | null;
   onlyOffline: boolean;
 }

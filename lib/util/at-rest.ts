@@ -8,12 +8,12 @@ export class AtRest {
     private readonly after: number,
   ) {}
 
-  /** Cancels a planned call of `run`, as work begins or the program ends. */
+  /** Cancels a planned call of `run`. To be called when work begins, and when the program ends. */
   busy(): void {
     clearTimeout(this.#timer);
   }
 
-  /** Plans a call of `run` after the set time, as no work is under way any more. */
+  /** Plans a call of `run` after the set time. To be called when no work is running any more. */
   idle(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(this.run, this.after);

@@ -121,8 +121,8 @@ export interface Order {
 }
 
 /**
- * Reads the command line of a `doctor` command. It takes all flags of the program that it examines, and
- * `--json`. Their values are not checked yet.
+ * Reads the command line of a `doctor` command. The command takes `--json` and all flags of the program that
+ * it examines. The values of these flags are not checked yet.
  * @param argv the words behind `doctor`
  * @param table the settings of the examined program
  * @throws UsageError for an unknown flag, or a flag without its value

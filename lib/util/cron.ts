@@ -12,8 +12,8 @@ export interface NextTimes {
   /** The moment, in ms since 1970. */
   at: number;
   /**
-   * The matching local times without an offset, such as `2026-11-30T02:30:00`. Usually one. Two where clocks
-   * go forward: if 02:30 is skipped and moved to 03:30, and 03:30 matches too.
+   * The matching local times without an offset, such as `2026-11-30T02:30:00`. Usually there is one. There
+   * are two if 02:30 is skipped as clocks go forward and so moved to 03:30, and 03:30 matches too.
    */
   localTimes: string[];
 }
@@ -26,8 +26,8 @@ const DAY_MS = 86_400_000;
 /** A cron expression of five fields (minute, hour, day, month, day of the week), or `@daily` and the like. */
 export class Cron {
   /**
-   * Whether the expression names hours. If so, a time that is skipped as clocks go forward is moved to after
-   * the gap. An hourly time that is skipped is left out.
+   * Whether the expression names hours, as `30 2 * * *`. If it does, a time that is skipped as clocks go
+   * forward is moved to after the gap. If not, as in `30 * * * *`, such a time is left out.
    */
   readonly #hasHours: boolean;
 
@@ -68,7 +68,8 @@ export class Cron {
       const counts = at > after && (exists || this.#hasHours);
       if (counts && (!found || at < found.at)) found = { at, locals: [local] };
       else if (counts && at === found?.at) found.locals.push(local);
-      // Local times after this one also come at later moments, so the search is over.
+      // A match that exists on the local clock ends the search, as all later local times are later moments,
+      // too.
       if (counts && exists) break;
     }
     return found && { at: found.at, localTimes: found.locals.map(localTimeOf) };

@@ -27,13 +27,14 @@ export async function writeFileDurably(path: string, data: string, mode: number)
 export async function syncFolder(path: string): Promise<void> {
   // Windows cannot open a folder to flush it. Its file systems journal the names themselves.
   if (process.platform === "win32") return;
-  // Opened synchronously, as the kernel has the folder in memory after the change. An asynchronous open, by
-  // the thread pool, takes ten times as long. Only the flush waits for the disk.
+  // The folder is opened synchronously, as the kernel has it in memory after the change. An asynchronous
+  // open, by the thread pool, takes ten times as long. Only the flush waits for the disk.
   const folder = fs.openSync(path, "r");
   try {
     await flush(folder);
   } catch (error) {
-    // EINVAL: this file system cannot flush folders, as some network shares (fsync(2)). That is no failure.
+    // EINVAL means that this file system, such as a network share, cannot flush folders (fsync(2)). This is
+    // no failure.
     if (systemCode(error) !== "EINVAL") throw error;
   } finally {
     fs.closeSync(folder);

@@ -4,7 +4,7 @@ const ROUND_MS = 2;
 /** The real setImmediate, saved before a test replaces the global one by a fake timer. */
 const atNextRound = setImmediate;
 
-/** Runs a piece of long work as soon as its owner has a turn. @returns the result of the piece */
+/** Runs a piece of long work when it is the turn of the piece's owner. @returns the result of the piece */
 export type InTurn = <T>(piece: () => Promise<T>) => Promise<T>;
 
 /** An {@link InTurn} that runs each piece immediately, for work that is known to be short. */
@@ -19,7 +19,10 @@ export class FairTurns {
   /** Waiting pieces by owner. After its turn, an owner moves to the end of the map. */
   readonly #lines = new Map<string, (() => Promise<void>)[]>();
   #isRunning = false;
-  /** When the time for pieces in this round of the event loop ends, by `now`; null if none has begun. */
+  /**
+   * Time at which no more pieces may begin in this round of the event loop, in ms of `now`; null if none ran
+   * in this round.
+   */
   #roundEndsAt: number | null = null;
 
   /** @param now returns ms of a monotonic clock */

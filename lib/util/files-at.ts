@@ -3,8 +3,8 @@ import fs, { type BigIntStats, constants } from "node:fs";
 import { openLibc } from "./libc.ts";
 
 /*
- * Opens files by name inside an open folder (openat), and reads their metadata (statx). Bun has no openat,
- * and its lstat allocates twenty BigInts for each file.
+ * Opens files by name inside an open folder (openat), and reads their metadata (statx). Both are calls of the
+ * C library: Bun has no openat, and its lstat allocates twenty BigInts for each file.
  */
 
 /** Metadata of a file or folder, as stat(2) gives it. */
@@ -40,7 +40,7 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
 
-/** Buffer for the name that a call is given, as a C string. Names have at most 255 bytes. */
+/** Buffer for the name that is passed to openat or statx, as a C string. Names have at most 255 bytes. */
 const asked = Buffer.alloc(1024);
 /** Buffer that statx(2) fills with a struct statx, seen as signed and as unsigned numbers. */
 const answer = new Int32Array(64);
@@ -155,7 +155,9 @@ function readAnswer(): FileInfo {
   };
 }
 
-/** Reads a number from struct statx, little-endian as all of Bun's platforms. @param offset in bytes */
+/**
+ * Reads a number from struct statx, which is little-endian on all of Bun's platforms. @param offset in bytes
+ */
 function u32At(offset: number): number {
   return unsigned[offset / 4] ?? 0;
 }

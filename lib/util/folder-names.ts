@@ -49,7 +49,8 @@ export async function* namesIn(path: string): AsyncGenerator<FolderName[]> {
 }
 
 /**
- * Parses the entries of getdents64(2). Each has an inode, an offset, its length, a type, and a name with a 0.
+ * Parses the entries of getdents64(2). Each has an inode, an offset, its length, a type, and a name that ends
+ * with a zero byte.
  */
 function namesOf(entries: Buffer): FolderName[] {
   const names: FolderName[] = [];

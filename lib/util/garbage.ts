@@ -1,10 +1,12 @@
-/** Number of new objects after which garbage is collected. Not fewer, as a collection takes about 20 ms. */
+/**
+ * Number of new objects after which garbage is collected. It is not lower, as a collection takes about 20 ms.
+ */
 const BETWEEN = 40_000;
 
 /**
- * Runs a full garbage collection after every 40,000 objects of work that makes many objects, each living for
- * about a second. The runtime takes such objects for long-lived ones, and would let the heap triple before it
- * frees them.
+ * Runs a full garbage collection after every 40,000 new objects. It is meant for work whose many objects each
+ * live for about a second. The runtime takes these for long-lived ones, and would let the heap triple before
+ * it frees them.
  */
 export class Garbage {
   #made = 0;

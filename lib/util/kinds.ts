@@ -17,7 +17,7 @@ export const SWITCH: Kind<boolean> = {
   expected: "true or false",
 };
 
-/** A setting of two words. The word `yes` is read as true, the word `no` as false. */
+/** A setting with two valid texts. The text `yes` is read as true, the text `no` as false. */
 export function either(yes: string, no: string): Kind<boolean> {
   return {
     schema: z.enum([yes, no]).transform((text) => text === yes),

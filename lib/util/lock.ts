@@ -21,7 +21,8 @@ export function lockOut(what: string, lockFile: string, isShared = false): () =>
   let database: Database | undefined;
   try {
     database = new Database(lockFile);
-    database.run("PRAGMA journal_mode = MEMORY"); // without a journal file beside the lock file
+    // In this mode, SQLite makes no journal file beside the lock file.
+    database.run("PRAGMA journal_mode = MEMORY");
     if (isShared) holdShared(database);
     else database.run("BEGIN EXCLUSIVE");
   } catch (cause) {

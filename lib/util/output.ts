@@ -1,9 +1,11 @@
 import { systemCode } from "./system-error.ts";
 
-/** How long a slow reader of this process's output has to take the rest when the process must end, in ms. */
+/** Time that a slow reader has to take the rest of this process's output when the process must end, in ms. */
 const GRACE_MS = 1000;
 
-/** Output of this process is lost, as its reader ended (such as `head`) or a disk is full. */
+/**
+ * Output of this process is lost, as the program that reads it (such as `head`) has ended, or a disk is full.
+ */
 export class OutputLost extends Error {
   override name = "OutputLost";
   /** True if the reader of the pipe has ended, so that nobody would see an error message. */

@@ -19,7 +19,8 @@ const DATE = /^\{date(?:-([1-9]\d{0,3})d)?(?::([^{}]*))?\}$/;
 const DATE_LIKE = /\{date[^{}]*\}?/g;
 
 /**
- * Matches date placeholders in a glob pattern, and also `\` with the next character, which is then literal.
+ * Matches date placeholders in a glob pattern. Also matches `\` with the next character, as an escaped brace
+ * does not begin a placeholder.
  */
 const ESCAPED_OR_DATE_LIKE = /\\.|\{date[^{}]*\}?/gs;
 

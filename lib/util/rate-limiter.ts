@@ -10,7 +10,10 @@ const MAX_KEYS = 10_000;
 
 /** Limits how often an action is allowed, separately for each key such as an address, in bounded memory. */
 export class RateLimiter {
-  /** Key → the time, in ms of `now`, at which its whole burst is available again; ordered by last use. */
+  /**
+   * For each key, the time at which its whole burst is available again, in ms of `now`. The key that was used
+   * least recently comes first.
+   */
   readonly #forgottenAt = new Map<string, number>();
 
   /** @param now returns ms of a monotonic clock */

@@ -40,9 +40,9 @@ export interface Finished {
  * Runs a service as the whole process, and exits with 0 after SIGINT, SIGTERM or SIGQUIT, 1 if the service
  * cannot start or go on, and 2 for a mistake in the command line or the settings. The service goes on if the
  * reader of its log ends, and stops when its terminal is closed.
- * @param start starts the service. May instead return a text to print, such as the help, or the result of
- *   another command. Its signal is aborted when the process is told to stop, and ends every wait inside of
- *   it.
+ * @param start starts the service, or returns a text to print, such as the help, or the result of another
+ *   command. It is called with a signal that is aborted when the process is told to stop. Every wait of
+ *   `start` has to end then.
  */
 export async function runService(
   start: (toStop: AbortSignal) => Promise<Service | Finished | string>,
@@ -74,7 +74,8 @@ export async function runService(
     logger.warn("some work did not end in time, it is taken up at the next start");
     process.exit(0);
   }, STOP_WITHIN_MS);
-  // A signal that is never aborted: the exit waits for a slow reader of the log, at most STOP_WITHIN_MS.
+  // This signal is never aborted, so the exit waits for a slow reader of the log until STOP_WITHIN_MS has
+  // passed.
   const { signal: patient } = new AbortController();
   try {
     await service.stop();

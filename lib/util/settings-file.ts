@@ -116,7 +116,7 @@ function linesOf(text: string): SettingLine[] {
 
 function lineOf(name: string, value: string): string {
   if (/[\r\n\0]/.test(value)) throw new UsageError(`${name} has a value of more than one line`);
-  // Quoted, as a parser would otherwise strip white space or quotes at the ends of the value.
+  // A value with white space or quotes at its ends is quoted, as a parser would strip these otherwise.
   return /^\s|\s$|^["']/.test(value) ? `${name}="${value}"` : `${name}=${value}`;
 }
 

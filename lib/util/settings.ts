@@ -12,7 +12,8 @@ export interface Setting<T = unknown> {
   flag?: string;
   kind: Kind<T>;
   /**
-   * Set if the value is a list: separates the items in the variable. The flag is given once for each item.
+   * Text between the items in the variable, if the value is a list. The flag is then given once for each
+   * item.
    */
   separator?: string;
   /** True if the flag takes no value, such as `--json`. */
@@ -102,7 +103,7 @@ export class Settings<Table extends SettingTable> {
   readAllBut<Name extends keyof Table & string>(...names: Name[]): Omit<ValuesOf<Table>, Name> {
     const others = Object.keys(this.table).filter((name) => !names.includes(name as Name));
     const values = others.map((name) => [name, this.read(name)]);
-    // TypeScript cannot know it, but each value has the type that `read` returns for its name.
+    // TypeScript cannot infer this type, but each value has the type that `read` returns for its name.
     return Object.fromEntries(values) as Omit<ValuesOf<Table>, Name>;
   }
 

@@ -22,7 +22,8 @@ export class SharedSync {
       this.#next.delete(path);
       return this.#run(path);
     };
-    // The next flush also runs if the running one fails, whose error only its own callers get.
+    // The next flush also runs if the running one fails. That error goes only to the callers of the failed
+    // flush.
     const next = running.then(run, run);
     this.#next.set(path, next);
     return next;

@@ -1,4 +1,6 @@
-/** Largest burst after a pause, in seconds of the rate. */
+/**
+ * Length of the burst that may pass after a pause: as many bytes as the rate allows in this time, in seconds.
+ */
 const BURST_SECONDS = 0.1;
 
 /** Lower bound of the burst, in bytes, so that data at a slow rate is not sent in tiny pieces. */
@@ -13,12 +15,13 @@ export class TokenBucket {
   #tokens = Infinity;
   #filledAt: number;
   /**
-   * Returns the rate of the moment, in bytes a second, if it changes with the time of day; otherwise null.
+   * Function that returns the present rate, in bytes a second or null for no limit; null if the rate is
+   * fixed.
    */
   #rateNow: (() => number | null) | null = null;
 
   /**
-   * @param rate bytes a second, or a function that returns the rate of the moment; null means no limit
+   * @param rate bytes a second, or a function that returns the present rate; null means no limit
    * @param now returns ms of a monotonic clock
    */
   constructor(
@@ -52,7 +55,7 @@ export class TokenBucket {
     return Math.floor(this.#tokens);
   }
 
-  /** Sets a fixed rate from now on. @param rate bytes a second; null means no limit */
+  /** Replaces the rate by a fixed one. @param rate bytes a second; null means no limit */
   limit(rate: number | null): void {
     this.#rateNow = null;
     this.#fill();
@@ -61,7 +64,7 @@ export class TokenBucket {
 
   #change(rate: number | null): void {
     this.#rate = rate ?? Infinity;
-    // Infinity, as bytes never wait while there is no limit.
+    // Without a limit, the number of tokens is infinite, so that bytes never wait.
     this.#tokens = rate === null ? Infinity : Math.min(this.#tokens, this.#burst());
   }
 
@@ -70,7 +73,10 @@ export class TokenBucket {
     this.#tokens -= bytes;
   }
 
-  /** Returns the ms until a number of bytes may pass. More bytes than a burst wait only for a full burst. */
+  /**
+   * Returns the ms until a number of bytes may pass. A number above the burst waits only as long as a full
+   * burst, as no more tokens can collect.
+   */
   msUntil(bytes: number): number {
     this.#fill();
     const missing = Math.min(bytes, this.#burst()) - this.#tokens;

@@ -175,7 +175,8 @@ export class FolderBrowser {
 
   /**
    * Returns the request for the chosen paths: a file if a single one is chosen, otherwise a set. A file with
-   * `{date}` in its name is also requested as a set, as only the patterns of a set can escape the brace.
+   * `{date}` in its name is also requested as a set: in the patterns of a set, the brace can be escaped, so
+   * that no date is filled in.
    */
   #request(): NewDownload {
     const entries = [...this.#chosen.values()];

@@ -25,9 +25,10 @@ export interface FolderListListener {
 }
 
 /**
- * The names in a folder, as a list box with keyboard control: arrows, Home, End, Page Up, Page Down and first
- * letters move, Space ticks an entry, Enter and Right open a folder, Backspace and Left go up. Only visible
- * entries are DOM elements, as a folder may have 100,000.
+ * The names in a folder, as a list box with keyboard control. Arrows, Home, End, Page Up and Page Down move
+ * the selection, and letters move it to a name that begins with them. Space ticks an entry, Enter and Right
+ * open a folder, Backspace and Left go up. Only visible entries are DOM elements, as a folder may have
+ * 100,000 entries.
  */
 export class FolderList {
   readonly #list = byId("folder-list", HTMLElement);

@@ -9,7 +9,10 @@ import { type KeepFields, keepOf } from "../keep/keep-rule.ts";
 
 /* Converts the fields of the form for a new job (new-job.ts) to a REST request. Pure functions. */
 
-/** Number of sites after which a share of failures can stop a job, as a first failure alone means little. */
+/**
+ * Number of downloads that must have ended before the chosen percentage of failures stops a job. With fewer,
+ * one failure would already be a high percentage.
+ */
 const STOP_AT_LEAST = 10;
 
 /** How a form selects sites: all of them, by labels, or by client ids. */
@@ -18,7 +21,10 @@ export type NamedBy = "all" | "labels" | "ids";
 /** The fields of the form for a new job, as typed. */
 export interface JobFields extends KeepFields {
   by: NamedBy;
-  /** A label selector, or client ids and patterns separated by spaces or commas, depending on `by`. */
+  /**
+   * The selected sites: a label selector, or client ids and patterns of ids such as `till-*`, depending on
+   * `by`. Ids are separated by spaces or commas.
+   */
   sites: string;
   /** Path of a file, or patterns of a set, one per line. */
   what: string;
@@ -129,7 +135,8 @@ export function orderOf(fields: JobFields): NewJob | null {
 }
 
 /**
- * Returns what is requested from each site: a file if one path was typed, otherwise a set of the patterns.
+ * Returns what is requested from each site: one file if a single path was typed, otherwise a set of the files
+ * that the typed patterns match.
  */
 export function downloadOf({
   what,

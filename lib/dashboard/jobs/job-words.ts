@@ -84,7 +84,8 @@ export function percentOf({ counts, total }: JobRecord): number {
 }
 
 /**
- * Returns which downloads of a job can be retried; null if there are none, or the job has expired.
+ * Returns the status of the downloads of a job that can be retried: the failed ones or, if none failed, the
+ * cancelled ones. Returns null if there are neither, or the job has expired.
  * @param now ms since 1970
  */
 export function againOf(job: JobRecord, now: number): "failed" | "cancelled" | null {

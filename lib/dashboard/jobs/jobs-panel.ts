@@ -13,7 +13,7 @@ import { NewJobForm } from "./new-job.ts";
 /** Runs an action, and shows its error, if any, as a notice. @returns whether it succeeded */
 export type Run = (work: () => Promise<void>) => Promise<boolean>;
 
-/** Number of jobs per request. The event stream also begins with this many. */
+/** Number of jobs per request. A new event stream also begins with this number of jobs. */
 const PAGE_SIZE = 50;
 
 /** The part of the page for jobs: their list, and the form for a new one. */
@@ -43,7 +43,7 @@ export class JobsPanel {
     this.#run = run;
   }
 
-  /** Takes over the new state of a job. */
+  /** Stores the state of a new or changed job. */
   set(job: JobRecord): void {
     this.#book.set(job);
   }
@@ -63,7 +63,11 @@ export class JobsPanel {
     }
   }
 
-  /** Draws the panel. @param chosen id of the job whose downloads are shown; null if those of all jobs are */
+  /**
+   * Draws the panel.
+   * @param chosen id of the job to which the list of downloads is limited; null if the list is not limited to
+   *   a job
+   */
   render(sites: readonly Site[], chosen: string | null): void {
     this.#form.render(sites);
     const hasOlder =

@@ -69,8 +69,8 @@ export class NewJobForm {
     match.classList.toggle("bad", isWrong);
     match.classList.toggle("none", total === 0);
     this.#sites.ariaInvalid = String(isWrong);
-    // A custom validity keeps the browser from sending the form while the sites are wrong. The text itself is
-    // shown below the field.
+    // A custom validity keeps the browser from sending the form while the selection of sites is wrong. The
+    // reason is shown below the field.
     this.#sites.setCustomValidity(isWrong ? words : "");
     setText(this.#submit, total === null || total === 0 ? "Ask" : `Ask ${sitesOf(total)}`);
     byId("new-job-expires", HTMLInputElement).required = fields.isContinuous;

@@ -2,7 +2,10 @@ import type { Keep } from "../../api/keep.ts";
 
 /* Rules of retention, converted from the fields of a form and to text. Pure functions. */
 
-/** The two form fields of a retention rule, as typed: days to keep, and newest results to keep. */
+/**
+ * The two form fields of a retention rule, as typed: how many days results are kept, and how many of the
+ * newest results are kept.
+ */
 export interface KeepFields {
   keepDays: string;
   keepLast: string;

@@ -80,8 +80,9 @@ export class DeliveryBook {
   }
 
   /**
-   * Returns the scheduled time whose result the board sums up: the newest one with at least half as many
-   * deliveries as the largest. So a run by hand for a few sites does not count as the latest result.
+   * Returns the scheduled time whose result the board sums up: the newest time with at least half as many
+   * deliveries as the time with the most. So a run by hand for a few sites does not count as the latest
+   * result.
    * @param nights scheduled local times, newest first
    * @returns null if there are none
    */
@@ -92,8 +93,9 @@ export class DeliveryBook {
   }
 
   /**
-   * Returns the rows of a board with these scheduled times. Sites whose latest delivery is missing or partial
-   * come first, then those with more such deliveries.
+   * Returns the rows of a board with these scheduled times. Sites whose delivery at {@link mainNight} is
+   * missing come first, then those where it is partial, then all others. In each group, sites with more
+   * missing or partial deliveries come first.
    */
   rowsOf(nights: readonly string[]): SiteRow[] {
     const owed = new Map<string, number>();
@@ -138,7 +140,10 @@ function noCounts(): DeliveryCounts {
   return Object.fromEntries(WORST_FIRST.map((status) => [status, 0])) as DeliveryCounts;
 }
 
-/** Returns a sort key for a row. Other statuses than missing and partial are equal, so that few rows move. */
+/**
+ * Returns a sort key for a row. All statuses but missing and partial have the same key, so that rows seldom
+ * change places.
+ */
 function rankOf(status: DeliveryStatus | undefined): number {
   if (status === "missing") return 0;
   return status === "partial" ? 1 : 2;

@@ -14,7 +14,9 @@ const LEAST_PAUSE_MS = 1_000;
 /** Pause after an update, as a multiple of the update's duration, to limit the load on the server. */
 const PAUSE_FACTOR = 5;
 
-/** How long after a changed delivery those of its scheduled time are loaded a second time, in ms. */
+/**
+ * Time after a change of a delivery until all deliveries of its scheduled time are loaded once more, in ms.
+ */
 const LOOK_AGAIN_MS = 3_000;
 
 export interface DeliveryLoaderListener {
@@ -28,12 +30,13 @@ export class DeliveryLoader {
   #schedule: string | null = null;
   /** Cursor for older deliveries; null if there are none, or nothing is loaded yet. */
   #cursor: string | null = null;
-  /** Number of scheduled times to load. */
+  /** Number of scheduled times whose deliveries are loaded, counted from the newest. */
   #wanted = NIGHTS;
   /** Scheduled local times whose deliveries have changed and are to be loaded again. */
   readonly #changed = new Set<string>();
   /**
-   * Scheduled times to load a second time, as the server sets a delivery's status shortly after its download.
+   * Scheduled times whose deliveries are loaded once more some seconds after a change, as the server sets the
+   * status of a delivery only shortly after its download has changed.
    */
   readonly #again = new Set<string>();
   #againTimer: ReturnType<typeof setTimeout> | undefined;
@@ -129,7 +132,7 @@ export class DeliveryLoader {
       if (this.#isStale) await this.#loadAll(name);
       else await this.#loadChanged(name);
     } catch (error) {
-      // Status 404 means that the schedule was deleted, which the list of schedules shows.
+      // Status 404 means that the schedule was deleted. This is no error, and the list of schedules shows it.
       if (!(error instanceof ApiProblem) || error.status !== 404) this.listener.onFailed(error);
     }
     const took = performance.now() - began;
@@ -142,7 +145,7 @@ export class DeliveryLoader {
   }
 
   /**
-   * Loads deliveries from the newest on, up to the wanted number of times. Each page is shown when it
+   * Loads the deliveries of as many scheduled times as wanted, from the newest on. Each page is shown when it
    * arrives.
    */
   async #loadAll(name: string): Promise<void> {
@@ -187,8 +190,8 @@ export class DeliveryLoader {
     clearTimeout(this.#dueTimer);
     const due = this.book.nextDue();
     if (due === null) return;
-    // At least LEAST_PAUSE_MS. If the browser's clock is ahead of the server's, requests repeat until the
-    // status changes, and the pause limits them. At most 2^31-1 ms, the longest time of setTimeout.
+    // The wait is at least LEAST_PAUSE_MS, as requests repeat until the status changes if the browser's clock
+    // is ahead of the server's. It is at most 2^31-1 ms, the longest time that setTimeout accepts.
     const wait = Math.min(Math.max(due - Date.now(), LEAST_PAUSE_MS), 2 ** 31 - 1);
     this.#dueTimer = setTimeout(() => {
       for (const night of this.book.overdue(Date.now())) this.touch(night);

@@ -12,12 +12,12 @@ import {
 /** Width of a column that shows only a day, in px. */
 const NIGHT_PX = 34;
 
-/** Width of a column that also shows the time of day, as a day has several, in px. */
+/** Width of a column that also shows the time of day, as a day has several scheduled times, in px. */
 const TIMED_NIGHT_PX = 58;
 
 /**
- * Draws the heads of the grid's columns: the day, the time if a day has several, and the number of sites
- * whose delivery is missing or partial.
+ * Draws the heads of the grid's columns: the day, the time of day if a day has several scheduled times, and
+ * the number of sites whose delivery is missing or partial.
  * @param nights scheduled local times, newest first
  * @param countsOf returns the number of deliveries by status at a scheduled time
  * @returns the width of each column, in px

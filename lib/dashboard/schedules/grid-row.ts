@@ -81,7 +81,7 @@ export class GridRow {
     const word = status ? DELIVERY_WORDS[status] : "Nothing expected";
     cell.dataset["status"] = status ?? "none";
     cell.ariaLabel = `${word}, ${this.clientId}, ${when}`;
-    // The class "turned" animates a cell whose status changed, but not to missing or partial.
+    // The class "turned" animates a cell whose status has changed to any status but missing and partial.
     const turned = !isNew && status !== undefined && !isOwed(status);
     if (turned || !isNew) cell.classList.toggle("turned", turned);
   }

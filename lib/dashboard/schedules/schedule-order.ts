@@ -21,7 +21,10 @@ export interface ScheduleFields extends KeepFields {
   /** IANA time zone for all sites; `""` means each site's own zone. */
   zone: string;
   by: NamedBy;
-  /** A label selector, or client ids and patterns separated by spaces or commas, depending on `by`. */
+  /**
+   * The selected sites: a label selector, or client ids and patterns of ids such as `till-*`, depending on
+   * `by`. Ids are separated by spaces or commas.
+   */
   sites: string;
   /** Path of a file, or patterns of a set, one per line. */
   what: string;
@@ -29,7 +32,7 @@ export interface ScheduleFields extends KeepFields {
   due: "at" | "after";
   /** Local time at which deliveries are due, such as `"04:00"`. */
   dueAt: string;
-  /** Duration after which deliveries are due, such as `"2h"`. */
+  /** Duration from the scheduled time until deliveries are due, such as `"2h"`. */
   dueAfter: string;
   expectFiles: string;
   expectBytes: string;
@@ -148,7 +151,8 @@ export function changeOf(fields: ScheduleFields, before: ScheduleRecord): Schedu
 export function previewOf(fields: ScheduleFields): NewPreview | null {
   const { when, time, cron, zone } = fields;
   const naming = namingOf(fields);
-  // An expression with fewer than five fields is still being typed. The server checks a complete one.
+  // An expression with fewer than five fields is taken as still being typed, so no times are requested. The
+  // server checks a complete one.
   const isTimeSaid = when === "cron" ? /^(?:@|\S+(?:\s+\S+){4}$)/.test(cron.trim()) : time !== "";
   if (naming === null || !isTimeSaid) return null;
   const { ids, ...others } = naming;

@@ -17,7 +17,7 @@ const DAY_WORDS = {
   sun: "Sun",
 } satisfies Record<Day, string>;
 
-/** A time of day on some days of the week: the part of cron that the simple form offers. */
+/** A time of day on some days of the week, which people can enter without writing a cron expression. */
 export interface DailyTime {
   /** Time of day, such as `"02:30"`. */
   time: string;

@@ -21,13 +21,13 @@ import { type ScheduleAction, ScheduleList } from "./schedule-list.ts";
 /** Number of a schedule's next times that are shown for each time zone. */
 const TIMES_AHEAD = 3;
 
-/** Pause between two loads of the list of schedules, as a multiple of the first one's duration. */
+/** Pause between two loads of the list of schedules, as a multiple of the time that the first load took. */
 const PAUSE_FACTOR = 10;
 
 /** Longest wait until the list of schedules is loaded again after a change, in ms. */
 const MOST_WAIT_MS = 5_000;
 
-/** A click on the same button within this time after its action has ended counts as a double click, in ms. */
+/** Time after a request to sites in which another click on its button counts as a double click, in ms. */
 const SAME_PRESS_MS = 1_000;
 
 /** Key in `#underWay` while the details of the open delivery are being updated. */
@@ -98,7 +98,8 @@ export class SchedulesPanel {
   });
   #schedules: ScheduleRecord[] = [];
   /**
-   * Number of changes that actions made to the list. A response requested before such a change is outdated.
+   * Number of times that actions have changed the list of schedules. If it grows during a request for the
+   * list, the response may be outdated and is dropped.
    */
   #changes = 0;
   #chosen: string | null = null;
@@ -108,7 +109,9 @@ export class SchedulesPanel {
   #drawing: number | undefined;
   /** When the board was last drawn, in ms of `performance.now()`. */
   #drawnAt = 0;
-  /** When the list may be loaded again, in ms of `performance.now()`; Infinity while it is being loaded. */
+  /**
+   * When the schedules may be loaded again, in ms of `performance.now()`; Infinity while they are loading.
+   */
   #notBefore = 0;
   #refreshing: ReturnType<typeof setTimeout> | undefined;
   #sites = new Map<string, Site>();
@@ -128,7 +131,7 @@ export class SchedulesPanel {
   setDownload({ job_id, client_id, status }: DownloadRecord): void {
     const night = job_id === null ? undefined : this.#book.nightOf(job_id);
     if (night === undefined) return;
-    // The board shows a delivery as running already, and does not show the progress of its download.
+    // Nothing is loaded if the board shows the delivery as running already, as it does not show progress.
     const isComing = status === "downloading" || status === "verifying";
     if (isComing && this.#book.get(night, client_id) === "running") return;
     this.#loader.touch(night);
@@ -156,7 +159,7 @@ export class SchedulesPanel {
     }
   }
 
-  /** Plans to reload the list of schedules after a change of the board, whose result the list sums up. */
+  /** Plans to reload the list of schedules, which sums up deliveries, after a change of the board. */
   #refreshSoon(): void {
     if (this.#refreshing !== undefined) return;
     const wait = Math.max(0, Math.min(this.#notBefore - performance.now(), MOST_WAIT_MS));
