@@ -83,7 +83,7 @@ async function runDemo(
 ): Promise<void> {
   const heading = (text: string) => terminal.write(`\n${paint(text, "bold", terminal.colour)}\n`);
   heading(`Making ${clientIds.length} test files of ${formatSize(size)}`);
-  // Space is reserved for the server's second copy of each file, on the same disk.
+  // The server stores a copy of each file on the same disk, so space for the copies is reserved, too.
   const reserve = size * clientIds.length + RESERVE;
   const files = await makeTestFilesWithBars(
     { folder, clientIds, size, reserve, signal: interrupted },
@@ -120,7 +120,8 @@ async function runDemo(
 }
 
 /**
- * Prints the dashboard's address, the API token and the logs, and records them for other programs.
+ * Prints the dashboard's address, the API token and the path of the logs. Records the server's address and
+ * the token in a file, for other programs.
  * @param code signs a browser in to the dashboard, once
  */
 async function describeKept(demo: KeptDemo, code: string, terminal: Terminal) {

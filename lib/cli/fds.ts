@@ -79,7 +79,10 @@ const COMMAND_LIST = [...COMMANDS]
 
 const FDS = howToRun("fds");
 
-/** Help text about the client and the server in the built program. Empty when run from source. */
+/**
+ * Help text about `fds client` and `fds server`, which only the built program has. Empty when run from
+ * source.
+ */
 const PROGRAMS =
   BUILD === null
     ? ""
@@ -116,7 +119,7 @@ Examples:
 if (import.meta.main) await runFds(process.argv.slice(2));
 
 /**
- * Runs one command of `fds` as the whole process.
+ * Runs one command of `fds`, and ends the process with the command's exit code.
  * @param argv arguments without the program's name
  */
 export async function runFds(argv: string[]): Promise<void> {

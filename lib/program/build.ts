@@ -122,8 +122,7 @@ async function clear(folder: string): Promise<void> {
 }
 
 /**
- * Returns the commit of the sources, with `-changed` after uncommitted changes; `unknown` outside a
- * repository.
+ * Returns the commit of the sources, or `unknown` outside a repository. Uncommitted changes add `-changed`.
  */
 async function commitOf(project: string): Promise<string> {
   const [commit, changes] = await Promise.all([

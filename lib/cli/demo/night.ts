@@ -12,15 +12,17 @@ import type { ApiClient } from "../rest/api-client.ts";
 /** The name of the demo's schedule. */
 export const SCHEDULE = "nightly";
 
-/** Time after a scheduled time at which a delivery is due. A later file counts as late. */
+/**
+ * Time from a night's scheduled time until its deliveries are due. A file that arrives later counts as late.
+ */
 const DUE_AFTER = "4s";
 
 /** Interval at which deliveries are polled, in ms. */
 const POLL_INTERVAL = 100;
 
 /**
- * The shortest duration of one simulated night, in ms. Local times are in whole seconds, and each night needs
- * a local time of its own.
+ * The shortest duration of one simulated night, in ms. Each night needs a different scheduled local time,
+ * which has whole seconds.
  */
 const NIGHT_MS = 2_000;
 
@@ -67,7 +69,7 @@ export async function runNights(options: NightOptions): Promise<DeliveryRecord[]
   return (await api.deliveries(SCHEDULE, { limit: "1000" }, signal)).deliveries;
 }
 
-/** Runs a function while a site's file is renamed, as if the file did not exist. */
+/** Runs a function while a file is renamed, so that the site seems to lack the file. */
 async function withFileAway(
   { folder }: NightOptions,
   file: TestFile | undefined,
@@ -95,7 +97,10 @@ async function oneNight({ api, signal }: NightOptions): Promise<void> {
   });
 }
 
-/** Runs the schedule again for one site, whose file exists by now, and waits until the delivery is late. */
+/**
+ * Runs the schedule again for one site, whose file exists by now, and waits until the delivery has the status
+ * `late`.
+ */
 async function comesLate({ api, signal }: NightOptions, clientId: string): Promise<void> {
   const query = { client_id: clientId, limit: "1" };
   const newest = async () => (await api.deliveries(SCHEDULE, query, signal)).deliveries[0];

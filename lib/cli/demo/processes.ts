@@ -55,7 +55,7 @@ export class Processes implements AsyncDisposable {
 
   /**
    * @param folder the working directory of the processes, which also holds their logs
-   * @param signal aborts waiting for a process
+   * @param signal aborts each wait for a line in a log
    */
   constructor(
     private readonly folder: string,

@@ -78,7 +78,7 @@ export interface Result {
   raw: () => string[];
 }
 
-/** Writes a result as JSON, for a terminal or for a pipe. */
+/** Writes a result to standard output: JSON with `--json`, otherwise lines for a terminal or for a pipe. */
 export function print({ out, json }: CommandContext, { value, shown, raw }: Result): void {
   const lines = () => (out.live ? shown(out.colour) : raw());
   const texts = json ? [plainJson(value, out.live ? 2 : 0)] : lines();

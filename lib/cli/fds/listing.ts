@@ -7,7 +7,7 @@ import { type CommandContext, print } from "./command.ts";
 export interface Listing<T> {
   items: T[];
   columns: ListingColumn<T>[];
-  /** Fields of a line in a pipe. Default: the fields of `columns`. */
+  /** The fields of each item's line when the output is a pipe. Default: the fields of `columns`. */
   fields?: Field<T>[];
   /** Returns a remark on an item, which a terminal shows on a line of its own. null means no remark. */
   detailOf?: (item: T) => string | null;
@@ -18,7 +18,7 @@ export interface Listing<T> {
 }
 
 /**
- * Prints a list: a table at a terminal, fields in a pipe.
+ * Prints a list: a table for a terminal, or lines of tab-separated fields for a pipe.
  * @param value the value to print with `--json`
  */
 export function printListing<T>(
@@ -39,7 +39,8 @@ export function printListing<T>(
 }
 
 /**
- * Prints a list of any length, page by page: a table at a terminal, fields in a pipe.
+ * Prints a list of any length, page by page: tables for a terminal, or lines of tab-separated fields for a
+ * pipe.
  * @param valueOf makes the value to print with `--json` from the items of all pages
  */
 export async function printPages<T>(

@@ -30,7 +30,7 @@ export function stateColumn<R>(stateOf: (record: R) => string): ListingColumn<R>
 
 /**
  * Returns the column "expires".
- * @param importance rank of the column; a narrow terminal omits the least important columns
+ * @param importance rank of the column; a narrow terminal omits the columns with the lowest ranks first
  */
 export function expiresColumn(importance: number): ListingColumn<{ expires_at: string | null }> {
   return {

@@ -3,7 +3,7 @@ import { readSetting, UsageError } from "../../util/flags.ts";
 import { DURATION, type Kind } from "../../util/kinds.ts";
 import { type CommandContext, readFlag } from "./command.ts";
 
-/** This file has the code shared by the commands that create, list and revoke tokens and enrolment keys. */
+/* Code that the commands for API tokens and for enrolment keys share: to create, list and revoke them. */
 
 const NAME: Kind<string> = {
   schema: CredentialName,

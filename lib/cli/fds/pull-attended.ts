@@ -35,8 +35,8 @@ export async function followToTheEnd<T>(
 }
 
 /**
- * Follows a download or job until its end, or until Ctrl-C where the user can be asked.
- * @returns null after Ctrl-C
+ * Follows a download or job until its end. On Ctrl-C, stops early if the user can answer questions.
+ * @returns null if it stopped early
  */
 async function followUntilCtrlC<T>(
   { interactive, interruptions }: CommandContext,

@@ -19,7 +19,7 @@ import { readOrder } from "./pull-requests.ts";
 import { closingLine, printAll, type PullResults, problemsOf } from "./pull-results.ts";
 import { sayWhatLacks } from "./pull-lacks.ts";
 
-/** Flags of `fds pull` that choose many clients, and flags for the job's options. */
+/** Flags of `fds pull` that choose many clients, and flags for options of the job that pulls from them. */
 export const CHOICE_FLAGS = {
   all: { type: "boolean" },
   labels: { type: "string", short: "l" },
@@ -113,10 +113,10 @@ function withoutAway(
 }
 
 /**
- * Reads the job that `fds pull` requests of many clients. Clients that are not connected are left out, unless
- * `--if-offline` is given.
+ * Returns the job that the arguments and flags of `fds pull` request. Clients that are not connected are left
+ * out, unless `--if-offline` is given.
  * @throws UsageError for a wrong argument or flag
- * @throws Failure where no client can be asked
+ * @throws Failure where no client is chosen, or all chosen clients are left out
  */
 async function readJob(context: CommandContext) {
   const { values, words } = context;
@@ -132,8 +132,8 @@ async function readJob(context: CommandContext) {
 }
 
 /**
- * Returns a job without the clients in `leftOut`. A job can name at most MAX_JOB_IDS clients. Above this
- * number, the job asks all clients, and clients that are not connected fail at once.
+ * Returns a job for the clients in `asked`. If they are more than MAX_JOB_IDS, the job keeps the user's
+ * choice of clients, and fails at once for those in `leftOut`, which are not connected.
  */
 export function orderOf(
   { clients, download }: Pick<NewJob, "clients" | "download">,
@@ -206,7 +206,7 @@ async function chooseClients(
   const isMeant = ({ client_id, revoked_at }: ClientRecord) => {
     if (ids?.includes(client_id)) return true;
     const isNamed = !ids || ids.some((id) => matchesWildcard(id, client_id));
-    // A revoked client never connects again.
+    // A revoked client never connects again, so only its exact id chooses it.
     return isNamed && revoked_at === null;
   };
   const clients = known.filter(isMeant);

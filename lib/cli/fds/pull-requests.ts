@@ -11,7 +11,10 @@ import { CLIENT_ID } from "../client-id.ts";
 import { type CommandContext, readFlag } from "./command.ts";
 import { readSet } from "./pull-set.ts";
 
-/** Flags whose values are copied into the request: the field of each flag, and the check of its value. */
+/**
+ * Flags whose values are copied into a download request, each with the request's field and a check of the
+ * value.
+ */
 const REQUEST_FLAGS = {
   "if-offline": { field: "if_offline", kind: oneOf(["wait", "fail"]) },
   checksum: { field: "checksum", kind: oneOf(CHECKSUM_ALGORITHMS) },

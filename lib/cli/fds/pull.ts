@@ -95,8 +95,9 @@ async function pullFromOne(context: CommandContext): Promise<void> {
 }
 
 /**
- * Returns the path on this machine for `-o`, with the dates in the file's name filled in.
- * @param wanted the path as it was before the dates were known
+ * Returns the path on this machine for `-o`. If the requested file name contains `{date…}`, the path is made
+ * again from the name of the pulled file.
+ * @param wanted the path that was made before the pull
  */
 async function datedOutput(
   context: CommandContext,
@@ -109,7 +110,7 @@ async function datedOutput(
 
 /**
  * Saves a pulled file or set on this machine.
- * @returns the counts of a set's files, and problems
+ * @returns the counts of a set's files, which are null for a single file, and error messages
  */
 async function save(context: CommandContext, record: DownloadRecord, path: string) {
   if (record.kind === "file") {

@@ -40,7 +40,7 @@ export const watch: Command = {
   },
 };
 
-/** The maximum number of ended downloads that are loaded at the start, and shown later. */
+/** The maximum number of ended downloads on the screen, and of downloads that are loaded at the start. */
 const MAX_ENDED = 200;
 
 /** The clients and downloads on the screen, updated by each change. */
@@ -88,7 +88,7 @@ function newestFirst(records: Map<string, DownloadRecord>): DownloadRecord[] {
 }
 
 /**
- * Yields the present clients and the latest downloads, then each change.
+ * Yields the latest downloads and all clients as they are now, then each change.
  * @param onAway called when the connection to the server is lost
  */
 async function* changes(
@@ -172,7 +172,7 @@ function draw(lines: string[], terminal: Terminal): void {
   terminal.write(`\x1b[H${lines.map((line) => `${line}\x1b[K`).join("\r\n")}\x1b[J`);
 }
 
-/** Prints the present state, then each change, one line each. */
+/** Prints a line for each client and for each of the latest downloads, then a line for each change. */
 async function writeChanges({ api, out, json, interruptions }: CommandContext): Promise<void> {
   const { signal } = interruptions;
   await api.health(signal);

@@ -46,7 +46,7 @@ export async function cleanUp(context: GuideContext): Promise<void> {
   tell(context, `${count} removed; the records of the downloads stay`);
 }
 
-/** Removes a published file or set. @returns false where a part could not be removed */
+/** Removes a published file or set. @returns false if it could not be removed completely */
 async function remove(context: GuideContext, { paths }: Published): Promise<boolean> {
   for (const path of paths) {
     try {
@@ -61,8 +61,8 @@ async function remove(context: GuideContext, { paths }: Published): Promise<bool
 }
 
 /**
- * Records the paths before the files are removed, so that they do not count as missing. A recorded file that
- * still exists is verified as usual.
+ * Records the paths of files that are about to be removed, so that a verification does not report them as
+ * missing. A recorded file that still exists is verified as usual.
  */
 async function remember(context: GuideContext, removed: string[]): Promise<void> {
   const { downloadsDir } = context.target;

@@ -7,7 +7,7 @@ const FRAME_ROWS = 8;
  * Shortens a result to fit on the screen, so that its title is still visible at the next question. Nothing is
  * cut when the output is not a terminal.
  * @param keep which end of the lines to keep
- * @param rest names a way to see all lines, for the line that tells how many were cut
+ * @param rest a way to see all lines, such as a command, shown with the number of lines that were cut
  */
 export function fitting(
   lines: string[],

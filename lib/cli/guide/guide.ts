@@ -12,7 +12,7 @@ export interface Target {
   downloadsDir: string;
   /** The path of the file with the checksums of the original files. */
   checksumsFile: string;
-  /** The folder of the demo that the server belongs to; null for a server without a demo. */
+  /** The demo's folder, if the server was started by a demo; null for any other server. */
   demo: string | null;
 }
 

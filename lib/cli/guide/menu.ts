@@ -38,7 +38,10 @@ const CHOICES: Choice[] = [
 /** The key that shows the menu again. */
 const MENU_KEY = "m";
 
-/** The choice has a letter as its key, because scripts use the numbers of the other choices. */
+/**
+ * Schedules have a letter as their key, so that the numbers of the other choices, which scripts use, stay the
+ * same.
+ */
 const SCHEDULES: Choice = { title: "Schedules, and who did not deliver", run: showSchedules };
 const SCHEDULES_KEY = "s";
 
@@ -88,7 +91,7 @@ function menuLines({ server, demo }: Target, { colour }: Terminal): string[] {
   ];
 }
 
-/** Asks until the answer is a choice. @returns null at the end of the input */
+/** Asks until the answer is a choice of the menu. @returns null at the end of the input */
 async function askForChoice(
   context: Omit<GuideOptions, "findTarget">,
   showMenu: () => void,
@@ -105,7 +108,7 @@ async function askForChoice(
   }
 }
 
-/** Runs a choice. An expected error is shown, and the menu continues. */
+/** Runs a choice of the menu. An expected error is shown, and the menu continues. */
 async function attempt(run: NonNullable<Choice["run"]>, context: GuideContext): Promise<void> {
   try {
     await run(context);

@@ -18,7 +18,7 @@ type Query<Name extends keyof Endpoints> = NonNullable<RequestOf<Endpoints[Name]
 type Body<Name extends keyof Endpoints> = RequestOf<Endpoints[Name]>["body"];
 
 /**
- * The calls of the REST API, with types. Each method throws ApiCallError or UnreachableError, or the reason
+ * The calls of the REST API as typed methods. Each method throws ApiCallError or UnreachableError, or the reason
  * of its `signal` when the signal is aborted.
  */
 export class ApiClient {
@@ -100,7 +100,7 @@ export class ApiClient {
     return this.#transport.call(endpoints.rerunJob, { ...ofJob(jobId), body: {} }, { signal });
   }
 
-  /** Returns one page of a folder at a client. Without a path, lists the client's roots. */
+  /** Returns one page of the content of a client's folder. Without a path, lists the client's roots. */
   clientFiles(
     clientId: string,
     { path, cursor }: { path: string | undefined; cursor: string | undefined },

@@ -13,7 +13,7 @@ export class ApiCallError extends Failure {
     super(message, options);
   }
 
-  /** Returns the same error with a subject before the message. */
+  /** Returns an error with the same status and code, whose message begins with `what` and a colon. */
   about(what: string): ApiCallError {
     const { status, code, message } = this;
     return new ApiCallError(status, code, `${what}: ${message}`, { cause: this });

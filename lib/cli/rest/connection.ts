@@ -84,7 +84,7 @@ function localAddress(env: Environment): string {
   return `${env["TLS_CERT"] ? "https" : "http"}://${localName(env["SERVER_HOST"] ?? "")}:${port}`;
 }
 
-/** Returns the host name that reaches, from the same machine, a server listening on `host`. */
+/** Returns the host name by which programs on the same machine reach a server that listens on `host`. */
 function localName(host: string): string {
   const isHere = ["", "0.0.0.0", "::", "localhost"].includes(host) || isLoopback(host);
   if (isHere) return "localhost";

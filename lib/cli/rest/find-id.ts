@@ -32,7 +32,8 @@ export async function findId(text: string, { name, command, page }: Findable): P
   for (let cursor: string | null = null; ids.length < MOST;) {
     const { ids: more, nextCursor } = await page(cursor);
     ids.push(...more);
-    // Ids come newest first. Once ids are smaller than the searched beginning, no later id can match.
+    // Ids come newest first. Once an id is smaller than the searched beginning, no id on the next pages
+    // matches.
     if (more.length === 0 || nextCursor === null || nextCursor < beginning) break;
     cursor = nextCursor;
   }

@@ -14,7 +14,10 @@ import { watchMany } from "./watch-many.ts";
 /** Time that the server may be unreachable, in ms. A machine can restart within this time. */
 export const PATIENCE_MS = 10 * 60_000;
 
-/** The maximum number of requests for downloads at the same time. A server limits the rate of requests. */
+/**
+ * The maximum number of requests for downloads at the same time. It is small, as a server limits the rate of
+ * requests.
+ */
 const ASKED_AT_ONCE = 16;
 
 /** The maximum number of tries of a request to a busy server. */

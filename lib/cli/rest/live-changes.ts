@@ -23,7 +23,10 @@ export interface WatchOptions {
   pollInterval?: number;
   /** Time that the server may be unreachable before watching fails, in ms. */
   patience?: number;
-  /** Called before each try to connect to the server. Changes between two connections may be missed. */
+  /**
+   * Called before each try to connect to the server. Changes between two connections may be missed, so the
+   * caller may have to read records again.
+   */
   onDial?: () => void;
   /** Called after each failed try to reach the server. */
   onAway?: () => void;

@@ -12,10 +12,13 @@ import { SetFolders } from "./set-folders.ts";
 import { SetSums } from "./set-sums.ts";
 import { storedFileIn } from "./stored-file.ts";
 
-/** The number of files that are fetched at the same time. Each one needs several calls of server and disk. */
+/**
+ * The number of files that are checked or fetched at the same time. This saves time, as each file needs
+ * several calls of the server and the disk.
+ */
 const AT_ONCE = 16;
 
-/** The number of missing files from which on the archive of the whole set is fetched. */
+/** The minimum number of missing files for which the archive of the whole set is fetched. */
 const MANY = 50;
 
 /** The maximum number of error messages that are kept for the report. */
@@ -27,7 +30,7 @@ export interface SavedFiles {
   saved: number;
   /** The number of files that existed already with the right checksum. */
   present: number;
-  /** Bytes of saved and present files, and of files that are being fetched. */
+  /** Bytes on this machine: of saved and present files, and the fetched bytes of unfinished files. */
   bytes: number;
   failed: number;
   /** Error messages of the first failed files, one sentence each. */
@@ -35,7 +38,7 @@ export interface SavedFiles {
 }
 
 /**
- * Saves the files of a completed set in a folder of this machine, each verified by its own digest. If most
+ * Saves the files of a completed set in a folder of this machine, each verified by its own digest. If many
  * files are missing, they come from the set's archive, otherwise one by one. A correct existing file is not
  * fetched again. A different file is never overwritten, and counts as failed.
  * @param folder made if it does not exist
@@ -111,8 +114,8 @@ async function lookAtFiles(saving: Saving): Promise<FileHere[]> {
 }
 
 /**
- * Saves missing files from the set's archive, if most files are missing. The archive is fetched again after
- * an interruption, as long as each try saves more files.
+ * Saves missing files from the set's archive, if they are at least MANY files and half of the set's bytes.
+ * The archive is fetched again after an interruption, as long as each try saves more files.
  */
 async function saveFromArchive(saving: Saving, files: FileHere[]): Promise<void> {
   const { api, record, folder, options, so } = saving;
@@ -132,7 +135,8 @@ async function saveFromArchive(saving: Saving, files: FileHere[]): Promise<void>
       });
       return;
     } catch (error) {
-      // After a transient error, the remaining files are fetched one by one, which reports a lasting error.
+      // A transient error is not reported here. If it persists, it comes up again when the remaining files
+      // are fetched one by one.
       if (!isTransient(error)) throw error;
     }
   }

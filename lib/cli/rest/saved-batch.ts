@@ -37,8 +37,8 @@ export class SavedBatch<F extends WrittenFile> implements Disposable {
   #files: F[] = [];
   #bytes = 0;
   /**
-   * The descriptor for syncfs(2), which reports only errors after this open. So the folder is opened before
-   * the first write. null on systems without syncfs.
+   * The descriptor for syncfs(2), which reports only errors that occur after the descriptor was opened. So
+   * the folder is opened before the first write. null on systems without syncfs.
    */
   readonly #fd: number | null;
 

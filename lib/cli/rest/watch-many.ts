@@ -12,8 +12,8 @@ export interface WatchManyOptions extends WatchOptions {
 }
 
 /**
- * Follows many downloads over one event stream until all have ended, even across restarts of the server. A
- * server limits the number of streams of each token.
+ * Follows many downloads until all have ended, even across restarts of the server. They share one event
+ * stream, as a server limits the number of streams of each token.
  * @param onChange called with each record at first, after each change, and after each reconnect
  * @returns the final records, in the order of the ids
  */
@@ -45,8 +45,8 @@ export async function watchMany(
 }
 
 /**
- * Passes the records of all followed downloads to `take`. Lists are ordered by id, newest first, so reading
- * stops at the oldest id.
+ * Passes the records of all followed downloads to `take`. The server lists downloads by id, newest first, so
+ * reading stops at the oldest followed id.
  * @returns false if the server is unreachable or busy
  */
 async function lookBack(

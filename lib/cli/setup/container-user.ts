@@ -3,7 +3,7 @@ import { type FileHandle, open, readdir, readlink, realpath } from "node:fs/prom
 import { join } from "node:path";
 import { systemCode } from "../../util/system-error.ts";
 
-/** The user and group that run in the container images, unless CONTAINER_USER is set. */
+/** The user and group as which the container images run, unless CONTAINER_USER is set. */
 const IMAGE_USER = { uid: 1000, gid: 1000 };
 
 const ROOT = 0;
@@ -30,7 +30,7 @@ export interface Gift {
   kept: string[];
 }
 
-/** The name of the images' user in messages. */
+/** The name, in messages, of the user as whom the container images run. */
 export const IMAGE_USER_NAME = `user ${IMAGE_USER.uid}`;
 
 /**

@@ -139,7 +139,9 @@ export function nameShown(record: DownloadRecord): string {
 /** Columns of the list of downloads. */
 export const DOWNLOAD_COLUMNS = [ID, CLIENT, STATUS, DONE, SIZE, CREATED, FILE];
 
-/** The fields of a download in a pipe: the columns of the list, then further fields such as the error. */
+/**
+ * The fields of a download when the list goes to a pipe: the columns, then further fields such as the error.
+ */
 export const DOWNLOAD_FIELDS: Field<DownloadRecord>[] = [
   ...DOWNLOAD_COLUMNS,
   { raw: ({ error_code }) => error_code },

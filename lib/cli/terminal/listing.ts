@@ -2,14 +2,17 @@ import { plainJson, plainText } from "../../util/plain-text.ts";
 import { type Column, GAP, renderTable } from "./table.ts";
 import { ending, show, type Shown } from "./terminal.ts";
 
-/** A field of an item, for a line in a pipe. */
+/** A field of each item's line when a list goes to a pipe. */
 export interface Field<T> {
   raw(item: T): string | number | boolean | null;
 }
 
-/** A column of a list, which is a column of a table at a terminal, and a field of a line in a pipe. */
+/** A column of a list: a column of the table on a terminal, or a field of each line in a pipe. */
 export interface ListingColumn<T> extends Column, Field<T> {
-  /** Rank of the column. The least important columns are dropped from a narrow table. */
+  /**
+   * Rank of the column. A table that is too wide for the terminal drops the columns with the lowest ranks
+   * first.
+   */
   importance: number;
   /**
    * Width, in terminal columns, down to which long cells are cut before any column is dropped. Undefined

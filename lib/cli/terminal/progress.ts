@@ -153,9 +153,9 @@ export class Progress {
   private drawn: number[] = [];
   private lastDrawing = -Infinity;
   private timer: ReturnType<typeof setTimeout> | null = null;
-  /** The last step of progress that was written for each key, where lines cannot be redrawn. */
+  /** The state of each bar at its last written line, by the bar's key. Used where lines cannot be redrawn. */
   private readonly steps = new Map<string, string>();
-  /** The last line that was written for each key, where lines cannot be redrawn. */
+  /** The last written line of each bar, by the bar's key. Used where lines cannot be redrawn. */
   private readonly lines = new Map<string, string>();
   private readonly showCursor = () => this.terminal.write(SHOW_CURSOR);
 

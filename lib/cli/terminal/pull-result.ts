@@ -72,8 +72,8 @@ function sizeOf({ files_total, total_size }: DownloadRecord): string {
 }
 
 /**
- * Returns the time from the first start to the last end, in seconds. The time is at least 1 ms, so that a
- * rate can be computed.
+ * Returns the time from the first start to the last end of some downloads, in seconds. The time is at least 1
+ * ms, so that a rate can be computed.
  */
 export function secondsOf(starts: (string | null)[], ends: (string | null)[]): number {
   const from = Math.min(...starts.map((time) => Date.parse(time ?? "")));

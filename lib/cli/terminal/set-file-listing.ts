@@ -45,7 +45,10 @@ export const SET_FILE_COLUMNS: ListingColumn<SetFileRecord>[] = [
   },
 ];
 
-/** The fields of a set's file in a pipe: the columns of the list, then further fields such as the error. */
+/**
+ * The fields of a set's file when the list goes to a pipe: the columns, then further fields such as the
+ * error.
+ */
 export const SET_FILE_FIELDS: Field<SetFileRecord>[] = [
   ...SET_FILE_COLUMNS,
   { raw: ({ md5, sha256 }) => md5 ?? sha256 },

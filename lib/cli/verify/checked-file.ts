@@ -34,8 +34,8 @@ export interface CheckedFile {
   verdict: Verdict;
   download_id: string | null;
   /**
-   * The number of a set's files with this verdict. Undefined for a single file. The object's digests are
-   * those of the set's checksum file.
+   * The number of a set's files that share this verdict. The digests below are then those of the set's
+   * checksum file. Undefined for a single file.
    */
   files?: number;
   /** MD5 of the bytes on the disk, in lower-case hex; null where it was not computed. */

@@ -42,7 +42,7 @@ export function countRight(files: CheckedFile[]): number {
 
 /**
  * Returns a summary of the verification in one sentence.
- * @param strange numbers of lines in the file of checksums that were not understood
+ * @param strange line numbers in `checksumsFile`, counted from 1, of lines that were not understood
  */
 export function verdictSummary(
   files: CheckedFile[],

@@ -74,7 +74,10 @@ export async function verifyDownloads(options: VerificationOptions): Promise<Che
   return checked.toSorted((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** Returns all completed downloads that were saved under a path, including removed ones. */
+/**
+ * Returns the records of all completed downloads that have a saved path, even if the content was removed
+ * since.
+ */
 async function completedDownloads(api: ApiClient, signal: AbortSignal): Promise<Published[]> {
   const records: Published[] = [];
   let cursor: string | null = null;

@@ -12,7 +12,10 @@ import { uninstall } from "./uninstall.ts";
 
 const COMMANDS = { install, uninstall, status } satisfies Record<ServiceCommand, unknown>;
 
-/** Runs `install`, `uninstall` or `status` as the whole process. @param argv arguments after the command */
+/**
+ * Runs the command `install`, `uninstall` or `status`, and ends the process with its exit code.
+ * @param argv arguments after the command's name
+ */
 export async function runServiceCommand(
   program: Service["program"],
   command: ServiceCommand,

@@ -15,11 +15,14 @@ import { Failure } from "../../cli/program.ts";
 import { systemCode } from "../../util/system-error.ts";
 import type { CommandStep, FileStep, RemoveStep, Step } from "./service.ts";
 
-/** What a step would change in the system, or that it changes nothing. */
+/**
+ * The change that a step makes to the system. `edited` means that the file was changed by hand since the last
+ * installation, and stays as it is. `runs` means that a command is run.
+ */
 export type Difference =
   "new" | "changed" | "edited" | "unchanged" | "removed" | "not there" | "runs";
 
-/** A step of a plan, and what the step would change. */
+/** A step of a plan, and the change that the step makes. */
 export interface PlannedStep {
   step: Step;
   difference: Difference;
@@ -27,7 +30,7 @@ export interface PlannedStep {
 
 /**
  * Compares steps with the system, without changing anything.
- * @param destdir folder that replaces `/`, in which case system commands are left out; null for this system
+ * @param destdir folder that replaces `/`, without system commands in the plan; null for this system
  */
 export async function planOf(steps: Step[], destdir: string | null): Promise<PlannedStep[]> {
   const own = destdir === null ? steps : steps.flatMap((step) => within(step, destdir));
@@ -150,7 +153,9 @@ async function makeFolder({ path, mode, owner }: FileStep): Promise<void> {
   await giveTo(path, owner);
 }
 
-/** Replaces a file atomically. A program that starts or reads the file gets the old or the new content. */
+/**
+ * Replaces a file atomically. Programs that open the file meanwhile get either the old or the new content.
+ */
 async function writeFileOf(
   { path, mode, owner }: FileStep,
   content: Exclude<FileStep["content"], "folder">,

@@ -16,7 +16,7 @@ export interface Given {
   enrolToken: string | null;
 }
 
-/** The settings and needs of an installation, besides its service and places. */
+/** The settings, enrolment token, folders and rights of an installation, without its service and paths. */
 export interface Prepared extends Omit<Installation, keyof Service | "places"> {
   /** A short description of what is installed, for the user. */
   title: string;

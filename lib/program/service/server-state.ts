@@ -7,7 +7,10 @@ import type { FileSettings } from "../../util/settings-file.ts";
 /** The state of an installed server, as the server's API reports it. */
 export interface ServerState {
   address: string;
-  /** null where the server requires a client certificate, which this program does not have. */
+  /**
+   * The state that the API reports; null if the API requires a client certificate, which this program does
+   * not have.
+   */
   api: ApiState | null;
 }
 

@@ -20,7 +20,7 @@ export interface Service {
   description: string;
 }
 
-/** A service to be installed, with its paths, settings and needs. */
+/** A service to be installed, with its paths and settings, and the folders and rights that it needs. */
 export interface Installation extends Service {
   places: Places;
   /** The text of the settings file. */
@@ -89,7 +89,9 @@ export interface ServiceManager {
   install(installation: Installation): Step[];
   /** Returns the steps that stop the service and remove its definition. */
   uninstall(service: Service, places: Places): Step[];
-  /** Returns the steps that remove the remains of a service after its files, such as its user. */
+  /**
+   * Returns the steps that run last, and remove what is left of the service besides files, such as its user.
+   */
   purge(service: Service): Step[];
   /** Returns a command, or a place, that shows the service's log. */
   logs(service: Service): string;
