@@ -210,7 +210,7 @@ test("tests start programs by tests/support/spawn.ts, which states their environ
   const starters = testFiles.filter((file) =>
     /\bBun\.(?:spawn|\$)|["']node:child_process/.test(textOf(file)),
   );
-  // The gate starts programs itself, because it passes its own environment on.
+  // The gate's programs start processes without spawn.ts, because these need the gate's own environment.
   const gate = ["bun-test", "check-dependencies", "check"].map((name) => `tests/gate/${name}.ts`);
   expect(starters.filter((file) => file !== "tests/architecture.test.ts").toSorted()).toEqual([
     ...gate,

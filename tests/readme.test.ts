@@ -239,8 +239,8 @@ describe("docker-compose.yml passes on", () => {
     services: Record<string, { environment: Record<string, string | null> }>;
   };
 
-  // Settings that docker-compose.yml sets itself or leaves out: names, folders, networks, and files outside
-  // of the container.
+  // Settings that .env cannot change, because docker-compose.yml sets them itself or leaves them out: names,
+  // folders, networks, and files outside of the container.
   const OWN =
     /^(?:SERVER_HOST|SERVER_PORT|DATABASE_URL|CLIENT_ID|CLIENT_ROOTS|TLS_.*|.*_DIR|.*_PROXY)$/;
 

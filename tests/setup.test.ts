@@ -54,7 +54,7 @@ async function checkSums(): Promise<Record<string, boolean>> {
 
 const allRight = { [path(1)]: true, [path(2)]: true, [path(3)]: true };
 
-/** Returns values of files that change whenever a file is written again. */
+/** Returns the inode numbers and times of files. Some of them change whenever a file is written again. */
 async function traces(...names: string[]) {
   const stats = await Promise.all(names.map((name) => stat(inFolder(name), { bigint: true })));
   return stats.map(({ ino, mtimeNs, ctimeNs }) => ({ ino, mtimeNs, ctimeNs }));
@@ -109,7 +109,7 @@ describe("the first run", () => {
     const [, user = null] =
       /^CONTAINER_USER=(.+)$/m.exec(await readFile(inFolder(".env"), "utf8")) ?? [];
     expect(user).toBe(containerUser(process.platform, process.getuid?.(), process.getgid?.()));
-    // If root runs the setup, the images' user gets the folders, and the output says so.
+    // If root runs the setup, the user of the container images gets the folders, and the output says so.
     const isRoot = process.getuid?.() === 0 && process.platform === "linux";
     expect(/^✓ downloads\/ {2}given to user 1000,/m.test(stdout)).toBe(isRoot);
     const owner = isRoot ? 1000 : process.getuid?.();
@@ -236,7 +236,7 @@ test.skipIf(process.platform === "win32").each([
   ["SIGINT", 130],
   ["SIGTERM", 143],
 ] as const)("%s ends it without a half file", async (signal, code) => {
-  // So large that the setup is still writing, however fast the machine is.
+  // The files are so large that the setup is still writing them, however fast the machine is.
   const child = start("--size", "512MiB", "--clients", "1");
   const clientFolder = inFolder("test-files/restaurant-001");
   const names = () => readdir(clientFolder).catch(() => []);

@@ -169,8 +169,8 @@ describe("a key that is too old", () => {
     expect(shown.key).toBe(key);
     expect(Buffer.from(shown.newKey!, "base64url")).toHaveLength(32);
     expect(await keysToShow(stateDir, DAY_MS)).toEqual(shown);
-    // Once shown, the new key stays, because a server may have accepted it. A longer lifetime of keys changes
-    // nothing.
+    // Once the new key was sent, it stays, because a server may have accepted it. A longer lifetime of keys
+    // does not change that.
     expect(await keysToShow(stateDir, 3 * DAY_MS)).toEqual(shown);
     expect((await loadOrCreateKey(stateDir)).key).toBe(key);
   });

@@ -83,7 +83,8 @@ describe("on a link that is full", () => {
     ["a faster one", 8 * MiB, 2 * MiB],
   ])("little lies in the socket of %s", async (_, bytesPerSecond, inQuarterSecond) => {
     const { socket } = await race(bytesPerSecond, [64 * KiB, 64 * KiB], 10_000);
-    // The limit and one more frame, and 10 % for the error of the measured rate.
+    // The most that may wait in the socket: what the link carries in 250 ms, 10 % more because the rate is
+    // measured, and one frame.
     const most = inQuarterSecond * 1.1 + 64 * KiB + HEADER_BYTES;
     expect(socket.bufferedAmount).toBeGreaterThan(0);
     expect(socket.bufferedAmount).toBeLessThan(most);

@@ -14,8 +14,8 @@ import { TokenBucket } from "../../lib/util/token-bucket.ts";
 import { waitFor } from "../support/wait.ts";
 
 /*
- * The messages of a sender, and whether it closes its file. The garbage collector closes files, too, so a
- * leak would show nowhere else.
+ * The messages that a sender sends, and whether it closes its file. Only these tests would find a leak,
+ * because the garbage collector closes files, too.
  */
 
 const REQUEST = downloadRequest(2);

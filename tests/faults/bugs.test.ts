@@ -23,7 +23,7 @@ const STATUSES = {
 
 test("row 42: a download that meets a bug is alone with it: the server and the other ones go on", async () => {
   await using system = await System.start({ ...WITH_BUGS, MAX_ACTIVE_DOWNLOADS_PER_CLIENT: "9" });
-  // Limited to 2 MiB/s, so that the good download runs during all the others.
+  // The client sends at most 2 MiB/s, so that the good download runs during all the others.
   await system.startClient({ env: { RATE_LIMIT: "2MiB" } });
   const names = Object.keys(STATUSES);
   const wanted = await Promise.all(

@@ -50,7 +50,7 @@ describe(`row 32: clocks that are 10 days off and stepped under way${lacksFaketi
   ])("nobody is taken for dead: %s", async (_, days) => {
     const server = clockThatIs(days.server[0]!);
     const client = clockThatIs(days.client[0]!);
-    // Limited to 1 MiB/s, so that both sides check several times whether the other is alive.
+    // The link carries 1 MiB/s, so that both sides check several times whether the other is alive.
     const slow = { bytesPerSecond: MiB };
     await using stage = await setStage({
       size: 7 * MiB,
@@ -112,8 +112,8 @@ describe(`row 32: clocks that are 10 days off and stepped under way${lacksFaketi
     const bearer = { Authorization: `Bearer ${token}` };
     const signedIn = await signIn(system, { token });
     const cookie = { Cookie: signedIn.headers.get("Set-Cookie")!.split(";")[0]! };
-    // One failed sign-in fewer than the limit of 10 at once. The count goes down within minutes, however the
-    // wall clock is set.
+    // Makes one failed sign-in fewer than the 10 that are allowed in quick succession. Their count goes
+    // down within minutes, however the wall clock is set.
     for (let tries = 0; tries < 9; tries++) await signIn(system, { code: "guessed" });
 
     for (const days of steps) {

@@ -92,9 +92,9 @@ test("row 34: 1,000 clients reconnect at once", async () => {
   await system.restartServer();
   await waitFor(allThere, "all clients to be back", TEST_LIMIT);
 
-  // The waits are spread over 0 to 1 s (full jitter) and logged in tenths, so each fifth must have enough of
-  // them. The least likely is the first fifth, below 0.15 s: about 150 of 1,000 waits. A limit of 80 is six
-  // standard deviations below.
+  // The waits are spread over 0 to 1 s (full jitter), and the log has them in tenths of a second. Each
+  // fifth of that range must have enough waits. The least likely is the first one, below 0.15 s: about 150
+  // of 1,000 waits. The limit of 80 is six standard deviations below that.
   expect(crowd.waits).toHaveLength(CLIENTS);
   const fifths = [0, 0, 0, 0, 0];
   for (const wait of crowd.waits) fifths[Math.min(4, Math.floor(Math.round(wait * 10) / 2))]!++;

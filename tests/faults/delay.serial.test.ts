@@ -20,7 +20,7 @@ interface Case {
 
 const NARROW_LINK = 20e6 / 8;
 
-/** In the first three cases the link limits the throughput, in the last one the window. */
+/** The link limits the throughput in the first three cases, the window in the last one. */
 const CASES: Case[] = [
   { roundTrip: 50, link: NARROW_LINK, window: 16 * MiB },
   { roundTrip: 150, link: NARROW_LINK, window: 16 * MiB },
@@ -39,8 +39,8 @@ test.concurrent.each(CASES)(
       prepare: (proxy) => proxy.shape({ delay: roundTrip / 2, bytesPerSecond: link }),
     });
     const { system, proxy, invariants } = stage;
-    // Timing starts after the first KiB, which includes the opening of the file. Set before the request,
-    // because a small transfer may be over at once.
+    // Timing starts after the first KiB, so that the opening of the file does not count. Both triggers
+    // are set before the request, because a small transfer may be over at once.
     const first = proxy.after("up", KiB, () => undefined).then(() => performance.now());
     const last = proxy.after("up", size - 1, () => undefined);
     const downloadId = await system.pull("file");

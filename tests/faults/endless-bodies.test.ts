@@ -24,7 +24,10 @@ afterAll(() => system[Symbol.asyncDispose]());
 
 const UPGRADE = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"];
 
-/** The request line, further header lines, and the statuses that the server may answer with. */
+/**
+ * Calls with an endless body: the request line, further header lines, and the statuses that the server may
+ * answer with.
+ */
 const CALLS: [call: string, lines: string[], statuses: number[]][] = [
   ["GET /", [], [400]],
   ["HEAD /", [], [400]],

@@ -94,7 +94,8 @@ test.skipIf(!HAS_PROC)(
     const before = await footprintOf(system.server);
     await Promise.all(Array.from({ length: MOST }, () => openReader()));
     let most = 0;
-    // The memory that the system uses per reader, before the server buffers any event, varies a lot.
+    // Each reader gets events until the server cuts it off. How many that takes varies a lot, because the
+    // system's socket buffers take the first ones.
     await waitFor(async () => {
       const long = Array.from({ length: 100 }, (_, n) => system.pull(`${n}`.repeat(2_000), "away"));
       await Promise.all(long);

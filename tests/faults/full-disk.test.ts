@@ -78,8 +78,8 @@ describe.skipIf(lacksMounts !== "")(`a disk is full${lacksMounts}`, () => {
         const { downloadId, part } = await pullHalf(stage);
         const trace = { calls: "write,pwrite64,pwritev,pwritev2", path: part };
         await using strace = await Strace.attach(system.server, system.folder, trace);
-        // Strace is attached before, because bytes that have arrived already may be written at once, and fill
-        // the disk by a short write.
+        // Strace is attached before the disk is full, because the server may write bytes that have arrived
+        // already, and fill the disk by a short write.
         await disk.fill(300 * KiB);
         proxy.release("up");
         await waitForFull(stage, downloadId);

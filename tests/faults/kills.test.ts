@@ -8,7 +8,10 @@ setDefaultTimeout(TEST_LIMIT);
 
 const MiB = 1024 * 1024;
 
-/** Large compared with the window and a checkpoint, so that a check of bytes sent twice is meaningful. */
+/**
+ * Limits of a file's size, in bytes. They exceed the window and a checkpoint by far, so that a check of
+ * bytes sent twice is meaningful.
+ */
 const LARGE = { min: 24 * MiB, max: 32 * MiB };
 
 interface Row {

@@ -23,7 +23,7 @@ const MiB = 1024 * 1024;
 
 describe("a client that breaks the protocol is told how, and its download waits for another try", () => {
   const firstChunk = BYTES.subarray(0, CHUNK);
-  /** Returns a lie that sends a correct `file_start`, then the given frames. */
+  /** Makes a lie of a client: a correct `file_start`, then these frames. */
   const frames =
     (...make: ((request: Request) => Uint8Array<ArrayBuffer>)[]): Lie =>
     (client, request) => {
@@ -31,8 +31,8 @@ describe("a client that breaks the protocol is told how, and its download waits 
       for (const each of make) client.sendRaw(each(request));
     };
   /**
-   * Returns a lie that announces a file larger than the granted credit, then sends a frame at an offset
-   * computed from that credit.
+   * Makes a lie of a client: it announces a file larger than the granted credit, then sends a frame at an
+   * offset computed from that credit.
    */
   const beyondCredit =
     (offset: (maxOffset: number) => number): Lie =>

@@ -91,8 +91,8 @@ test("row 61: a flood of refused requests is counted, and leaves the record of w
       connection.request(stream, `../${asked}${"\u0001".repeat(4090)}`);
     }
     await reply("error", stream);
-    // A refused request counts as open until the client has recorded it, and too many open ones end the
-    // connection.
+    // Waits until the client has recorded the refused requests. Until then they count as open, and the
+    // client ends a connection with too many open ones.
     const wanted = Math.min(200, before + asked);
     await waitFor(async () => (await lines()) >= wanted, "what was refused to be recorded");
   }
@@ -151,8 +151,8 @@ describe("an offer to resume that is a lie makes the client start over", () => {
     const start = await reply("file_start", stream);
     expect(start).toMatchObject({ offset: 0, total_size: SIZE });
     expect(start.reason).toMatch(reason);
-    // Without frames: the granted credit was meant for bytes after the offered offset, and the client starts
-    // at 0.
+    // The client must not send frames yet: the credit was granted for bytes after the requested offset, and
+    // the client starts at 0 instead.
     expect(connection.all("frame").some((frame) => frame.stream === stream)).toBe(false);
     connection.send({ type: "credit", stream, epoch: 1, max_offset: SIZE });
     expect(await reply("file_complete", stream)).toMatchObject({ md5: md5(bytes) });

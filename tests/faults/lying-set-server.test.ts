@@ -102,7 +102,7 @@ class AskedSet {
   }
 }
 
-/** Downloads a correct set, to show that the client still works. */
+/** Downloads a set with correct messages, to show that the client still works. */
 async function expectHonestSetWorks(): Promise<void> {
   const set = new AskedSet();
   set.want({ path: "logs/small" }, { path: "logs/large" });

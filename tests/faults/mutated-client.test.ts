@@ -70,7 +70,7 @@ async function started(id: string): Promise<Required<Liar>> {
   return { client, request };
 }
 
-/** Connects a lying client and brings it into each state. */
+/** Functions by the name of a state. Each connects a lying client and brings it into this state. */
 const STATES: Record<string, (id: string) => Promise<Liar>> = {
   "before register": async () => ({ client: await ScriptedClient.connect(system.url) }),
   "registered, idle": registered,

@@ -94,7 +94,8 @@ function isWhole({ method, headers }: MutatedRequest): boolean {
  */
 function check(request: MutatedRequest, { status, headers, body }: RawAnswer): void {
   const { method } = request;
-  // The runtime itself refuses invalid HTTP: it closes the connection, with or without a status and no body.
+  // The runtime itself refuses invalid HTTP. It closes the connection without a response, or answers with a
+  // status and an empty body.
   if (Number.isNaN(status)) return expect(isWhole(request)).toBe(false);
   if (body === "" && [400, 413, 431, 505].includes(status)) return;
   expect(status).toBeLessThan(500);
@@ -122,7 +123,7 @@ function isUnderstood({ status, body }: RawAnswer): boolean {
  */
 async function surroundings(): Promise<string[]> {
   const entries = await readdir(system.folder, { recursive: true });
-  // A client writes into connection.json that a request has disconnected it.
+  // The client's connection.json is left out, because a client notes in it when an operator disconnects it.
   const mayChange = /^downloads\/|^downloads$|\.log$|\/connection\.json(?:\.tmp)?$/;
   const paths = entries.filter((path) => !mayChange.test(path));
   const told = paths.map(async (path) => {
@@ -173,7 +174,7 @@ test(
     expect(understood).toBeGreaterThan(REQUESTS / 5);
     expect(await surroundings()).toEqual(before);
     tell(await footprint.expectNoLeak());
-    // A new client, because some requests may have revoked the others.
+    // Downloads from a new client, because some requests may have revoked the others.
     await system.startClient({ id: "site-2" });
     const record = await system.ended(await system.pull("data.bin", "site-2"));
     const md5 = await md5OfFile(system.source("data.bin"));

@@ -91,7 +91,10 @@ async function pullHonestly(connection: ScriptedConnection, stream: number): Pro
 
 const STREAM = 2;
 
-/** Brings a registered client's file into each state, by correct messages. */
+/**
+ * Functions by the name of a state. Each brings a registered client's file into this state by correct
+ * messages.
+ */
 const STATES: Record<string, (connection: ScriptedConnection) => unknown> = {
   "registered, idle": () => undefined,
   "request sent": (connection) => connection.request(STREAM, "data.bin"),

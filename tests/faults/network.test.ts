@@ -42,8 +42,8 @@ describe("the client is back before its old socket is seen dead:", () => {
 test.concurrent("row 13: a bit flipped in a payload", async () => {
   await using stage = await setStage({ size: 8 * MiB });
   const { system, proxy, wanted, invariants } = stage;
-  // The first chunk, one in the middle, and the last one, after which no other frame follows. WebSocket masks
-  // by XOR, so a bit flipped on the wire is the same bit flipped in the file.
+  // Offsets in the first chunk, in one in the middle, and in the last one, after which no other frame
+  // follows. WebSocket masks by XOR, so a bit flipped on the wire is the same bit flipped in the file.
   const offsets = [4 * KiB, 4 * MiB, 8 * MiB - 4 * KiB];
   const ids = [];
   for (const offset of offsets) {
@@ -122,7 +122,8 @@ describe("row 15:", () => {
   test.concurrent.each(["repeated", "reordered"])(
     `a message of the server %s (FDS_SEED=${SEED})`,
     async (what) => {
-      // From the second message on, which is after `registered`: a request or a credit.
+      // The number of the message to tamper with. The first one is `registered`, later ones are requests
+      // and credits.
       const n = new Random(SEED).int(2, 8);
       const change = tamperOnce(n, () => true, TAMPERINGS[what]!);
       const prepare = (proxy: Proxy) => proxy.rewrite("down", change);

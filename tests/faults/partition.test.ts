@@ -67,7 +67,8 @@ describe.skipIf(NO_POSTGRES !== "")(
           const known = group.members.map(({ program }) => program.log().length);
           for (const n of silent) ways[n]?.goSilent();
           group.network.release("up");
-          // The request is sent during the silence and may get lost: its download is made once, or never.
+          // The request is sent while Postgres does not answer, and may get lost: its download is made
+          // once, or never.
           const asking = group.at(0).api.startDownload({ client_id: "site-1", file_path: "file" });
           const asked = asking.then(({ download_id }) => [download_id]);
           asked.catch(() => undefined);

@@ -19,7 +19,7 @@ function thrown(): never {
   throw new TypeError("a planted bug");
 }
 
-/** Patches a method of every receiver so that it triggers the bug of the file's name first. */
+/** Patches a method of every receiver so that it first triggers the bug that belongs to the file's name. */
 function plant(at: "onMessage" | "onFrame"): void {
   const method: (this: FileReceiver, incoming: never) => never = FileReceiver.prototype[
     at

@@ -12,9 +12,9 @@ import { TEST_LIMIT } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * The server is killed at a chosen system call, or its disk loses power with everything unflushed. The disk
- * is ext4 in a file. The rows are on the same disk or on another one, whose rows must not claim more than
- * this disk holds.
+ * The server is killed at a chosen system call, or its disk loses power, and with it everything unflushed.
+ * This disk is ext4 in a file. The rows are on it too, or on another disk: then they must not claim more
+ * bytes than this one holds.
  */
 
 const APART = { DATABASE_URL: "sqlite://state.db" };
@@ -56,7 +56,10 @@ async function killAfter(stage: Stage, until?: string, down?: LoopDisk): Promise
   return steps;
 }
 
-/** The calls that occur in every download. Those of checkpoints vary. */
+/**
+ * The system calls that the server makes in every download. The calls of its checkpoints are left out,
+ * because their number varies.
+ */
 const ALWAYS = [
   "fsync parts 1",
   "fdatasync part 1",
@@ -100,7 +103,7 @@ describe.skipIf(lacksLoopDisks !== "")(`the power is lost${lacksLoopDisks}`, () 
         };
         await using stage = await stageOnDisk({ size, env, seed });
         const { system, proxy, disk } = stage;
-        // Slow enough for several checkpoints.
+        // This rate is low enough for several checkpoints during the transfer.
         proxy.shape({ bytesPerSecond: 8 * MiB });
         const moment = random.int(1, size);
         const cut = proxy.after("up", moment, () => disk.cutPower());

@@ -41,7 +41,7 @@ test(
       const struck = proxy.after("up", random.int(1, SIZE), () => undefined);
       proxy.release("up");
       await struck;
-      // A random moment during the end of the download.
+      // Waits until a random moment during the end of the download.
       await Bun.sleep(random.float() * random.pick(ENDINGS));
       const [first, retried, second] = await Promise.all([
         answerOf(system.api.cancel(id)),

@@ -183,8 +183,8 @@ class Scene implements AsyncDisposable {
 }
 
 /**
- * Returns the size of a download's files in bytes. For a set that shares all its files, that of the earlier
- * set.
+ * Returns the size of a download's files in bytes. For a set that shares all its files with an earlier set,
+ * returns the size of that set.
  */
 function sizeOf(record: DownloadRecord, due: readonly DownloadRecord[]): number {
   if (record.files_unchanged !== IN_A_SET) return record.total_size ?? 0;

@@ -53,8 +53,8 @@ class Scene implements AsyncDisposable {
 
   /**
    * Sets up the server and its downloads.
-   * @param env settings of the server, whose downloads are then on a disk that can lose power; null: on the
-   *   usual disk
+   * @param env settings of a server whose downloads are on a disk that can lose power; null: a server with
+   *   default settings and an ordinary disk
    */
   static async set(seed: number, env: Record<string, string> | null = null): Promise<Scene> {
     let disk: LoopDisk | null = null;
@@ -66,7 +66,7 @@ class Scene implements AsyncDisposable {
     );
     try {
       await writeSet(system, new Random(seed), { small: 8, large: [] });
-      // Old enough that `unchanged: "skip"` trusts the modification time.
+      // Makes the files so old that `unchanged: "skip"` trusts their modification times.
       spawnSync(["find", system.source(""), "-exec", "touch", "-d", "2020-01-01", "{}", "+"]);
       const { md5 } = await writeRandom(system.source("a.bin"), 50_000);
       await system.startClient();

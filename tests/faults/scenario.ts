@@ -12,7 +12,7 @@ const MiB = 1024 * KiB;
 /** A fault and the moment at which it occurs. */
 export interface Strike {
   fault: FaultName;
-  /** The direction in which bytes are counted up to the fault. */
+  /** The direction of the bytes that are counted to find the moment of the fault. */
   direction: Direction;
   /**
    * For `up`: the share of the file's missing bytes that passes before the fault. For `down`: the number of
@@ -59,7 +59,8 @@ export function scenarioOf(
 
 function strikeOf(random: Random, faults: readonly FaultName[]): Strike {
   const direction = random.pick(["up", "up", "up", "down"] as const);
-  // A random share of the file, or often its end, where the file is verified and published.
+  // The fault comes at a random share of the file, or often at its end, where the file is verified and
+  // published.
   const share = random.pick([random.float(), random.float(), 1]);
   return {
     fault: random.pick(faults),

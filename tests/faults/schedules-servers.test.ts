@@ -26,7 +26,7 @@ const DAY_MS = 86_400_000;
 const ZONES = ["America/New_York", "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe"];
 const IN_A_ZONE = 5;
 const SITES = ZONES.length * IN_A_ZONE;
-/** Daily, at a minute that comes in no zone while the test runs. */
+/** A time of each day, in a minute that does not come in any of the zones while the test runs. */
 const CRON = `${(new Date().getUTCMinutes() + 15) % 60} 2 * * *`;
 
 /** A limit longer than all nights of the test. */

@@ -24,8 +24,8 @@ setDefaultTimeout(Math.max(TEST_LIMIT, deadlineOf(KILLS)));
 
 const SITES = 20;
 /**
- * Interval of the schedule, in ms. It exceeds the duration of a round by far, because a request expires at
- * the next time.
+ * Interval of the schedule, in ms. It exceeds the duration of a round by far, because what is wanted at one
+ * time expires at the next time.
  */
 const HOUR = 3_600_000;
 

@@ -36,7 +36,8 @@ test.skipIf(NEEDS !== "")(
     const { download_id } = await group.at(1).api.startDownload(order("file"));
     await held;
     await room.fill(0);
-    // Inserts succeed on a full disk as long as a table's last page has room.
+    // Repeats the request until it is refused, because inserts succeed on a full disk as long as a table's
+    // last page has room.
     const refused = await waitFor(
       () =>
         group

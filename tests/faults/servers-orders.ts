@@ -25,7 +25,10 @@ export interface Asked {
   isSteady: boolean;
 }
 
-/** The error codes with which each bug of `planted-bugs.ts` may end a download. */
+/**
+ * The bugs of `planted-bugs.ts` by name, each with the error codes with which a download that triggers it
+ * may fail.
+ */
 const BUGS: Record<string, string[]> = {
   "throws at a message": ["storage_error"],
   "throws at a frame": ["storage_error"],
@@ -40,11 +43,11 @@ export class Orders {
 
   private constructor(
     private readonly stage: ServersStage,
-    /** Decides what is requested. */
+    /** Random numbers that decide what is requested. */
     private readonly random: Random,
     /**
-     * Decides which server is asked. Separate, because repeated calls to servers that do not answer must not
-     * change the other random choices.
+     * Random numbers that decide which server is asked. They are separate, because repeated calls to
+     * servers that do not answer must not change the other random choices.
      */
     private readonly servers: Random,
     private readonly earlier: ReadonlySet<string>,
@@ -55,7 +58,10 @@ export class Orders {
     return new Orders(stage, new Random(seed + 1), new Random(seed + 2), earlier);
   }
 
-  /** Adds downloads whose response was lost. They exist although the request was repeated. */
+  /**
+   * Adds to `asked` the downloads whose ids never arrived, because the server's response was lost. Each of
+   * these requests was repeated, so its file has more than one download.
+   */
   async addUnheard(): Promise<void> {
     const heard = new Set(this.asked.map(({ downloadId }) => downloadId));
     for (const downloadId of await this.stage.history.ids()) {
@@ -142,7 +148,7 @@ export class Orders {
     });
   }
 
-  /** Row 38 of the fault table: two downloads of one file at the same time. */
+  /** Row 38 of the fault table: requests two downloads of one file at the same time. */
   async #twice(name: string): Promise<void> {
     const version = await writeRandom(this.stage.group.source(name), this.random.int(1, 4 * MiB));
     const site = this.random.pick(SITES);
@@ -152,7 +158,7 @@ export class Orders {
     ]);
   }
 
-  /** Row 29 of the fault table: the source file grows, is replaced or is deleted during the download. */
+  /** Row 29 of the fault table: requests a file that grows, is replaced or is deleted during the download. */
   async #changing(name: string): Promise<void> {
     const path = this.stage.group.source(name);
     const size = this.random.int(MiB, 9 * MiB);
@@ -173,7 +179,7 @@ export class Orders {
     }
   }
 
-  /** Row 39 of the fault table: the download is cancelled and retried while it may be ending by itself. */
+  /** Row 39 of the fault table: cancels and retries a download while it may be ending by itself. */
   async #cancelled(name: string): Promise<void> {
     const asked = await this.#fileOf(name, 2 * MiB);
     asked.mayEnd.push("cancelled");
@@ -189,7 +195,7 @@ export class Orders {
     this.asked.push({ ...asked, downloadId: retried.download_id, mayEnd: [] });
   }
 
-  /** Row 42 of the fault table: the download triggers a planted bug in the server. */
+  /** Row 42 of the fault table: requests a file whose name triggers a planted bug in the server. */
   async #bug(): Promise<void> {
     const name = this.random.pick(Object.keys(BUGS));
     const path = this.stage.group.source(name);

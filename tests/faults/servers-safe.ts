@@ -34,8 +34,8 @@ async function isFileSafe(
   stage: ServersStage,
   { download_id, file_path, safe_offset, saved_path }: HeldRow,
 ): Promise<boolean> {
-  // In a bucket, a part is partly in an incomplete upload, which cannot be read. The server verifies the part
-  // when the download continues.
+  // Parts in a bucket are not checked, because some of their bytes are in an incomplete upload, which
+  // cannot be read. The server verifies a part when its download continues.
   if (safe_offset === 0 || stage.shared === "bucket") return true;
   const source = await md5OfPrefix(stage.group.source(file_path ?? ""), safe_offset);
   expect(source).not.toBeNull();

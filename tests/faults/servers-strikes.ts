@@ -38,7 +38,8 @@ export const STRIKES: Record<string, Strike> = {
       group.at(n).program.signal("SIGKILL");
       await group.at(n).program.ended();
       const moved = stage.expectToMove(NEW_BYTES_MS);
-      // The rejection is handled at the end, because an error that occurs before says more.
+      // The promise is awaited at the end, because an error of the steps in between says more about the
+      // cause. Until then, its rejection must not count as unhandled.
       moved.catch(() => undefined);
       await broken();
       await Bun.sleep(random.int(0, 2_000));
@@ -167,7 +168,7 @@ export const STRIKES: Record<string, Strike> = {
     rows: "49, 50",
     strike: async ({ ways }, _, random, broken) => {
       for (const way of ways) way.goDown();
-      // Sometimes longer than 15 s, so that all leases lapse.
+      // The servers are sometimes without their database for more than 15 s, so that all leases lapse.
       await Bun.sleep(random.float() < 0.15 ? 17_000 : random.int(100, 3_000));
       await broken();
       for (const way of ways) way.comeBack();
@@ -182,7 +183,7 @@ export const STRIKES: Record<string, Strike> = {
         if (chance < 0.2) return { status: 500, code: "InternalError" };
         if (chance < 0.4) return { status: 503, code: "SlowDown" };
         if (chance < 0.6) return "cut";
-        // Rare, because the server waits 30 s for each lost answer.
+        // Lost answers are rare here, because the server waits 30 s for each.
         return chance < 0.61 ? "no answer" : null;
       };
       await Bun.sleep(random.int(100, 3_000));

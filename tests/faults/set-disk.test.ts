@@ -85,8 +85,8 @@ describe.skipIf(lacksMounts !== "")(`the disk is full while a set comes${lacksMo
         const { downloadId, folder } = await pullHalfSet(stage);
         const path = join(folder, LARGE);
         const trace = { calls: "write,pwrite64,pwritev,pwritev2", path };
-        // Traced before the disk is filled, because the server may still write bytes that have arrived
-        // already.
+        // Strace is attached before the disk is filled, because the server may still write bytes that have
+        // arrived already.
         await using strace = await Strace.attach(system.server, system.folder, trace);
         await disk.fill(300 * KiB);
         proxy.release("up");

@@ -156,7 +156,8 @@ describe("row 29: while it is read, a file of a set is", () => {
     const path = system.source(LARGE);
     const { downloadId } = await pullHalfSet(stage);
     replace(path);
-    // About 3 MiB of the first read of the file are still to be sent, and then the files after it.
+    // Changes the file again during its second and its third reading. Before them, about 3 MiB of the first
+    // reading and the files after it are sent.
     for (const at of [8 * MiB, 16 * MiB]) void proxy.after("up", at, () => replace(path));
     proxy.release("up");
     await expectAllBut(stage, await system.ended(downloadId), [[LARGE, "source_changed"]]);
@@ -170,7 +171,8 @@ test("row 35: files of a set that others were put in the place of give nothing a
   const { downloadId } = await pullHalfSet(stage);
   const secret = join(system.folder, "secret");
   fs.mkdirSync(secret);
-  // A file with the same name as one in the swapped folder, so that following the link would find it.
+  // Makes files behind the links. One has the name of a file in the swapped folder, so that following the
+  // link would find it.
   for (const name of ["treasure", "file-20.bin"]) fs.writeFileSync(join(secret, name), "treasure");
   for (const path of [link, fifo, folder, gone]) fs.unlinkSync(system.source(path!));
   fs.symlinkSync(join(secret, "treasure"), system.source(link!));

@@ -80,7 +80,7 @@ export async function expectWholeSet(stage: Stage, downloadId: string): Promise<
   const record = await system.ended(downloadId);
   expect(record).toMatchObject({ status: "completed", files_total: FILES, files_received: FILES });
   expect(flawsOfSet(system, record.saved_path!)).toBe("");
-  // Only the set's folder and its checksums, without remains of a failed publishing.
+  // There are only the set's folder and its checksums, and no remains of a failed publishing.
   expect(await readdir(join(system.folder, "downloads/site-1"))).toHaveLength(2);
   await expectSafeFiles(stage, downloadId);
   await expectNothingLeft(stage);

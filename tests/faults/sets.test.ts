@@ -17,7 +17,7 @@ setDefaultTimeout(TEST_LIMIT);
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-/** Approximate number of bytes sent for such a set. */
+/** Approximate number of bytes that the client sends for the set of {@link play}. */
 const CARRIED = 5 * MiB;
 
 const ROWS: { row: string; faults: FaultName[]; usual: number }[] = [
@@ -50,8 +50,8 @@ describe(`row 43, as row 13 (FDS_SEED=${SEED}):`, () => {
       await using system = await System.start({ CHUNK_SIZE: String(64 * KiB) });
       await using proxy = await Proxy.listen(system.port, SEED + sample);
       await writeSet(system, random, { small: 200, large: [MiB] });
-      // The manifest's first frame, its last frame when sent again, a frame of small files, and one of the
-      // large file.
+      // The numbers of the frames to damage: the manifest's first frame, its last frame when sent again, a
+      // frame of small files, and one of the large file.
       const flipped = new Set([1, 3, random.int(4, 10), random.int(11, 40)]);
       let frames = 0;
       proxy.rewrite("up", ({ bytes, payloadAt, isBinary }) => {
@@ -88,7 +88,7 @@ async function play(seed: number, faults: FaultName[]): Promise<void> {
   const over = system.ended(downloadId);
   for (let strike = random.int(1, 3); strike > 0; strike--) {
     const fault = FAULTS[random.pick(faults)];
-    // A random place in the set, or often its end, where the set is published.
+    // The fault comes at a random place in the set, or often at its end, where the set is published.
     const bytes = Math.floor(random.pick([random.float(), random.float(), 1]) * CARRIED);
     const moment = proxy.after("up", bytes, () => undefined);
     proxy.release("down");

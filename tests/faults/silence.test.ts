@@ -107,7 +107,7 @@ test.concurrent("row 18: a 1 Mbit/s link", async () => {
   const { system, proxy, client, invariants } = stage;
   proxy.shape({ bytesPerSecond: 1e6 / 8, delay: 20 });
   const first = await system.pull("file");
-  // 50 s of transfer: longer than a peer may be silent.
+  // Waits for 50 s of transfer, which is longer than a peer may be silent.
   await waitFor(() => proxy.carried.up > 50e6 / 8, "50 s of bytes", 80_000);
   expect(await system.api.download(first)).toMatchObject({ status: "downloading", attempts: 1 });
   expect(client.log().filter(({ message }) => /not connected/.test(message))).toEqual([]);
@@ -157,7 +157,7 @@ test
       expect(memory - before.memory).toBeLessThan(32 * MiB);
       await waitFor(
         async () => {
-          // Further pings, so that the client does not count as silent.
+          // Sends further pings, so that the client does not count as silent.
           await client.ask(1);
           return client.isCutOff;
         },

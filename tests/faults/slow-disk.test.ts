@@ -9,7 +9,10 @@ import { KiB, MiB, setStage, WINDOW } from "./stage.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/** Delay of each write, in µs. Meanwhile the network could deliver thousands of times as many bytes. */
+/**
+ * Delay of each write, in µs. In this time the network could deliver thousands of times the bytes of a
+ * write.
+ */
 const WRITE_TAKES = 500_000;
 /** The number of slow writes to wait for. */
 const SLOW_WRITES = 6;

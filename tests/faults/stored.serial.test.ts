@@ -66,7 +66,7 @@ async function read(path: string, token: string, headers: Record<string, string>
   let tail = Buffer.alloc(0);
   for await (const piece of response.body!) {
     if (!isEndless) continue;
-    // Compared as bytes, because decoding text would cost time in the process that measures.
+    // The pieces are compared as bytes, because decoding text would cost time in the process that measures.
     const bytes = Buffer.concat([tail, piece]);
     if (bytes.includes(LAST_CLIENT)) break;
     tail = bytes.subarray(-LAST_CLIENT.length);

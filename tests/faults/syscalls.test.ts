@@ -67,7 +67,8 @@ describe.skipIf(lacksStrace !== "")(`calls that fail${lacksStrace}`, () => {
       });
       proxy.release("up");
       await expectFailure(stage, downloadId, "storage_error", "cannot flush the part file: EIO");
-      // Three attempts. After a failed flush, the open part file is never flushed again.
+      // The server makes three attempts, each with few flushes. It gives up the open part file after a
+      // failed flush, instead of flushing again and again.
       expect(strace.injected).toBeLessThanOrEqual(6);
       await invariants.expectAll({ wanted: new Map([[downloadId, "storage_error"]]), breaks: 3 });
     },
@@ -124,7 +125,7 @@ test("row 26: the final name is taken by somebody else's file", async () => {
   const { system, proxy, invariants } = stage;
   const { downloadId } = await pullHalf(stage);
   await mkdir(join(system.folder, "downloads/site-1"));
-  // Every name that the server could choose within the next minute, as names contain the second.
+  // Takes every name that the server could choose within the next minute, as names contain the second.
   const taken = Array.from({ length: 60 }, (_, second) => {
     const path = savedPath("site-1", "file", Date.now() + second * 1000, 1);
     return join(system.folder, "downloads", path);

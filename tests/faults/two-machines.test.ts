@@ -29,7 +29,7 @@ test("row 53: two machines with one key are told as that, and no file is blamed 
   const { download_id } = await system.api.startDownload({
     client_id: "site-1",
     file_path: "data.bin",
-    // Slow, so that the download is still running when the second machine connects, even on a busy machine.
+    // The download is slow, so that it still runs when the second machine connects, even on a busy machine.
     rate_limit: 20_000,
   });
   await waitFor(

@@ -72,7 +72,8 @@ test.skipIf(!HAS_PROC)(
       return sockets.filter(({ destroyed }) => destroyed).length >= 20;
     }, "some of them to be cut off");
     expect(honest.isOpen).toBe(true);
-    // 200 MiB if every message was buffered. The runtime's garbage takes some MiB.
+    // If the server buffered every message, memory would grow by 200 MiB. The runtime's garbage takes some
+    // MiB.
     expect(most).toBeLessThan(100 * MiB);
   },
 );

@@ -29,7 +29,8 @@ afterAll(async () => {
 });
 
 async function run(program: string, ...flags: string[]) {
-  // A relative path, as spawn() replaces only the absolute path of a source by that of its bundle.
+  // The path is relative, because spawn() replaces only the absolute path of a source by that of its
+  // bundle.
   const command = [process.execPath, "--no-env-file", relative(folder, program), ...flags];
   const child = spawn(command, { cwd: folder, stderr: "pipe" });
   const said = Promise.all([child.stdout.text(), child.stderr.text()]);

@@ -152,7 +152,7 @@ const frequent = [
 /** Generates random lists of steps. fast-check shortens a failing list as far as possible. */
 export const steps = fc.commands(
   [
-    // Listed three times to be more frequent, so that other steps usually find downloads under way.
+    // The frequent steps are listed three times, so that other steps usually find downloads under way.
     ...frequent,
     ...frequent,
     ...frequent,

@@ -73,7 +73,7 @@ class InS3 implements ModelStorage {
       prefix: "",
       segment: SEGMENT,
       isShared: true,
-      // The fake clock of the test, looked up at each call.
+      // The storage's clock is the fake one of the test, looked up at each call.
       now: () => Date.now(),
     });
   }

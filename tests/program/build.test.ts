@@ -136,7 +136,8 @@ describe("the program", () => {
     expect(JSON.parse(pulled.stdout)).toMatchObject({ status: "completed", files_received: 2 });
     const page = await (await fetch(url)).text();
     const [, script = ""] = /<script[^>]* src="([^"]+)"/.exec(page)!;
-    // The page's script knows the target of a built server, whose sites have no copy of the project.
+    // A built server puts its target, such as linux-x64, into the page's script, so that the page can show
+    // the command that installs the built program.
     const code = await (await fetch(new URL(script, url))).text();
     expect(code).toContain(`"${HOST_TARGET}"`);
     expect(client.log().filter(({ level }) => level === "error")).toEqual([]);

@@ -81,7 +81,7 @@ describe.if(isLinux)("uninstall", () => {
 describe("status", () => {
   test("of what is not installed says how to", async () => {
     const { exitCode, stdout, stderr } = await run(["client", "status", "--json"]);
-    // Ends here if the machine that runs the tests has a client of its own.
+    // The test ends here if the machine that runs it has a client of its own.
     if (!stderr && JSON.parse(stdout).service !== "not_installed") return;
     expect(exitCode).toBe(1);
     const next = ["install it: fds client install --help"];

@@ -11,8 +11,8 @@ export const CALL_FAILED = /^Failed to load resource: /;
 /** The browser for all tests of a file, started by {@link useBrowser}. */
 export let browser: Browser;
 /**
- * The server: one for all tests of a file by {@link useBrowserAndServer}, one for each test by
- * {@link useFleet}.
+ * The running server. {@link useBrowserAndServer} starts one for all tests of a file, {@link useFleet} one
+ * for each test.
  */
 export let system: System;
 /** The simulated clients of a test, started by {@link useFleet}. */

@@ -32,8 +32,8 @@ export class Dashboard {
   }
 
   /**
-   * Opens the dashboard in a new browser context and runs the steps. Expects no other errors and no requests
-   * to other origins.
+   * Opens the dashboard in a new browser context and runs the steps. Expects no errors other than those of
+   * `expected`, and no requests to other origins.
    */
   static async visit(
     browser: Browser,

@@ -30,7 +30,10 @@ export const given = {} as {
   claims: Promise<void>;
   /** How long each claim blocks the event loop, in ms. */
   claimTakes: number;
-  /** Reports whether other servers already use all slots of a line, so that a claim for it gives nothing. */
+  /**
+   * Reports whether other servers already use all slots of a job (its id), or of downloads without a job
+   * (null). A claim of a slot then gives nothing.
+   */
   isTaken: (line: Waiting["line"]) => boolean;
   /** How many claims gave nothing because of {@link isTaken}. */
   refusals: number;
@@ -39,8 +42,8 @@ export const given = {} as {
   /** The downloads that were claimed and started. None of them ever ends. */
   runs: Waiting[];
   /**
-   * Queued downloads that other servers added, complete up to a revision of the rows. Null: this is the only
-   * server.
+   * Queued downloads that other servers added, and the revision of the rows up to which this list is
+   * complete. Null: this is the only server.
    */
   elsewhere: { waiting: Waiting[]; upTo: number } | null;
 };
@@ -56,10 +59,10 @@ export let dispatcher: Dispatcher;
 /** The real setImmediate, kept because the tests replace it by a fake timer. */
 export const atNextRound = setImmediate;
 
-/** Rounds of the event loop in {@link settle}: more than the asynchronous steps of any test. */
+/** Number of rounds of the event loop in {@link settle}: more than the asynchronous steps of any test. */
 const ROUNDS = 30;
 
-/** Waits until the dispatcher has done everything that needs no passing of time. */
+/** Waits until the dispatcher has done everything that does not wait for a timer. */
 export async function settle(): Promise<void> {
   for (let round = 0; round < ROUNDS; round++) {
     for (let turn = 0; turn < 100; turn++) await Promise.resolve();
@@ -67,10 +70,10 @@ export async function settle(): Promise<void> {
   }
 }
 
-/** Returns the line of a download by its id: `a1` has no job and gives null, `x.a1` belongs to job x. */
+/** Returns the job that a download belongs to, by the download's id: none (null) for `a1`, `x` for `x.a1`. */
 const lineOf = (id: string) => (id.includes(".") ? id.split(".")[0]! : null);
 
-/** Returns the client and the line of each queued download. */
+/** Returns the client of each queued download, and its line: the id of its job, or null without a job. */
 export function waiting(): Waiting[] {
   return Object.entries(given.queue).flatMap(([clientId, ids]) =>
     ids.map((id) => ({ clientId, line: lineOf(id) })),

@@ -37,7 +37,7 @@ export let log: string[];
 export const audited: AuditEntry[] = [];
 
 /**
- * Sets up the server's objects as a start does, on the rows and parts of the run before.
+ * Sets up the server's objects as a start does, with the rows and parts that the previous run left.
  * @param quota the maximum of stored bytes in total; null: no limit
  */
 export function begin(quota: number | null = null): void {
@@ -73,7 +73,7 @@ export function begin(quota: number | null = null): void {
   });
 }
 
-/** Waits until everything is done that needs no passing of time. */
+/** Waits until everything is done that does not wait for a timer. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 2_000; turn++) await Promise.resolve();
 }

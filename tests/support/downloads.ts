@@ -21,7 +21,7 @@ export const source: Source = {
   chunkSize: 4096,
 };
 
-/** The hooks of a server without jobs. */
+/** The functions of jobs that downloads call, for a server without jobs. No download of a job can start. */
 export const NO_JOBS: JobHooks = {
   mostOf: async () => 0,
   onChange: () => undefined,

@@ -160,7 +160,10 @@ export class FakeS3 implements AsyncDisposable {
     return new Response(null, { headers: { etag } });
   }
 
-  /** Returns the bytes that a copy request names as its source. Null if the request is no copy. */
+  /**
+   * Returns the bytes of the object that a copy request names as its source, or an error response. Null if
+   * the request is no copy.
+   */
   #source(headers: Headers): Uint8Array<ArrayBuffer> | Response | null {
     const named = headers.get("x-amz-copy-source");
     if (named === null) return null;

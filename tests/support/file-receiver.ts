@@ -69,7 +69,7 @@ export async function receive(download: Downloading): Promise<void> {
   await settle();
 }
 
-/** Waits until everything is done that needs no passing of time. */
+/** Waits until everything is done that does not wait for a timer. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 100; turn++) await Promise.resolve();
 }

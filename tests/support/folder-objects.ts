@@ -17,7 +17,8 @@ import { md5OfBytes } from "./sources.ts";
  */
 export class FolderObjects extends Map<string, StoredObject> {
   /**
-   * When each file of the folder was last read or written here, by its modification time in ms since 1970.
+   * Modification time of each file in the folder when this object last read or wrote it, in ms since 1970.
+   * Another time shows that a test has changed the file.
    */
   readonly #changedAt = new Map<string, number>();
 

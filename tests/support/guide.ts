@@ -29,7 +29,7 @@ export function useGuide(): void {
   beforeAll(async () => {
     system = await System.start();
     original = await writeRandom(system.source(FILE), 3 * 1024 * 1024);
-    // Limited to 4 MiB/s, so that a download's progress bar is drawn more than once.
+    // The clients send at most 4 MiB/s, so that a download's progress bar is drawn more than once.
     const env = { RATE_LIMIT: "4MiB" };
     await Promise.all(CLIENTS.map((id) => system.startClient({ id, env })));
     const sums = CLIENTS.map((id) => `${original.md5}  test-files/${id}/${FILE}\n`);

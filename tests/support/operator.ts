@@ -57,7 +57,7 @@ export interface ScreenOptions {
 export class Screen implements AsyncDisposable {
   /** All output so far, including escape codes. */
   raw = "";
-  /** The length of the text that {@link shows} has already searched. */
+  /** The length of the part of {@link text} that {@link shows} has already searched. */
   #seen = 0;
   readonly #child;
   readonly #columns;

@@ -29,7 +29,8 @@ export class Pipe implements AsyncDisposable {
 
   /** Opens both ends of a named pipe. @param path of the pipe, removed by disposal */
   private constructor(private readonly path: string) {
-    // Opened for reading and writing, because a read-only open would block until a writer opens the pipe.
+    // The pipe is opened for reading and writing, because a read-only open would block until a writer opens
+    // it.
     this.#reader = openSync(path, constants.O_RDWR);
     this.end = openSync(path, constants.O_WRONLY);
   }
@@ -41,7 +42,9 @@ export class Pipe implements AsyncDisposable {
     return new Pipe(path);
   }
 
-  /** Waits until the program has filled the pipe or has ended, so that the test reads late. */
+  /**
+   * Waits until the program has filled the pipe or has ended. A test that reads only then is a slow reader.
+   */
   async isFull(writer: Writer): Promise<void> {
     await waitFor(
       () => writer.exitCode !== null || written(writer.pid) > PIPE_BYTES - ATOMIC_BYTES,

@@ -18,7 +18,7 @@ export type Answering = (message: Received, before: Received[]) => Response | Pr
 /** An HTTP server that receives webhooks. Messages are verified by the library `standardwebhooks`. */
 export class Receiver implements Disposable {
   readonly messages: Received[] = [];
-  /** Makes the response to each message from now on. */
+  /** Makes the response to each message. Tests may replace it at any time. */
   answer: Answering = () => new Response("thanks");
   #server: Bun.Server<undefined> | undefined;
   #port = 0;

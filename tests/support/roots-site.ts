@@ -50,7 +50,7 @@ async function closeAndFail(file: SourceFile): Promise<never> {
 export function useRootsSite(): void {
   beforeAll(async () => {
     base = await realpath(await mkdtemp(join(tmpdir(), "fds-roots-")));
-    // Readable for all users, because one test gives up root's rights.
+    // Makes the folder readable for all users, because one test gives up root's rights.
     await chmod(base, 0o755);
     for (const folder of ["site/folder/deeper", "second/shared", "outside/folder"]) {
       await mkdir(join(base, folder), { recursive: true });

@@ -9,14 +9,14 @@ import { fleet } from "./fleet-stage.ts";
 export const EAST = "Pacific/Kiritimati";
 export const WEST = "Pacific/Pago_Pago";
 
-/** A schedule that is due on February 29 only, so that no test meets one of its times. */
+/** A schedule with times on February 29 only, so that none of its times comes while a test runs. */
 export const YEARLY = {
   name: "nightly",
   cron: "30 2 29 2 *",
   job: { clients: { all: true }, download: { file_path: "a.txt" } },
 };
 
-/** The client ids of a board by status, with no client in any status. */
+/** A board without clients: for each status of a delivery, an empty list of client ids. */
 export const NOBODY = Object.fromEntries(DeliveryStatus.options.map((status) => [status, []]));
 
 /** Creates the schedule. @param order fields that replace the defaults */

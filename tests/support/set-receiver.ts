@@ -55,7 +55,7 @@ export let outcome: Promise<unknown>;
 /** Offset in the stream at which the next frame begins. */
 export let offset: number;
 
-/** Waits until everything is done that needs no passing of time. */
+/** Waits until everything is done that does not wait for a timer. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 2_000; turn++) await Promise.resolve();
 }

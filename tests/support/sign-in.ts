@@ -30,7 +30,7 @@ export let guesses: Guesses;
 export let signIn: SignIn;
 let log: string[];
 
-/** Makes the sign-in of another process of the server, on the same database. */
+/** Makes another object for sign-ins on the same database, as a second process of the server would. */
 export const make = (apiToken = TOKEN) =>
   new SignIn({
     apiToken,

@@ -46,7 +46,7 @@ export class WallClock {
   }
 
   #write(seconds: number): void {
-    // Written by a rename, because the program may read the file at any moment.
+    // The file is replaced by a rename, because the program may read it at any moment.
     writeFileSync(`${this.#file}.new`, `${seconds < 0 ? "" : "+"}${seconds}`);
     renameSync(`${this.#file}.new`, this.#file);
   }

@@ -6,7 +6,10 @@ import { Program, type ProgramOptions } from "./programs.ts";
 import { spawn } from "./spawn.ts";
 import { within } from "./wait.ts";
 
-/** Root of the system in which Wine is installed: `/`, or the folder of another system, such as a Debian. */
+/**
+ * Root folder of the system in which Wine is installed: `/`, or the folder that holds another system, such
+ * as Debian.
+ */
 const ROOT = process.env["TEST_WINE_ROOT"] ?? "/";
 
 /** Suffix for the names of tests that are skipped without Wine; `""` if Wine is installed. */
@@ -84,7 +87,7 @@ export class Wine implements AsyncDisposable {
 
   #command(command: string[], env: Record<string, string>): string[] {
     const settings = {
-      // A UTF-8 locale, because Wine needs one for file names that are not ASCII.
+      // Wine needs a UTF-8 locale for file names that are not ASCII.
       LC_ALL: "C.UTF-8",
       LOG_FORMAT: "json",
       ...env,

@@ -104,7 +104,7 @@ test("--json and --help are the checkup's, all else is a setting", () => {
     flags: ["--id", "a"],
   });
   expect(read("-h").isHelp).toBe(true);
-  // Values are passed on unchecked. Unknown flags and other words are errors.
+  // The values of flags are passed on unchecked. Unknown flags and words without a flag are errors.
   expect(read("--id", "a b").flags).toEqual(["--id", "a b"]);
   for (const wrong of [["--rot", "x"], ["--id"], ["--json=no"], ["word"]]) {
     expect(() => read(...wrong)).toThrow(UsageError);

@@ -15,7 +15,7 @@ const ZONES = [
   "Pacific/Apia",
 ];
 
-/** Fifty schedules. Some of their times fall into every clock change. */
+/** Fifty schedules. Each change of the clocks affects some of their times. */
 const SCHEDULES = [
   ...["30 2 * * *", "0 0 * * *", "15 1 * * *", "45 1 * * *", "0 3 * * *", "59 23 * * *"],
   ...["@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually", "5 4 * * sun"],

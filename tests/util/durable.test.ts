@@ -51,7 +51,7 @@ test.if(process.platform !== "win32")(
 );
 
 test("what fails leaves the old file and nothing beside it", async () => {
-  // A folder at the target path, which a file cannot replace.
+  // Makes a folder at the target path, which a file cannot replace.
   await mkdir(join(folder, "taken/inner"), { recursive: true });
   const error = await writeFileDurably(join(folder, "taken"), "x", 0o600).catch(
     (reason: unknown) => reason,

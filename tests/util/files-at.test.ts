@@ -63,7 +63,7 @@ test.skipIf(!isLinux)("what is open is told by its descriptor", () => {
   expect(isUntouched(before, infoOf(file))).toBe(true);
   fs.utimesSync(join(folder, "file"), 1, 1);
   expect(isUntouched(before, infoOf(file))).toBe(false);
-  // A program that is started now does not inherit the descriptor.
+  // A program that is started while the file is open does not inherit its descriptor.
   const { stdout } = spawnSync(["ls", "-l", "/proc/self/fd"]);
   expect(stdout.toString()).not.toContain(folder);
   fs.closeSync(file);
@@ -99,7 +99,7 @@ test.each([
   [0, 0, "0"],
   [-2, 750_000_000, "-1250000000"],
   [9_223_372_036, 854_775_807, "9223372036854775807"],
-  // Years whose nanoseconds do not fit 64 bits overflow.
+  // Times after the year 2262, in nanoseconds, do not fit 64 bits and become negative.
   [9_223_372_036, 854_775_808, "-9223372036854775808"],
 ])("%p s and %p ns are %s", (s, ns, text) => {
   expect(nanosecondsOf(s, ns)).toBe(text);

@@ -8,7 +8,10 @@ import {
 } from "../../lib/util/server-sent-events.ts";
 import { Random } from "../support/random.ts";
 
-/** Reads the events of a text that arrives in pieces, cut before each of these bytes. */
+/**
+ * Reads the events of a text that arrives in pieces.
+ * @param cuts offsets in bytes at which a new piece begins
+ */
 async function read(text: string, cuts: number[] = []): Promise<ServerSentEvent[]> {
   const bytes = new TextEncoder().encode(text);
   const edges = [0, ...cuts.toSorted((a, b) => a - b), bytes.length];

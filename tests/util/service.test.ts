@@ -8,8 +8,8 @@ import { TEST_LIMIT } from "../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * Each test runs a service in a process of its own. The given text is the code behind `await runService(async
- * () => {`.
+ * Each test runs a service in a process of its own. It gives the code of the function that is passed to
+ * `runService`.
  */
 
 const SERVICE = JSON.stringify(resolve("lib/util/service.ts"));
@@ -30,7 +30,7 @@ function run(start: string) {
   return spawn(argvOf(start), { stdout: "pipe", stderr: "pipe" });
 }
 
-/** Runs a service whose standard output goes to a file, or to the end of a pipe. */
+/** Runs a service whose standard output goes to a file, or to a pipe by the descriptor of its write end. */
 function runInto(stdout: number | Bun.BunFile, start: string) {
   return spawn(argvOf(start), { stdout, stderr: "pipe" });
 }

@@ -26,7 +26,7 @@ async function written(pages: number[][], { json = false, live = false } = {}) {
     }
     seen.push(text);
   };
-  // Printing uses no other part of a command's context.
+  // `printPages` uses only `out` and `json` of a command's context.
   const context = { out, json } as CommandContext;
   await printPages(context, given(), LISTING, (items) => ({ items }));
   return { text, seen };

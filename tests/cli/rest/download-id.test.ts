@@ -22,7 +22,7 @@ async function find(text: string, count: number) {
       next_cursor: from + ids.length < count ? (ids.at(-1) ?? null) : null,
     };
   };
-  // The search calls no other method of the API.
+  // `findDownloadId` calls only the method `downloads` of the API.
   const api = { downloads } as ApiClient;
   const found = await findDownloadId(api, text, AbortSignal.timeout(10_000)).catch(
     (error: Error) => error.message,

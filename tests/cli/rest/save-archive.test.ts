@@ -14,7 +14,10 @@ import { TEST_LIMIT, waitFor } from "../../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Saving a set from its archive, as is done when most of its files are missing on this machine. */
+/*
+ * Saving a set from its tar archive, as `fds` does when most of the set's files are missing on this
+ * machine.
+ */
 
 const FOLDER = "site-1/20260102_030405_logs";
 const md5 = (data: string) => new Bun.CryptoHasher("md5").update(data).digest("hex");

@@ -37,11 +37,11 @@ const sumsOf = (rows: SetFileRecord[]) =>
   );
 
 interface Answers {
-  /** Checksum in the download's record. Default: the digest that belongs to the rows. */
+  /** Checksum of the set that the download's record states. Default: the one that belongs to the rows. */
   digest?: string;
-  /** Returns the response to a request for a file; null: the usual one. */
+  /** Returns the server's response to a request for a file; null or missing: the file's content. */
   content?: (path: string, tries: number) => Response | null;
-  /** Returns the response to a request for a page of the list; null: the usual one. */
+  /** Returns the server's response to a request for a page of the list; null or missing: the correct page. */
   page?: (tries: number) => Response | null;
   signal?: AbortSignal;
 }

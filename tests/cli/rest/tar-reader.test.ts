@@ -62,7 +62,7 @@ test("a size over 8 GiB is told", async () => {
 });
 
 describe("what is no archive of files is refused:", () => {
-  /** Returns the header of a file, after this function has changed it. */
+  /** Returns the header of a file with changes. @param change changes the bytes of the valid header */
   const changed = (change: (header: Uint8Array) => void) => {
     const header = tarHeader({ path: "a", size: 4, mtime: 0 });
     change(header);

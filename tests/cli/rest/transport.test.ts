@@ -42,7 +42,7 @@ test.skipIf(!openssl.isThere)(
         fetchHealth({ ...env, SERVER_PORT: String(server.port) });
       expect(await callWith({ TLS_CERT: own.cert })).toBe("unexpected_answer");
       expect(await callWith({ TLS_CERT: other.cert })).toMatch(/unable to get local issuer/);
-      // A file with the server's own certificate, followed by the authority's.
+      // Writes a file with the server's own certificate, followed by the authority's.
       const chain = join(folder, "chain.pem");
       const texts = [other.cert, authority.cert].map((path) => readFile(path, "utf8"));
       await writeFile(chain, (await Promise.all(texts)).join(""));

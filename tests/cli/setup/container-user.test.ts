@@ -17,7 +17,7 @@ test.each<[NodeJS.Platform, number | undefined, string | null]>([
 
 const isRootOnLinux = process.platform === "linux" && process.getuid?.() === 0;
 
-/** A user id that is neither root's nor that of the images. */
+/** A user id other than those of root and of the user in the container images. */
 const OTHER = 4711;
 
 test.skipIf(!isRootOnLinux)(

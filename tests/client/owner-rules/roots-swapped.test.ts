@@ -31,8 +31,9 @@ beforeEach(async () => {
 afterEach(() => rm(base, { recursive: true, force: true }));
 
 /**
- * Starts a process that swaps files forever. Each `pause` takes about as long as a few system calls, so that
- * swaps fall between any two of them.
+ * Starts a process that swaps files forever.
+ * @param swaps JavaScript that is repeated. In it, `pause()` takes as long as a few system calls, so that
+ *   swaps fall between any two of the client's calls
  */
 function startSwapper(swaps: string): Bun.Subprocess<"ignore", "pipe", "inherit"> {
   const program = `

@@ -18,7 +18,7 @@ const hasProc = existsSync("/proc/self/fd");
 function openFiles(): string[] {
   const descriptors = readdirSync("/proc/self/fd").flatMap((fd) => {
     const path = `/proc/self/fd/${fd}`;
-    // The descriptor for reading this folder is listed, too, and already closed.
+    // The list includes the descriptor that was open for reading the list itself. It is closed by now.
     return existsSync(path) ? [readlinkSync(path)] : [];
   });
   return descriptors.filter((path) => path.startsWith(base));
