@@ -181,7 +181,7 @@ export const JobQuery = z.strictObject({
   cursor: z.uuid("must be the next_cursor of an earlier answer").optional(),
 });
 
-/** Selects the downloads of a job that are to be run again, by status. */
+/** A choice of the downloads of a job that are to be run again, by their status. */
 export const Rerun = z
   .strictObject({
     statuses: z

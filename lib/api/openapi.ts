@@ -60,7 +60,10 @@ export async function openApiDocument(version: string): Promise<OpenApiDocument>
   };
 }
 
-/** Converts zod schemas to JSON schemas. Schemas with an id are collected in `named` and referred to. */
+/**
+ * Converts zod schemas to JSON schemas. Schemas with an id are collected in `named`, and other schemas refer
+ * to them.
+ */
 class SchemaCollector {
   readonly named: Record<string, JsonSchema> = {};
   /** Finished JSON schemas, kept because many calls have the same parameters and errors. */

@@ -2,7 +2,7 @@ import * as z from "zod";
 
 /**
  * Path of a saved file or set, relative to the server's downloads folder. The pattern excludes `..` and
- * absolute paths, so that the path stays inside a folder it is joined to.
+ * absolute paths, so that the path cannot lead out of the folder to which it is appended.
  */
 export const SavedPath = z
   .string()

@@ -5,7 +5,9 @@ import { withoutDates } from "../util/path-dates.ts";
  * command line.
  */
 
-/** Characters with a special meaning in patterns. A `]` without a `[` has none. */
+/**
+ * Characters with a special meaning in patterns. A `]` is missing, because it is special only after a `[`.
+ */
 const SPECIAL = /[\\*?[{}]/g;
 
 /**

@@ -34,7 +34,8 @@ export class BlockReader {
     const block = await this.#ahead.block;
     const next = offset + block.length;
     this.#ahead = { offset: next, block: this.#read(next) };
-    // Whoever awaits the block gets the error. If nobody does, the error does not matter.
+    // Prevents an unhandled rejection if nobody awaits the block. Whoever awaits the block still gets the
+    // error.
     this.#ahead.block.catch(() => undefined);
     return block;
   }

@@ -128,7 +128,8 @@ class Connections {
     const known = !this.#enrol;
     const asksToEnrol = code !== undefined && meaningOf(code).asksToEnrol === true;
     const isAsked = asksToEnrol && enrolToken !== null;
-    // The token is sent with each try until the server accepts the registration or reports another error.
+    // The token is sent again with each try, until the server accepts the registration or refuses it for a
+    // reason other than enrolment.
     this.#enrol = isAsked || (this.#enrol && code === undefined && !registered);
     if (isAsked && known) return 0;
     onChange?.({ state: "waiting", reason });

@@ -248,7 +248,7 @@ export const ServerMessage = z.discriminatedUnion("type", [
   z.object({ type: z.literal("done"), ...address }),
 ]);
 export type ServerMessage = z.infer<typeof ServerMessage>;
-/** Messages of the server about one stream, as {@link ClientStreamMessage} are those of a client. */
+/** Messages of the server about one stream. Those of a client are {@link ClientStreamMessage}. */
 export type ServerStreamMessage = Exclude<ServerMessage, Registered | Probed>;
 export type DownloadRequest = Extract<ServerMessage, { type: "download_request" }>;
 export type ListRequest = Extract<ServerMessage, { type: "list_request" }>;

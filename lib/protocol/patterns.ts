@@ -102,7 +102,9 @@ export function flawOfPatterns(patterns: readonly string[]): string | null {
   }
 }
 
-/** Returns the last part of a valid pattern that has no wildcard; null if all parts have one. */
+/**
+ * Returns the last one of those parts of a valid pattern that have no wildcard; null if every part has one.
+ */
 export function literalNameOf(pattern: string): string | null {
   const names = partsOf(starForBraces(pattern)).map((part) => part?.literal ?? null);
   return names.findLast((name) => name !== null) ?? null;

@@ -24,8 +24,8 @@ export interface Endpoint {
   /** Name of the call in the audit. If undefined, only denied calls are recorded. */
   audit?: AuditAction;
   /**
-   * True if the answer can take long, as a stream of events does. It is cut off when the caller's token or
-   * session ends.
+   * True if the answer can last long, as a stream of events does. Such an answer is cut off when the caller's
+   * token or session ends.
    */
   goesOn?: boolean;
   /** True if HEAD requests are answered, too. */

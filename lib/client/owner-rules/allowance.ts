@@ -43,7 +43,7 @@ export class Allowance {
   }
 
   async #reserve(limit: DailyLimit, missing: number): Promise<void> {
-    // If less than a whole step is left for the day, only the missing bytes are reserved.
+    // If less than a whole step is left of the daily limit, only the bytes that are needed now are reserved.
     const reservation =
       missing < this.step
         ? await limit.reserve(this.step).catch(() => limit.reserve(missing))

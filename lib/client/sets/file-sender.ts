@@ -23,8 +23,8 @@ import type { SetFile, SetFiles } from "./set-files.ts";
  */
 const SMALL = 64 * 1024;
 /**
- * Free bytes with which a frame is used for a small file, even if the file needs more. A file that does not
- * fit is split over several frames.
+ * Free bytes that are always enough to begin a small file in a frame. A file that does not fit is split over
+ * several frames.
  */
 const MOST_ROOM = 16 * 1024;
 /**
@@ -46,7 +46,7 @@ export interface FileSenderOptions {
   isWanted: () => boolean;
   /** Returns a callback that reports to the server how many bytes of a file were hashed again. */
   proving: () => GoOn;
-  /** Reserves the bytes of this set within the number that may leave the site in a day. */
+  /** Reserves bytes for this set, out of those that may leave the site in a day. */
   allowance: Allowance;
 }
 

@@ -49,7 +49,8 @@ export class ReadAhead implements Disposable {
     const left = size - offset;
     const length = left <= BLOCK + SURPLUS ? left : BLOCK;
     const block = readAt({ fd }, offset, this.#buffer(length));
-    // Whoever awaits the block gets the error. If nobody does, the error does not matter.
+    // Prevents an unhandled rejection if nobody awaits the block. Whoever awaits the block still gets the
+    // error.
     block.catch(() => undefined);
     this.#ahead = { fd, offset, block };
   }

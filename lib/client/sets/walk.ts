@@ -42,7 +42,7 @@ export interface WalkOptions {
   goOn: GoOn;
 }
 
-/** A folder during the walk, with how much of each pattern the folder's path has matched. */
+/** A folder during the walk, and how far the patterns have matched the folder's path. */
 interface Step extends Opened {
   /** The folder's path relative to its root; "" for the root itself. */
   path: string;
