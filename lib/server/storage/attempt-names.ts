@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { checkedDownloadId, isDownloadId } from "./paths.ts";
 
-/** The file or folder of one attempt on the disk. */
+/** A file or folder on the disk that stores the bytes of one attempt. */
 export interface OfAttempt {
   path: string;
   epoch: number;
@@ -10,11 +10,15 @@ export interface OfAttempt {
 
 /**
  * Names the files and folders of unfinished downloads: `<download_id><suffix>`, or
- * `<download_id>.<epoch><suffix>` if several servers write. With an epoch, each attempt has its own file, so
- * a server that lost the download without knowing it cannot write to the file of the next attempt.
+ * `<download_id>.<epoch><suffix>` if several servers write. With an epoch, each attempt has its own file. So
+ * a server that has not noticed that another one took over the download cannot write to the new attempt's
+ * file.
  */
 export class AttemptNames {
-  /** The last finished attempt of this process, by download id. Its file is no longer written to. */
+  /**
+   * Epoch of the last finished attempt of this process, by download id. This process no longer writes to the
+   * attempt's file.
+   */
   readonly #over = new Map<string, number>();
 
   constructor(

@@ -15,8 +15,8 @@ import type { Part } from "./storage.ts";
 const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
 const LARGE_FILE = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
 /**
- * Errors of link(2) if a file cannot get another hard link: none are supported, it has too many, or the disk
- * differs.
+ * Error codes of link(2) for a file that cannot get another hard link: the file system supports none, the
+ * file has too many, or the new name is on another disk.
  */
 const NO_LINK = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EXDEV"]);
 
@@ -24,7 +24,7 @@ export interface DiskSetFolderOptions {
   fileMode: number;
   /** Returns the absolute path of a published file. */
   pathOf: (savedPath: string) => string;
-  /** Folders of earlier attempts by other servers, latest first. */
+  /** Folders in which earlier attempts of other servers stored files of this set, latest first. */
   former: string[];
   onClose: () => void;
 }
@@ -120,7 +120,7 @@ export class DiskSetFolder implements SetFolder {
 
   async setTime(path: string, mtimeNs: bigint): Promise<void> {
     const time = secondsOf(mtimeNs);
-    // The time is set synchronously, because a thread-pool call takes ten times as long.
+    // The modification time is set synchronously, because a thread-pool call takes ten times as long.
     await onDisk("set the time of a file of the set", async () =>
       fs.utimesSync(this.#place(path), time, time),
     );

@@ -10,7 +10,7 @@ import type { IsOurs, SetFolder, SetStorage } from "./storage.ts";
 
 const SET = ".set";
 const SUMS = ".sums";
-/** Ending of the folder of a published set that is being removed. */
+/** Ending of the name that a published set's folder gets while it is being removed. */
 const REMOVED = ".removed";
 /**
  * Number of bytes of a set between two flushes. It is large because each flush covers the whole file system.
@@ -37,7 +37,7 @@ export interface DiskSetsOptions {
  * `<client_id>/<name>/` with a file of checksums beside the folder.
  */
 export class DiskSets implements SetStorage {
-  /** Twice the bytes between flushes, so that bytes can go on arriving while a flush runs. */
+  /** Twice `checkpointBytes`, so that bytes can go on arriving while a flush runs. */
   readonly maxUnsafe = 2 * CHECKPOINT_BYTES;
   readonly checkpointBytes = CHECKPOINT_BYTES;
   readonly sharesBytes = true;
@@ -102,8 +102,9 @@ export class DiskSets implements SetStorage {
         await syncFolder(this.options.parts);
         if (await this.#publishSums(written, finalSums, sums.text)) return true;
       } catch (error) {
-        // Move the set back so that the next try finds it, unless another server has taken over the
-        // publishing. The error to report is the one that stopped the publishing.
+        // The set is moved back so that the next try finds it, unless another server has taken over the
+        // publishing. An error of the rename is ignored, so that the error that stopped the publishing is
+        // reported.
         if (await isOurs().catch(() => false)) {
           if (await isText(finalSums, sums.text)) await unlinkIfThere(finalSums);
           await rename(final, set).catch(() => undefined);
@@ -125,7 +126,7 @@ export class DiskSets implements SetStorage {
       if (await statIfThere(dirname(final))) {
         await unlinkIfThere(sums);
         await syncFolder(dirname(final));
-        // Moved away by one rename, so that nobody ever sees part of a set under its published name.
+        // One rename moves the set away, so that nobody ever sees part of it under its published name.
         await renameIfThere(final, removed);
         await syncFolder(dirname(final));
         await syncFolder(parts);
@@ -184,7 +185,7 @@ export class DiskSets implements SetStorage {
  */
 async function takeFolderName(set: string, final: string): Promise<boolean> {
   const isTaken = (await statIfThere(final)) !== null;
-  // The set's own folder is gone, so an earlier, interrupted call has already renamed it.
+  // If the set's own folder is gone, an earlier, interrupted call has already renamed it.
   if (!(await statIfThere(set))) return isTaken;
   if (isTaken) return false;
   await rename(set, final);

@@ -13,7 +13,7 @@ import { SharedSync } from "../../util/shared-sync.ts";
 import type { FreeSpace, IsOurs, Part, SetStorage, Storage, StoredFile } from "./storage.ts";
 
 const PART = ".part";
-/** Ending of an incomplete copy of an earlier attempt's part. */
+/** Ending of the name of an incomplete copy of an earlier attempt's part. */
 const COPY = ".copy";
 /**
  * Mode of published files, so that operators can read them, minus the umask. Parts have the same mode from
@@ -21,8 +21,8 @@ const COPY = ".copy";
  */
 const PUBLISHED_MODE = 0o644 & ~process.umask();
 /**
- * How long a measurement of the free space is reused, in ms. One small file needs the free space several
- * times.
+ * How long a measurement of the free space is reused, in ms. While one small file arrives, the free space is
+ * asked for several times.
  */
 const ROOM_AGE_MS = 20;
 
@@ -43,7 +43,7 @@ class DiskStorage implements Storage {
   /** True, because simultaneous flushes would block all threads of the thread pool. */
   readonly checkpointsInTurn = true;
   readonly #shared = new SharedSync();
-  /** Folders of clients whose names are known to be flushed to the disk. */
+  /** Paths of clients' folders whose creation is known to be flushed to the disk. */
   readonly #named = new Set<string>();
   readonly #names: AttemptNames;
   readonly #copies: AttemptNames;
@@ -89,8 +89,8 @@ class DiskStorage implements Storage {
           await file.chmod(PUBLISHED_MODE).catch(unlessUnsupported);
         }
         const onClose = () => this.#names.isOver(downloadId, epoch);
-        // The folder is flushed even if the file already existed, because its creator may have crashed before
-        // the flush.
+        // The folder is flushed even if the file already existed, because the process that created the file
+        // may have crashed before the flush.
         return new PartFile(file, size, this.#shared.flush(this.#parts), onClose);
       } catch (error) {
         await file.close();
@@ -127,8 +127,8 @@ class DiskStorage implements Storage {
         await this.#shared.flush(folder);
         await this.#removeParts(downloadId, part);
       } catch (error) {
-        // The download will be tried again under another name, so this name is removed. Not if the part is
-        // gone, or if another server has taken over the publishing.
+        // The download will be tried again under another name, so this name is removed. It stays if the part
+        // is gone, or if another server has taken over the publishing.
         const isToGo = (await statIfThere(part)) && (await isOurs().catch(() => false));
         if (isToGo) await unlinkIfThere(final);
         throw error;
@@ -267,7 +267,8 @@ class DiskStorage implements Storage {
   async #makeFolder(folder: string): Promise<void> {
     if (this.#named.has(folder)) return;
     await mkdir(folder, { recursive: true });
-    // Flushed even if the folder already existed, because its creator may have crashed before the flush.
+    // The name is flushed even if the folder already existed, because the process that created the folder may
+    // have crashed before the flush.
     await this.#shared.flush(this.root);
     this.#named.add(folder);
   }

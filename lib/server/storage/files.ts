@@ -26,7 +26,8 @@ export async function markOf(path: string): Promise<string> {
     await makeMark(path);
     return readMark(path);
   });
-  // Flushed even if the file already existed, because its creator may have crashed before the flush.
+  // The name is flushed even if the file already existed, because the process that created the file may have
+  // crashed before the flush.
   await syncFolder(dirname(path));
   return mark;
 }
@@ -37,8 +38,8 @@ async function makeMark(path: string): Promise<void> {
   const own = `${path}.${Bun.randomUUIDv7()}`;
   await writeNewFile(own, Bun.randomUUIDv7(), 0o600);
   try {
-    // If several processes create the mark at the same time, only one link succeeds, and its file is
-    // complete.
+    // The link makes a complete file appear under the mark's name. If several processes create the mark at
+    // the same time, only one link succeeds.
     await link(own, path);
   } catch (error) {
     if (systemCode(error) !== "EEXIST") throw error;

@@ -1,6 +1,9 @@
 import { safeFileName, shortFileName } from "../../util/safe-file-name.ts";
 
-/** Maximum number of names that are tried for one download. All have the same time. */
+/**
+ * Maximum number of names that are tried for one download. They contain the same time, and differ only in a
+ * number.
+ */
 export const MAX_NAMES = 10_000;
 
 /**

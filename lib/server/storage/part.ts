@@ -3,8 +3,8 @@ import { systemCode } from "../../util/system-error.ts";
 import type { Part } from "./storage.ts";
 
 /**
- * Errors that report used-up disk space, quota or file descriptors. They may pass, unlike EFBIG (the file is
- * too large).
+ * Error codes for used-up disk space, quota or file descriptors. Such an error may pass, unlike EFBIG (the
+ * file is too large).
  */
 const FULL = new Set(["ENOSPC", "EDQUOT", "EMFILE", "ENFILE"]);
 
@@ -30,7 +30,10 @@ export function problemOnDisk(action: string, cause: unknown): FdsError {
   return new FdsError(code, `cannot ${action}: ${errno}`, { cause });
 }
 
-/** Number of bytes between flushes. A crash loses at most these bytes and those under way. */
+/**
+ * Number of written bytes after which a flush is due. A crash loses at most these bytes and those that arrive
+ * during the flush.
+ */
 const CHECKPOINT_BYTES = 8 * 1024 * 1024;
 
 /** The methods of an open file that a part needs. Node's FileHandle has all of them. */
@@ -51,8 +54,8 @@ export interface OpenFile {
 export class PartFile implements Part {
   readonly maxUnsafe = CHECKPOINT_BYTES;
   /**
-   * Whether a flush has failed. The kernel may then have dropped unflushed bytes, and may not report that
-   * again.
+   * Whether a flush has failed. The kernel may then have dropped unflushed bytes, and a later flush may not
+   * report this loss.
    */
   private givenUp = false;
 

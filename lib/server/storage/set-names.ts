@@ -7,14 +7,14 @@ interface Folder {
   /** Subfolders, by their names at the site. */
   folders: Map<string, Folder>;
   /**
-   * Used names, in the folded form in which some file systems compare names. The value is the next number to
-   * try, so that many files with the same name do not all count from 2. It is negative if a file at the site
-   * has exactly this name.
+   * Used names in lower case and Unicode form NFC, because some file systems compare names in this form. The
+   * value is the next number to append if the same name comes again, so that many equal names do not all
+   * count from 2. The value is negative if a file at the site has exactly this name.
    */
   taken: Map<string, number>;
   /**
-   * Original names of files whose stored or folded name is different. They are kept to detect a file
-   * that is listed twice.
+   * Names at the site that are stored under another name, or that are not in lower case and NFC. `taken` does
+   * not show that they were listed, so they are kept to detect a file that is listed twice.
    */
   others: Set<string>;
 }
@@ -63,7 +63,7 @@ function newFolder(path: string): Folder {
   return { path, folders: new Map(), taken: new Map(), others: new Set() };
 }
 
-/** Returns a free name in a folder, and marks it as used. */
+/** Returns a safe name that is not used in a folder yet, and marks it as used. */
 function freeName({ taken }: Folder, name: string): string {
   // On the site's system a backslash is part of the name, not a separator.
   const safe = safeFileName(name.replaceAll("\\", "_"));

@@ -136,15 +136,15 @@ export interface SetStorage {
   readonly sharesBytes: boolean;
   /**
    * Removes a published set: first its checksums, so that an incomplete set is never marked as complete, then
-   * its files. Other sets keep the files that they share. It is no error if the set does not exist. An
-   * interrupted call is completed by the next one.
+   * its files. Files that other sets share with it stay in those sets. It is no error if the set does not
+   * exist. An interrupted call is completed by the next one.
    * @param suffix suffix of the checksums file's name
    */
   unpublish(downloadId: string, savedPath: string, suffix: string): Promise<void>;
 }
 
 /**
- * The storage of bytes. A part is unfinished, and named by its download. A published file is complete,
+ * The storage of bytes. A part is an unfinished file, named after its download. A published file is complete,
  * verified, and never overwritten. Methods throw FdsError `storage_full` or `storage_error`.
  */
 export interface Storage {
@@ -170,8 +170,8 @@ export interface Storage {
    * completed by the next one.
    * @param savedPath relative path of the published file, `<client_id>/<name>`
    * @param epoch epoch of the attempt that publishes
-   * @param isOurs asked before the name is removed again after an error, which is not done if another server
-   *   has taken over the publishing
+   * @param isOurs called after an error, before the final name is removed again. The name stays if another
+   *   server has taken over the publishing
    * @returns false if the name is taken. Nothing has changed then
    */
   publish(downloadId: string, savedPath: string, epoch?: number, isOurs?: IsOurs): Promise<boolean>;

@@ -8,13 +8,17 @@ import type { Place } from "./place.ts";
 
 /*
  * Composes one object from many pieces inside S3. A single piece is copied by one request. Otherwise the
- * object is made by a multipart upload with one part for each segment, because some S3 servers demand parts
- * of the same size, except the last. A full segment is copied. If a segment consists of several short pieces,
- * they are read, joined and sent. A file with more segments than an upload may have parts is made from groups
- * of segments, which are composed first.
+ * object is made by a multipart upload. The object is divided into segments of the same size, and each
+ * segment becomes one part of the upload, because some S3 servers demand parts of the same size, except the
+ * last. A segment that consists of one piece is copied. A segment of several short pieces is read, joined and
+ * sent. If there are more segments than an upload may have parts, groups of segments are first composed into
+ * objects, which then become the parts.
  */
 
-/** Number of segments in a group, together 1 GiB. The largest object of S3, 5 TiB, has 5,120 such groups. */
+/**
+ * Number of segments that are first composed into one object, a group of 1 GiB. The largest object of S3, 5
+ * TiB, has 5,120 groups.
+ */
 const GROUP = 128;
 /** Number of parts of an upload that are made at the same time. */
 const AT_ONCE = 4;
@@ -54,7 +58,8 @@ export async function compose(
 
 /**
  * Composes an object from a single piece that is a whole object, by one copy.
- * @returns false if there are several pieces, the piece is part of an object, or this S3 cannot copy
+ * @returns false if there are several pieces, the piece is only part of an object, or the S3 server does not
+ *   implement copies
  */
 async function isCopied(
   key: string,
@@ -100,7 +105,8 @@ async function upload(key: string, parts: Piece[][], options: ComposeOptions): P
     });
     await multipart.complete(under, etags, how);
   } catch (error) {
-    // If the abort fails, it is repeated when the part is removed. The error to report is the first one.
+    // If this abort fails, the upload is aborted again when the part is removed. The error to report is the
+    // one that stopped the upload.
     await multipart.abort(under).catch(() => undefined);
     throw error;
   }

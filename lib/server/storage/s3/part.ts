@@ -13,8 +13,8 @@ import { Tail } from "./tail.ts";
  */
 const TAIL_MS = 1_000;
 /**
- * Maximum number of segments that are not durable. One fills up while others are being stored. A crash loses
- * them.
+ * Maximum number of segments that are not durable: one that fills up, and others that are being stored. A
+ * crash loses all of them.
  */
 const UNSAFE_SEGMENTS = 4;
 
@@ -29,7 +29,8 @@ export interface S3PartOptions extends Place {
   inRuns: boolean;
   /**
    * Called when the part is closed.
-   * @param pieces the pieces of the part; null: not known because of an error or an unfinished run
+   * @param pieces the pieces of the part; null: not known, because of an error or because a multipart upload
+   *   is not completed
    */
   onClose: (pieces: Piece[] | null) => void;
 }
@@ -141,8 +142,8 @@ export class S3Part implements Part {
     this.#tail?.free();
     this.#tail = undefined;
     await Promise.all(this.#puts);
-    // An open multipart upload is completed when the part is opened again, or aborted when the part is
-    // removed.
+    // An open multipart upload is left as it is. It is completed when the part is opened again, or aborted
+    // when the part is removed.
     const isKnown = !this.#run && !this.#problem;
     this.options.onClose(isKnown ? this.#pieces : null);
   }
@@ -257,7 +258,8 @@ export class S3Part implements Part {
   }
 
   /**
-   * Throws the first error of storing bytes. A piece is missing since then, so no more bytes are accepted.
+   * Throws the first error that occurred while bytes were stored. The part lacks these bytes, so no more
+   * bytes are accepted.
    */
   #throwProblem(): void {
     if (this.#problem) throw this.#problem;
@@ -271,8 +273,8 @@ export class S3Part implements Part {
   }
 
   /**
-   * Shortens the part, by an object that cuts all existing pieces. Pieces stored later have a newer writer id
-   * and are not cut.
+   * Shortens the part by storing an object that marks the new end of all existing pieces. Pieces stored later
+   * are not shortened, because they have a newer writer id.
    */
   async #cut(length: number): Promise<void> {
     const { objects, prefix } = this.options;

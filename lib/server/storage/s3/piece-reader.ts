@@ -20,7 +20,10 @@ export class PieceReader {
 
   constructor(private readonly place: Pick<Place, "memory" | "objects" | "segment">) {}
 
-  /** Returns bytes of the part from the offset `at` on, at most up to the end of the piece there. */
+  /**
+   * Returns bytes of the part from the offset `at` on, but none beyond the end of the piece that contains
+   * this offset.
+   */
   async read(pieces: readonly Piece[], at: number): Promise<Uint8Array> {
     const piece = pieces[indexOf(pieces, at)];
     if (!piece || at >= piece.offset + piece.length) {

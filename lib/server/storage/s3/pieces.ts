@@ -11,8 +11,8 @@ import { isRecordOfRun, settleRun } from "./run.ts";
  *     <prefix>.server/parts/<download_id>/cut-<length>-<writer>         older pieces end at this length
  *
  * A writer is a part opened by one server. Each writer has its own id, and ids of newer writers sort later.
- * If two pieces begin at the same offset, the piece of the newer writer counts. So a server that lost the
- * download without noticing cannot replace bytes that the new server stores.
+ * If two pieces begin at the same offset, the piece of the newer writer counts. So a server that has not
+ * noticed that another one took over the download cannot replace bytes that the new server stores.
  */
 
 /**

@@ -60,8 +60,8 @@ export class S3SetFolder implements SetFolder {
   }
 
   writeFile(path: string, bytes: Uint8Array): void {
-    // Copied, because the caller reuses its buffer before the file is stored. slice() of a Buffer would not
-    // copy.
+    // The bytes are copied, because the caller reuses its buffer before the file is stored. slice() of a
+    // Buffer would not copy.
     this.#unsent.set(checkedSetFile(path), new Uint8Array(bytes));
   }
 
@@ -190,8 +190,8 @@ export class S3SetFolder implements SetFolder {
 }
 
 /**
- * Returns the prefix for the pieces of a large file. The file's path is hashed, because it may be as long as
- * a key.
+ * Returns the key prefix for the pieces of a large file. It contains a hash of the file's path, because the
+ * path itself may be as long as the longest key that S3 allows.
  */
 function largePrefix(prefix: string, path: string): string {
   const name = new Bun.CryptoHasher("sha256").update(checkedSetFile(path)).digest("hex");

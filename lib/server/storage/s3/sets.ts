@@ -141,8 +141,8 @@ export class S3Sets implements SetStorage {
   }
 
   /**
-   * Returns the epochs, up to `upTo`, of the attempts that have stored objects, latest first. Empty unless
-   * several servers write.
+   * Returns the epochs, up to `upTo`, of the attempts that have stored objects, latest first. The result is
+   * empty unless several servers write.
    */
   async #attempts(downloadId: string, upTo: number): Promise<number[]> {
     if (!this.isShared) return [];
