@@ -19,7 +19,7 @@ export interface ServerTls {
   clientCa: string | null;
 }
 
-/** Settings that {@link configOf} replaces by other values. */
+/** Settings that {@link configOf} reads one by one, to check them or to compute other values from them. */
 const MADE_INTO_OTHERS = [
   "host",
   "databaseUrl",
@@ -67,7 +67,7 @@ export function readServerConfig(
   return settings.helpWanted ? "help" : configOf(settings, isTerminal);
 }
 
-/** Returns the settings that are used unchanged, and the values that follow from the other settings. */
+/** Returns the configuration: most settings as they are, and the values that are computed from the others. */
 function configOf(settings: ServerSettings, isTerminal: boolean) {
   const apiToken = settings.read("apiToken");
   const enrolToken = settings.read("enrolToken");
@@ -101,8 +101,8 @@ function configOf(settings: ServerSettings, isTerminal: boolean) {
 }
 
 /**
- * Returns the rule for the address to listen at. If a token is not set, anybody who reaches the server has
- * access, so only a loopback address is allowed.
+ * Returns the rule that the address to listen at has to meet. If one of the two tokens is not set, only a
+ * loopback address is allowed, as anybody who reaches the server has access.
  */
 function hostFor(apiToken: string | null, enrolToken: string | null): Kind<string> {
   const missing = [

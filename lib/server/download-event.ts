@@ -38,7 +38,7 @@ export type DownloadEvent =
       files?: SetCounts;
     }
   /**
-   * No file matches the set's patterns, and the order allows that. The download completes without content.
+   * No file matches the set's patterns, and the request allows that. The download completes without content.
    */
   | { type: "nothing"; epoch: number; now: number; digest: string; chunkSize: number }
   /** The name of the saved file was taken, so publishing tries the name `savedPath` next. */
@@ -50,7 +50,8 @@ export type DownloadEvent =
   | { type: "published"; epoch: number; now: number; storedBytes?: number }
   | { type: "lost"; epoch: number; now: number }
   /**
-   * The attempt ends so that others can run, as the client was slow or another machine took the client's id.
+   * The attempt is ended for a while: its client was slow while other downloads waited, or two machines use
+   * the client's id.
    */
   | { type: "gave_way"; epoch: number; now: number; problem: Problem }
   /** The attempt failed. `final`: true if there is no other try, whatever the error code says. */

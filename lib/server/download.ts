@@ -11,7 +11,7 @@ import type { SetCounts, SetOrder } from "./set.ts";
 
 /** The client's file as it was when the download first opened it. */
 export interface Source {
-  /** Identity of the file by which a change is noticed; null for a set. */
+  /** Fields of the file, such as size and times, by which a change of the file is noticed; null for a set. */
   identity: FileIdentity | null;
   /**
    * Bytes to deliver: the size of the file when it was opened, or the total size of the files of a set that
@@ -67,8 +67,8 @@ export interface Common extends Order {
   /** True: no rule of retention removes the download. */
   isHeld: boolean;
   /**
-   * Number of the row's last change, counted over the changes of all downloads; 0 before the row is recorded.
-   * Compare-and-set checks this number, and readers of events continue from it.
+   * Number of the row's last change, counted over the rows of all downloads; 0: not recorded yet.
+   * Compare-and-set checks it, and an event stream that reconnects continues from it.
    */
   revision: number;
 }
@@ -81,7 +81,7 @@ export interface Queued extends Common {
   durableOffset: number;
   /**
    * Earliest time of the next attempt, in ms since 1970. A time that is more than {@link LONGEST_WAIT_MS}
-   * ahead counts as reached, because the clock must have been put back since.
+   * ahead counts as reached, as it means that the clock was set back.
    */
   notBefore: number;
   /** Why the last attempt ended; null: there was none, or only the connection was lost. */
@@ -104,7 +104,8 @@ export interface Verifying extends Common {
   /** Checksum of the content in lower-case hex, by the algorithm of `checksum`. */
   digest: string;
   /**
-   * The name that the content gets, relative to DOWNLOADS_DIR. The row records the name before it is taken.
+   * The name that the content gets, relative to DOWNLOADS_DIR. The row records the name before the content
+   * gets it.
    */
   savedPath: string;
 }
@@ -134,7 +135,7 @@ export interface Failed extends Common {
   source: Source | null;
   durableOffset: number;
   problem: Problem;
-  /** Id of the newer download that replaced this one; null: none, so the file is still missing. */
+  /** Id of the newer download that replaced this one; null: this failed download was not retried. */
   retriedAs: string | null;
 }
 
@@ -144,7 +145,7 @@ export interface Cancelled extends Common {
   completedAt: number;
   source: Source | null;
   durableOffset: number;
-  /** Id of the newer download that replaced this one; null: none. */
+  /** Id of the newer download that replaced this one; null: this cancelled download was not retried. */
   retriedAs: string | null;
 }
 

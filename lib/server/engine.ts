@@ -21,7 +21,7 @@ import type { Storage } from "./storage/storage.ts";
 import { FlowControl } from "./transfer/flow-control.ts";
 import { buildWebhooks } from "./webhooks/build.ts";
 
-/** Name under which webhooks take turns for long work. No token has this name, as names contain no spaces. */
+/** Name under which webhooks take turns for long work. It contains spaces, so no token has the same name. */
 const WEBHOOKS = "the webhooks";
 
 export interface EngineOptions {
@@ -45,7 +45,7 @@ class Changes {
   readonly client = new Topic<[clientId: string]>();
   /** A client's labels or time zone changed. */
   readonly labelled = new Topic<[clientId: string]>();
-  /** A request about a client waits for another server, which holds that client. */
+  /** A request about a client waits for another server, to which the client is connected. */
   readonly asked = new Topic<[clientId: string]>();
   /** A download changed. Without an argument, any number of downloads may have changed. */
   readonly download = new Topic<[download?: Download]>();

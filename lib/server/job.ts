@@ -69,7 +69,10 @@ export interface Job {
   createdAt: number;
   /** Name of the token that made the job. */
   createdBy: string | null;
-  /** Hash of the token that made the job; null: the token is not one that an admin made. */
+  /**
+   * Hash of the token that made the job; null: the API_TOKEN of the settings, or a server that needs no
+   * token.
+   */
   createdWith: string | null;
   /** When downloads that are still queued fail, in ms since 1970; null: the job never expires. */
   expiresAt: number | null;
@@ -83,7 +86,7 @@ export interface Job {
   spreadMs: number;
   spreadFrom: number;
   stopWhen: StopWhen | null;
-  /** How long the job's results are kept; null: as long as results without a rule. */
+  /** How long the job's results are kept; null: as long as the setting KEEP_DAYS says. */
   keep: Keep | null;
   /** The schedule and the time for which the job was made; null: a person requested the job. */
   occurrence: Occurrence | null;
@@ -138,8 +141,8 @@ export interface Member {
 }
 
 /**
- * A download that replaces another one. The row of the replaced download names the new one before that is
- * made.
+ * A download that replaces another one and may not be made yet. The row of the replaced download names it
+ * before it is made.
  */
 export type Promised = Pick<Download, "downloadId" | "localTime">;
 
@@ -155,7 +158,10 @@ export interface JobFilter {
 
 /** A key that a request carries so that repeating the request makes no second job. */
 export interface IdempotencyKey {
-  /** Hash of the token that sent the request, or the name of a token that no admin made. */
+  /**
+   * Hash of the token that sent the request; `API_TOKEN`: the token of the settings; empty: no token was
+   * needed.
+   */
   owner: string;
   key: string;
   /** SHA-256 of the request, in hex. */
@@ -198,8 +204,8 @@ export interface JobRows {
   /** Counts jobs by status. */
   countByStatus(): Promise<Record<JobStatus, number>>;
   /**
-   * Lists the jobs that have not ended, and ended jobs whose downloads still have to be changed. Oldest
-   * first.
+   * Lists the jobs that have not ended, and ended jobs whose downloads still have to be changed to match.
+   * Oldest first.
    */
   open(): Promise<Job[]>;
   /** Lists the jobs that have not ended and that new clients may still join. */
@@ -212,15 +218,15 @@ export interface JobRows {
   /** Returns the first time after `after` at which a job expires that has not ended, or null. */
   nextExpiry(after: number): Promise<number | null>;
   /**
-   * Sums up the downloads of a job in one statement, so that the sums match.
+   * Sums up the downloads of a job in one statement, so that the sums agree with one another.
    * @param sites only these clients; null: all
    */
   totals(jobId: string, sites: Sites | null): Promise<JobTotals>;
   /** Lists clients of a job in the order of their ids, starting after `after`. */
   members(jobId: string, after: string, limit: number): Promise<Member[]>;
   /**
-   * Lists the newest downloads of a job's clients that have a status, in the order of download ids, starting
-   * after `after`.
+   * Lists the downloads of a job with a given status, only the newest one of each client, in the order of
+   * download ids, starting after `after`.
    */
   downloads(
     jobId: string,
@@ -228,7 +234,10 @@ export interface JobRows {
     after: string,
     limit: number,
   ): Promise<Pick<Download, "clientId" | "downloadId" | "localTime">[]>;
-  /** Returns the replacing download that is recorded for a client but may not be made yet; null: none. */
+  /**
+   * Returns the download that is recorded as the replacement of a client's earlier one, but may not be made
+   * yet; null: none.
+   */
   promised(jobId: string, clientId: string): Promise<Promised | null>;
   /**
    * Inserts a client's download, unless the client has one. A power cut before the next flush may undo this.

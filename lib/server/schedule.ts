@@ -24,9 +24,9 @@ export interface Schedule {
   job: unknown;
   /** Time over which the starts of downloads are spread, in ms; null: as the job's plan says. */
   spreadMs: number | null;
-  /** A missed time is made up for if it is at most this late, in ms. */
+  /** Longest delay, in ms, after which a missed time of the schedule is still made up for. */
   catchUpMs: number;
-  /** Whether a client that is still busy with an earlier time is skipped or asked all the same. */
+  /** Whether a client with an unfinished download of an earlier time is skipped or asked all the same. */
   overlap: "skip" | "allow";
   due: Due;
   /** Fewest files and bytes that make a client's delivery complete. */
@@ -42,7 +42,10 @@ export interface Schedule {
   createdAt: number;
   /** Name of the token that made the schedule. */
   createdBy: string | null;
-  /** Hash of the token that made the schedule; null: the token is not one that an admin made. */
+  /**
+   * Hash of the token that made the schedule; null: the API_TOKEN of the settings, or a server that needs no
+   * token.
+   */
   createdWith: string | null;
   /** How often the schedule's row has changed. Compare-and-set checks this number. */
   revision: number;
@@ -65,7 +68,7 @@ export interface ScheduledJob {
   at: number;
   /** The id that the job has, or will have once it is made. */
   jobId: string;
-  /** True: the job exists, or no client was to be asked. */
+  /** True: the job exists, or is not needed because no client was to be asked. */
   isMade: boolean;
 }
 
@@ -221,7 +224,10 @@ export interface ScheduleRows {
   times(scheduleId: string): Promise<NextTime[]>;
   /** Adds next times of schedules. A next time in the same zone is replaced if its `timing` is lower. */
   addTimes(times: readonly NextTime[]): Promise<void>;
-  /** Replaces the next time `before`, if its row has not changed. @param at null: there are no more times */
+  /**
+   * Replaces the next time `before` by `at`, unless its row has changed.
+   * @param at ms since 1970; null: there are no more times
+   */
   moveTime(before: NextTime, at: number | null, timing: number): Promise<void>;
   /** Lists the times of active schedules that are due, earliest first. */
   dueTimes(now: number, limit: number): Promise<NextTime[]>;

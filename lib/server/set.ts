@@ -15,7 +15,7 @@ export interface SetOrder {
   exclude: string[];
   /** Files that changed less than this many ms ago are left out, as they may still be written. */
   minAgeMs: number;
-  /** Whether the client sends files again that the server has stored unchanged. */
+  /** Whether files that the server has stored unchanged are sent again or skipped. */
   unchanged: "send" | "skip";
   /** True: the set fails as soon as one file cannot be delivered. False: such files are skipped. */
   strict: boolean;
@@ -27,8 +27,8 @@ export interface SetOrder {
 }
 
 /**
- * Returns the base of a set's folder name: the last part of its first pattern that has no wildcard, or
- * `files`.
+ * Returns the base of a set's folder name: the last part without a wildcard in its first pattern, or `files`
+ * if all parts have one.
  */
 export function nameOfSet({ paths }: Pick<SetOrder, "paths">): string {
   return literalNameOf(paths[0] ?? "") ?? "files";
@@ -59,9 +59,9 @@ export interface SetCounts {
 export interface ListedFile {
   /** Number of the file in the manifest, from 0. */
   index: number;
-  /** Path of the file relative to its root, separated by `/`. */
+  /** Path of the file relative to the client's root folder, separated by `/`. */
   path: string;
-  /** Number of the client's root in which the file is. */
+  /** Number of the client's root folder in which the file is. */
   root: number;
   size: number;
   /** Time of the last change, in ns since 1970, as decimal digits. */
@@ -118,7 +118,7 @@ export interface StoredTwin {
 
 export interface SetFileFilter {
   status?: SetFile["status"];
-  /** True: all files except pending ones. */
+  /** True: only files that are no longer pending. */
   known?: boolean;
   /** Only files whose number in the manifest is greater. */
   after?: number;
@@ -154,13 +154,13 @@ export interface SetRows {
    */
   storedBytes(downloadId: string, shares: boolean): Promise<number>;
   /**
-   * Makes files that a removed set shares with others count to the size of the oldest of those sets. It may
-   * be repeated.
+   * Makes the files that a removed set shares with others count to the stored bytes of the oldest of the
+   * others. Doing this again changes nothing.
    */
   handOver(downloadId: string): Promise<void>;
   /**
-   * Counts the bytes of a completed set again. Called after it completes, as another set may have handed over
-   * files to it meanwhile.
+   * Counts the stored bytes of a set again after it completed, as shared files may count to it now: the set
+   * to which they counted may have been removed meanwhile.
    */
   countAgain(downloadId: string): Promise<void>;
   /**

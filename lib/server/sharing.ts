@@ -16,7 +16,8 @@ export interface SharingOptions {
 
 /**
  * The work of a server as one of several. It keeps its lease, tells the other servers what it changes, and
- * handles their changes. It also checks for changes from time to time, as hints may be lost.
+ * handles their changes. It also checks for changes from time to time, as messages between servers may be
+ * lost.
  */
 export class Sharing {
   readonly #lease: Lease;

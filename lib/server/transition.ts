@@ -61,7 +61,7 @@ export function transition(download: Download, event: DownloadEvent): Transition
       }
       case "gave_way": {
         const queued = requeue(download, event.now + GIVE_WAY_MS, event.problem);
-        // If two machines share an id, their files differ, so a difference is no proof that the file changed.
+        // Restarts do not count if two machines share the client's id: their files differ, but none changed.
         const { sparesFile } = meaningOf(event.problem.code);
         const next = sparesFile ? { ...queued, restarts: 0 } : queued;
         return { next, effects: [dispatch, warn(`waits: ${event.problem.message}`)] };
@@ -248,8 +248,8 @@ function fail(download: Active, problem: Problem, now: number, final: boolean): 
 const ROOM_RECHECK_MS = 5_000;
 
 /**
- * Wait before another attempt of a download that was stopped so that others can run, in ms. It is longer than
- * {@link ROOM_RECHECK_MS}.
+ * Wait in ms before another attempt of a download that was stopped so that others can run. Those that wait
+ * for space look again sooner, after {@link ROOM_RECHECK_MS}.
  */
 const GIVE_WAY_MS = 2 * ROOM_RECHECK_MS;
 
@@ -280,8 +280,8 @@ function end(download: Queued | Active, problem: Problem, now: number): Transiti
 }
 
 /**
- * Cancels a download. One that is being published cannot be cancelled, as the final name may already be
- * taken.
+ * Cancels a download. One that is being published cannot be cancelled, as its content may already have its
+ * final name.
  */
 function cancel(download: Queued | Active, now: number): Transition {
   if (download.status === "verifying") return unchanged(download);

@@ -103,7 +103,7 @@ export interface OutboxBounds {
   /** Most waiting messages. Beyond that, the oldest ones are given up. */
   waiting: number;
   /**
-   * Most delivered messages that are kept, and most failed ones. Beyond that, the oldest ones are removed.
+   * Most messages of each kind, delivered or failed, that are kept. Beyond that, the oldest ones are removed.
    */
   over: number;
   /**
@@ -131,8 +131,8 @@ export interface OutboxRows {
    */
   add(message: Message, until: number): Promise<void>;
   /**
-   * Claims the next due message of a webhook, leaving out messages for whose subject an earlier message
-   * waits. If no result is recorded, the message is due again at `until`.
+   * Claims the next due message of a webhook. A message is left out while an earlier one about the same
+   * subject waits. If no result is recorded, the message is due again at `until`.
    */
   claim(webhookId: string, now: number, until: number): Promise<Message | null>;
   /**
@@ -157,7 +157,8 @@ export interface OutboxRows {
   countWaiting(webhookId: string): Promise<number>;
   /**
    * Gives up and removes a batch of a webhook's messages beyond the limits.
-   * @param latest a message due later than this counts as due now, as the clock must have been put back
+   * @param latest ms since 1970; a message due later counts as due now, as it means that the clock was set
+   *   back
    * @returns how many waiting messages were given up, and whether there may be more to remove
    */
   trim(

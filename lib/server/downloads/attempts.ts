@@ -28,7 +28,7 @@ export interface AttemptsOptions {
   minFreeDisk: number;
   quotas: Quotas;
   /**
-   * Marks downloads whose content somebody deleted from the storage: of one client, or of all.
+   * Marks the downloads of a client (null: of all clients) whose content somebody deleted from the storage.
    * @returns the number of marked downloads
    */
   noticeMissing: (clientId: string | null) => Promise<number>;
@@ -40,7 +40,7 @@ export interface AttemptsOptions {
   logOf: (download: Download) => Logger;
 }
 
-/** A download that lacks quota counts as waiting for this long, in ms. It checks again within this time. */
+/** Time, in ms, for which a download that lacks quota counts as waiting. It checks the quota again sooner. */
 const SHORT_FOR_MS = 15_000;
 
 type Receiver = FileReceiver | SetReceiver;
@@ -62,8 +62,8 @@ export class Attempts {
   readonly #checkpoints = new SerialQueue();
   readonly #starts = new SerialQueue();
   /**
-   * When a download last waited for the quota of a client, by `performance.now`. The key null is for the
-   * quota of all clients.
+   * Time at which a download last waited for a quota, by `performance.now`. The key is the id of the client
+   * whose quota it is; null: the quota of all clients.
    */
   readonly #shortAt = new Map<string | null, number>();
   #stopped = false;
@@ -90,8 +90,8 @@ export class Attempts {
   /** Runs an attempt at a claimed download. @param claimedAt when it was claimed, by `performance.now` */
   async run(download: Downloading, claimedAt: number): Promise<void> {
     const { downloadId, clientId } = download;
-    // If two machines were found to use this id since the claim, the running attempts were ended. This one
-    // was not running yet, so it is ended here.
+    // If two machines were found to use the client's id after this claim, the attempts that ran then were
+    // ended. This attempt did not run yet, so it is ended here.
     const problem = this.options.clients.problemOf(clientId, claimedAt);
     if (problem !== null) return this.#gaveWay(download, { code: "id_in_use", message: problem });
     const session = this.options.clients.sessionOf(clientId);
@@ -198,7 +198,7 @@ export class Attempts {
     return over;
   }
 
-  /** Reports whether other downloads wait for a slot or for quota that this client's downloads may use. */
+  /** Reports whether another download waits for a slot or for quota that a download of this client uses. */
   async #othersWait(clientId: string): Promise<boolean> {
     const since = performance.now() - SHORT_FOR_MS;
     const isShort = [null, clientId].some((of) => (this.#shortAt.get(of) ?? -Infinity) > since);

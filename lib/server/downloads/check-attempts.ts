@@ -25,7 +25,8 @@ export async function checkAttempts(
   for (const { downloadId, receiver } of running) {
     const row = rows.get(downloadId);
     if (row?.epoch === receiver.epoch) receiver.limitRate(row.rateLimit);
-    // A missing row may also mean that the attempt has ended by itself just now.
+    // The list read above may lack the row although the attempt still runs, so the download's own row
+    // decides.
     else if (await isOthers(repository, downloadId, receiver.epoch)) receiver.abandon();
   }
 }

@@ -106,8 +106,8 @@ export class DownloadCommands {
       return this.options.jobs.reopen(download.jobId, () => this.#retryOfJob(download));
     }
     const retry = await this.create(orderOf(download));
-    // The old row is marked after the new one is inserted, so that after a crash it still counts as not
-    // replaced.
+    // The old row is marked after the new one is inserted. After a crash between the two, the old download
+    // still counts as not replaced.
     await this.options.apply(downloadId, { type: "retried", as: retry.downloadId });
     return retry;
   }

@@ -51,7 +51,7 @@ export class Dispatcher {
   #foundUpTo = Date.now();
   /** True: downloads that other servers queued have to be looked for. */
   #looksElsewhere = false;
-  /** Revision up to which the downloads that other servers queued have been found. */
+  /** Revision of the latest change up to which downloads that other servers queued have been found. */
   #foundUpToRevision = 0;
   readonly #waiting = new WaitingLines();
   /** Clients that registered and whose waiting downloads have not been looked up yet. */
@@ -142,7 +142,7 @@ export class Dispatcher {
     await this.#findDue(now);
     const slots = new Slots(limits, await repository.countActiveLines());
     await this.#startSome(slots);
-    // `now` is when this run began. What became due since then was not looked for in this run.
+    // `now` is when this run began. Downloads that became due since then were not looked for in this run.
     const next = await repository.nextDueAt(now);
     if (next !== null) this.wake(next);
   }
@@ -170,11 +170,14 @@ export class Dispatcher {
     this.#foundUpToRevision = upTo;
   }
 
-  /** Starts one download of each line in turn, so that a long line does not take all slots. */
+  /**
+   * Starts one download of each line in turn, so that a long line does not take all slots. Each job has a
+   * line; downloads without a job share one.
+   */
   async #startSome(slots: Slots): Promise<void> {
     const { storage, minFreeDisk, logger } = this.options;
-    // One pause for all claims. If many slots come free at once, all claims would otherwise run in one round
-    // of the event loop.
+    // The same pauses serve all claims. If many slots come free at once, other work on the event loop gets
+    // its turn between the claims.
     const pause = pauses();
     this.#held.clear();
     let isChecked = false;
@@ -205,7 +208,10 @@ export class Dispatcher {
     return slots.runningOf(line) < most;
   }
 
-  /** Returns the next client of a line that has a free slot. Clients that left are dropped from the line. */
+  /**
+   * Returns the next client with a free slot from the line of a job, or of downloads without a job. Clients
+   * that left are dropped from the line.
+   */
   async #nextOf(
     line: Line,
     slots: Slots,
@@ -231,8 +237,9 @@ export class Dispatcher {
   }
 
   /**
-   * Handles a claim that got nothing. If the client has no due download in the line, it is dropped from the
-   * line. Otherwise another server took the slot, or the job was paused, and the client keeps its place.
+   * Handles a claim that found no download to start. A client without a due download of the job leaves the
+   * job's line. Otherwise another server took the slot, or the job was paused, and the client stays in the
+   * line.
    */
   async #notClaimed(waiting: Waiting, hint: number, slots: Slots): Promise<void> {
     const due = await this.options.repository.waitingFor(waiting.clientId, Date.now());

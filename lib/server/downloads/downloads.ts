@@ -35,7 +35,7 @@ export interface DownloadsOptions {
   /** Called for each new or changed download. */
   onChange: (download: Download) => void;
   /**
-   * Marks downloads whose content somebody deleted from the storage: of one client, or of all.
+   * Marks the downloads of a client (null: of all clients) whose content somebody deleted from the storage.
    * @returns the number of marked downloads
    */
   noticeMissing: (clientId: string | null) => Promise<number>;
@@ -261,8 +261,8 @@ export class Downloads {
       const isOther = after.status !== before.status;
       if (isOther) this.#log(after).info(`download ${after.status}`);
       if (isOther) this.#changed(after);
-      // Only readers of events learn that a download was replaced. Its job learns of the new download
-      // instead.
+      // The download had already ended, so it was only marked as replaced. Readers of events are told; its
+      // job hears of the new download instead.
       else if (hasEnded(after)) this.options.onChange(after);
       if (isOther && after.status === "queued") this.#dispatcher.queued(after);
       accountFor(before, after, this.options);

@@ -14,7 +14,8 @@ export interface Quotas {
 /** How a file exceeds a quota. */
 export interface OverQuota extends SpaceShortage {
   /**
-   * Id of the client whose quota is exceeded; null: the quota of all clients, or the largest size of a file.
+   * Id of the client whose quota is exceeded; null: the quota of all clients, or the largest size of a file,
+   * is exceeded.
    */
   of: string | null;
 }
@@ -24,14 +25,14 @@ export interface OverQuota extends SpaceShortage {
  */
 const GRACE_MS = 10_000;
 /**
- * How far ahead a download reserves quota after {@link GRACE_MS}, in ms: the bytes received, and those to
- * come in this time at its average rate.
+ * Time ahead, in ms, for which a download reserves quota after {@link GRACE_MS}: the bytes received so far,
+ * and those that would come in this time at its average rate.
  */
 const AHEAD_MS = 60_000;
 
 /**
- * Returns the bytes of the quota that a running download reserves. So a client that states a large size
- * without sending the bytes does not hold up others for long.
+ * Returns how much of a quota a running download reserves, in bytes. After a while this depends on the bytes
+ * received, so that a client that states a large size and sends nothing does not hold up others.
  * @param now ms since 1970
  */
 export function reservedFor(download: Active, now: number): number {

@@ -4,7 +4,7 @@ import type { Download, Verifying } from "../download.ts";
 import type { DownloadEvent } from "../download-event.ts";
 import type { Storage } from "../storage/storage.ts";
 
-/** Delay after an interruption until abandoned downloads are looked for, in ms. */
+/** Delay after an error of the database until abandoned downloads are looked for, in ms. */
 const TAKE_UP_AFTER_MS = 5_000;
 
 export interface RecoveryOptions {
@@ -23,7 +23,10 @@ export interface RecoveryOptions {
   logger: Logger;
 }
 
-/** Takes over downloads that run or are published according to their rows, but that no process works on. */
+/**
+ * Takes over downloads that run or are being published according to their rows, although no process works on
+ * them.
+ */
 export class Recovery {
   #timer: Timer | undefined;
   #stopped = false;
@@ -31,8 +34,8 @@ export class Recovery {
   constructor(private readonly options: RecoveryOptions) {}
 
   /**
-   * Continues the work of an earlier process: removes bytes that no download needs, and takes over the
-   * downloads.
+   * Continues the work of an earlier process: removes bytes that no download needs, and takes over its
+   * unfinished downloads.
    */
   async start(): Promise<void> {
     const { repository, storage } = this.options;
@@ -88,7 +91,8 @@ export class Recovery {
       logOf(download).info("download taken up again", { status });
       if (status === "verifying") {
         const finishing = run(downloadId, () => this.#finish(download));
-        // A set may be half published. Clients may connect only after that is finished, so it is awaited.
+        // A half published set is finished before this function returns, because clients may connect only
+        // after that.
         if (download.set) awaited.push(finishing);
         continue;
       }

@@ -31,18 +31,23 @@ export class Slots {
     return this.#all >= this.limits.total;
   }
 
-  /** The number of running downloads of a line. */
+  /** The number of running downloads of a job, or, if the line is null, of downloads without a job. */
   runningOf(line: Line): number {
     return this.#byLine.get(line) ?? 0;
   }
 
-  /** Reports whether a slot is free for at least one client of a line. */
+  /**
+   * Reports whether a slot is free for a download of a job, or, if the line is null, for one without a job.
+   */
   isFreeFor(line: Line): boolean {
     if (this.areTaken) return false;
     return line === null || (!this.#refusedLines.has(line) && this.#jobs < this.#ofJobs.total);
   }
 
-  /** Reports whether a slot is free for a client in a line. */
+  /**
+   * Reports whether a slot is free for a client's download of a job, or, if the line is null, for one without
+   * a job.
+   */
   isFree({ clientId, line }: Waiting): boolean {
     if (!this.isFreeFor(line) || countIn(this.#byClient, clientId) >= this.limits.perClient) {
       return false;
@@ -56,8 +61,8 @@ export class Slots {
   }
 
   /**
-   * Makes the slots count as taken after a claim got nothing: all slots of the job, or, without a job, those
-   * of the client's downloads without a job.
+   * Makes slots count as taken after a claim found no download to start: all slots of the job, or, without a
+   * job, the client's slots for downloads without a job.
    */
   refuse({ clientId, line }: Waiting): void {
     if (line === null) this.#refusedClients.add(clientId);

@@ -1,33 +1,47 @@
 import type { Line, Waiting } from "../database/repository.ts";
 
 /**
- * The clients that wait for downloads to start, as far as this process was told. Lines take turns, and so do
- * the clients in a line: after its turn, a client goes to the end. These are only hints; the rows of the
- * database are authoritative.
+ * The clients that wait for downloads to start, as far as this process was told. Each job has a line of
+ * clients, and downloads without a job share one. The lines take turns, and so do the clients in a line:
+ * after its turn, a client goes to the end. The rows of the database are authoritative.
  */
 export class WaitingLines {
-  /** The clients of each line, each with the number of its latest hint. */
+  /**
+   * The clients of each line, with the number of the latest hint about each. The key is the id of the line's
+   * job; null: the downloads without a job.
+   */
   readonly #lines = new Map<Line, Map<string, number>>();
   #hints = 0;
 
-  /** Adds the hint that a download in a line is due for a client. */
+  /**
+   * Handles the hint that a download of a client is due: adds the client to the line of the download's job.
+   */
   add({ clientId, line }: Waiting): void {
     const clients = this.#lines.get(line) ?? new Map<string, number>();
     this.#lines.set(line, clients.set(clientId, ++this.#hints));
   }
 
-  /** The lines with waiting clients, in the order of their turns. Downloads without a job come first. */
+  /**
+   * The jobs with waiting clients, in the order of their turns. First comes null, the line of downloads
+   * without a job.
+   */
   lines(): Line[] {
     const jobs = [...this.#lines.keys()].filter((line) => line !== null);
     return this.#lines.has(null) ? [null, ...jobs] : jobs;
   }
 
-  /** The clients of a line in the order of their turns, each with its hint. The line may change meanwhile. */
+  /**
+   * Yields the clients that wait in the line of a job, or of downloads without a job, in the order of their
+   * turns, each with the number of its latest hint. The line may change meanwhile.
+   */
   *clientsOf(line: Line): Generator<[clientId: string, hint: number]> {
     yield* this.#lines.get(line) ?? [];
   }
 
-  /** Moves a client and its line to the end, after a download of the client was started. */
+  /**
+   * Moves a client to the end of its job's line, and this line behind all others, after one of its downloads
+   * was started.
+   */
   served({ clientId, line }: Waiting): void {
     const clients = this.#lines.get(line);
     const hint = clients?.get(clientId);
@@ -38,7 +52,10 @@ export class WaitingLines {
     this.#lines.set(line, clients);
   }
 
-  /** Drops a client that has no due download or has left, unless there is a newer hint. */
+  /**
+   * Drops a client from the line of a job, as it has no due download or has left.
+   * @param hint number of the hint that was looked at; nothing is dropped if a newer one has come
+   */
   forget({ clientId, line }: Waiting, hint: number): void {
     const clients = this.#lines.get(line);
     if (clients?.get(clientId) !== hint) return;
