@@ -23,7 +23,8 @@ interface EnrolmentKeyRow extends Omit<EnrolmentKey, "labels" | "replaces"> {
 }
 
 /**
- * Limit on the rows that one sign-in removes, as other callers wait meanwhile. The next sign-in removes more.
+ * Limit on the old sessions or sign-in codes that one statement removes, as other callers wait meanwhile.
+ * Later statements remove the rest.
  */
 const MOST_FORGOTTEN = 10;
 

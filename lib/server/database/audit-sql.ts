@@ -32,8 +32,8 @@ export class AuditSql implements AuditRows {
 
   async listAudit(filter: AuditFilter, inTurn = this.inTurn): Promise<AuditRow[]> {
     const found: AuditRow[] = [];
-    // Searches slice by slice, with other work in between, as only a few of more than a million rows may
-    // match.
+    // The search runs slice by slice, with other work in between, as it may read more than a million rows to
+    // find a few.
     for (let before = filter.before; found.length < filter.limit;) {
       const slice = { ...filter, before, limit: filter.limit - found.length };
       const { rows, end } = await inTurn(() => this.#slice(slice));
@@ -61,7 +61,8 @@ export class AuditSql implements AuditRows {
   /** Returns the matching rows of a slice. @param until id of the oldest row to search */
   async #matching(filter: AuditFilter, until: string): Promise<AuditRow[]> {
     const { action, actor, outcome, since, limit } = filter;
-    // The condition on `last_at` must not use the index by time, which would read all later rows.
+    // The index by `last_at` must not be used here. SQLite would then read all rows since that time, instead
+    // of the slice.
     const rows = await this.database.run<AuditRow>(sql`
       SELECT * FROM audit
       WHERE ${olderOf(filter)} AND audit_id >= ${until}
@@ -93,7 +94,8 @@ export class AuditSql implements AuditRows {
   }
 
   /**
-   * Returns the bytes of the next slice of rows.
+   * Returns the size of the next slice of rows, in bytes.
+   * @param standing importance of the rows
    * @returns also the id of the last row that was counted; null: there are no more rows
    */
   async #sizeOfSlice(standing: Standing, after: string) {
@@ -119,7 +121,10 @@ export class AuditSql implements AuditRows {
   }
 }
 
-/** Returns those conditions of a filter that an index answers, in the order of ids. */
+/**
+ * Returns a filter's conditions on the download, the client and the id. Indexes on these columns return rows
+ * in the order of their ids.
+ */
 function olderOf({ clientId, downloadId, before }: AuditFilter): Statement {
   return sql`TRUE
     ${downloadId === undefined ? sql`` : sql`AND download_id = ${downloadId}`}
@@ -128,8 +133,8 @@ function olderOf({ clientId, downloadId, before }: AuditFilter): Statement {
 }
 
 /**
- * Returns a text that sorts before the ids of all rows that pass a filter. An id begins with the time at
- * which the same entry last occurred.
+ * Returns a lower bound of the ids of the rows that pass a filter. An id begins with the time at which the
+ * row's event last occurred.
  */
 function oldestOf({ since }: AuditFilter): string {
   return since === undefined ? "" : idBefore(since);

@@ -27,15 +27,16 @@ export function changeOf(next: Download, before: Download | undefined): Statemen
 }
 
 /**
- * Bytes of a download after which its row is flushed to disk. A power cut costs at most this much progress,
- * besides bytes that were not durable.
+ * Number of bytes of a download after which its row is flushed to disk. A power cut undoes at most this much
+ * progress, besides bytes that were not durable.
  */
 const DURABLE_EACH = 64 * 1024 * 1024;
 
 /**
- * Reports whether a change may be lost in a power cut, so that it needs no flush. A lost attempt is simply
- * made again. But an offset that passes a multiple of {@link DURABLE_EACH} is flushed, or a large file would
- * start again from its beginning. An offset that goes back is flushed, too, as the part will soon be shorter.
+ * Reports whether a power cut may undo a change of a running download, so that the change needs no flush. An
+ * undone attempt is simply made again. But progress across a multiple of {@link DURABLE_EACH} bytes is
+ * flushed, or a large file would start again from its beginning. A lower number of durable bytes is flushed,
+ * too, as the part will soon be shorter.
  */
 export function mayBeTakenBack(next: Download, before: Download | undefined): boolean {
   if (next.status !== "downloading" || !before) return false;

@@ -2,8 +2,8 @@ import { Worker } from "node:worker_threads";
 import { WaitingChanges } from "./waiting-changes.ts";
 
 /**
- * Number of changes after which the write-ahead log is moved to the database file: about 16 MiB. Pages that
- * were changed several times are then written only once.
+ * Number of changes after which the write-ahead log, which then has about 16 MiB, is moved to the database
+ * file. Pages that were changed several times are then written only once.
  */
 const MOVED_AFTER = 500;
 
@@ -14,8 +14,8 @@ type Mode = "PASSIVE" | "RESTART";
 
 /**
  * Moves the write-ahead log of a SQLite database to the database file, in a separate thread, as this takes
- * long with many rows. SQLite reuses the log only when all of it has been moved. So after a pass during which
- * changes go on, changes wait while the small rest is moved.
+ * long with many rows. SQLite reuses the log only when all of it has been moved. So if changes were made
+ * during the move, further changes wait while the small rest is moved.
  */
 export class Checkpoints {
   #worker: Worker | undefined;
@@ -24,7 +24,7 @@ export class Checkpoints {
   #running: Promise<void> | undefined;
   readonly #waiting = new WaitingChanges();
 
-  /** Creates the checkpoints. @param path path of the database file */
+  /** Creates the checkpoints of a database. @param path path of the database file */
   constructor(private readonly path: string) {}
 
   /** A promise that a change must await before it is made; undefined: it need not wait. */

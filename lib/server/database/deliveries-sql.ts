@@ -150,7 +150,7 @@ export class DeliveriesSql implements DeliveryRows {
         : sql``;
       return inTurn(() => this.#page(sql`${isOfSchedule} ${isBehind} ${areOf(sites)}`, limit));
     }
-    // Reads one local time after another, so that only rows of the wanted clients are read.
+    // Reads the deliveries of one local time after another, so that only rows of the wanted clients are read.
     const found: Delivery[] = [];
     let night = after?.localTime;
     let behind = after?.clientId ?? "";

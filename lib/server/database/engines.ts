@@ -59,7 +59,7 @@ function storableJson(value: unknown): string {
 }
 
 /**
- * Returns a clause that joins each row of the preceding table with downloads, as `own`.
+ * Returns a clause that joins each row of the preceding table with downloads, whose table it names `own`.
  * @param ids query for the `download_id`s to join, which may use columns of the preceding table
  */
 export function downloadsOfEach(ids: Statement): Statement {
@@ -71,9 +71,9 @@ export function downloadsOfEach(ids: Statement): Statement {
 }
 
 /**
- * Returns an SQL expression for a new revision, unique among all changes, for the statement that makes the
- * change.
- * @param before number of rows that the same statement changes before this one
+ * Returns an SQL expression for the revision of a row that a statement changes. This revision is unique among
+ * all changes of downloads.
+ * @param before number of rows that the same statement changes before this row
  */
 export function nextRevision(before = 0): Statement {
   return ofEach({
@@ -82,7 +82,10 @@ export function nextRevision(before = 0): Statement {
   });
 }
 
-/** Returns a query for `latest`, a revision such that no change with this or a lower one can still appear. */
+/**
+ * Returns a query for `latest`, a revision up to which all changes are visible. A reader that goes on after
+ * this revision misses no change.
+ */
 export function settledRevision(): Statement {
   return ofEach({
     sqlite: sql`SELECT COALESCE(MAX(revision), 0) AS latest FROM downloads`,

@@ -44,7 +44,7 @@ export const NEWEST = sql`job_id IS NOT NULL AND retried_as IS NULL`;
  */
 export const OF_JOB = indexed("downloads", "downloads_of_job");
 
-/** Reads and writes the rows of jobs, their members and idempotency keys. */
+/** Reads and writes the rows of jobs, of the clients of jobs, and of idempotency keys. */
 export class JobsSql implements JobRows {
   constructor(private readonly database: SqlDatabase) {}
 

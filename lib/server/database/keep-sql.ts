@@ -21,8 +21,8 @@ export function ruleOf(jobId: string, completedAt: number) {
   return {
     keepDays: ofJob(sql`keep_days`),
     keepLast: ofJob(sql`keep_last`),
-    // All jobs of a schedule form one group. The slash keeps it apart from a job's id, which never begins
-    // with a slash.
+    // The group is named after the job's schedule, with a slash before it, or else after the job. Since no
+    // job's id begins with a slash, the two kinds of names differ.
     keepGroup: ofJob(sql`COALESCE('/' || schedule, job_id)`, withLast),
     unranked: ofJob(sql`1`, withLast),
     removeAt: ofJob(
@@ -116,7 +116,8 @@ export class KeepSql implements KeepRows {
               AND client_id = ${clientId} AND ${IS_STORED}
           ) AS ranked
           WHERE place > keep_last AND remove_at IS NULL)`);
-      // Cleared last, so that ranking is repeated if the process ends before this statement.
+      // `unranked` is cleared last, so that the downloads are ranked again if the process ends before this
+      // statement.
       await this.database.run(sql`UPDATE downloads SET unranked = NULL WHERE download_id = ${id}`);
     }
     return rows.length;
@@ -185,7 +186,7 @@ function isPushedOut(): Statement {
       AND (newer.completed_at, newer.download_id) > (downloads.completed_at, downloads.download_id)))`;
 }
 
-/** Converts a row that was marked as removed. Only completed downloads can be marked. */
+/** Converts a row that was marked as removed. Only rows of completed downloads can be marked. */
 function toCompleted(row: DownloadRow): Completed {
   return toDownload(row) as Completed;
 }

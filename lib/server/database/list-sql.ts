@@ -9,7 +9,7 @@ const IS_OPEN = sql`status = 'failed' AND retried_as IS NULL`;
 
 /**
  * The table of failed downloads that nobody has retried, by id. The named index keeps SQLite from reading all
- * that failed.
+ * failed downloads.
  */
 export const OPEN_FAILURES = sql`${indexed("downloads", "downloads_open")} WHERE ${IS_OPEN}`;
 
@@ -42,7 +42,7 @@ export function listOf(filter: DownloadFilter): Statement {
   return page(sql`${open ? OPEN_FAILURES : sql`downloads WHERE TRUE`} ${wanted}`, limit);
 }
 
-/** Returns a query for the downloads of a job that pass the other conditions of a filter. */
+/** Returns a query for the downloads of a job that also pass the rest of a filter. */
 function listOfJob(jobId: string, filter: DownloadFilter): Statement {
   const { status, clientId, sites, before, open, limit } = filter;
   return page(
@@ -61,12 +61,11 @@ function page(from: Statement, limit: number): Statement {
 }
 
 /**
- * Returns a query for the newest downloads of many sites. Some sites may have few downloads, and others most
- * of them, so reading all downloads of each site would take too long, and so would reading downloads until
- * enough belong to these sites. So the newest download of each site is looked up first. Only the `limit`
- * sites whose newest downloads are the latest can be on the page. Where there are that many sites, a download
- * that is older than all of these is on a later page, and is not read. Where there are fewer sites, each
- * download can be on the page.
+ * Returns a query for a page of the newest downloads of many sites. Reading all downloads of each site would
+ * take too long, as a site may have most of them. So would reading the newest downloads until enough belong
+ * to these sites, as the sites may have few. So the query first finds the newest download of each site, and
+ * takes the latest `limit` of these. If there are that many, downloads that are older than all of them cannot
+ * be on the page, and are not read.
  */
 function listOfSites(sites: Sites, ofClient: Statement, limit: number): Statement {
   const ofSite = sql`

@@ -67,7 +67,7 @@ const MIGRATIONS: readonly (readonly Change[])[] = [
   scheduleRuns,
 ];
 
-/** Returns the statements that migrate the database from the version before to a version. */
+/** Returns the statements that migrate a database to a version from the version before it. */
 export function changesTo(version: number, engine: "sqlite" | "postgres"): string[] {
   const changes = MIGRATIONS[version - 1] ?? [];
   return changes.flatMap((change) =>
@@ -79,8 +79,8 @@ export function changesTo(version: number, engine: "sqlite" | "postgres"): strin
 export const LATEST_VERSION = MIGRATIONS.length;
 
 /**
- * Migrates a SQLite database to this program's version, or to an earlier one, each step in its own
- * transaction.
+ * Migrates a SQLite database to this program's version, each step in its own transaction.
+ * @param target version at which to stop
  * @throws Error, with nothing changed, if a newer program made the database
  */
 export function migrate(database: Database, target = LATEST_VERSION): void {
@@ -109,7 +109,8 @@ export function refuseNewer(version: number, usableFrom = version): void {
 
 function apply(database: Database, version: number, statements: readonly string[]): void {
   const step = database.transaction(() => {
-    // Inserted first, so that a second program that starts at the same time waits for this transaction.
+    // The row of this version already exists if another program, which started at the same time, has made
+    // this step.
     const { changes } = database.run(
       "INSERT INTO schema_version (version, applied_at) VALUES (?, ?) ON CONFLICT DO NOTHING",
       [version, Date.now()],

@@ -163,7 +163,12 @@ export class OutboxSql implements OutboxRows {
     return row?.detail ?? null;
   }
 
-  /** Returns the ids of the oldest messages with a status that are too old, or exceed a number. */
+  /**
+   * Returns the ids of a webhook's oldest messages, as far as they are too old or too many.
+   * @param status only messages with this status
+   * @param most number of messages that may stay
+   * @param before time in ms since 1970; messages about earlier events are too old
+   */
   async #excess(
     webhookId: string,
     status: string,

@@ -8,7 +8,8 @@ const CONNECT_S = 5;
 const STATEMENT_MS = 15_000;
 
 /**
- * How long a statement waits for a lock, in ms. The transaction of a frozen server may hold one for as long.
+ * How long a statement waits for a lock, in ms. The transaction of a frozen server may hold a lock for as
+ * long.
  */
 const LOCK_MS = 10_000;
 

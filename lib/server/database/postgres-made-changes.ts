@@ -16,8 +16,8 @@ const LATE_MS = 1_200_000;
 const KEPT_MS = 86_400_000;
 
 /**
- * Numbers the changes of this server. Under its number, the result of each change is stored as a mark, until
- * the server has received the result.
+ * Numbers the changes of this server. The result of each change is stored in the database under its number,
+ * until the server has received the result.
  */
 export class MadeChanges {
   readonly #server = Bun.randomUUIDv7();
@@ -83,7 +83,7 @@ export class MadeChange {
     private readonly onAnswered: (isAgain: boolean) => void,
   ) {}
 
-  /** Called when the result of the change was received, so that its mark can be removed. */
+  /** Called when the result of the change was received, so that the stored result can be removed. */
   forget(): void {
     this.onAnswered(this.#isAgain);
   }
@@ -101,7 +101,8 @@ export class MadeChange {
     try {
       const rows = await this.#make(text, values);
       if (rows.length > 0) return rows;
-      // An earlier try may have been executed just now. The mark keeps it from being executed later.
+      // An earlier try may be executed at any time. Either it has already stored a result, or the empty
+      // result that is stored now keeps it from making the change.
       await this.#mark();
       return (await this.#answer()) ?? rows;
     } catch (error) {
@@ -117,7 +118,10 @@ export class MadeChange {
     return this.pool.use((connection) => connection.query(marked, [...values, ...own]));
   }
 
-  /** Inserts a mark without a change, if no try has made the change. Then no try can make it any more. */
+  /**
+   * Stores an empty result, unless a try has made the change and stored its result. Then no further try can
+   * make the change.
+   */
   async #mark(): Promise<void> {
     const text = "INSERT INTO made_changes VALUES ($1, $2, $3, '[]') ON CONFLICT DO NOTHING";
     const values = [this.server, this.number, Date.now()];
@@ -136,7 +140,7 @@ export class MadeChange {
 const UNIQUE_VIOLATION = "23505";
 
 /**
- * Returns one statement that makes a change and inserts its mark.
+ * Returns one statement that makes a change and stores its result.
  * @param count number of the change's own parameters
  */
 function markedOf(text: string, count: number): string {

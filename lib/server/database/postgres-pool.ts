@@ -57,7 +57,8 @@ export class PostgresPool {
 
   /**
    * Opens a connection.
-   * @returns undefined if no more are allowed or one cannot be opened, and others can be waited for
+   * @returns undefined: the limit is reached, or Postgres does not answer; other connections are open, so the
+   *   caller can wait for one of them
    */
   async #openOne(): Promise<PostgresConnection | undefined> {
     if (this.#open + this.#opening >= MOST_CONNECTIONS) return undefined;
@@ -68,7 +69,8 @@ export class PostgresPool {
       return connection;
     } catch (error) {
       if (error instanceof ConnectionLost && this.#open > 0) return undefined;
-      // No open connection is left to be returned, so that all waiting callers get the error.
+      // No open connection is left to wait for, or Postgres refuses this server. So all waiting callers get
+      // the error.
       for (const { reject } of this.#waiting.splice(0)) reject(error);
       throw error;
     } finally {

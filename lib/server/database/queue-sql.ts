@@ -5,8 +5,8 @@ import { mayStart, NEWEST, OF_JOB } from "./jobs-sql.ts";
 import { sql, type Statement } from "./statement.ts";
 
 /**
- * Returns the statement that claims the oldest due download of a client in a line, if the limits allow one
- * more.
+ * Returns the statement that claims a client's oldest due download in a line of the queue, if the limits
+ * allow one more. A line holds the downloads of one job, or those without a job.
  * @param owner lease of the claiming server, to which the client must be connected; null: there is only one
  *   server
  */
@@ -38,7 +38,8 @@ export function claimOf(
 }
 
 /**
- * Returns a condition for downloads of this server, as each server has its own total limit.
+ * Returns a condition that a download runs on this server, for the total limit, which each server has for
+ * itself.
  * @param owner lease of this server; null: there is only one server, so there is no condition
  */
 function of(owner: string | null): Statement {
@@ -46,8 +47,8 @@ function of(owner: string | null): Statement {
 }
 
 /**
- * Returns a condition that a lease is valid and its server holds a client. Both stay so until the statement
- * ends.
+ * Returns a condition that a lease is valid, and that a client is connected to the server of this lease. Both
+ * stay true until the statement ends.
  */
 function holds(owner: string, clientId: string): Statement {
   return sql`EXISTS (SELECT 1 FROM servers WHERE lease_id = ${owner} FOR KEY SHARE)
@@ -74,8 +75,8 @@ function jobMayStart(
 }
 
 /**
- * Returns a condition that a queued download is due. A due time too far ahead counts, too, as it was set
- * before the clock was set back.
+ * Returns a condition that a queued download is due. It is also due if its due time lies further ahead than
+ * the longest wait, which means that the clock was set back.
  */
 export function isDue(now: number): Statement {
   // Must not use the index by due time, as the query would then sort the whole queue.
@@ -86,16 +87,17 @@ export function isDue(now: number): Statement {
 }
 
 /**
- * Returns a condition that the starts of a job's downloads were spread before the clock was set back, so that
- * they now lie too far ahead. Such downloads are due at once. A minute ahead is allowed, as the clocks of
- * servers differ.
+ * Returns a condition that the start times of a job's downloads are spread from a time that is still in the
+ * future. As that time was once the current one, the clock was set back, and the downloads are due at once. A
+ * minute ahead is allowed, as the clocks of servers differ.
  */
 function beginsLater(now: number): Statement {
   return sql`jobs.spread_from > ${now + LONGEST_WAIT_MS}`;
 }
 
 /**
- * Returns a query for the number of running downloads by client and line.
+ * Returns a query for the number of each client's running downloads, counted separately for each job, and for
+ * downloads without a job.
  * @param owner lease of this server, whose downloads are also counted as `own`; null: all are this server's
  */
 export function activeLines(owner: string | null): Statement {
@@ -107,7 +109,10 @@ export function activeLines(owner: string | null): Statement {
     GROUP BY client_id, job_id`;
 }
 
-/** Returns a query for the lines in which a client has due downloads. */
+/**
+ * Returns a query for the lines of the queue in which a client has due downloads. A line is a job's id, or
+ * null for downloads without a job.
+ */
 export function waitingFor(clientId: string, now: number): Statement {
   return sql`
     SELECT DISTINCT client_id, job_id AS line FROM downloads
@@ -115,8 +120,9 @@ export function waitingFor(clientId: string, now: number): Statement {
 }
 
 /**
- * Returns a query for clients and lines with downloads that became due between two times, or whose due time
- * is too far ahead, as the clock was set back.
+ * Returns a query for the clients with downloads that became due between two times, and the jobs of these
+ * downloads. A due time further ahead than the longest wait counts as reached, as it means that the clock was
+ * set back.
  * @param after start in ms since 1970; 0: everything that is due
  */
 export function dueSince(after: number, now: number): Statement {
@@ -134,8 +140,8 @@ export function dueSince(after: number, now: number): Statement {
 }
 
 /**
- * Returns a query for downloads whose start is too far ahead, as the clock was set back after their job
- * spread the starts.
+ * Returns a query for queued downloads that would start too late, because the clock was set back after their
+ * job spread the starts over time.
  */
 function hiddenByClock(now: number): Statement {
   return sql`
@@ -145,11 +151,11 @@ function hiddenByClock(now: number): Statement {
 }
 
 /**
- * Returns a query for the earliest due time, and the earliest start by a job's spread, after a time; null:
- * none.
+ * Returns a query for two times, in two rows: the next due time of a queued download, and the next start time
+ * that a job gave to a queued download. null: there is none.
  */
 export function nextDueAfter(now: number): Statement {
-  // Each part reads only the first entry of an index after the time, not the whole queue.
+  // Each part of the query reads only the first entry of an index after the time, not the whole queue.
   return sql`
     SELECT MIN(not_before) AS due FROM ${indexed("downloads", "downloads_by_due_time")}
     WHERE status = 'queued' AND not_before > ${now}

@@ -175,13 +175,11 @@ export interface Repository {
   latestRevision(): Promise<number>;
   /** Lists downloads that changed after a revision, in the order of their changes. */
   changedSince(revision: number, limit: number): Promise<Download[]>;
-  /**
-   * Returns the revision after which exactly this many downloads ended; 0: no more than this many have ended.
-   */
+  /** Returns the revision after which exactly `count` downloads ended; 0: no more than `count` have ended. */
   beforeLatestEnds(count: number): Promise<number>;
   /**
-   * Lists ended downloads in the order of their changes. With `sites`, all ends between the two revisions are
-   * read. So there must be no more of them than {@link beforeLatestEnds} was called with.
+   * Lists ended downloads in the order of their changes. With `sites`, the query reads all downloads that
+   * ended between the two revisions. So these must be no more than {@link beforeLatestEnds} was called with.
    */
   endsBetween(filter: EndsFilter): Promise<Download[]>;
   /**
@@ -192,8 +190,8 @@ export interface Repository {
    */
   replaceDownload<T extends Download>(next: T, before?: Download): Promise<T | null>;
   /**
-   * Claims a client's oldest due download in a line, if the limits and the job allow one more. The download
-   * becomes `downloading`, with the next epoch and attempt.
+   * Claims a client's oldest due download in a line of the queue, if the limits and the job allow one more.
+   * The download becomes `downloading`, with the next epoch and attempt.
    */
   claimDownload(
     clientId: string,
@@ -201,14 +199,20 @@ export interface Repository {
     limits: Limits,
     now: number,
   ): Promise<Downloading | null>;
-  /** Returns the lines in which a client has due downloads. */
+  /**
+   * Returns the lines of the queue in which a client has due downloads: one for each job, and one for
+   * downloads without a job.
+   */
   waitingFor(clientId: string, now: number): Promise<Waiting[]>;
   /**
-   * Returns the clients and lines with downloads that became due after a time, up to `now`, in ms since 1970.
-   * Downloads whose due time is too far ahead are included, as the clock was set back.
+   * Returns the clients with downloads that became due after a time, up to `now`, in ms since 1970, and the
+   * jobs of these downloads. A due time further ahead than the longest wait counts as reached, as it means
+   * that the clock was set back.
    */
   dueSince(after: number, now: number): Promise<Waiting[]>;
-  /** Returns the number of downloads that are downloading or verifying, by client and line. */
+  /**
+   * Returns the number of downloads that are downloading or verifying, by client and by line of the queue.
+   */
   countActiveLines(): Promise<ActiveLine[]>;
   /**
    * Returns the earliest time after `now` at which a queued download becomes due, in ms since 1970; null:

@@ -104,7 +104,8 @@ export class SchedulesSql implements ScheduleRows {
   }
 
   async remove(scheduleId: string): Promise<void> {
-    // The id becomes the name. No schedule can have such a name, so the old name is free at once.
+    // Gives the schedule a name that no request can use, so that another schedule can have the old name at
+    // once.
     await this.database.keep(sql`
       UPDATE schedules SET paused = 'removed', name = ${`/${scheduleId}`}, revision = revision + 1
       WHERE schedule_id = ${scheduleId}`);
@@ -166,7 +167,8 @@ export class SchedulesSql implements ScheduleRows {
   }
 
   async moveTime(before: NextTime, at: number | null, timing: number): Promise<void> {
-    // Not flushed to disk: if the change is lost, the time comes again, and its job is found to exist.
+    // Not flushed to disk: if a power cut undoes the change, the same time is handled again, which finds that
+    // its job exists.
     const isAsBefore = sql`schedule_id = ${before.scheduleId} AND time_zone = ${before.timeZone}
       AND at = ${before.at} AND timing = ${before.timing}`;
     await this.database.run(
@@ -207,7 +209,8 @@ export class SchedulesSql implements ScheduleRows {
   }
 
   async finish({ scheduleId, timeZone, localTime }: ScheduledJob): Promise<void> {
-    // Not flushed to disk: if the change is lost, the job is found to exist when it is made again.
+    // Not flushed to disk: if a power cut undoes the change, the job is made again, which finds that it
+    // exists.
     await this.database.run(sql`
       UPDATE schedule_jobs SET is_made = 1 WHERE schedule_id = ${scheduleId}
         AND time_zone = ${timeZone} AND local_time = ${localTime}`);

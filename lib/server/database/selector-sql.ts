@@ -19,7 +19,8 @@ export function hasLabels(selector: Selector, clientId: Statement): Statement {
 const LABEL = sql`label`;
 
 /**
- * Returns a condition that a label meets a requirement, apart from negation.
+ * Returns a condition that a label meets a requirement: the key is the same, and the value is allowed. For a
+ * negated requirement, the caller negates the condition.
  * @param label name of the table with the label
  */
 function isLabel(requirement: Requirement, label: Statement): Statement {

@@ -16,7 +16,7 @@ import type { Waiting } from "./repository.ts";
 import { numberOrNull, toDownload, type DownloadRow } from "./rows.ts";
 import { insertion, sql } from "./statement.ts";
 
-/** Age in ms at which a request that nobody waits for is removed. */
+/** Age in ms at which a request to list a folder is removed, as no server waits for its answer any more. */
 const FORGOTTEN_MS = 60_000;
 
 const RUNS = sql`status IN ('downloading', 'verifying')`;
@@ -41,8 +41,8 @@ export class ServersSql implements ServerRows {
     const times = { renewedAt: sql`now_ms()`, expiresAt: sql`now_ms() + ${LEASE_MS}` };
     const row = { leaseId, serverId, process, storage, ...times };
     await this.database.run(sql`INSERT INTO servers ${insertion(row)}`);
-    // Checked after the insert, so that of two servers that begin at the same time, at least one sees the
-    // other's storage.
+    // Other servers are searched after the insert, so that of two servers that begin at the same time, at
+    // least one sees the other's storage.
     const [other] = await this.database.run<{ storage: string }>(sql`
       SELECT storage FROM servers WHERE storage <> ${storage} AND expires_at >= now_ms() LIMIT 1`);
     if (other) {
@@ -201,7 +201,8 @@ export class ServersSql implements ServerRows {
   async ask({ requestId, clientId, order }: AskedListing): Promise<void> {
     const row = { requestId, clientId, listingOrder: order, askedAt: sql`now_ms()` };
     await this.database.run(sql`INSERT INTO listing_requests ${insertion(row)}`);
-    // Old requests are removed here, as the server that asked may have ended.
+    // Old requests of all servers are removed here, as a server that asked may have ended before it removed
+    // its own.
     await this.database.run(sql`
       DELETE FROM listing_requests WHERE asked_at < now_ms() - ${FORGOTTEN_MS}`);
   }

@@ -4,13 +4,16 @@ import { sql, Statement } from "./statement.ts";
 /** Number of characters in the id of a download, a UUID. */
 export const ID_LENGTH = 36;
 
-/** Condition for files whose bytes count for the set that they are in. */
+/**
+ * Condition for files whose bytes count for the set that contains them: the set received the bytes, or took
+ * them over from a removed set.
+ */
 export const OWN = sql`(status = 'received' OR inherited = 1)`;
 
 /**
- * Returns a condition that the row `twin` has the same path and size as a file, at the same client. Callers
- * also compare `digest` and `read_at`, which are the same for all hard links to one stored file.
- * @param file name of the table with the row of the file
+ * Returns a condition that the row `twin` has the same client, path and size as the row of another file.
+ * Callers also compare `digest` and `read_at`, which are the same for all hard links to one stored file.
+ * @param file name of the table with the row of the other file
  */
 const isTwinOf = (file: string) =>
   new Statement(
@@ -24,16 +27,16 @@ const TWINS = sql`${indexed("set_files AS twin", "set_files_stored")}
   JOIN downloads AS whole ON whole.download_id = twin.download_id`;
 
 /**
- * Conditions on the set that has a hard link. A set that is under way may still fail, and its links are
- * removed then.
+ * Conditions that the set with a hard link is complete, or is under way. A set under way may still fail, and
+ * its hard links are then removed.
  */
 const IS_THERE = sql`whole.status = 'completed'`;
 const IS_UNDER_WAY = sql`whole.status IN ('downloading', 'verifying')`;
 
 /**
- * Returns a statement that attributes the bytes of a removed set's files to another set with hard links to
- * them: for each file, to the oldest complete set, or else to the oldest one under way.
- * @param slice condition for the files
+ * Returns a statement that makes the bytes of a removed set's files count for other sets. For each file, this
+ * is the oldest complete set with a hard link to it, or else the oldest such set under way.
+ * @param slice condition that selects some of the removed set's files
  */
 export function handOverOf(downloadId: string, slice: Statement): Statement {
   const first = (isFit: Statement) => sql`(
@@ -57,9 +60,9 @@ export function handOverOf(downloadId: string, slice: Statement): Statement {
 }
 
 /**
- * Returns the value of `inherited` for a new hard link in a set, the row `known`. It is 1 if the bytes count
- * for this set, as the set that received the file was removed and no other set has the file. Otherwise it is
- * null.
+ * Returns the value of `inherited` for the row `known`, a file that its set stores as a hard link. It is 1 if
+ * the bytes count for this set, because the set that received the file was removed and no other set has the
+ * file. Otherwise it is null.
  * @param digest checksum of the file
  * @param readAt when the client read the file
  */

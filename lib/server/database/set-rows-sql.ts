@@ -21,8 +21,8 @@ const BATCH = 100;
 /** Rows that one statement reads, which blocks the event loop for about a millisecond. */
 const SLICE = 1_000;
 /**
- * Shortest time in ms between a file's last change and its reading, for the file to count as unchanged later.
- * A change soon after another one may leave the file's time the same.
+ * A file may count as unchanged later only if it was read at least this long after its last change, in ms.
+ * Otherwise another change may have left its modification time the same.
  */
 const SETTLED_MS = 2_000;
 
@@ -282,7 +282,7 @@ function toSetFile(row: SetFileRow): SetFile {
     root: Number(row.root),
     size: Number(row.size),
     mtimeNs: row.mtimeNs,
-    // Usually both are equal. Then one string is kept instead of two, to save memory.
+    // `place` usually equals `path`. Then one string is kept instead of two, to save memory.
     place: row.place === row.path ? row.path : row.place,
     status: row.status,
     digest: row.digest,

@@ -54,7 +54,10 @@ export interface SqlRepositoryOptions {
   inTurn?: InTurn;
 }
 
-/** Opens the rows of a database, which is created if it does not exist. @throws see {@link openDatabase} */
+/**
+ * Opens a database, which is created if it does not exist, for access to its rows.
+ * @throws see {@link openDatabase}
+ */
 export async function openSqlRepository(
   databaseUrl: string,
   { inTurn = atOnce, ...options }: SqlRepositoryOptions = {},
@@ -62,7 +65,7 @@ export async function openSqlRepository(
   return new SqlRepository(await openDatabase(databaseUrl, options), inTurn);
 }
 
-/** Clients or ids in one statement, which takes about a millisecond. */
+/** Limit on the clients or ids in one statement, which takes about a millisecond. */
 const IN_ONE_STATEMENT = 200;
 
 /** Condition for ended downloads. It must equal that of the index `downloads_ended`. */

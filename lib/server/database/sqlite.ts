@@ -37,7 +37,7 @@ export async function openSqlite(databaseUrl: string, busyTimeoutMs = 5_000): Pr
   }
 }
 
-/** Limit on the prepared statements that are kept. A statement with filters has many texts. */
+/** Limit on the prepared statements that are kept. Filters of lists make many different statements. */
 const MAX_PREPARED = 200;
 
 interface PreparedStatement {
@@ -149,7 +149,8 @@ function prepare(database: Database, busyTimeoutMs: number): void {
   const [[check] = []] = database.prepare("PRAGMA quick_check(1)").values();
   if (check !== "ok") throw new Error("it is damaged", { cause: check });
   database.run("PRAGMA journal_mode = WAL");
-  // The database stays intact after a power cut, and a commit survives one if the log was flushed.
+  // The database stays intact after a power cut. A commit survives the power cut if the log was flushed after
+  // it.
   database.run("PRAGMA synchronous = NORMAL");
   database.run(`PRAGMA wal_autocheckpoint = ${LOG_PAGES}`);
   migrate(database);
@@ -168,8 +169,8 @@ function prepare(database: Database, busyTimeoutMs: number): void {
 const LOG_PAGES = 64_000;
 
 /**
- * Number of revisions that are skipped at each start. A power cut undoes fewer, as each takes a page of the
- * log.
+ * Number of revisions that are skipped at each start. A power cut can undo only changes that are in the log,
+ * which holds fewer, as each change takes a page of it.
  */
 const LEAP = 1_000_000;
 

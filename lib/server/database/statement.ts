@@ -116,7 +116,7 @@ export function assignments<Row extends NewRow<Row>>(row: Row): Statement {
   return joined([...texts, ""], Object.values<Value | Statement>(row));
 }
 
-/** Names of columns by fields, as far as they were computed. There are a few hundred at most. */
+/** Cache of the names of columns, by the names of their fields. It has a few hundred entries at most. */
 const columns = new Map<string, string>();
 
 /** Returns the name of a field's column. Names come only from this program, never from a request. */

@@ -69,7 +69,8 @@ export class TotalsSql {
 
   /**
    * Counts downloads page by page.
-   * @param some table and condition of the downloads, which an index returns in the order of ids
+   * @param some the downloads to count: a table and a condition, for which an index returns rows in the order
+   *   of ids
    */
   async #count(some: Statement, after: string, add: (count: Count) => void): Promise<void> {
     for (let at = after, isMore = true; isMore;) {

@@ -107,7 +107,8 @@ function describe({ place, version, latest }: DatabaseLook): Finding {
 }
 
 /**
- * @param theirs clock of the database's machine, in ms since 1970; null: the database has no clock of its own
+ * Compares the clocks of this machine and of the database's machine.
+ * @param theirs time of the database's machine, in ms since 1970; null: the database has no clock of its own
  */
 function checkClock(theirs: number | null): Finding {
   if (theirs === null) {

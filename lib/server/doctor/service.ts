@@ -105,8 +105,8 @@ export class ServiceChecks {
   }
 
   /**
-   * Calls the server on this machine, over TLS if it has a certificate. The check of the port has compared
-   * the certificate.
+   * Calls the server on this machine, over TLS if it has a certificate. The check of the port has already
+   * compared the server's certificate with the file.
    */
   #ask(path: string, token: string | null, signal: AbortSignal): Promise<Response> {
     const { host, port, tls } = this.config;

@@ -37,7 +37,8 @@ function fileRecord(path: string | null, { name, type, size, mtime_ms }: Entry):
 }
 
 /**
- * The path of an entry as a client takes it. A root is named by its whole path, and "." means the first root.
+ * Returns the path by which a request names an entry of a folder. A root is named by its whole path, and the
+ * folder "." is the first root.
  */
 function pathIn(folder: string | null, name: string): string {
   if (folder === null || folder === ".") return name;

@@ -3,7 +3,7 @@ import type { Caller } from "../access/caller.ts";
 import type { Job, JobTotals } from "../job.ts";
 import { isoTime } from "./records.ts";
 
-/** A job as REST shows it to a caller. @param totals of the clients that the caller may see */
+/** A job as REST shows it to a caller. @param totals counts for the clients that the caller may see */
 export function jobRecord(
   job: Job,
   totals: JobTotals,
@@ -58,8 +58,8 @@ export function mayChange(
 }
 
 /**
- * A job's or schedule's selection without the ids of clients that the caller may not see. Who made the job
- * sees all of its ids.
+ * A job's or schedule's selection, without the ids of clients that the caller may not see. The token that
+ * made the job or schedule sees all of its ids.
  */
 export function clientsFor(
   { selection, createdWith }: Pick<Job, "createdWith" | "selection">,
@@ -82,7 +82,7 @@ const UNITS = [
 ] as const;
 
 /**
- * Formats a duration as requests have it, in the largest unit that divides it.
+ * Formats a duration as in requests, in the largest unit of which it is a whole number.
  * @param ms a number of whole seconds
  */
 export function durationOf(ms: number): string {

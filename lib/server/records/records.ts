@@ -9,7 +9,7 @@ import { timeZoneOf } from "../clients/time-zone.ts";
 import { type Download, durableOffsetOf, resolvedPath, resolvedSet } from "../download.ts";
 import type { Progress } from "../transfer/incoming-stream.ts";
 
-/** A download as REST shows it. @param progress of a running attempt, newer than the row */
+/** A download as REST shows it. @param progress that of the running attempt, which is newer than the row's */
 export function downloadRecord(download: Download, progress?: Progress): DownloadRecord {
   const { source } = download;
   const running = download.status === "downloading";

@@ -58,7 +58,8 @@ export class Missing {
 
   async #noticeOf(clientId: string): Promise<number> {
     const { repository, storage } = this.options;
-    // The revision is read before the names, because each download completed by then has its content stored.
+    // The revision is read before the names of the stored files. So each download that was completed by this
+    // revision has its content stored by now, and a missing name means that the content was deleted.
     const revision = await repository.latestRevision();
     const names = await storage.namesOf(clientId);
     const pause = pauses();
@@ -77,8 +78,8 @@ export class Missing {
 
   async #mark({ downloadId }: Stored): Promise<boolean> {
     const { repository, storage, metrics, audit, onChange } = this.options;
-    // Shared bytes are handed over before the mark, because the next search repeats this after an
-    // interruption.
+    // The bytes that other sets share are first attributed to these sets. If the process ends before the
+    // download is marked, the next search finds it again and repeats this.
     if (storage.sets.sharesBytes) await repository.sets.handOver(downloadId);
     const marked = await repository.keep.markMissing(downloadId, Date.now());
     if (!marked) return false;

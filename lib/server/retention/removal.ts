@@ -9,7 +9,7 @@ import type { Storage } from "../storage/storage.ts";
  * The order of removing a download's content. Each step may be repeated, so whoever finds the row of an
  * interrupted removal finishes it.
  *
- *   1. the row says that the content is removed, unless it is held; from now on nobody is given the bytes
+ *   1. the row says that the content is removed, unless it is held; then nobody is given the bytes
  *   2. of a set: files that later sets share are counted for those sets
  *   3. of a set: the file of checksums is deleted, which marks the set as complete
  *   4. the bytes are deleted, except those that later sets share
@@ -23,14 +23,14 @@ export interface RemovalOptions {
   logger: Logger;
 }
 
-/** Deletes the bytes of downloads whose rows say that the content is removed (all steps but the first). */
+/** Finishes removals: deletes the bytes of downloads whose rows say that the content is removed. */
 export class Removal {
   readonly #work = new SerialQueue();
 
   constructor(private readonly options: RemovalOptions) {}
 
   /**
-   * Deletes the bytes of a marked download.
+   * Deletes the bytes of a download whose row says that its content is removed.
    * @returns false: another server had done so
    * @throws FdsError `storage_error`
    */

@@ -181,7 +181,10 @@ export class Retention {
     return failures;
   }
 
-  /** Removes the bytes of a marked download. @returns false: that failed, and is tried again later */
+  /**
+   * Deletes the bytes of a download whose row says that its content is removed.
+   * @returns false: that failed, and is tried again later
+   */
   async #finish(download: Completed): Promise<boolean> {
     const { downloadId, clientId, filePath } = download;
     this.options.onChange();

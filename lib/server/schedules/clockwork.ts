@@ -155,8 +155,8 @@ export class Clockwork {
 }
 
 /**
- * Returns the first time that should run, in ms since 1970. Skips times missed for longer than the schedule
- * allows, and times before the latest {@link MOST_MADE_UP}.
+ * Returns the first time that should run, in ms since 1970. Times that were missed for longer than the
+ * schedule allows are skipped. Of the others, only the latest {@link MOST_MADE_UP} run.
  */
 async function firstToMake(
   cron: Cron,

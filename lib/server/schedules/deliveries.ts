@@ -62,7 +62,10 @@ export class Deliveries {
     }
   }
 
-  /** Updates all deliveries that are not yet fulfilled, as hints about their downloads may have been lost. */
+  /**
+   * Updates all deliveries that are not yet fulfilled, as messages about changed downloads may have been
+   * lost.
+   */
   async lookAtOpen(): Promise<void> {
     for (let after: DeliveryKey | null = null, isMore = true; isMore;) {
       const open: Asked[] = await this.options.rows.open(after, PAGE);
@@ -73,7 +76,7 @@ export class Deliveries {
     }
   }
 
-  /** Resolves when all hints have been handled. */
+  /** Resolves when all reported changes of downloads have been handled. */
   async idle(): Promise<void> {
     while (this.#isLooking && !this.#stopped) await nextRound();
   }
@@ -151,8 +154,8 @@ export class Deliveries {
   }
 
   /**
-   * Returns the size in bytes of all files of a download. The download's own row does not count unchanged
-   * files.
+   * Returns the size in bytes of all files of a delivery's download. The total of the download's row leaves
+   * out unchanged files, so with such files the rows of all files are summed.
    */
   async #bytesOf({ download }: Asked): Promise<number> {
     if (download === null) return 0;

@@ -109,7 +109,7 @@ export class Occurrences {
   }
 
   /**
-   * Makes the job for all clients whose deliveries name it.
+   * Makes the job of a schedule's time, for all clients whose deliveries name this job.
    * @returns the number of these clients
    */
   async createJob({ schedule, occasion, jobId, now }: Asking): Promise<number> {

@@ -172,7 +172,7 @@ export class Running {
   }
 
   /**
-   * Makes the job of a run, leaving out clients that are still busy with the schedule.
+   * Makes the job of a run, leaving out clients with an unfinished download of the schedule.
    * @returns the number of clients asked
    */
   async #ask(schedule: Schedule, promise: PromisedRun, now: number): Promise<number> {

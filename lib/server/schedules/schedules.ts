@@ -172,7 +172,7 @@ export class Schedules {
     const next = () => times.find(({ timeZone }) => zones.has(timeZone))?.at ?? null;
     for await (const zone of this.#zones(schedule, sites)) {
       zones.add(zone);
-      // Stops once the earliest time of all zones is found, as no other client can have an earlier one.
+      // Stops once the earliest time of all zones is found, as no further zone can have an earlier one.
       if (next() === times[0]?.at) break;
     }
     return next();
@@ -231,8 +231,8 @@ export class Schedules {
   }
 
   /**
-   * Called when another server has ended. Finishes its requested runs, and updates all open deliveries, as
-   * its hints about downloads may be lost.
+   * Called at startup, and when another server has ended. Finishes requested runs that are not complete, and
+   * updates all open deliveries, as messages about their downloads may have been lost.
    */
   takeUp(): void {
     this.#inBackground(() => this.#running.takeUp(this.#now()));

@@ -29,8 +29,8 @@ export class Timetable {
   }
 
   /**
-   * Called when a client is in a time zone. Stores the next time there of each schedule that uses the
-   * clients' own zones.
+   * Called when a client of a time zone was seen. Stores the next time of each schedule in this zone, if the
+   * schedule uses the clients' own zones.
    * @returns whether a next time may have been added
    */
   async zoneSeen(timeZone: string, now: number): Promise<boolean> {
@@ -43,8 +43,8 @@ export class Timetable {
   }
 
   /**
-   * Adds missing next times. Moves next times back that are too far ahead, because the system's clock was set
-   * back after they were computed.
+   * Adds missing next times, and corrects next times that were computed before the system's clock was set
+   * back.
    */
   async mend(now: number): Promise<void> {
     const pause = pauses();

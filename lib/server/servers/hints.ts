@@ -2,9 +2,9 @@ import type { Logger } from "../../util/logger.ts";
 import type { ServerRows } from "./rows.ts";
 
 /**
- * What a hint to other servers is about. `queue`: a download waits for a client. `client`: a client
- * registered, left or changed. `download`, `job`: a row changed. `callers`: the access of a token or session
- * ended. `asked`: a request waits for the server to which the client is connected.
+ * The kind of change that a server tells other servers of. `queue`: a download waits for a client. `client`:
+ * a client registered, left or changed. `download`, `job`: a row changed. `callers`: the access of a token or
+ * session ended. `asked`: a request to list a folder waits for the server to which the client is connected.
  */
 export type HintKind = "queue" | "client" | "download" | "job" | "callers" | "asked";
 
@@ -16,7 +16,10 @@ const LISTEN_AGAIN_MS = 1_000;
 const ECHO_MS = 5_000;
 /** Limit on the bytes of a notification, below the 8,000 bytes that Postgres allows. */
 const MOST_BYTES = 7_500;
-/** Sent instead of the ids if too many hints wait. A server that receives it checks all rows. */
+/**
+ * Notification that is sent instead of the ids of changed rows, if there are too many. A server that receives
+ * it checks all rows.
+ */
 const MUCH = "*";
 
 export interface HintsOptions {

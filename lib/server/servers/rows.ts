@@ -24,7 +24,7 @@ export interface OtherLease {
 export interface News {
   /** Number of client sessions that this server holds. */
   held: number;
-  /** Whether requests of other servers about this server's clients wait. */
+  /** Whether requests of other servers to list folders of this server's clients are waiting. */
   isAsked: boolean;
   /** Revision of the latest change of a download. */
   revision: number;
@@ -120,9 +120,9 @@ export interface ServerRows {
   /** Returns the attempts that this server runs. */
   ownAttempts(): Promise<OwnAttempt[]>;
   /**
-   * Returns the queued downloads of this server's clients that changed after a revision.
+   * Returns this server's clients with due downloads that changed after a revision.
    * @param now ms since 1970
-   * @returns the clients with their lines of the queue, and the revision for the next call
+   * @returns the clients with the jobs of these downloads, and the revision for the next call
    */
   waitingSince(revision: number, now: number): Promise<{ waiting: WaitingClient[]; upTo: number }>;
 

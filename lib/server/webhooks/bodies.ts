@@ -23,8 +23,9 @@ export interface BodySources {
 }
 
 /**
- * Returns the JSON body of a webhook message. Its `data` is the record of the subject, as REST shows it.
- * @returns null: the subject no longer exists
+ * Returns the JSON body of a webhook message. Its `data` is the record of what the message is about, such as
+ * a download, as REST shows it.
+ * @returns null: what the message is about no longer exists
  */
 export async function bodyOf(
   { type, subject, at }: Omit<Message, "body">,
@@ -49,8 +50,8 @@ export function bodyWith(type: string, at: number, data: object): string {
 }
 
 /**
- * Returns the record of the event's subject. Fields that may have changed since the event, such as the
- * status, are taken from the type of the event.
+ * Returns the record of what an event is about, such as a download or a client. Fields that may have changed
+ * since the event, such as the status, are taken from the type of the event.
  */
 async function dataOf(
   type: string,

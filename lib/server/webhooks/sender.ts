@@ -14,12 +14,14 @@ const MOST_AT_ONCE = 4;
 const WRITTEN_AT_ONCE = 50;
 
 /**
- * Delay after a hint before the outbox is read, in ms, so that further hints are handled by the same read.
+ * Delay in ms before the outbox is read after a call of `hint` or `wake`. Further calls meanwhile are handled
+ * by the same read.
  */
 const SOON_MS = 20;
 
 /**
- * Longest time between two reads of the outbox, in ms. Another server may have written to it without a hint.
+ * Longest time between two reads of the outbox, in ms. Another server may have written a message to it
+ * without telling this one.
  */
 const LOOK_EVERY_MS = 2_000;
 
@@ -58,9 +60,9 @@ class Lane {
 }
 
 /**
- * Sends the messages of the outbox. Messages of a webhook are sent in parallel, except that those about the
- * same subject are sent in order. Several servers may send from one outbox: each message is claimed by one
- * server. While a receiver is unreachable, its messages wait.
+ * Sends the messages of the outbox. Messages of a webhook are sent in parallel, except that messages about
+ * the same download, client or other thing are sent in order. Several servers may send from one outbox: each
+ * message is claimed by one server. While a receiver is unreachable, its messages wait.
  */
 export class Sender {
   readonly #lanes = new Map<string, Lane>();
@@ -84,7 +86,7 @@ export class Sender {
   wake(): void {
     const isWaitedFor = this.#isWanted;
     this.#isWanted = true;
-    // Starts the timer only once, so that many hints cannot delay the read of the outbox.
+    // Starts the timer only once, so that many calls cannot delay the read of the outbox.
     if (!this.#look && !isWaitedFor) this.#lookAfter(SOON_MS);
   }
 
@@ -151,7 +153,10 @@ export class Sender {
     for (const id of this.#lanes.keys()) if (!ids.has(id)) this.#lanes.delete(id);
   }
 
-  /** Writes the bodies of new messages soon after their events, before the records change. */
+  /**
+   * Writes the bodies of new messages soon after their events, before the rows that they describe change
+   * again.
+   */
   async #writeBodies(): Promise<void> {
     const { outbox, bodyOf } = this.options;
     for (let isMore = true; isMore && !this.#stop.signal.aborted;) {

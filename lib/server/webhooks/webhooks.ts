@@ -25,7 +25,9 @@ export interface WebhooksOptions {
   outbox: OutboxRows;
   destinations: Destinations;
   sender: Pick<Sender, "send">;
-  /** Called when webhooks have changed, so that there may be an event to report. */
+  /**
+   * Called when webhooks may have changed. Reads the outbox, and checks whether low storage must be reported.
+   */
   onChange: () => void;
   logger: Logger;
 }

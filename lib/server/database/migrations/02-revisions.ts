@@ -1,8 +1,8 @@
 import type { Change } from "./change.ts";
 
 export const revisions: readonly Change[] = [
-  // Revisions have counted the changes of each download. From now on, they number the changes of all
-  // downloads.
+  // Before this version, revisions counted the changes of each download. Since then, they number the changes
+  // of all downloads.
   `UPDATE downloads SET revision = numbered.number FROM (
     SELECT download_id, ROW_NUMBER() OVER (ORDER BY revision, download_id) AS number
     FROM downloads

@@ -1,8 +1,8 @@
 import type { Change } from "./change.ts";
 
 export const auditBounds: readonly Change[] = [
-  // How important a row is when space runs out, and its size in bytes, which is an estimate for existing
-  // rows.
+  // `standing` says how important a row is when space runs out. `bytes` is the size of the row, which is an
+  // estimate for existing rows.
   `ALTER TABLE audit ADD COLUMN standing TEXT NOT NULL DEFAULT 'stranger'`,
   `ALTER TABLE audit ADD COLUMN bytes BIGINT NOT NULL DEFAULT 512`,
   `UPDATE audit SET standing = CASE

@@ -8,7 +8,8 @@ export const jobCounts: readonly Change[] = [
     (job_id, status, download_id, client_id, safe_offset, total_size, files_received,
       files_skipped, retried_as)
     WHERE job_id IS NOT NULL AND retried_as IS NULL`,
-  // Finds retries whose id was recorded on the old download, but which may not exist yet.
+  // Finds downloads of a job that were retried. Each has the id of its retry, whose own row may not exist
+  // yet.
   `CREATE INDEX downloads_of_job_retried ON downloads (job_id, client_id, download_id)
     WHERE job_id IS NOT NULL AND retried_as IS NOT NULL`,
 ];

@@ -13,7 +13,8 @@ const ADD_TO_USAGE = `
   ON CONFLICT (client_id) DO UPDATE SET bytes = client_usage.bytes + excluded.bytes;`;
 
 export const retention: readonly Change[] = [
-  // Holds, and removal of content. The content is removed after its row has been marked as removed.
+  // Columns for holds, and for the removal of content. A row is marked as removed before its content is
+  // deleted.
   `ALTER TABLE downloads ADD COLUMN held BIGINT NOT NULL DEFAULT 0`,
   `ALTER TABLE downloads ADD COLUMN removed_at BIGINT`,
   `ALTER TABLE downloads ADD COLUMN bytes_gone BIGINT NOT NULL DEFAULT 0`,
@@ -29,8 +30,7 @@ export const retention: readonly Change[] = [
   `ALTER TABLE downloads ADD COLUMN keep_group TEXT`,
   `CREATE INDEX downloads_kept ON downloads (keep_group, client_id, completed_at, download_id)
     WHERE status = 'completed' AND removed_at IS NULL AND keep_group IS NOT NULL`,
-  // 1: this download may have pushed an older one out of the newest `keep_last`, which is still to be
-  // checked.
+  // 1: whether this download pushed an older one out of the newest `keep_last` is still to be checked.
   `ALTER TABLE downloads ADD COLUMN unranked BIGINT`,
   `CREATE INDEX downloads_unranked ON downloads (download_id) WHERE unranked = 1`,
   // When the retention rule stops keeping the content, in ms since 1970; null: the rule keeps it for now, or

@@ -34,7 +34,8 @@ export const servers: readonly Change[] = [
     postgres: `CREATE FUNCTION now_ms() RETURNS BIGINT LANGUAGE sql VOLATILE AS $$
       SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT $$`,
   },
-  // Counts the running downloads of a job. A lock lets only one transaction count at a time, as for clients.
+  // Counts the running downloads of a job. A lock lets only one transaction count at a time, so that no other
+  // one claims a download of this job meanwhile.
   {
     postgres: `CREATE FUNCTION active_of_job(job TEXT) RETURNS BIGINT LANGUAGE plpgsql AS $$
       BEGIN

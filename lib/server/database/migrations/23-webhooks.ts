@@ -24,8 +24,8 @@ export const webhooks: readonly Change[] = [
     created_at BIGINT NOT NULL,
     created_by TEXT
   )`,
-  // The outbox. A server that claims a message sets `next_at`, when the message is due again if no result is
-  // recorded.
+  // The outbox: messages for webhooks. A server that claims a message sets `next_at` to the time at which the
+  // message is due again if the server records no result.
   counted(
     "webhook_messages",
     `message_id TEXT NOT NULL UNIQUE,
@@ -113,7 +113,7 @@ export const webhooks: readonly Change[] = [
     subject: "NEW.subject",
     at: "NEW.since",
   }),
-  // When a client registers, its reported absence ends.
+  // Removes the reported absence of a client when the client registers.
   {
     sqlite: `CREATE TRIGGER client_is_back AFTER UPDATE OF connected_at ON clients FOR EACH ROW BEGIN
       DELETE FROM told_conditions WHERE subject = 'client/' || NEW.client_id; END`,

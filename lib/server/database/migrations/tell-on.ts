@@ -14,7 +14,8 @@ export interface Telling {
   /** SQL expression for the type of the event. */
   type: string;
   /**
-   * SQL expression for the subject of the message. Messages about the same subject are delivered in order.
+   * SQL expression for what the message is about, such as `client/` and a client id. Messages about the same
+   * client, download, job or delivery are sent in order.
    */
   subject: string;
   /** SQL expression for the time of the event, in ms since 1970. The default is the time of the statement. */
