@@ -9,7 +9,10 @@ export interface Caller {
   role: Role;
   /** The only clients that the caller may see; null: all clients. */
   sites: Sites | null;
-  /** Hash of the secret of the caller's token; null: the token was not made by an admin. */
+  /**
+   * Hash of the secret of the caller's token; null: the API_TOKEN of the settings, or the server needs no
+   * token.
+   */
   tokenHash: string | null;
   /** When the caller's access ends, in ms since 1970; null: it does not end by itself. */
   expiresAt: number | null;

@@ -2,7 +2,8 @@ import type { Caller } from "./caller.ts";
 import type { AccessRows } from "./rows.ts";
 
 /**
- * Reports whether a caller's session still exists and its token is not revoked. Expiry is not checked here.
+ * Reports whether a caller still has access: the caller's session, if any, has not been deleted, and the
+ * token is not revoked. Expiry is not checked here.
  */
 export async function isGood(
   { tokenHash, sessionHash }: Caller,

@@ -6,7 +6,8 @@ import { sitesOf } from "./tokens.ts";
 
 /**
  * Returns the clients that the maker of a job or schedule may see now; null: all clients.
- * @param createdWith hash of the maker's token; null: no admin made the token, so it never ends
+ * @param createdWith hash of the maker's token; null: the API_TOKEN of the settings, or the server needs no
+ * token
  * @returns "none" if the token is no longer valid
  */
 export async function rightOfMaker(

@@ -1,7 +1,7 @@
 import type { Labels } from "../../api/labels.ts";
 import type { Role } from "../../api/roles.ts";
 
-/** The row of an API token. Times are ms since 1970. */
+/** Name of the token. All valid tokens have different names. The name of an ended token can be used again. */
 export interface ApiToken {
   /** Name of the token. No two valid tokens have the same name, but a token that ended may have had it. */
   name: string;
@@ -46,8 +46,8 @@ export interface SessionRow {
   /** Hash of the token that began the session; null: it was the API_TOKEN of the settings. */
   tokenHash: string | null;
   /**
-   * Hash of the session that made the sign-in code of this one; null: none did. This session ends with that
-   * one.
+   * Hash of the earlier session in which the sign-in code for this session was made; null: there is none.
+   * When the earlier session ends, this one ends, too.
    */
   begunWith: string | null;
   expiresAt: number;
@@ -98,9 +98,9 @@ export interface AccessRows {
   useEnrolmentKey(keyHash: string, now: number): Promise<boolean>;
 
   /**
-   * Inserts a session that begins at `now`, and removes some sessions that have ended.
-   * @param most sessions of one token; further sessions end the oldest ones
-   * @returns the hashes of the sessions that were ended
+   * Inserts a session that begins at `now`, and removes some sessions that have expired.
+   * @param most limit on the sessions of one token; the oldest sessions beyond it are ended
+   * @returns the hashes of the sessions that were ended because of the limit
    */
   insertSession(session: SessionRow, now: number, most: number): Promise<string[]>;
   /** Finds a session. @returns null: there is none, or the session whose code began it has ended */
@@ -109,8 +109,8 @@ export interface AccessRows {
   deleteSession(sessionHash: string): Promise<string[]>;
 
   /**
-   * Inserts a sign-in code, and removes codes that have expired by `now`.
-   * @param most codes of one maker; further codes remove the oldest ones
+   * Inserts a sign-in code, and removes some codes that have expired by `now`.
+   * @param most limit on the codes of one maker; the oldest codes beyond it are removed
    */
   insertCode(code: SignInCode, now: number, most: number): Promise<void>;
   /** Takes a sign-in code, so that it cannot be used again. @returns null: there is no such code */

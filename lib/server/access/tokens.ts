@@ -21,7 +21,7 @@ export interface TokenOrder {
   expires_in_seconds: number | null;
 }
 
-/** Thrown when a secret belongs to no token, or to an ended token whose name a newer one has. */
+/** Thrown when a secret belongs to no token, or to an ended token whose name a newer token has. */
 export class UnknownToken extends FdsError {
   constructor() {
     super("unauthorized", "The API token is not the right one");

@@ -24,7 +24,7 @@ export interface AuditFilter {
   outcome?: string;
   /** Only rows at or after this time, in ms since 1970. */
   since?: number;
-  /** Only older rows, which have a smaller id. */
+  /** Only rows that are older than the row with this id. */
   before?: string;
   limit: number;
 }
@@ -32,10 +32,7 @@ export interface AuditFilter {
 /** The rows of the audit. Rows are added, and are removed only by age and total size. */
 export interface AuditRows extends RoomRows {
   insertAudit(rows: AuditRow[]): Promise<void>;
-  /**
-   * Lists rows, newest first.
-   * @param inTurn runs each piece of the search when the caller has its turn
-   */
+  /** Lists rows, newest first. @param inTurn runs each piece of the search, taking turns with other callers */
   listAudit(filter: AuditFilter, inTurn?: InTurn): Promise<AuditRow[]>;
 }
 
@@ -72,7 +69,8 @@ export class Audit {
 
   /** Lists rows, newest first. Rows that wait in memory are written before that. */
   async list(filter: AuditFilter, inTurn?: InTurn): Promise<AuditRow[]> {
-    // Rows in memory are newer than all rows that a filter with `before` selects.
+    // A filter with `before` selects only rows that are older than those in memory, so these need not be
+    // written first.
     if (filter.before === undefined) await this.#writeAll();
     return this.options.rows.listAudit(filter, inTurn);
   }
@@ -120,7 +118,8 @@ export class Audit {
 }
 
 /**
- * Keeps the most important rows. The oldest rows of the least important standing are dropped first.
+ * Keeps the most important rows. The rows of the least important {@link Standing} are dropped first, the
+ * oldest before the others.
  * @param rows oldest first
  * @param most number of rows to keep
  */

@@ -5,13 +5,16 @@ export interface AuditEntry {
   action: AuditAction;
   /** `ok`, or the code of the error. */
   outcome: string;
-  /** Name of the caller's token; null: the caller had no access, or the actor is no caller of the API. */
+  /**
+   * Name of the caller's token; null: the caller had no access, or the action did not come from a call of the
+   * API.
+   */
   actor?: string | null;
   address?: string | null;
   /**
-   * The object of the action, such as a token, an enrolment key, a job or a webhook. For other actions: the
-   * call that was denied; the address of the second machine with the same client id; the rule that removed
-   * content; the kind of a change, such as a hold.
+   * Object of the action, such as a token, an enrolment key, a job, a schedule or a webhook. Some actions
+   * have another one: the call that was denied, the address of the second machine with the same client id,
+   * the rule that removed content, or the kind of a change, such as a hold.
    */
   target?: string | null;
   clientId?: string | null;
@@ -20,8 +23,9 @@ export interface AuditEntry {
 }
 
 /**
- * How important a row is when space runs out. An `act` changed something for good. `known` is any other
- * action or attempt of somebody with access. A `stranger` may be anybody.
+ * How important a row of the audit is when space runs out, most important first. `act`: something was changed
+ * for good. `known`: any other action of somebody with access. `stranger`: an attempt of somebody without
+ * access.
  */
 export const STANDINGS = ["act", "known", "stranger"] as const;
 export type Standing = (typeof STANDINGS)[number];
@@ -67,7 +71,7 @@ export function standingOf({ action, outcome, actor, clientId }: AuditEntry): St
   const isDone = outcome === "ok";
   // The end of a download is an act whatever its outcome, as it happens only once.
   if (action === "download_end" || (isDone && ACTS.has(action))) return "act";
-  // Both machines had the client's key, so they are no strangers.
+  // Both machines that use the client id had its key, so they have access.
   if (action === "two_machines") return "known";
   return actor != null || (isDone && clientId != null) ? "known" : "stranger";
 }

@@ -4,8 +4,8 @@ import { steadyNow } from "../../util/steady-clock.ts";
 import { type AuditRow, type Standing, STANDINGS } from "./entry.ts";
 
 /**
- * Share of the audit's size for the rows of each standing. Each has a share of its own, so that rows of
- * strangers cannot push out those of people with access, and reads cannot push out changes.
+ * Shares of the audit's size: for changes, for other actions of callers with access, and for attempts of
+ * anybody else. Rows of one {@link Standing} never push out rows of another.
  */
 const SHARES: Record<Standing, number> = { act: 1 / 2, known: 1 / 4, stranger: 1 / 4 };
 
@@ -15,12 +15,13 @@ const PRUNE_EVERY_MS = 3_600_000;
 type Removed = Pick<AuditRow, "standing" | "bytes">;
 
 export interface RoomRows {
-  /** The number of bytes of all rows of each standing. */
+  /** Returns the number of bytes of all rows of each {@link Standing}. */
   auditSizes(): Promise<Record<Standing, number>>;
   /**
    * Removes a batch of rows, oldest first.
-   * @param which the rows: those of a standing, or those last repeated before a time in ms since 1970
-   * @returns the removed rows; none: no such row is left
+   * @param which `standing`: only rows of this importance; `before`: only rows whose last repetition was
+   * before this time, in ms since 1970
+   * @returns the removed rows; an empty list: no such row is left
    */
   removeAudit(which: { standing: Standing } | { before: number }): Promise<Removed[]>;
 }
@@ -39,7 +40,7 @@ export interface RoomOptions {
  * many bytes.
  */
 export class AuditRoom {
-  /** Bytes of the rows of each standing; undefined until they have been counted. */
+  /** Bytes of the rows of each {@link Standing}; undefined until they have been counted. */
   #used: Record<Standing, number> | undefined;
   #removing: Promise<void> | undefined;
   #isClosed = false;

@@ -1,22 +1,26 @@
 import { networkOf } from "../access/remote-address.ts";
 import { type AuditEntry, type AuditRow, idOf, rowOf, shortened, standingOf } from "./entry.ts";
 
-/** Most rows of one actor for one action and outcome, depending on whether the action succeeded. */
+/**
+ * Most rows in one window of time for each actor, action and outcome: for an action that succeeded, and for
+ * one that failed.
+ */
 const MAX_OF_ACTOR = { ok: 2_000, failed: 100 };
-/** Most rows of strangers in one network for one action and outcome. */
+/** Most rows in one window of time for each network, action and outcome, if the callers have no access. */
 const MAX_OF_NETWORK = 10;
-/** Most networks of strangers that get rows of their own for one action and outcome. */
+/** Most networks of callers without access that get rows of their own for one action and outcome. */
 const MAX_NETWORKS = 100;
 
 /**
- * Merges the actions of a span of time into few rows. Equal actions are counted in one row. Above a limit,
- * all actions of one actor share a row, then all of one network, then all of strangers. Acts are never
- * merged, and the actor is never dropped.
+ * Merges the actions of a span of time into few rows, except for actions that changed something for good.
+ * Equal actions are counted in one row. If an actor has too many rows, its further actions share a row that
+ * names only the actor. The same holds for each network of callers without access, and for all these callers
+ * together.
  */
 export class AuditWindow {
-  /** Rows by the fields of their entry. `count` is the number of repetitions since the row was last taken. */
+  /** Rows by the fields of their entry. `count` is the number of repetitions since the last {@link take}. */
   readonly #rows = new Map<string, AuditRow>();
-  /** The number of rows of each actor and network, and of networks of strangers. */
+  /** Counts for the limits above: rows by actor or network, and networks by action and outcome. */
   readonly #counts = new Map<string, number>();
 
   /**
@@ -57,7 +61,10 @@ export class AuditWindow {
     return true;
   }
 
-  /** Returns the entry, without its details if its actor has too many rows. */
+  /**
+   * Returns the entry of an actor with access: unchanged, or without its details if the actor has too many
+   * rows.
+   */
   #ofKnown(entry: AuditEntry): AuditEntry {
     const { action, outcome, actor, clientId } = entry;
     const who = { action, outcome, ...(actor == null ? { clientId } : { actor }) };
@@ -66,7 +73,8 @@ export class AuditWindow {
   }
 
   /**
-   * Returns the entry, without its details if its network has too many rows or there are too many networks.
+   * Returns the entry of a caller without access: unchanged, or without its details if its network has too
+   * many rows or there are too many such networks.
    */
   #ofStranger(entry: AuditEntry): AuditEntry {
     const { action, outcome } = entry;

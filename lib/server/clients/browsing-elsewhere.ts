@@ -3,11 +3,11 @@ import type { Logger } from "../../util/logger.ts";
 import type { ServerRows } from "../servers/rows.ts";
 import type { Listing, ListingOrder } from "../transfer/listing-receiver.ts";
 
-/** Time between two queries for the other server's answer, in ms. */
+/** Time between two queries for the answer of the server to which the client is connected, in ms. */
 const LOOK_EVERY_MS = 50;
 /**
- * Longest wait for the other server's answer, in ms: the time that the client has to answer, and a reserve
- * for the other server to notice the request.
+ * Longest wait for the answer of the server to which the client is connected, in ms: the time that the client
+ * has to answer, and a reserve until that server notices the request.
  */
 const ANSWER_WITHIN_MS = 14_000;
 
@@ -16,21 +16,22 @@ type Answer = { listing: Listing } | { code: ErrorCode; message: string };
 
 export interface BrowsingElsewhereOptions {
   rows: Pick<ServerRows, "answer" | "answerTo" | "ask" | "forget" | "takeAsked">;
-  /** Sends a hint about a request to the server that holds the client. */
+  /** Sends a hint about a new request to the server to which the client is connected. */
   onAsked: (clientId: string) => void;
-  /** Lists a folder of a client that this server holds. */
+  /** Lists a folder of a client that is connected to this server. */
   list: (clientId: string, order: ListingOrder, signal: AbortSignal) => Promise<Listing>;
   logger: Logger;
 }
 
 /**
- * Lists folders of clients that other servers hold. The requests and their answers are rows of the database.
+ * Lists folders of clients that are connected to other servers. The requests and their answers are rows of
+ * the database.
  */
 export class BrowsingElsewhere {
   constructor(private readonly options: BrowsingElsewhereOptions) {}
 
   /**
-   * Lists a folder by way of the server that holds the client.
+   * Lists a folder by way of the server to which the client is connected.
    * @throws FdsError `client_timeout`, or the error of the other server
    */
   async list(clientId: string, order: ListingOrder, signal: AbortSignal): Promise<Listing> {
@@ -51,7 +52,7 @@ export class BrowsingElsewhere {
     throw new FdsError("client_timeout", `"${clientId}" did not answer in time`);
   }
 
-  /** Answers other servers' requests to list folders of clients that this server holds. */
+  /** Answers other servers' requests to list folders of clients that are connected to this server. */
   async answerAll(): Promise<void> {
     for (const { requestId, clientId, order } of await this.options.rows.takeAsked()) {
       void this.#answer(requestId, clientId, JSON.parse(order) as ListingOrder);

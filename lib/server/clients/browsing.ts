@@ -16,7 +16,7 @@ export interface BrowsingOptions {
   clients: Pick<Clients, "get" | "isConnected" | "sessionOf">;
   credit: FlowControl;
   metrics: Metrics;
-  /** Sends a hint about a request to the server that holds the client. */
+  /** Sends a hint about a new request to the server to which the client is connected. */
   onAsked: (clientId: string) => void;
   logger: Logger;
 }
@@ -26,7 +26,7 @@ export class Browsing {
   /** The number of running listings of each client. */
   readonly #running = new Map<string, number>();
 
-  /** Lists folders of clients that other servers hold; null: this is the only server. */
+  /** Lists folders of clients that are connected to other servers; null: this is the only server. */
   readonly #elsewhere: BrowsingElsewhere | null;
 
   constructor(private readonly options: BrowsingOptions) {
@@ -35,7 +35,7 @@ export class Browsing {
     this.#elsewhere = servers && new BrowsingElsewhere({ ...options, rows: servers, list });
   }
 
-  /** Answers other servers' requests to list folders of clients that this server holds. */
+  /** Answers other servers' requests to list folders of clients that are connected to this server. */
   async answerAll(): Promise<void> {
     await this.#elsewhere?.answerAll();
   }

@@ -46,7 +46,7 @@ export interface ClientsOptions {
 export class Clients implements SessionHost {
   readonly #sessions = new OpenSessions();
   readonly #byId = new Map<string, Session>();
-  /** Measurements of the links of clients that delivered something and left, for their next connections. */
+  /** Measurements of the links of clients that sent files and disconnected, for their next connections. */
   readonly #ways = new Map<string, Way>();
   readonly #lastSeen: LastSeen;
   readonly #registrations = new SerialQueue();
@@ -55,7 +55,7 @@ export class Clients implements SessionHost {
   readonly #ownedFields: OwnedFields;
   readonly #lines: LineLimit;
   readonly #shared: SharedIds;
-  /** Records which clients this server holds, if there are several servers. */
+  /** Records which clients are connected to this server, if there are several servers. */
   readonly held: HeldClients;
   readonly #known: KnownClients;
 
@@ -115,7 +115,7 @@ export class Clients implements SessionHost {
     this.connect(socket, remoteAddress).end(error);
   }
 
-  /** Returns the problem of a shared id, see {@link SharedIds.problemOf}. */
+  /** Returns a sentence about two machines that use this client id; null: no two machines use it. */
   problemOf(clientId: string, since?: number): string | null {
     return this.#shared.problemOf(clientId, since);
   }
@@ -219,7 +219,7 @@ export class Clients implements SessionHost {
    * @throws FdsError `client_not_found`; `invalid_request` if the client would have too many labels
    */
   change(clientId: string, changes: OwnedChanges): Promise<KnownClient> {
-    // Changes of a client run one after the other, as two at once could exceed the number of labels.
+    // Changes of one client run one after the other, as two at once could exceed the limit on its labels.
     return this.#registrations.run(async () => {
       const before = await this.options.repository.getClient(clientId);
       if (!before) throw clientNotFound(clientId);

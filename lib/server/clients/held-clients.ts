@@ -15,8 +15,8 @@ export interface HeldClientsOptions {
 }
 
 /**
- * The clients that this server holds, as one of several servers. A row for each client names the session that
- * holds it. A single server has no such rows, and these methods do nothing.
+ * The clients that are connected to this server, as one of several servers. A row for each client names its
+ * current session. A single server has no such rows, and these methods do nothing.
  */
 export class HeldClients {
   /** Ids of this server's sessions. An id is added before its row is written. */
@@ -25,7 +25,7 @@ export class HeldClients {
   constructor(private readonly options: HeldClientsOptions) {}
 
   /**
-   * Makes this server hold a client that registers here, whichever server held it before.
+   * Records that a client is connected to this server, and no longer to any other one.
    * @throws FdsError `shutting_down`: this server has just lost its lease
    */
   async take(clientId: string, { id: sessionId }: Session): Promise<void> {
@@ -37,7 +37,7 @@ export class HeldClients {
     throw new FdsError("shutting_down", "the server begins anew");
   }
 
-  /** Deletes the row of a session that has ended. */
+  /** Deletes the row of a client whose session has ended. */
   left(clientId: string, { id: sessionId }: Session): void {
     const { servers } = this.options.repository;
     if (!servers || !this.#own.delete(sessionId)) return;
@@ -49,8 +49,9 @@ export class HeldClients {
   }
 
   /**
-   * Corrects the rows or this server's sessions if they differ.
-   * @param count number of the rows. They are read only if this is not the number of sessions.
+   * Compares the rows of this server's clients with its sessions. If they differ, it corrects the rows, or
+   * ends sessions that are no longer valid.
+   * @param count number of these rows. They are read only if it is not the number of sessions.
    */
   async check(count: number): Promise<void> {
     const { repository, sessions } = this.options;
@@ -64,7 +65,10 @@ export class HeldClients {
     }
   }
 
-  /** Corrects the row or the session of one client, if they differ. */
+  /**
+   * Ends the session of a client that was revoked or is connected to another server. If the client's row is
+   * missing, it is written.
+   */
   async checkOne(clientId: string): Promise<void> {
     const { repository, sessionOf } = this.options;
     const { servers } = repository;
@@ -76,7 +80,8 @@ export class HeldClients {
       session.end(new FdsError("client_revoked", "an operator revoked this client"));
     } else if (await servers.isHeldElsewhere(clientId)) this.#leave(session, client);
     else if (!(await servers.isHeldBy(clientId, session.id))) {
-      // The server that had taken the client has ended since, and its row with it.
+      // No server has a row for this client, as the last one that had it has ended. So this server writes the
+      // row again.
       await servers.hold({ clientId, sessionId: session.id });
     }
   }

@@ -3,7 +3,7 @@ import type { Repository } from "../database/repository.ts";
 
 export interface LastSeenOptions {
   repository: Pick<Repository, "clientsSeen">;
-  /** Called for each client when its time has been recorded, or failed to be recorded. */
+  /** Called for each client after the time when it was last heard was recorded, or could not be recorded. */
   onChange: (clientId: string) => void;
   logger: Logger;
 }
@@ -13,7 +13,7 @@ export interface LastSeenOptions {
  * the previous statement ran.
  */
 export class LastSeen {
-  /** When each client was last heard, in ms since 1970, as far as this is still to be recorded. */
+  /** Times that are still to be recorded: when each disconnected client was last heard, in ms since 1970. */
   readonly #left = new Map<string, number>();
   #recording: Promise<void> | undefined;
 

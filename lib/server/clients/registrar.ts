@@ -64,7 +64,7 @@ export class Registrar {
    */
   async probe(message: Introduction, address: string): Promise<boolean> {
     const { known, admission } = await this.#admit(message);
-    // A probe makes no new id, so none is counted.
+    // A probe records no client, so its id is never counted as a new one.
     this.options.limits.count(message.client_id, address, false);
     const { enrolledAt } = admission;
     return enrolledAt !== null && enrolledAt !== known?.enrolledAt;

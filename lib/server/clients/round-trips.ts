@@ -1,6 +1,6 @@
 /**
- * The number of round trips that are remembered. The shortest is taken as that of the link. Old ones are
- * dropped, as routes change.
+ * The number of round trips that are kept. The shortest of them counts as the round trip of the link. Older
+ * ones are dropped, as routes change.
  */
 const ROUND_TRIPS_KEPT = 8;
 
@@ -10,7 +10,7 @@ export class RoundTrips {
   readonly #latest: number[] = [];
   /** Round trip of the client's previous connection, in ms; 0: not known. */
   #former = 0;
-  // Taken from a monotonic clock, in ms, so that setting the system's clock ends no connection.
+  // The time is from a monotonic clock, in ms, so that setting the system's clock ends no connection.
   #pingedAt = performance.now();
   #isPending = false;
 

@@ -55,13 +55,14 @@ export class Session implements ClientLink {
   #state: "new" | "registering" | "registered" | "ended" = "new";
   readonly #streams = new Streams();
   readonly #roundTrips = new RoundTrips(() => void this.socket.ping());
-  // Taken from a monotonic clock, in ms, so that setting the system's clock ends no connection.
+  // These times are from a monotonic clock, in ms, so that setting the system's clock ends no connection.
   readonly #openedAt = performance.now();
   #heardAt = performance.now();
   /** Limits the number of messages, and of frames that bring no new bytes. */
   #allowance = new MessageAllowance(STRANGERS_MESSAGES);
   /**
-   * Checks, after another connection has taken the client's id, whether this connection's machine is there.
+   * Checks, after another connection has taken the client's id, whether the machine of this connection still
+   * answers.
    */
   readonly #presence = new PresenceCheck((word) => void this.socket.ping(word));
 
@@ -105,7 +106,7 @@ export class Session implements ClientLink {
     if (this.socket.sendText(JSON.stringify(message)) === 0) this.drop("it reads too slowly");
   }
 
-  /** Sends the client that its registration succeeded. From then on, requests may be sent to it. */
+  /** Tells the client that its registration succeeded. After that, requests may be sent to the client. */
   registered(
     client: RegisteredClient,
     answer: Pick<Registered, "version" | "new_key_taken">,
@@ -138,8 +139,8 @@ export class Session implements ClientLink {
       const frame = decodeFrame(bytes, this.client.chunkSize);
       this.#mustBeRegistered();
       const isOfUse = this.#streams.hand(frame, (stream) => stream.onFrame(frame)) ?? false;
-      // Short frames count as messages. The length of a frame with new bytes is taken uncompressed, that of
-      // any other frame as it was sent.
+      // Short frames count as messages. If a frame brings new bytes, its uncompressed length is compared with
+      // the minimum, otherwise its length as it was sent.
       const length = isOfUse ? frame.rawLength : frame.payload.length;
       if (length < MIN_CHUNK_SIZE) this.#count();
     });
@@ -183,8 +184,8 @@ export class Session implements ClientLink {
   }
 
   /**
-   * Called when another connection has taken the client's id. This session stops its streams, and closes its
-   * connection once the client has answered a ping, or has failed to.
+   * Called when another connection has taken the client's id. This session stops its streams and sends a
+   * ping. It closes its connection after the answer, or after a time limit.
    * @param onAnswer called when the client answered, which shows that two machines use the id
    */
   replace(onAnswer: () => void): void {
@@ -240,7 +241,7 @@ export class Session implements ClientLink {
 
   /**
    * Handles the message by which a client introduces itself.
-   * @throws FdsError `protocol_error` for a second one
+   * @throws FdsError `protocol_error` if the client has already sent such a message
    */
   #introduce(message: Register | Probe): void {
     if (this.#state !== "new") throw new FdsError("protocol_error", `${message.type} came twice`);

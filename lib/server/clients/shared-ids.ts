@@ -41,7 +41,7 @@ export class SharedIds {
 
   /**
    * Returns the problem of an id as a sentence for people; null: there is none.
-   * @param since ignores a problem that was last noticed before this time, by `performance.now`
+   * @param since time in ms of `performance.now`; a problem that was last noticed before it is not returned
    */
   problemOf(clientId: string, since = -Infinity): string | null {
     const shared = this.#shared.get(clientId);

@@ -25,6 +25,7 @@ export class Streams {
   /**
    * Passes a message or frame to its stream. An unexpected error ends only that stream, as a bug of the
    * server must not affect the client's other downloads.
+   * @param over passes the message or frame to the stream
    * @returns the result of `over`; undefined: the stream has ended, so the message came too late
    * @throws FdsError `protocol_error`
    */

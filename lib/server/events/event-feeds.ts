@@ -58,8 +58,8 @@ export class EventFeeds {
   /**
    * Streams all clients, open jobs and unfinished downloads that the caller may see, then each change. A
    * reader that connects again with a Last-Event-ID also gets the downloads that ended meanwhile, at most the
-   * latest {@link MAX_REPLAYED}. The stream begins with the id of a change after which nothing is missed. An
-   * invalid Last-Event-ID is ignored.
+   * latest {@link MAX_REPLAYED}. The stream first sends an id, so that a reader whose connection breaks
+   * before the first event can also continue. An invalid Last-Event-ID is ignored.
    * @throws FdsError `rate_limited`
    */
   all(caller: Caller, request: Request): Response {
@@ -98,7 +98,10 @@ export class EventFeeds {
     yield* reader.news();
   }
 
-  /** Returns the revision after which a reader that connects again gets all ends of downloads. */
+  /**
+   * Returns the revision after which ended downloads are sent to a reader that connects again: that of its
+   * last event, or a later one if too many downloads have ended since.
+   */
   async #sinceWhen(lastEventId: string, { caller, now }: Audience): Promise<number> {
     const { repository, turns } = this.options;
     const earliest = await turns.run(ownerOf(caller), () =>

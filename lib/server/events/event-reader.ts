@@ -6,8 +6,9 @@ import { areOf, type Sites } from "../access/sites.ts";
 const MAX_WAITING_BYTES = 512 * 1024;
 
 /**
- * Most bytes by which one waiting event counts to {@link MAX_WAITING_BYTES}. An event about a set with many
- * long patterns has over 1 MiB. All readers share these bytes, and a reader that keeps up takes them at once.
+ * Most bytes for which one waiting event counts towards {@link MAX_WAITING_BYTES}. Otherwise, a single event
+ * about a set with many long patterns, over 1 MiB, would disconnect every reader. All readers share its
+ * bytes.
  */
 const MAX_COUNTED_BYTES = 8 * 1024;
 
@@ -49,7 +50,8 @@ export class EventReader {
   /**
    * @param subject the reader gets only events about this subject, until the subject ends; null: all events
    * @param sites the reader gets only events about these clients; null: about all clients
-   * @param tokenHash hash of the reader's token; null: the token is not one that an admin made
+   * @param tokenHash hash of the reader's token; null: the reader uses the API_TOKEN of the settings, needs
+   * no token, or gets only one subject
    */
   constructor(
     private readonly subject: string | null,
@@ -160,7 +162,7 @@ function countOf(bytes: Uint8Array | undefined): number {
   return Math.min(bytes?.length ?? 0, MAX_COUNTED_BYTES);
 }
 
-/** Joined pieces by the first of them, so that readers with the same events share the joined bytes. */
+/** Joined bytes, by the first of the pieces that were joined. Readers that get the same events share them. */
 const joined = new WeakMap<Uint8Array, { pieces: Uint8Array[]; whole: Uint8Array }>();
 
 /** Joins the pieces into one. Readers for whom the same pieces wait share the result. */

@@ -30,7 +30,8 @@ export function eventResponse(
       start(controller) {
         over.addEventListener("abort", async () => {
           onGone();
-          // A connection that takes data asks for more within a moment, and then gets the end of the stream.
+          // Waits a moment. A connection that takes data asks for more by then, and gets the end of the
+          // stream. Any other connection is reset below.
           await nextRound();
           // Called without an error, as the runtime would log it.
           if (!isAsked) controller.error();

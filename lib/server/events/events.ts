@@ -35,7 +35,7 @@ export interface EventsOptions {
   logger: Logger;
 }
 
-/** Makes the data of an event for readers with certain sites and a certain token. */
+/** Makes the data of an event for all readers that may see the same clients and use the same token. */
 export type DataFor = (right: {
   sites: Sites | null;
   tokenHash: string | null;
@@ -78,8 +78,8 @@ export class Events {
   }
 
   /**
-   * Adds a reader, who is sent every change from now on.
-   * @returns the revision of the last change before that
+   * Adds a reader. Every later change is sent to the reader.
+   * @returns the revision of the last earlier change, which is not sent
    */
   join(reader: EventReader): Promise<number> {
     return this.inTurn(async () => {
@@ -112,9 +112,9 @@ export class Events {
   }
 
   /**
-   * Reports something other than a download or a client to the readers that want it.
-   * @param dataFor makes the data for readers with certain access, once for each such access; null: nothing
-   * is sent
+   * Reports something other than a download or a client to the readers of its subject.
+   * @param dataFor makes the data for all readers with the same access; null: nothing is sent to these
+   * readers
    */
   async tell(event: string, subject: string, dataFor: DataFor): Promise<void> {
     if (this.#readers.size === 0) return;
@@ -135,15 +135,15 @@ export class Events {
     });
   }
 
-  /** A download as an event. @param id of the event */
+  /** Formats a download as an event. @param id id of the event */
   downloadEvent(download: Download, id: number): string {
     return formatEvent("download", this.#recordOf(download), id);
   }
 
   /**
-   * A client as an event.
+   * Formats a client as an event.
    * @param active number of running downloads by client id
-   * @param id of the event
+   * @param id id of the event
    */
   clientEvent(client: KnownClient, active: Map<string, number>, id: number): string {
     return formatEvent("client", clientRecord(client, active.get(client.clientId) ?? 0), id);
@@ -217,7 +217,8 @@ export class Events {
     this.#told = download.revision;
     const known = this.#running.get(downloadId);
     if (status === "downloading" && known?.download.epoch === epoch) {
-      // Only the size or the durable offset of the download changed, and progress is reported periodically.
+      // Only the size or the durable offset of the download changed. No event is sent, as progress is
+      // reported periodically.
       known.download = download;
       return;
     }

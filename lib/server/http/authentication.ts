@@ -18,8 +18,8 @@ export interface Access {
 
 /**
  * Returns the caller of a request, by its token or its session cookie. Without API_TOKEN, every request from
- * this machine is by an admin. A browser sends its cookie, and can reach loopback, on behalf of any page that
- * it shows. So a change without a token must come from the server's own page.
+ * this machine is by an admin. A page of another site can make the browser send requests to this server, even
+ * with the session cookie. So a change without a token must come from the server's own page.
  * @param address where the request came from
  * @throws FdsError `unauthorized`, `forbidden`, or `rate_limited` after many wrong tokens from the address
  */

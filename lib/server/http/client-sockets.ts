@@ -9,7 +9,10 @@ import { ConnectionLimit } from "./connection-limit.ts";
 import { problem } from "./problem.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 
-/** Limit on the unsent bytes for a client that does not read. All messages to clients are short. */
+/**
+ * Limit on the unsent bytes for one client. As all messages to clients are short, only a client that does not
+ * read exceeds it.
+ */
 const MAX_UNREAD_BYTES = 1024 * 1024;
 
 /** Limits on the connections that have not registered yet, from one address and in total. */
@@ -85,9 +88,9 @@ export class ClientSockets {
     if (!this.#takePlace(address)) {
       return this.#refuse(address, "rate_limited", "Wait, this address connects too often");
     }
-    // Waits one round of the event loop. Bytes that come directly after the request would be read before the
-    // connection can be paused. A client must send nothing before the response (RFC 6455, 4.1), and the
-    // runtime refuses one that does.
+    // Waits one round of the event loop. Otherwise, bytes that come directly after the request would be read
+    // before the connection can be paused. After the wait, the runtime refuses a client that sent such bytes.
+    // A client must send nothing before the response (RFC 6455, 4.1).
     await new Promise(setImmediate);
     // A client with an unsupported protocol is upgraded, too, so that it can be sent an error message. It
     // would see only the status of a refused upgrade.

@@ -20,7 +20,10 @@ const MAX_REMEMBERED = 10_000;
 /** Slows down addresses that guess secrets, by sign-ins or by Authorization headers. */
 export class Guesses {
   readonly #tries: RateLimiter;
-  /** Hashes of an address together with a secret that was sent from there. */
+  /**
+   * Hashes of pairs of an address and a secret that was sent from there, separately for right and wrong
+   * secrets.
+   */
   readonly #right = new Recent(MAX_REMEMBERED);
   readonly #wrong = new Recent(MAX_REMEMBERED);
   /** Sign-ins of each address whose result is not known yet. */
@@ -37,7 +40,7 @@ export class Guesses {
    */
   async signIn(address: string, check: () => Promise<Caller>): Promise<Caller> {
     const network = networkOf(address);
-    // A sign-in is counted before its result is known, or many sign-ins at the same time would all be
+    // A sign-in is counted before its result is known. Otherwise, many sign-ins at the same time would all be
     // checked.
     for (let wait = this.#tries.take(network); wait > 0; wait = this.#tries.take(network)) {
       const checks = this.#checks.get(network);

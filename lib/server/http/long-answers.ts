@@ -6,8 +6,8 @@ import { endableBody } from "./endable-body.ts";
 import { RateLimited } from "./rate-limited.ts";
 
 /**
- * Limit on the waiting pieces of work of one caller. Further calls get status 429. Starting an event stream
- * also needs a piece. All streams that a token may open need at most half of the limit.
+ * Limit on the pieces of work that wait for one caller. Further calls get status 429. Each event stream that
+ * starts also waits for one piece, and all streams that a token may open take at most half of the limit.
  */
 const MAX_WAITING = 400;
 
@@ -18,7 +18,7 @@ export interface LongAnswersOptions {
   logger: Logger;
 }
 
-/** What the handler of a call uses to make a response that is long, or takes long to compute. */
+/** The helpers with which the handler of a call makes a response that is long, or takes long to compute. */
 export interface Answering {
   request: Request;
   /** Runs a piece of work when it is the caller's turn. @throws FdsError `rate_limited` */

@@ -8,7 +8,7 @@ import type { Metrics } from "../metrics/metrics.ts";
 import { byLabel, counter, type Family, gauge, histogram } from "../metrics/prometheus.ts";
 import type { FreeSpace, Storage } from "../storage/storage.ts";
 
-/** The bytes that flow control lets clients send, and the limit. */
+/** The number of bytes that clients have been allowed to send and that are not yet written, and its limit. */
 type Credit = Pick<FlowControl, "outstanding" | "budget">;
 
 export interface MetricsPageOptions {

@@ -70,7 +70,7 @@ interface PageFile {
 }
 
 async function bundle(page: Bun.HTMLBundle): Promise<PageFile[]> {
-  // A program made by `bun build --compile` already contains the bundled files.
+  // A program made by `bun build --compile` already contains the bundled files, so nothing is bundled.
   if (page.files) {
     return page.files.map(({ path, headers }) => ({
       name: basename(path),

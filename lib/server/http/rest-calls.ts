@@ -32,10 +32,10 @@ export interface RestCallsOptions {
   logger: Logger;
 }
 
-/** The handlers of all REST calls, by subject. */
+/** The handlers of all REST calls, grouped by topic. */
 export type RestCalls = ReturnType<typeof restCalls>;
 
-/** Builds the handlers of all REST calls from the parts of the engine. */
+/** Builds the handlers of all REST calls. */
 export function restCalls(options: RestCallsOptions) {
   const { call, engine, access, serverId, version, logger } = options;
   const { tokens, signIn, openCalls } = access;

@@ -5,7 +5,7 @@ import type { Caller } from "../access/caller.ts";
 import type { AuditEntry } from "../audit/entry.ts";
 import type { Answering } from "./long-answers.ts";
 
-/** The subject of a call, for the audit. */
+/** Who made a call, and what it was about, as the audit records it. */
 export type About = Pick<AuditEntry, "actor" | "target" | "clientId" | "downloadId" | "filePath">;
 
 /** The variables of a request in Hono's context. */
@@ -19,7 +19,9 @@ export interface RestEnv {
     caller: Caller | null;
     /** Helpers for responses that are long, or take long to compute. */
     answering: Answering;
-    /** Sets the subject of a call for the audit. It is recorded only if the endpoint is audited. */
+    /**
+     * Stores who made the call and what it is about. The audit records this only if the endpoint is audited.
+     */
     note: (about: About) => void;
   };
 }

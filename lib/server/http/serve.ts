@@ -14,7 +14,7 @@ import type { RestEnv } from "./rest-env.ts";
 import { securityHeaders } from "./security-headers.ts";
 
 /**
- * Time in seconds after which an idle HTTP connection is closed. This is the runtime's maximum. Megabytes in
+ * Time in seconds after which an idle HTTP connection is closed. It is the runtime's maximum, as megabytes in
  * buffers of proxies or of the kernel may take long to drain into a slow link.
  */
 const IDLE_SECONDS = 255;

@@ -41,7 +41,8 @@ export class WaitingRoom<G extends Guest> {
   /** The connections by network address, in the order in which addresses were last read. */
   readonly #groups = new Map<string, Group<G>>();
   /**
-   * Connections that are being read, longest first, with the start of their turn in ms of `performance.now`.
+   * Connections that are being read, with the start of their turn in ms of `performance.now`. The one that
+   * has been read for longest comes first.
    */
   readonly #read = new Map<G, number>();
   readonly #networkOfGuest = new Map<G, string>();
@@ -81,7 +82,9 @@ export class WaitingRoom<G extends Guest> {
     this.#giveTurns();
   }
 
-  /** Called when a connection has sent something. It is paused again, until it has registered. */
+  /**
+   * Ends the turn of a connection that has sent something. The connection is paused until it has registered.
+   */
   heard(guest: G): void {
     if (!this.#read.delete(guest)) return;
     guest.pause();
@@ -140,8 +143,8 @@ export class WaitingRoom<G extends Guest> {
   }
 
   /**
-   * Returns the latest connection of the next address. A client that wants to register sends something soon,
-   * so earlier connections had their chance.
+   * Returns the latest connection of the next address. A client registers as soon as it is connected, so it
+   * does not have to wait for earlier connections of its address that send nothing.
    */
   #next(): [network: string, group: Group<G>, guest: G] | undefined {
     for (const [network, group] of this.#groups) {

@@ -29,8 +29,8 @@ export class Choice {
   async *clients(sites: Sites | null): AsyncGenerator<Client[]> {
     const chosen = this.#chosen;
     const ids = chosen.isOfNamesAlone ? { are: "in" as const, ids: chosen.named } : undefined;
-    // If ids are given, clients are not filtered by labels here, so that only ids without a client are
-    // unknown.
+    // If ids are given, the query does not filter by labels. Otherwise, a client with a given id but other
+    // labels would count as unknown.
     const selector = chosen.named.size > 0 ? undefined : (chosen.selector ?? undefined);
     for (let after: string | undefined, isMore = true; isMore;) {
       const page = await this.repository.listClients({ after, ids, sites, selector, limit: PAGE });

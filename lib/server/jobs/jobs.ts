@@ -31,7 +31,7 @@ const AGAIN_AFTER_MS = 5_000;
 /** Longest time that a call waits until its job's downloads are changed, in ms. */
 const LONGEST_ANSWER_MS = 2_000;
 
-/** Age in ms from which a job that was not published counts as abandoned. */
+/** Age in ms from which a job whose clients are not all written yet counts as abandoned. */
 const DRAFT_MS = 600_000;
 
 /** Changes of a job. Absent fields stay as they are. */
@@ -88,7 +88,7 @@ export class Jobs implements JobHooks {
     return isNew ? this.#begin(job) : job;
   }
 
-  /** Makes the job of a schedule's time, or completes one that was begun before a crash. */
+  /** Makes the job for one time of a schedule, or completes one that was begun before a crash. */
   async createFor(plan: JobPlan, clientIds: readonly string[], origin: JobOrigin): Promise<Job> {
     return this.#begin(await this.#making.write(plan, clientIds, origin));
   }
@@ -141,7 +141,8 @@ export class Jobs implements JobHooks {
   }
 
   /**
-   * Repeats the newest downloads of a job that ended with one of the statuses, and reopens an ended job.
+   * Repeats the newest download of each client of a job, if it ended with one of the statuses. A job that has
+   * ended is reopened.
    * @throws FdsError `job_not_found`; `job_ended` when it expired
    */
   async rerun(jobId: string, statuses: Rerun["statuses"]): Promise<Job> {
@@ -193,12 +194,12 @@ export class Jobs implements JobHooks {
     await this.#watch.scheduleExpiry();
   }
 
-  /** Adds a client to the jobs that it now belongs to, as it registered or its labels changed. */
+  /** Adds a client that registered, or whose labels changed, to the jobs that it now belongs to. */
   clientSeen(clientId: string): void {
     this.#inBackground(() => this.#membership.consider(clientId), clientId);
   }
 
-  /** Pauses the continuous jobs that a token made, as the token has ended. Somebody may resume them. */
+  /** Pauses the jobs of an ended token that still take new clients. Somebody may resume them. */
   async tokenEnded(tokenHash: string): Promise<void> {
     for (const job of await this.#rows.continuous()) {
       if (job.createdWith === tokenHash) await this.pause(job.jobId);
@@ -223,7 +224,7 @@ export class Jobs implements JobHooks {
     const job = await this.#change(jobId, (before) => {
       requireTime(before);
       if (!isEnded(before)) return before;
-      // This rerun keeps the job from ending before the new download exists.
+      // A rerun, here of no downloads, keeps the job from ending before the new download exists.
       const rerun = { statuses: [], before: "" };
       return { ...before, status: "running", endedAt: null, rerun, unsettled: true };
     });
@@ -271,7 +272,7 @@ export class Jobs implements JobHooks {
     }, jobId);
   }
 
-  /** Settles a job before the call about it is answered, or at least begins to, if that takes long. */
+  /** Changes a job's downloads to match its row, and waits at most {@link LONGEST_ANSWER_MS} for that. */
   async #settleAWhile(jobId: string): Promise<void> {
     const settled = Promise.withResolvers<void>();
     const timer = setTimeout(settled.resolve, LONGEST_ANSWER_MS);

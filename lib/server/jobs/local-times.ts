@@ -5,9 +5,10 @@ import { isDated } from "../download.ts";
 import type { Job } from "../job.ts";
 
 /**
- * Returns the local times that fill in dates in a job's paths, by client: the time of the job's schedule, or
- * the time when the job was requested, in each client's zone.
- * @returns a function that returns null for each client if the paths have no dates
+ * Returns the local time of each client that fills in the dates in a job's paths: the time of the job's
+ * schedule, or the time when the job was requested, in the client's zone.
+ * @returns a function from client id to local time; it returns null for each client if the paths have no
+ * dates
  */
 export async function localTimes(
   { order, createdAt, occurrence }: Pick<Job, "createdAt" | "occurrence" | "order">,

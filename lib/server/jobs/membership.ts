@@ -16,13 +16,13 @@ export interface MembershipOptions {
 }
 
 /**
- * Adds clients to continuous jobs: when a client registers or its labels change, and when the server starts,
- * as an earlier process may have missed some.
+ * Adds clients to continuous jobs, which take new clients until they expire: when a client registers or its
+ * labels change, and when the server starts, as an earlier process may have missed some.
  */
 export class Membership {
   constructor(private readonly options: MembershipOptions) {}
 
-  /** Adds a client to each continuous job that it now belongs to. */
+  /** Adds a client to each job that it now belongs to, among those that still take new clients. */
   async consider(clientId: string): Promise<void> {
     const { repository } = this.options;
     const jobs = await repository.jobs.continuous();

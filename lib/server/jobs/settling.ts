@@ -151,8 +151,10 @@ export class Settling {
   }
 
   /**
-   * Calls a function for each newest download of a job that has a status, several at a time.
-   * @param goesOn called after a batch was read. If it returns false, the batch is left alone.
+   * Calls a function for the newest download of each client of a job, if it has the status. Several calls run
+   * at a time.
+   * @param goesOn called after a batch was read; if it returns false, this batch and all others are left
+   * alone
    */
   async #each(
     { jobId }: Job,

@@ -12,7 +12,10 @@ const PROGRESS_EVERY_MS = 1_000;
 /** Delay of the next try after an error of the database, in ms. */
 const AGAIN_AFTER_MS = 5_000;
 
-/** Longest wait of a timer, in ms, because the system's clock may be set meanwhile. */
+/**
+ * Longest wait of a timer, in ms. The time at which a job expires is checked this often, as the system's
+ * clock may be set meanwhile.
+ */
 const LONGEST_WAIT_MS = 60_000;
 
 export interface JobWatchOptions {
@@ -43,13 +46,13 @@ class Look {
 const MOST_REMEMBERED = 1_000;
 
 /**
- * Checks jobs whose downloads changed: computes their status, records it, and reports it. Also settles jobs
- * when they expire.
+ * Checks jobs whose downloads changed: computes their status, records it, and reports it. When a job expires,
+ * its queued downloads are ended.
  */
 export class JobWatch {
   readonly #looks = new Map<string, Look>();
   #expiryTimer: Timer | undefined;
-  /** Time up to which expired jobs have been settled, in ms since 1970. */
+  /** Jobs that expired up to this time, in ms since 1970, have been handled. */
   #expiredUpTo = Date.now();
   #stopped = false;
 

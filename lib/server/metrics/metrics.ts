@@ -27,7 +27,7 @@ export class Histogram {
 export class Metrics {
   /** Uncompressed bytes that clients sent in frames, however their downloads ended. */
   receivedBytes = 0;
-  /** Bytes that clients sent in frames, by their length on the wire: some frames are compressed. */
+  /** Bytes that clients sent in frames, as counted on the wire. Some frames are compressed. */
   wireBytes = 0;
   /** Received bytes that have to be sent again, as they were damaged or their attempt started over. */
   resentBytes = 0;

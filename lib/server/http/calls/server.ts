@@ -22,8 +22,8 @@ export interface ServerCallsOptions {
 /** Builds the handlers of the REST calls for the server's health, its metrics and the OpenAPI document. */
 export function serverCalls(call: MakeCall, options: ServerCallsOptions) {
   const { clients, downloads, metricsPage, requireDatabaseAndStorage, serverId, version } = options;
-  // The OpenAPI document is built once, as anyone may request it, and on the first request, to keep the start
-  // fast.
+  // The OpenAPI document is built only once, as anyone may request it often. It is built on the first
+  // request, so that the server starts fast.
   let document: Promise<string> | undefined;
   return {
     health: call(endpoints.health, async () => {
