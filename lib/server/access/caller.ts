@@ -46,7 +46,10 @@ export function canEnd({ name, sessionHash }: Caller): boolean {
   return sessionHash !== null || (name !== null && name !== BOOTSTRAP);
 }
 
-/** The error for a caller who names something that it may not see. It reads as if the thing did not exist. */
+/**
+ * The error for a caller who names something that the caller may not see. The error reads as if the thing did
+ * not exist.
+ */
 export class OutOfScope extends FdsError {
   /**
    * @param answer the error for a thing that does not exist

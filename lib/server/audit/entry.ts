@@ -69,7 +69,7 @@ const ACTS: ReadonlySet<AuditAction> = new Set([
 
 export function standingOf({ action, outcome, actor, clientId }: AuditEntry): Standing {
   const isDone = outcome === "ok";
-  // The end of a download is an act whatever its outcome, as it happens only once.
+  // The end of a download is an `act` with any outcome, as it happens only once.
   if (action === "download_end" || (isDone && ACTS.has(action))) return "act";
   // Both machines that use the client id had its key, so they have access.
   if (action === "two_machines") return "known";

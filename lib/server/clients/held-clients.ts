@@ -19,7 +19,7 @@ export interface HeldClientsOptions {
  * current session. A single server has no such rows, and these methods do nothing.
  */
 export class HeldClients {
-  /** Ids of this server's sessions. An id is added before its row is written. */
+  /** Ids of the sessions that clients have with this server. An id is added before its row is written. */
   readonly #own = new Set<string>();
 
   constructor(private readonly options: HeldClientsOptions) {}

@@ -7,7 +7,7 @@ interface Question {
   timer: Timer;
 }
 
-/** Checks that the other side of a connection is there. Only that side can return the nonce of a ping. */
+/** Checks that the other side of a connection still answers. Only that side can return the nonce of a ping. */
 export class PresenceCheck {
   #question: Question | undefined;
 

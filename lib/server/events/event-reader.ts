@@ -162,7 +162,7 @@ function countOf(bytes: Uint8Array | undefined): number {
   return Math.min(bytes?.length ?? 0, MAX_COUNTED_BYTES);
 }
 
-/** Joined bytes, by the first of the pieces that were joined. Readers that get the same events share them. */
+/** Bytes made by joining pieces, by the first of these pieces. Readers that get the same events share them. */
 const joined = new WeakMap<Uint8Array, { pieces: Uint8Array[]; whole: Uint8Array }>();
 
 /** Joins the pieces into one. Readers for whom the same pieces wait share the result. */

@@ -23,7 +23,7 @@ type Answer<E extends Endpoint> = [AnswerOf<E>] extends [never]
 /** The handler of an endpoint, which gets a validated request. */
 export type Handle<E extends Endpoint> = (c: CallContext<E>) => Answer<E> | Promise<Answer<E>>;
 
-/** A step in handling an endpoint, as Hono middleware. */
+/** A step in handling the calls of an endpoint, as Hono middleware. */
 export type CallHandler<E extends Endpoint> = MiddlewareHandler<RestEnv> & {
   /** Never set. This field makes the types of different endpoints distinct for the compiler. */
   readonly endpoint?: E;

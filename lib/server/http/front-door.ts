@@ -23,7 +23,7 @@ export interface FrontDoorOptions {
 
 /**
  * Handles all incoming requests: for the dashboard, for a client's WebSocket, or for the API. Bun's own
- * routes are not used, as they accept request bodies of any length without notice.
+ * routes are not used, as they read request bodies of any length without telling this program.
  */
 export class FrontDoor {
   constructor(private readonly options: FrontDoorOptions) {}

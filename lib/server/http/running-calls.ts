@@ -25,7 +25,7 @@ export class RunningCalls {
    * @throws FdsError `unavailable` while the server stops, from the middleware
    */
   readonly counted: MiddlewareHandler<RestEnv> = async (c, next) => {
-    // This call is answered also by a server that stops, as its process is alive until it ends.
+    // This call asks whether the process is alive, so it is answered also while the server stops.
     if (c.req.path === endpoints.live.path) return next();
     if (this.#isStopping) throw new FdsError("unavailable", "The server is stopping");
     this.#count++;

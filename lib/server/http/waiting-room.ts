@@ -143,8 +143,8 @@ export class WaitingRoom<G extends Guest> {
   }
 
   /**
-   * Returns the latest connection of the next address. A client registers as soon as it is connected, so it
-   * does not have to wait for earlier connections of its address that send nothing.
+   * Returns the latest connection of the next address. So a client that has just connected does not wait for
+   * earlier connections of its address that send nothing.
    */
   #next(): [network: string, group: Group<G>, guest: G] | undefined {
     for (const [network, group] of this.#groups) {

@@ -199,7 +199,7 @@ export class Jobs implements JobHooks {
     this.#inBackground(() => this.#membership.consider(clientId), clientId);
   }
 
-  /** Pauses the jobs of an ended token that still take new clients. Somebody may resume them. */
+  /** Pauses the jobs that an ended token made and that still take new clients. Somebody may resume them. */
   async tokenEnded(tokenHash: string): Promise<void> {
     for (const job of await this.#rows.continuous()) {
       if (job.createdWith === tokenHash) await this.pause(job.jobId);

@@ -31,7 +31,7 @@ export class Membership {
     if (client) for (const job of jobs) await this.#consider(job, [client]);
   }
 
-  /** Adds all clients to a job that now belong to it. */
+  /** Adds to a job all clients that now belong to it. */
   async sweep(job: Job): Promise<void> {
     const { repository } = this.options;
     for (let after: string | undefined, isMore = true; isMore;) {

@@ -151,8 +151,8 @@ export class Settling {
   }
 
   /**
-   * Calls a function for the newest download of each client of a job, if it has the status. Several calls run
-   * at a time.
+   * Calls a function for the newest download of each client of a job, if it has a given status. Several calls
+   * run at a time.
    * @param goesOn called after a batch was read; if it returns false, this batch and all others are left
    * alone
    */

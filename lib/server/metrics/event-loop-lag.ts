@@ -4,9 +4,9 @@ import type { Histogram } from "./metrics.ts";
 const EVERY_MS = 100;
 
 /**
- * Samples by how much the event loop is late. Whatever blocks the loop delays every transfer.
- * @param lag receives the samples, in seconds
- * @returns a function that stops the sampling
+ * Measures by how much the event loop is late. Anything that blocks the loop delays every transfer.
+ * @param lag receives the measurements, in seconds
+ * @returns a function that stops the measuring
  */
 export function watchEventLoop(lag: Histogram): () => void {
   let timer: Timer;

@@ -42,7 +42,7 @@ export const PEERS: readonly Mutation[] = [
     name: "question-uses-up-the-key",
     breaks: "an enrolment key is good until somebody enrols with it",
     file: "lib/server/clients/registrar.ts",
-    find: `    // A probe makes no new id, so none is counted.`,
+    find: `    // A probe records no client, so its id is never counted as a new one.`,
     replace: `    if (admission.uses) await this.options.enrolmentKeys.use(admission.uses);`,
     caughtBy: { [CLIENT_DOCTOR]: "of one with an enrolment key, which is not used up" },
   },
