@@ -18,8 +18,8 @@ type Query<Name extends keyof Endpoints> = NonNullable<RequestOf<Endpoints[Name]
 type Body<Name extends keyof Endpoints> = RequestOf<Endpoints[Name]>["body"];
 
 /**
- * The calls of the REST API as typed methods. Each method throws ApiCallError or UnreachableError, or the reason
- * of its `signal` when the signal is aborted.
+ * The calls of the REST API as typed methods. Each method throws ApiCallError or UnreachableError, or the
+ * reason of its `signal` when the signal is aborted.
  */
 export class ApiClient {
   readonly #transport: Transport;
