@@ -24,7 +24,8 @@ export class AddSite {
   #expected: { id: string; key: string } | null = null;
   #sites: Site[] = [];
   /**
-   * Whether the person opened or closed the form; null if neither: then it is open while there are no sites.
+   * True after the person opened the form, false after the person closed it. Otherwise null: the form is then
+   * open while there are no sites.
    */
   #isOpen: boolean | null = null;
   #needsKey = true;

@@ -111,7 +111,10 @@ export const api = {
 /** URL of the server's event stream, relative to the page. */
 export const EVENTS = relative("/api/events" satisfies PathOf<"GET">);
 
-/** Finds out why the server refuses the event stream. @returns null if it does not, or does not answer */
+/**
+ * Finds out why the server refuses the event stream.
+ * @returns null if the server accepts the event stream, or does not answer
+ */
 export function refusalOfEvents(): Promise<ApiProblem | null> {
   return refusalOf(EVENTS).catch(() => null);
 }

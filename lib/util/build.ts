@@ -6,7 +6,7 @@ export interface Build {
   target: string;
 }
 
-/** Replaced by the build's values in `bun run build`; not defined when the sources are run. */
+/** Name that `bun run build` replaces by the values of the build; not defined when the sources are run. */
 declare const FDS_BUILD: Build | undefined;
 
 /** Commit and target of the running program; null if it was started from its sources. */

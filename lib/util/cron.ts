@@ -18,7 +18,10 @@ export interface NextTimes {
   localTimes: string[];
 }
 
-/** Option of Bun.cron.parse, which computes with local times here as if they were UTC. */
+/**
+ * Time zone for Bun.cron.parse. Local times are passed to it as if they were UTC, so it must not convert
+ * them.
+ */
 const UTC = { tz: "UTC" };
 
 const DAY_MS = 86_400_000;

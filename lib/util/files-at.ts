@@ -55,7 +55,7 @@ const unsigned = new Uint32Array(answer.buffer);
  */
 export function openAt(folder: number, name: string, flags: number): number {
   const fd = libc && ask(name) ? libc.openat(folder, asked, flags | O_CLOEXEC) : -1;
-  // openat does not tell its error code here. Bun's open fails with the same error and throws it with the
+  // openat called by bun:ffi gives no error code. Bun's open fails with the same error and throws it with the
   // code.
   return fd >= 0 ? fd : fs.openSync(`/proc/self/fd/${folder}/${name}`, flags);
 }

@@ -39,7 +39,7 @@ export async function* namesIn(path: string): AsyncGenerator<FolderName[]> {
     for (;;) {
       const length = Number(libc.getdents64(fd, ptr(buffer), buffer.length));
       if (length === 0) return;
-      // getdents64 does not tell its error code here. readdir() fails with the same error and throws it.
+      // getdents64 called by bun:ffi gives no error code. readdir() fails with the same error and throws it.
       if (length < 0) return yield (await readdir(path, { withFileTypes: true })).map(nameOf);
       yield await eventLoopBudget.run(() => namesOf(buffer.subarray(0, length)));
     }

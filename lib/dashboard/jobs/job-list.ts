@@ -62,7 +62,7 @@ export class JobList {
   /**
    * Draws the list.
    * @param chosen id of the job whose downloads are shown
-   * @param hasOlder if older jobs exist
+   * @param hasOlder whether older jobs exist
    */
   render(chosen: string | null, hasOlder: boolean): void {
     const now = Date.now();
