@@ -132,7 +132,7 @@ export interface SetStorage {
     epoch?: number,
     isOurs?: IsOurs,
   ): Promise<boolean>;
-  /** Whether an unchanged file takes no additional space, as with hard links. */
+  /** Whether the storage adds files to a set by hard links, which take no additional space. */
   readonly sharesBytes: boolean;
   /**
    * Removes a published set: first its checksums, so that an incomplete set is never marked as complete, then

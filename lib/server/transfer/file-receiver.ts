@@ -227,8 +227,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
     const isExpected =
       phase.name === "receiving" || (phase.name === "starting" && phase.complete === null);
     if (!isExpected) throw broken("file_complete came at the wrong time");
-    // The client sent `file_complete` before it saw the request to resend a damaged chunk. It will send
-    // another.
+    // A damaged chunk is being resent. The client will send `file_complete` again after it.
     if (phase.bytes.resending) return;
     checkComplete(message, phase.bytes.arrived, phase.source.totalSize);
     this.stalled.restart();

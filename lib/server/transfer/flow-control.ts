@@ -53,7 +53,10 @@ export class FlowControl {
     return this.#waiting.size > (this.#waiting.has(stream) ? 1 : 0);
   }
 
-  /** Maximum number of bytes that one stream may now have granted and not yet written. */
+  /**
+   * Maximum number of bytes of one stream that are granted and not yet written. The more streams are open,
+   * the lower it is.
+   */
   get share(): number {
     const fair = Math.floor(this.budget / Math.max(1, this.#streams));
     return Math.min(this.budget, Math.max(MIN_SHARE, fair));

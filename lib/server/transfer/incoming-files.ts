@@ -85,7 +85,7 @@ export class IncomingFiles {
     return this.#rate.bytesPerSecond();
   }
 
-  /** Whether a requested file has not been answered by the client yet. */
+  /** Whether the client still has to answer some request for a file. */
   get isOwed(): boolean {
     return this.#wants.isOwed;
   }
@@ -106,7 +106,10 @@ export class IncomingFiles {
     await this.goOn();
   }
 
-  /** Requests more files. If all files have been answered, makes them durable and calls `onDone`. */
+  /**
+   * Requests more files. If the client has answered for every file, makes the files durable and calls
+   * `onDone`.
+   */
   async goOn(): Promise<void> {
     const { isOver, onDone } = this.options;
     await this.#wants.fill();

@@ -184,8 +184,7 @@ export class ListingReceiver implements IncomingStream {
   }
 
   #complete({ total_size, more, truncated }: Extract<StreamMessage, { type: "list_complete" }>) {
-    // The client sent `list_complete` before it saw the request to resend a damaged frame. It will send
-    // another.
+    // A damaged frame is being resent. The client will send `list_complete` again after it.
     if (this.#frames.resending) return;
     if (total_size !== this.#frames.arrived) {
       throw broken(`list_complete says ${total_size} bytes, ${this.#frames.arrived} came`);

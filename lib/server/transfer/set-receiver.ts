@@ -225,7 +225,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
   #onListed({ total_size: totalSize, unmatched }: Extract<StreamMessage, { type: "set_listed" }>) {
     const phase = this.#phase;
     if (phase.name !== "listing") throw broken("set_listed came at the wrong time");
-    // The client sent `set_listed` before it saw the request to resend a damaged frame. It will send another.
+    // A damaged frame is being resent. The client will send `set_listed` again after it.
     if (this.#frames.resending) return;
     if (totalSize !== this.#frames.arrived) {
       throw broken(`set_listed says ${totalSize} bytes, ${this.#frames.arrived} came`);

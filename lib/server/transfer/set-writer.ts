@@ -26,8 +26,10 @@ export interface SetWriterOptions {
   folder: SetFolder;
   checksum: ChecksumAlgorithm;
   /**
-   * Returns the next file that the client has to answer.
-   * @throws FdsError `protocol_error` if that file has another index, or no file is to be answered
+   * Called when the client answers a request for a file. Checks that this answer is the next one expected,
+   * and returns the file.
+   * @param index index of the file in the manifest
+   * @throws FdsError `protocol_error` if another answer, or none, is expected
    */
   expect: (index: number) => WantedSetFile;
   /**

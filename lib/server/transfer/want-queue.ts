@@ -39,24 +39,26 @@ export class WantQueue {
 
   constructor(private readonly options: WantQueueOptions) {}
 
-  /** Whether a requested file has not been answered by the client yet. */
+  /** Whether the client still has to answer some request for a file. */
   get isOwed(): boolean {
     return this.#answered < this.#owed.length;
   }
 
-  /** The file that the client has to answer next; undefined if none. */
+  /** The file that the client's next answer must be about; undefined if no answer is expected. */
   get next(): WantedSetFile | undefined {
     return this.#owed[this.#answered];
   }
 
-  /** Whether all files of the set were requested and answered. */
+  /** Whether all files of the set were requested, and the client has answered all requests. */
   get isDone(): boolean {
     return this.#isRead && !this.isOwed && this.#again.length === 0;
   }
 
   /**
-   * Returns the file that the client has to answer next.
-   * @throws FdsError `protocol_error` if that file has another index, or no file is to be answered
+   * Called when the client answers a request for a file. Checks that this answer is the next one expected,
+   * and returns the file.
+   * @param index index of the file in the manifest
+   * @throws FdsError `protocol_error` if another answer, or none, is expected
    */
   expect(index: number): WantedSetFile {
     const file = this.next;
@@ -65,7 +67,7 @@ export class WantQueue {
     return file;
   }
 
-  /** Records that the client has answered the next file. */
+  /** Records that the client has answered the oldest open request. */
   answered(): void {
     this.#answered++;
     if (this.#answered < PAGE) return;
