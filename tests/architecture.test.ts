@@ -157,7 +157,7 @@ describe("the house", () => {
     const writers = files.filter((file) =>
       /\bprocess\.(?:stdout|stderr|exit)\b/.test(textOf(file)),
     );
-    // lib/util/service.ts ends the process of a service that does not stop in time.
+    // lib/util/service.ts is found too, because it ends the process of a service that does not stop in time.
     expect(writers.toSorted()).toEqual(["lib/util/output.ts", "lib/util/service.ts"]);
   });
 

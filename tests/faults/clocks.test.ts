@@ -32,7 +32,7 @@ function clockThatIs(days: number): WallClock {
   return clock;
 }
 
-/** Returns by how many days a clock is ahead, from a time that the clock gave just now. */
+/** Returns by how many days a clock is ahead. @param time the time that this clock shows now */
 function daysAhead(time: string): number {
   return Math.floor((Date.parse(time) - Date.now()) / DAY_MS + 0.5);
 }

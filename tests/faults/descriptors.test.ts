@@ -32,7 +32,7 @@ test.skipIf(lacksLimits !== "")(`row 33: out of descriptors${lacksLimits}`, asyn
     .setEncoding("utf8")
     .on("data", (text) => (answer += text));
   flood.at(-1)!.write("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
-  // The client's open connection continues the transfer until the server needs another descriptor.
+  // The transfer continues on the client's open connection, until the server needs another descriptor.
   proxy.release("up");
   const problemOf = async (id: string) => {
     const { data } = await listener.until(

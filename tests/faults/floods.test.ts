@@ -91,7 +91,7 @@ function isGone(socket: Socket): boolean {
 
 const isThere = Bun.which("slowhttptest") !== null;
 
-/** Flags of slowhttptest for each attack. Each runs at most 20 s, with 200 connections. */
+/** Flags of slowhttptest for each attack. Each attack takes at most 20 s, with 200 connections. */
 const ATTACKS: Record<string, { path: string; flags: string[] }> = {
   "a head that never ends": { path: "/health", flags: ["-H", "-i", "3", "-x", "24"] },
   "a body that dribbles": {

@@ -45,7 +45,7 @@ interface ForeignSocket {
   terminate(): void;
 }
 
-// Imported by its path, because Bun replaces the package "ws" by its own implementation.
+// The library is imported by its path, because Bun replaces the package "ws" by its own implementation.
 const { default: Foreign }: { default: new (...args: unknown[]) => ForeignSocket } = await import(
   join(import.meta.dir, "../../node_modules/ws/wrapper.mjs")
 );

@@ -18,7 +18,7 @@ describe.skipIf(lacksMounts !== "")(`a disk is full${lacksMounts}`, () => {
   test.concurrent.each([
     ["0 bytes left, the rows elsewhere", 0, APART, true],
     ["64 KiB left, for rows too", 64 * KiB, {}, true],
-    // Unflushed bytes are dropped, which may free enough room for a new download to be accepted.
+    // Here another download may be accepted, because dropped unflushed bytes may free enough room for it.
     ["900 KiB left, for rows too", 900 * KiB, {}, false],
   ])("row 21: under way, with %s", async (_, left, env, refusesMore) => {
     await using stage = await stageOn("downloads", 32 * MiB, (options) =>

@@ -155,7 +155,7 @@ describe("a chunk that is damaged on the way", () => {
     client.start(request, BYTES);
     client.sendRaw(frame(request, 0, BYTES.subarray(0, CHUNK)));
     client.sendRaw(damaged(frame(request, CHUNK, BYTES.subarray(CHUNK, 2 * CHUNK)), 1000));
-    // A frame that a client would have sent before it learns of the damaged one.
+    // Sends the next frame too, as a client does before it learns that one was damaged.
     client.sendRaw(frame(request, 2 * CHUNK, BYTES.subarray(2 * CHUNK, 3 * CHUNK)));
     expect(await client.next("resend")).toMatchObject({ offset: CHUNK });
     client.sendFrames(request, BYTES, CHUNK);

@@ -112,7 +112,10 @@ class Lies {
     this.#values = new SchemaValues(this.#random);
   }
 
-  /** Returns the messages of a delivery mixed with random ones, some of them mutated, in a random order. */
+  /**
+   * Returns the messages that send a file, mixed with random ones. Some of them are mutated, and the order
+   * is random.
+   */
   volley(request: Request | undefined): Item[] {
     const random = this.#random;
     const address = request ?? { stream: random.int(0, 2), epoch: random.int(0, 2) };

@@ -89,7 +89,8 @@ async function isCaught(mutation: Mutation, copy: string, signal: AbortSignal): 
   for (const [file, name] of Object.entries(mutation.caughtBy)) {
     const before = await runTests(copy, file, name, signal);
     if (before.passed.length === 0 && before.failed.length === 0) {
-      // Bun also reports tests as skipped that the name filter excludes.
+      // The test is searched by its name, because Bun also reports all tests as skipped that the name filter
+      // excludes.
       print(
         `  not run here: ${file}: ${before.skipped.find((test) => test.includes(name)) ?? name}`,
       );

@@ -13,8 +13,8 @@ setDefaultTimeout(TEST_LIMIT);
 
 /*
  * The server is killed at a chosen system call, or its disk loses power, and with it everything unflushed.
- * This disk is ext4 in a file. The rows are on it too, or on another disk: then they must not claim more
- * bytes than this one holds.
+ * This disk is ext4 in a file. The database is on it too, or on another disk: then its rows must not claim
+ * more bytes than this disk holds.
  */
 
 const APART = { DATABASE_URL: "sqlite://state.db" };
@@ -115,7 +115,8 @@ describe.skipIf(lacksLoopDisks !== "")(`the power is lost${lacksLoopDisks}`, () 
         await system.server.ended();
         await disk.restorePower();
         await expectNothingBetween(stage);
-        // Rows of a running download are not flushed, so on a shared disk all bytes may be sent again.
+        // The rows of a running download are not flushed. If they are on the disk that lost power, all bytes
+        // may be sent again.
         await expectDelivered(stage, downloadId, isApart ? 1 : 2);
       }),
     deadlineOf(seeds),
@@ -126,8 +127,8 @@ describe.skipIf(lacksLoopDisks !== "")(`the power is lost${lacksLoopDisks}`, () 
     async () => {
       for (let round = 0; round < rounds; round++) {
         const size = new Random(SEED + round).int(MiB, 4 * MiB);
-        // The first round has the rows on another disk, because a flush of rows also flushes names on the
-        // same disk.
+        // In the first round the database is on another disk, because a flush of its file also flushes the
+        // names of files on the same disk.
         const env = round % 2 === 0 ? APART : {};
         const met = await overSteps(async (until) => {
           await using stage = await stageOnDisk({ size, env });

@@ -31,7 +31,7 @@ const CALLS = "fsync,fdatasync,unlink,unlinkat,rmdir,rename,renameat,renameat2";
 
 /** Size of the disk that can lose power, in bytes. */
 const DISK = 64 * 1024 * 1024;
-/** Settings that put the rows on another disk, where a power cut loses none of them. */
+/** Settings that put the database on another disk, which does not lose power. */
 const APART = { DATABASE_URL: "sqlite://state.db" };
 
 /** A server with KEEP_DAYS=1 and downloads that are due, held, or not due for removal. */
@@ -46,7 +46,7 @@ class Scene implements AsyncDisposable {
     readonly later: DownloadRecord,
     readonly wanted: string,
     /**
-     * The disk that can lose power, with the downloads and perhaps the rows. Null if no such disk is used.
+     * The disk that can lose power, with the downloads and perhaps the database. Null if no such disk is used.
      */
     readonly disk: LoopDisk | null,
   ) {}
@@ -243,8 +243,8 @@ describe.skipIf(lacksStrace !== "")(`row 48: as retention removes${lacksStrace},
       /** Reports whether a step is tried: all with FAULT_EFFORT=10, else a random tenth. */
       const isTried = () => EFFORT >= 10 || random.float() < 0.1;
       const met = await overSteps(async (until) => {
-        // The first scene has the rows on another disk, because a flush of rows also flushes names on the
-        // same disk.
+        // In the first scene the database is on another disk, because a flush of its file also flushes the
+        // names of files on the same disk.
         const env = scenes++ % 2 === 0 ? APART : {};
         await using scene = await Scene.set(SEED, lacksLoopDisks === "" ? env : null);
         const steps = await stepThrough(scene, until);

@@ -19,7 +19,10 @@ export interface Fault {
   mend: (scene: Scene) => Promise<unknown>;
 }
 
-/** Longest stall, in ms: much shorter than the time after which a peer counts as dead. */
+/**
+ * Longest time for which a fault stalls the network or a program, in ms: much shorter than the time after
+ * which a peer counts as dead.
+ */
 const LONGEST_STALL = 300;
 
 /** All faults from which random scenarios are made. */

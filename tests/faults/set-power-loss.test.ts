@@ -16,8 +16,8 @@ import { overSteps, pullWhileAway, STEPS_DEADLINE, stepThrough } from "./steps.t
  */
 
 /**
- * Settings that put the rows on another disk, because a flush of rows on the same disk would flush the set's
- * names too.
+ * Settings that put the database on another disk. On the same disk, a flush of the database's file would
+ * also flush the names of the set's files.
  */
 const APART = { DATABASE_URL: "sqlite://state.db" };
 

@@ -95,7 +95,7 @@ test("row 36: an address has 1,024 that wait, all have 2,048, and another addres
   };
   const isOpen = ({ destroyed }: Socket) => !destroyed;
   const first = await openMany("10.0.0.1");
-  // On a slow machine, some connections have been handled and closed already.
+  // There may be fewer open connections than the limit, because a slow machine has closed some already.
   await waitFor(() => first.filter(isOpen).length <= 1_024, "no more than may be to be there");
   await openMany("10.0.0.2");
   await openMany("10.0.0.3");

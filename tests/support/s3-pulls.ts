@@ -6,7 +6,7 @@ import { type Version, writeRandom } from "./sources.ts";
 const MiB = 1024 * 1024;
 const SIZE = 61 * MiB + 12_345;
 
-/** Settings that keep the rows in SQLite, so that a test covers S3 without Postgres. */
+/** Settings that make SQLite the database, so that a test covers S3 without Postgres. */
 export const IN_A_FILE = { DATABASE_URL: "sqlite://state.db" };
 
 /** A server with S3, a client behind a proxy, and the file that the client serves. */

@@ -11,7 +11,7 @@ import { waitFor } from "./wait.ts";
 const PREFIX = "sites/";
 
 /**
- * A real server and real clients with the files in a fake S3, and with the rows in Postgres if it is
+ * A real server and real clients with the files in a fake S3, and with Postgres as the database if it is
  * available. Disposal stops everything.
  */
 export class S3System implements AsyncDisposable {

@@ -11,7 +11,7 @@ import { TEST_LIMIT } from "../../support/wait.ts";
 setDefaultTimeout(TEST_LIMIT);
 
 /*
- * Links that change between the check of a path and its opening. A process of its own swaps them all the
+ * Links that change between the check of a path and its opening. A separate process swaps them all the
  * time.
  */
 

@@ -11,7 +11,7 @@ test("any part of what was added comes back, over the borders of blocks and in a
     all.push(line);
     blocks.add(new Uint8Array(line));
   }
-  // An empty block, as from a set without files.
+  // Adds an empty block, as from a set without files.
   blocks.add(new Uint8Array(0));
   const whole = Buffer.concat(all);
   expect(blocks.length).toBe(whole.length);

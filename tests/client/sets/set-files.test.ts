@@ -6,7 +6,7 @@ import { SetFiles } from "../../../lib/client/sets/set-files.ts";
 import { Roots, type RootsOptions } from "../../../lib/client/owner-rules/roots.ts";
 import { spawnSync } from "../../support/spawn.ts";
 
-/* The files of a set that a server may have. Each file is checked again, whatever an earlier listing said. */
+/* The files of a set that a client sends. It checks each file again, whatever it listed earlier. */
 
 let base: string;
 let site: string;

@@ -17,7 +17,7 @@ import {
 
 useWalkedSite();
 
-/* Which files belong to a set: each file that a pattern names is listed, or has a row with an error. */
+/* The files that belong to a set: each file that a pattern matches is listed, if need be with an error. */
 
 const isRoot = process.getuid?.() === 0;
 const isWindows = process.platform === "win32";
