@@ -69,10 +69,7 @@ export interface Job {
   createdAt: number;
   /** Name of the token that made the job. */
   createdBy: string | null;
-  /**
-   * Hash of the token that made the job; null: the API_TOKEN of the settings, or a server that needs no
-   * token.
-   */
+  /** Hash of the token that made the job; null: the API_TOKEN of the settings, or none was needed. */
   createdWith: string | null;
   /** When downloads that are still queued fail, in ms since 1970; null: the job never expires. */
   expiresAt: number | null;

@@ -42,10 +42,7 @@ export interface Schedule {
   createdAt: number;
   /** Name of the token that made the schedule. */
   createdBy: string | null;
-  /**
-   * Hash of the token that made the schedule; null: the API_TOKEN of the settings, or a server that needs no
-   * token.
-   */
+  /** Hash of the token that made the schedule; null: the API_TOKEN of the settings, or none was needed. */
   createdWith: string | null;
   /** How often the schedule's row has changed. Compare-and-set checks this number. */
   revision: number;
@@ -145,10 +142,10 @@ export type DeliveryPlace = Pick<Delivery, "clientId" | "localTime">;
 export interface DeliveryFilter {
   clientId?: string | undefined;
   status?: DeliveryStatus | undefined;
-  /** First and last local time of the schedule, both included. */
+  /** First and last local time of the deliveries to list, both included. */
   localFrom?: string | undefined;
   localTo?: string | undefined;
-  /** First and last moment of the schedule, in ms since 1970, both included. */
+  /** First and last time of the deliveries to list, in ms since 1970, both included. */
   from?: number | undefined;
   to?: number | undefined;
   /** Only deliveries of these clients; null: of all clients. */
@@ -224,10 +221,7 @@ export interface ScheduleRows {
   times(scheduleId: string): Promise<NextTime[]>;
   /** Adds next times of schedules. A next time in the same zone is replaced if its `timing` is lower. */
   addTimes(times: readonly NextTime[]): Promise<void>;
-  /**
-   * Replaces the next time `before` by `at`, unless its row has changed.
-   * @param at ms since 1970; null: there are no more times
-   */
+  /** Replaces the next time `before` by `at` (null: there are no more), unless its row has changed. */
   moveTime(before: NextTime, at: number | null, timing: number): Promise<void>;
   /** Lists the times of active schedules that are due, earliest first. */
   dueTimes(now: number, limit: number): Promise<NextTime[]>;

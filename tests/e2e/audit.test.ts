@@ -135,8 +135,8 @@ test("it is in the order of the times that it shows, the latest first", async ()
   const lines = (await fds("audit", "--limit", "1000")).split("\n");
   const times = lines.map((text) => text.split("\t")[0]!);
   expect(times).toEqual(times.toSorted().toReversed());
-  // Records that count repetitions are written late, but sorted by their own time. None of them is among the
-  // newest.
+  // Records that count repetitions are written late. They are listed by their own, earlier time, so none of
+  // them is among the newest.
   const counts = lines.map((text) => Number(text.split("\t")[5]));
   expect(counts.findIndex((count) => count > 1)).toBeGreaterThan(5);
 });

@@ -105,7 +105,8 @@ describe("what is wrong at the site", () => {
     const [state, root] = [join(system.folder, "service"), join(system.folder, "roots-own")];
     await makeFolderOfNobody(state);
     await mkdir(root, { mode: 0o700 });
-    // Users other than the owner may pass through the test's folder, so only the root itself is unreadable.
+    // Users other than the owner may pass through the test's folder, so only the client's root folder is
+    // unreadable.
     await chmod(system.folder, 0o711);
     const words = /"nobody" cannot read ".*roots-own" \(EACCES\)/;
     const setUp = { id: "new", stateDir: "service", root: "roots-own", env: { ENROLL_TOKEN } };

@@ -93,7 +93,7 @@ describe.skipIf(NO_BROWSER !== "")(`the dashboard${NO_BROWSER}`, () => {
         const { page, visit } = dashboard;
         const online = dashboard.site("site-1").getByText("online", { exact: true });
         await online.waitFor();
-        // Matched with its full stop, because the notice of a failed call has the same words without one.
+        // The full stop tells this notice from that of a failed call, which has the same words without one.
         const gone = page.getByText("No answer from the server.", { exact: true });
         system.server.signal("SIGTERM");
         try {

@@ -20,7 +20,7 @@ describe.skipIf(NO_BROWSER !== "")(`folders on the dashboard${NO_BROWSER}`, () =
     await signedIn(system.url, async (dashboard) => {
       const { page } = dashboard;
       await browse(page);
-      await page.keyboard.press("Enter"); // Opens the only root.
+      await page.keyboard.press("Enter"); // Opens the only root folder of the site.
       await isActive(page, "2026");
       expect(await dashboard.visit.violations()).toEqual([]);
 

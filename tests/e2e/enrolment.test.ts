@@ -38,7 +38,7 @@ async function enrolmentKey(fields: object = {}): Promise<string> {
 async function register(fields: object): Promise<string> {
   await using client = await ScriptedClient.connect(system.url);
   client.send({ ...REGISTER, ...fields });
-  // Awaited before the client is disposed, which would close the connection.
+  // The result is awaited here, because the client is disposed on return, which closes the connection.
   return await Promise.race([
     client.next("registered").then(({ type }) => type),
     client.closed.then(({ reason }) => reason.split(":")[0]!),
@@ -165,7 +165,7 @@ describe("the first message of a client", () => {
 });
 
 describe("a real client", () => {
-  /** Slows the download of 16 MiB to 1 MiB/s, so that it still runs when the test is over. */
+  /** A rate limit of 1 MiB/s, so that the download of 16 MiB lasts longer than the test. */
   const SLOW = { RATE_LIMIT: "1MiB" };
 
   beforeAll(() => writeRandom(system.source("big.bin"), 16 * 1024 * 1024));

@@ -193,11 +193,12 @@ describe("fds pull -o", () => {
 
   test("goes on where it broke off, over restarts of the server and of itself", async () => {
     await using proxy = await Proxy.listen(system.port);
-    // Slow, so that fds reads all bytes before the cut. A TCP reset discards bytes that were not read.
+    // The proxy is slow, so that fds reads all bytes before the cut: a TCP reset discards bytes that were not
+    // read.
     proxy.shape({ bytesPerSecond: 2 * SIZE });
     const path = join(saved, "resumed.bin");
-    // So many bytes pass only while the file is being saved, because the answers to all other calls are
-    // small.
+    // The cut comes while the file is being saved, because the answers to all other calls have fewer bytes
+    // than this.
     const broken = proxy.after("down", SIZE / 2, () => {
       system.server.signal("SIGKILL");
       proxy.cut("rst");

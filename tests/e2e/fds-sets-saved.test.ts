@@ -39,9 +39,11 @@ describe("fds pull -o", () => {
 
   test("goes on where it broke off, over a restart of the server", async () => {
     await using proxy = await Proxy.listen(system.port);
-    // Slow, so that fds reads all bytes before the cut. A TCP reset discards bytes that were not read.
+    // The proxy is slow, so that fds reads all bytes before the cut: a TCP reset discards bytes that were not
+    // read.
     proxy.shape({ bytesPerSecond: 4_000_000 });
-    // So many bytes pass only while the large file is being saved. The answers to all other calls are small.
+    // The cut comes while the large file is being saved, because all other answers have fewer bytes than
+    // this.
     const broken = proxy.after("down", 2_000_000, () => {
       system.server.signal("SIGKILL");
       proxy.cut("rst");

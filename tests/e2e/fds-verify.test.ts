@@ -84,8 +84,8 @@ describe("fds verify", () => {
       const source = await writeRandom(system.source(name), 1000);
       const { saved_path } = await system.ended(await system.pull(name));
       const sums = join(saved, "sums.txt");
-      // The format of md5sum for a name with a backslash: the line starts with one, and those of the name are
-      // doubled.
+      // For a name with backslashes, md5sum writes one at the start of the line, and doubles those in the
+      // name.
       const line = (md5: string) => `\\${md5}  test-files/site-1/we\\\\ird.txt\n`;
       await writeFile(sums, line(source.md5));
       const verdict = () => verdictOn(saved_path ?? "", "--checksums", sums);

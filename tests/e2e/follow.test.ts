@@ -48,7 +48,7 @@ test("many downloads are asked for at the server's pace, and followed by one str
     onChange: ({ download_id, status }) => void (status === "completed" && ended.add(download_id)),
   });
   await waitFor(() => ended.size > 1, "some to end");
-  // Read until it succeeds, because the server's rate limit may refuse this request, too.
+  // The count is read until the call succeeds, because the server's rate limit may refuse this request, too.
   expect(await waitFor(readersOfEvents, "a count of readers")).toBe(1);
   system.server.signal("SIGKILL");
   await system.restartServer();

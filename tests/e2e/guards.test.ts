@@ -46,7 +46,7 @@ describe("quotas", () => {
     });
     await system.expectDelivered(await system.ended(await system.pull("a.bin", "site-2")), wanted);
     await rm(join(system.folder, "downloads", first.saved_path ?? ""));
-    // The server checks the quota again every 5 s, which is Bun's default time limit for a test.
+    // The server checks the quota again every 5 s, so the start of the waiting download may take that long.
     await system.expectDelivered(await system.ended(waiting), wanted);
   });
 

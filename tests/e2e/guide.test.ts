@@ -135,7 +135,7 @@ describe("through a pipe", () => {
       const text = await guide(["8", "12"]);
       expect(text).toMatch(/^1 file verified, \d+ removed$/m);
       expect(text).not.toContain("✗");
-      // Checksums are shown for the remaining file only.
+      // The guide shows checksums only for the second file, because the first one was removed.
       expect(text.match(/recorded/g)).toHaveLength(1);
       const verify = () => runProgram(system, ["fds", "verify", "--json"]);
       const { exitCode, stdout } = await verify();

@@ -183,7 +183,8 @@ describe.skipIf(needs !== "")(`README.md shows what works${needs}`, () => {
       await full.startClient({ env: { ENROLL_TOKEN: "" } });
       await expect(full.pull("a")).rejects.toMatchObject({ status: 507, code: "storage_full" });
     },
-    // These two errors are caused by tests/e2e/source.test.ts and tests/faults/lying-source.test.ts.
+    // Other tests cause these two errors: tests/e2e/source.test.ts and tests/faults/lying-source.test.ts.
+    // Here only the codes are checked.
     checksum_mismatch: async (words) => expectFailureCode(words),
     source_changed: async (words) => expectFailureCode(words),
     access_denied: async (error_code) => {

@@ -139,7 +139,7 @@ describe("with an enrolment token", () => {
       await system.server.waitForLine(/^client has to enrol$/);
       expect(system.server.log().filter(({ level }) => level !== "info")).toEqual([]);
       await expectPullWorks();
-      // The id belongs to this client's key again, so a client with another key is refused.
+      // The id belongs to the key of the first client again, so a client with another key is refused.
       const ready = refused("key_mismatch");
       await startOther({ name: "thief", stateDir: "stolen", env: { ENROLL_TOKEN }, ready });
     },

@@ -50,7 +50,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** Pulls the files that match as a set, and waits until the download has ended. */
+/** Pulls the files that match these patterns as a set, and waits until the download has ended. */
 async function pullSet(system: System, paths: string[]): Promise<DownloadRecord> {
   const { body } = await call(system, "POST", "download", {
     client_id: "site-1",

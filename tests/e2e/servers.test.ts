@@ -24,7 +24,10 @@ const listen = async (url: string, token = API_TOKEN) =>
 
 const MiB = 1024 * 1024;
 const SIZE = 16 * MiB;
-/** The most bytes that may be sent twice after a break: the unflushed credit, and one checkpoint. */
+/**
+ * The most bytes that may be sent twice after a break: those granted but not written, and those written but
+ * not flushed.
+ */
 const MOST_RESENT = 12 * MiB;
 
 describe.skipIf(NO_POSTGRES !== "")(`several servers${NO_POSTGRES}`, () => {

@@ -32,7 +32,7 @@ setDefaultTimeout(TEST_LIMIT);
 
 /*
  * A source file that changes while it is pulled. The change is made when a certain byte passes the proxy.
- * With a budget of 1 MiB, the client has then read little more than that byte.
+ * With a receive budget of 1 MiB, the client has then read at most a little further.
  */
 
 const MiB = 1024 * 1024;

@@ -138,7 +138,7 @@ describe("the server", () => {
   });
 
   test.each([
-    // Also an address of this machine, but not of a form that the server recognizes as loopback.
+    // 127.1 is an address of this machine, too, but not in a form that the server recognizes as loopback.
     ["127.1", true],
     ["127.0.0.1", false],
   ])("on %s without TLS warns that others can read along: %p", async (host, warns) => {

@@ -91,7 +91,7 @@ describe("a file comes in whole:", () => {
 
   test("two of the same name in the same second, the second one with -2", async () => {
     await writeFile(system.source("quick.tar.gz"), "a");
-    // Repeated, because the two downloads of a pair may end in different seconds.
+    // Pairs are pulled until both downloads of one pair have ended in the same second.
     const second = await waitFor(async () => {
       const ids = [await system.pull("quick.tar.gz"), await system.pull("quick.tar.gz")];
       const records = await Promise.all(ids.map((id) => system.ended(id)));

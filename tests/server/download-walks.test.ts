@@ -95,7 +95,8 @@ function expectLawful(before: Download, event: DownloadEvent, { next, effects }:
   if (leaves) {
     expect(effects).toContainEqual({ type: "dispatch" });
     expect(types.includes("confirm_client")).toBe(next.status === "completed");
-    // The other ends are caused by the attempt itself, so its client needs no message to stop.
+    // A download that completes, fails or waits again ends its attempt by itself, so its client needs no
+    // message to stop.
     expect(types.includes("stop_client")).toBe(next.status === "cancelled");
   } else {
     expect(types).not.toContain("dispatch");

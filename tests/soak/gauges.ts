@@ -14,7 +14,9 @@ export interface Sample {
   /** Time since the soak test began, in minutes. */
   minute: number;
   server: Holding | null;
-  /** Id of the measured server process. A restarted server has lost what the earlier process held. */
+  /**
+   * Id of the measured server process. It changes at a restart, which frees what the earlier process held.
+   */
   serverPid: number;
   /** Total memory and descriptors of the clients that are never ended; null: not measured. */
   clients: Holding | null;

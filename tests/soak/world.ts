@@ -19,7 +19,7 @@ export const LOST_IN_A_BREAK = RECEIVE_BUDGET + CHECKPOINT;
 /** Time limit after the last fault in which every download must end, in ms. */
 const ENDS_WITHIN = 240_000;
 
-/** How long after a full disk the server may still refuse calls because of it, in ms. */
+/** Time after a full disk in which the server may still refuse calls because of it, in ms. */
 const FULL_ECHO = 15_000;
 
 /** A server and its sites during a storm of faults. When the storm is over, everything is repaired. */

@@ -16,7 +16,10 @@ export interface Verdict {
   verdict: "reached" | "missed" | "not measured";
 }
 
-/** The bars of all scenarios. In a ratio of times, this project's time is the divisor, so more is better. */
+/**
+ * The bars of all scenarios. In a ratio of times, this project's time is the divisor, so a higher ratio is
+ * better.
+ */
 export const BARS: Bar[] = [
   {
     what: "1 GiB to /dev/shm, MD5 at both ends, against two md5sum side by side",

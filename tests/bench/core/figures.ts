@@ -27,8 +27,8 @@ export class Figures {
   }
 
   /**
-   * Adds the ratio of two figures for each round. Both were measured at nearly the same time, so what slows
-   * down the machine affects both. Adds nothing if one of the figures was not measured.
+   * Adds the ratio of two figures for each round. Both were measured at nearly the same time, so a slow
+   * moment of the machine affects both. Adds nothing if one of the figures was not measured.
    */
   compare(name: string, dividend: string, divisor: string): void {
     const [above, below] = [this.#values.get(dividend), this.#values.get(divisor)];

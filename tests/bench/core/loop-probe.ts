@@ -1,7 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** The file in a server's working folder to which `peers/loop-probe.ts` writes. */
+/**
+ * Name of the file in which `peers/loop-probe.ts` records how long the event loop of a server was blocked.
+ * The file is in the server's working folder.
+ */
 export const HOLDS = "event-loop-holds.txt";
 
 /** Settings with which a server records each time that its event loop was blocked. */

@@ -36,7 +36,7 @@ export function diskOf({ effort, places }: Pick<Run, "effort" | "places">): Plac
 export interface Scenario {
   /** Name of the scenario on the command line. */
   name: string;
-  /** What the scenario measures, in one sentence. */
+  /** Description of the scenario's measurements, in one sentence. */
   about: string;
   rounds: Record<Effort, number>;
   /** Approximate duration on 2 cores, in s. */
@@ -47,8 +47,8 @@ export interface Scenario {
 }
 
 /**
- * Runs all contenders one after the other in each round. Every second round has the reverse order, so that
- * changes of the machine affect all contenders equally.
+ * Runs all measurements one after the other in each round. Every second round has the reverse order, so that
+ * changes of the machine affect all of them equally.
  */
 export async function alternate(
   { rounds, signal }: Pick<Run, "rounds" | "signal">,

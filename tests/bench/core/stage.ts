@@ -92,8 +92,8 @@ export class Stage implements AsyncDisposable {
   }
 
   /**
-   * Requests files at once, waits until all are completed, and removes them on the server. Files of sets are
-   * kept, because ext4 creates files slowly for minutes after many were removed.
+   * Requests files at the same time, waits until all are completed, and removes them on the server. Files of
+   * sets are kept, because ext4 creates files slowly for minutes after many were removed.
    * @throws Failure if a download did not complete
    */
   async pull(wanted: readonly NewDownload[]): Promise<Pulls> {

@@ -16,8 +16,8 @@ export type Content = "random" | "logs";
 export type PlaceName = "disk" | "memory";
 
 /**
- * Size of the block that is repeated to make a file, in bytes. No compressor of a chunk can look back that
- * far.
+ * Size of the block that is repeated to make a file, in bytes. It is so large that no compressor of a chunk
+ * finds the repetition.
  */
 const BLOCK = 64 * MiB;
 

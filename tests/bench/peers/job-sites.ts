@@ -3,7 +3,7 @@ import { FleetSite } from "../../support/fleet.ts";
 
 /*
  * Runs simulated sites. Each sends a small file some time after the request. Arguments: the server's URL, the
- * number of sites, the time until a site sends its file, in ms.
+ * number of sites, the time from the request until a site sends its file, in ms.
  */
 
 /** Number of sites that connect at the same time. */

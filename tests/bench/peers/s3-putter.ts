@@ -5,9 +5,9 @@ import { SEGMENT } from "../../../lib/server/storage/s3/pieces.ts";
 import { atOnce } from "../../../lib/util/at-once.ts";
 
 /*
- * Stores a file in S3 in pieces of one segment, or each file of a folder as one object, and nothing more. It
- * starts at a message with a prefix and the number of simultaneous requests, and sends `stored` when done.
- * Arguments: the options of the bucket as JSON, the path of the file or folder.
+ * Stores a file in S3, in pieces as large as those that a server stores, or each file of a folder as one
+ * object, and nothing more. It starts at a message with a prefix and the number of simultaneous requests, and
+ * sends `stored` when done. Arguments: the options of the bucket as JSON, the path of the file or folder.
  */
 
 const [settings = "", source = ""] = process.argv.slice(2);

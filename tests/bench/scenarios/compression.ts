@@ -9,7 +9,9 @@ const LOGS = { tiny: MiB / 4, quick: 8 * MiB, full: 16 * MiB };
 
 const RANDOM = { tiny: MiB, quick: 64 * MiB, full: 256 * MiB };
 
-/** How many times random bytes are sent in one round. A single time is short and varies too much. */
+/**
+ * Number of transfers of random bytes in one round. A single one is short, and its duration varies too much.
+ */
 const REPEATS = { tiny: 1, quick: 3, full: 4 };
 
 /**

@@ -21,12 +21,12 @@ const IDLE_FOR = { tiny: 200, quick: 3000, full: 10_000 };
 const LOOK_EVERY = 100;
 
 /**
- * Share of clients whose return is also measured. The last ones tried to connect while the server was away,
- * and wait longer.
+ * Share of the clients for whose return a separate time is measured. The last clients to return tried to
+ * connect while the server was away, so they wait longer.
  */
 const MOST = 0.99;
 
-/** Time limit until all clients are connected, in ms. By then, refused clients have connected again. */
+/** Time limit until all clients are connected, in ms. It leaves refused clients the time to connect again. */
 const DEADLINE = 180_000;
 
 /** Measures a server with idle clients, each with a connection of its own, and a restart of this server. */

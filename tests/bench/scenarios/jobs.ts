@@ -26,7 +26,7 @@ const SIZES: Record<Effort, Size> = {
   full: { clients: 10_000, connected: 200, waiting: 10 },
 };
 
-/** Time until a site sends its file, in ms. */
+/** Time from the request until a simulated site sends its file, in ms. */
 const FILE_MS = 500;
 
 /** Time between two requests for the state of a job, in ms. */

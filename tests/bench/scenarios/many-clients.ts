@@ -14,7 +14,8 @@ interface Load {
 }
 
 /**
- * Measures many clients that send at once, and one client that sends as many bytes. REST is called meanwhile.
+ * Measures many clients that send at the same time, and one client that sends as many bytes. REST is called
+ * meanwhile.
  */
 async function measure(run: Run, load: Load): Promise<void> {
   const { effort, figures } = run;

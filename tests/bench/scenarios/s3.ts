@@ -9,17 +9,17 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 const GiB = 1024 * MiB;
 
-/** Number of pieces that the bare S3 loop stores at once, in addition to storing them one by one. */
+/** Number of pieces that the bare S3 loop stores at the same time. It also stores them one by one. */
 const AT_ONCE = 4;
-/** Number of files that the bare S3 loop stores at once. */
+/** Number of files that the bare S3 loop stores at the same time. */
 const FILES_AT_ONCE = 16;
 
 const LARGE: Record<Effort, number> = { tiny: 9 * MiB, quick: 256 * MiB, full: GiB };
 const WARM_UP = 64 * MiB;
 
 /**
- * Measures the pull of one file to S3, to the disk, and a bare loop that stores the file's pieces in the same
- * S3.
+ * Measures a pull of one file to S3, a pull to the disk, and a bare loop that stores the file's pieces in the
+ * same S3.
  */
 async function measureLarge(run: Run): Promise<void> {
   const { effort, figures, signal } = run;
@@ -58,7 +58,7 @@ async function measureLarge(run: Run): Promise<void> {
 
 const SMALL = { tiny: 50, quick: 10_000, full: 10_000 };
 
-/** Measures a set of small files to S3, and a bare loop that stores the same files. */
+/** Measures a pull of a set of small files to S3, and a bare loop that stores the same files. */
 async function measureSmall(run: Run): Promise<void> {
   const { effort, figures, signal } = run;
   const count = SMALL[effort];

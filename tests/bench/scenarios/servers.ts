@@ -19,8 +19,8 @@ const COUNT = 3;
 const SIZE: Record<Effort, number> = { tiny: MiB, quick: 256 * MiB, full: 256 * MiB };
 
 /**
- * Compares clients that are all connected to one server with clients at a server each. The servers share one
- * Postgres and one disk.
+ * Compares clients that are all connected to one server with clients that each have a server of their own.
+ * The servers share one Postgres and one disk.
  */
 async function measure(run: Run): Promise<void> {
   const { effort, figures } = run;

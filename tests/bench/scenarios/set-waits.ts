@@ -37,7 +37,10 @@ async function measureFar(run: Run): Promise<void> {
 
 const NAMES = { tiny: 200, quick: 100_000, full: 100_000 };
 
-/** Measures the listing of the first page of a folder with as many names as a client reads. */
+/**
+ * Measures the listing of the first page of a folder that has the largest number of names that a client
+ * lists.
+ */
 async function measureListing(run: Run): Promise<void> {
   const { effort, figures, signal } = run;
   await using stage = await Stage.open(diskOf(run), signal, {}, { leave: true });

@@ -16,7 +16,8 @@ const GiB = 1024 * MiB;
 const WARM_UP = { count: 100, size: KiB };
 
 /**
- * Starts a server and one client, and pulls a set as warm-up. Their files stay until all scenarios are over.
+ * Starts a server and one client, and pulls a set as warm-up. The files of both stay until all scenarios are
+ * over.
  */
 async function warmStage(run: Run): Promise<Stage> {
   const stage = await Stage.open(diskOf(run), run.signal, {}, { leave: true });

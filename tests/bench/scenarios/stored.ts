@@ -13,7 +13,9 @@ interface Size {
   clients: number;
   /** Number of connections that never register as a client. */
   waiting: number;
-  /** How long /health is called repeatedly, first without and then with the viewer, in ms. */
+  /**
+   * Time for which /health is called repeatedly, in ms: first alone, then while a viewer makes many calls.
+   */
   askFor: number;
 }
 

@@ -124,8 +124,8 @@ async function cancel(stage: Stage, network: NetworkLink, downloadId: string): P
 }
 
 /**
- * Size of a file in bytes that is completely sent before a window that doubles each round trip fills the
- * link.
+ * Size of a short file, in bytes. It is sent before the window, which doubles each round trip, is large
+ * enough to fill the link.
  */
 const SHORT_SIZE = { tiny: 4 * MiB, quick: 100 * MiB, full: 100 * MiB };
 

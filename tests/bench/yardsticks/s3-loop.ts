@@ -2,7 +2,7 @@ import type { BenchBucket } from "../core/bucket.ts";
 import { secondsOf } from "../core/scenario.ts";
 import { Peer } from "../peers/peer.ts";
 
-/** Key prefix of the objects that the loop stores, apart from those of a server. */
+/** Key prefix of the loop's objects, which keeps them apart from the objects of a server. */
 const PREFIX = "bare/";
 
 /**
@@ -13,7 +13,7 @@ export class S3Loop implements AsyncDisposable {
 
   /**
    * Starts the process that stores the bytes.
-   * @param source path of a file, which is stored in pieces like a server does, or of a folder of files
+   * @param source path of a file, which is stored in pieces as a server does, or of a folder of files
    */
   constructor(
     private readonly bucket: BenchBucket,

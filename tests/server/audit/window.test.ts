@@ -18,7 +18,7 @@ function record(entry: AuditEntry, times = 1): void {
   }
 }
 
-/** Returns all rows, those of counted repetitions last. */
+/** Returns all rows. The rows that count repetitions come last. */
 const all = () => [...rows, ...window.take()];
 const total = (found: AuditRow[]) => found.reduce((sum, { count }) => sum + count, 0);
 

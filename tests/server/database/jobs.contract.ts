@@ -213,7 +213,8 @@ export function jobsContract(name: string, makeBackend: () => Promise<Backend>):
       const waiting = [{ clientId: "a", line: JOB }];
       expect(await rows.dueSince(0, before)).toEqual(waiting);
       expect(await rows.waitingFor("a", before)).toEqual(waiting);
-      // A server whose clock is only one second behind the job's start does not claim the download.
+      // A clock that is only one second before the job's start does not count as set back, so nothing is
+      // claimed.
       expect(await rows.claimDownload("a", JOB, LIMITS, NOW - 1_000)).toBeNull();
       expect(await rows.claimDownload("a", JOB, LIMITS, before)).not.toBeNull();
       expect(await rows.dueSince(0, before)).toEqual([]);

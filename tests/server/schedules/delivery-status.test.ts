@@ -135,10 +135,11 @@ test.each<[string, string, string, { afterMs: number } | { at: string }, string]
     { at: "04:00" },
     "2026-11-29T19:00:00Z",
   ],
-  // An hour that has already passed on that day is due on the next day.
+  // A time of day that has already come on that day is due on the next day.
   ["2026-11-30T22:30:00", "UTC", "2026-11-30T22:30:00Z", { at: "04:00" }, "2026-12-01T04:00:00Z"],
   ["2026-11-30T04:00:00", "UTC", "2026-11-30T04:00:00Z", { at: "04:00" }, "2026-12-01T04:00:00Z"],
-  // New York's clocks change: forward between the two times, forward at both, and back between them.
+  // In these three rows, New York's clocks go forward between the schedule's time and the due time, forward
+  // at both, and back between them.
   [
     "2026-03-08T01:30:00",
     "America/New_York",

@@ -158,7 +158,10 @@ test("two servers at the same rows make each night once", async () => {
   }
 });
 
-/** Kills the server at every third statement, or with FAULT_EFFORT=10 at every one. */
+/**
+ * Distance between the statements at which the server is killed: every third one, or each one with
+ * FAULT_EFFORT=10.
+ */
 const STEPS = EFFORT >= 10 ? 1 : 3;
 
 test("row 46: killed at any statement of a night, it makes that night once", async () => {

@@ -59,7 +59,10 @@ test("asked twice at once, it asks each client once", async () => {
   expect(await rows.schedules.promised()).toEqual([]);
 });
 
-/** Kills the server at every fifth statement, or with FAULT_EFFORT=10 at every one. */
+/**
+ * Distance between the statements at which the server is killed: every fifth one, or each one with
+ * FAULT_EFFORT=10.
+ */
 const STEPS = EFFORT >= 10 ? 1 : 5;
 
 test.each<[string, Run]>([

@@ -102,7 +102,10 @@ test("a part whose name may not outlive a loss of power is not called safe", asy
 });
 
 describe("a publish that was cut short", () => {
-  /** Makes a part that is already linked to its final name as well. @returns the id of its download */
+  /**
+   * Makes a part whose file also has its final name already, by a second link.
+   * @returns the id of its download
+   */
   async function linked({
     storage,
     folder,

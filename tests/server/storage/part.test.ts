@@ -25,7 +25,7 @@ function systemError(code: string): Error {
   });
 }
 
-/** The one form of FileHandle's read and write that parts use. */
+/** The parameters and the result of `read` and `write` of a FileHandle, as parts call them. */
 type Transfer = (bytes: Uint8Array, from: number, length: number, at: number) => Promise<object>;
 
 function atMost(most: number, transfer: Transfer): Transfer {

@@ -28,7 +28,7 @@ beforeEach(() => {
   watch = new OfflineWatch({
     outbox: {
       clientIsAway: async (clientId, leftAt) => {
-        // As the database does, ignores a client that has connected again since then.
+        // A client that has connected again after `leftAt` is ignored, as in the database.
         if (timeOf(clientId) <= leftAt) told.push([clientId, minute()]);
       },
     },
