@@ -107,7 +107,8 @@ export function activeOf(clientId: string): Statement {
 }
 
 /**
- * Returns an SQL expression for the number of a job's running downloads, which locks like {@link activeOf}.
+ * Returns an SQL expression for the number of a job's running downloads. In Postgres, it locks in the same
+ * way as {@link activeOf}.
  * @param counted expression for this number, for SQLite
  */
 export function activeOfJob(jobId: string, counted: Statement): Statement {

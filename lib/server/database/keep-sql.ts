@@ -174,8 +174,8 @@ export class KeepSql implements KeepRows {
 }
 
 /**
- * Returns a condition that a download is not among the newest `keep_last` of its group. If its rule has no
- * `keep_last`, the condition is true.
+ * Returns a condition that a download is not among the newest `keep_last` of its job, or of the jobs of its
+ * schedule. If its rule has no `keep_last`, the condition is true.
  */
 function isPushedOut(): Statement {
   return sql`(keep_last IS NULL OR keep_last <= (

@@ -79,7 +79,7 @@ function jobMayStart(
  * the longest wait, which means that the clock was set back.
  */
 export function isDue(now: number): Statement {
-  // Must not use the index by due time, as the query would then sort the whole queue.
+  // The index by due time must not be used here, as the query would then sort the whole queue.
   const [notBefore, startsAt] = [unindexed("not_before"), unindexed("starts_at")];
   return sql`(${notBefore} <= ${now} OR ${notBefore} > ${now + LONGEST_WAIT_MS})
     AND (${startsAt} IS NULL OR ${startsAt} <= ${now} OR EXISTS (

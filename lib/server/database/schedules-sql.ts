@@ -15,10 +15,14 @@ import { sitesOf } from "./list-sql.ts";
 import { numberOrNull } from "./rows.ts";
 import { assignments, insertion, list, sql, type Statement } from "./statement.ts";
 
-/** Rows of a removed schedule that are removed at a time, which takes a few milliseconds at most. */
+/**
+ * Limit on the rows of a removed schedule that one statement removes, which takes a few milliseconds at most.
+ */
 const FORGOTTEN_AT_ONCE = 500;
 
-/** Old rows of an existing schedule that are removed at a time, which takes about a millisecond. */
+/**
+ * Limit on the old rows of an existing schedule that one statement removes, which takes about a millisecond.
+ */
 const PRUNED_AT_ONCE = 100;
 
 interface ScheduleRow {

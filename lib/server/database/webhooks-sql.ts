@@ -9,7 +9,7 @@ interface WebhookRow extends Omit<Webhook, "events"> {
   events: string;
 }
 
-/** A row of an attempt. `delivered` is 0 or 1. */
+/** A row of an attempt to send a webhook's message. `delivered` is 0 or 1. */
 export interface AttemptRow extends Omit<Attempt, "delivered"> {
   delivered: number;
 }

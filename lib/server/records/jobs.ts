@@ -49,7 +49,10 @@ export function keepRecord({ keep }: Pick<Job, "keep">): JobRecord["keep"] {
   );
 }
 
-/** Reports whether a caller may change a job or schedule: if it may see all sites, or its token made it. */
+/**
+ * Reports whether a caller may change a job or schedule. This takes access to all sites, or the token that
+ * made it.
+ */
 export function mayChange(
   { createdWith }: Pick<Job, "createdWith">,
   { sites, tokenHash }: Pick<Caller, "sites" | "tokenHash">,

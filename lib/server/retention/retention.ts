@@ -27,7 +27,8 @@ const BATCH = 100;
 /** Shortest time between two searches for downloads to remove, in ms. */
 const LOOK_EVERY_MS = 1_000;
 /**
- * Longest time between two searches, in ms, because the clock may be set and another server may leave work.
+ * Longest time between two searches, in ms. During a longer one, the clock may be changed, or another server
+ * may leave unfinished removals.
  */
 const LONGEST_SLEEP_MS = 60_000;
 /** Delay of the next search after an error of the database or the storage, in ms. */

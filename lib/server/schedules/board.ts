@@ -28,7 +28,7 @@ export interface BoardFilter extends TimeBounds {
 
 export interface Board {
   times: TimeOnBoard[];
-  /** Local time before which the next page of the board begins; null: no earlier times exist. */
+  /** The next page of the board has the local times before this one; null: no earlier times exist. */
   next: string | null;
 }
 

@@ -118,7 +118,7 @@ export class Clockwork {
     return Math.min(LONGEST_WAIT_MS, Math.max(0, next - this.options.now()));
   }
 
-  /** Makes the job of a due time, and stores the schedule's next time in this zone. */
+  /** Makes the job of a due time, and stores the schedule's next time in the same time zone. */
   async #tick(time: NextTime, now: number): Promise<void> {
     const { repository, occurrences } = this.options;
     const { schedules } = repository;

@@ -6,7 +6,7 @@ const DAY_MS = 86_400_000;
 /** One time of a schedule, in one time zone. */
 export interface Occasion {
   timeZone: string;
-  /** Moment of the local time, in ms since 1970. */
+  /** The moment of `localTime` in this zone, in ms since 1970. */
   at: number;
   localTime: string;
 }

@@ -74,7 +74,7 @@ export class Occurrences {
     }
   }
 
-  /** Inserts deliveries for clients of a schedule's time, unless they exist already. */
+  /** Inserts the deliveries of clients for one time of a schedule, unless they exist already. */
   async expect(
     { schedule, occasion, jobId, now }: Asking,
     clientIds: readonly string[],

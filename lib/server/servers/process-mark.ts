@@ -1,8 +1,8 @@
 import { readFileSync, readlinkSync } from "node:fs";
 
 /**
- * Returns a mark of a process that is unique on this machine until its next boot. A process id alone would
- * not be, as it is reused.
+ * Returns a mark that identifies a process. It names the boot of the machine and the start time of the
+ * process, too, as process ids are reused.
  * @returns null if the system does not provide the mark, or the process does not exist
  */
 export function markOfProcess(pid: number): string | null {

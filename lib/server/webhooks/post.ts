@@ -63,7 +63,8 @@ async function send(
   const request = http.request(url, {
     method: "POST",
     headers: { ...headers, "Content-Length": Buffer.byteLength(body), Connection: "close" },
-    // Makes a new connection for each message. The address of a kept connection was checked too long ago.
+    // Makes a new connection for each message, as the address of a connection that was kept open would have
+    // been checked too long ago.
     agent: false,
     signal,
     lookup: (_, __, found) => found(null, addresses),

@@ -1,7 +1,8 @@
 import type { Change } from "./change.ts";
 
 export const sessionOrigins: readonly Change[] = [
-  // From now on, sessions refer to a token by its hash, as the name of an ended token may be used again.
+  // Before this version, sessions referred to a token by its name. Now they refer to its hash, as the name of
+  // an ended token may be used again.
   `DELETE FROM sessions WHERE token_name NOT IN (SELECT name FROM api_tokens)`,
   `ALTER TABLE sessions ADD COLUMN token_hash TEXT`,
   `UPDATE sessions SET token_hash = (SELECT token_hash FROM api_tokens WHERE name = token_name)`,

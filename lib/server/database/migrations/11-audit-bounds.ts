@@ -13,8 +13,8 @@ export const auditBounds: readonly Change[] = [
     ) THEN 'act'
     WHEN actor IS NOT NULL OR (outcome = 'ok' AND client_id IS NOT NULL) THEN 'known'
     ELSE 'stranger' END`,
-  // The id of a repeated row began with the time of its first occurrence. From now on, it begins with the
-  // time of its last one.
+  // Before this version, the id of a row began with the time at which its event first occurred. Now it begins
+  // with the time at which the event last occurred.
   {
     sqlite: `UPDATE audit SET audit_id =
       printf('%08x-%04x', last_at >> 16, last_at & 65535) || substr(audit_id, 14)
