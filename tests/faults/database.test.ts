@@ -70,8 +70,8 @@ const KEEPER = `
 
 test.concurrent("row 40: the database is locked at start", async () => {
   await expectRefusal("it is locked by another program", async (_, database) => {
-    // The lock is held by another process. POSIX drops a process's locks on a file when that process closes
-    // the file anywhere.
+    // Another process holds the lock, because POSIX drops all locks of a process on a file as soon as it
+    // closes any descriptor of this file.
     const keeper = spawn([process.execPath, "-e", KEEPER, database], {
       stdio: ["pipe", "pipe", "inherit"],
     });

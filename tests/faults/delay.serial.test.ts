@@ -4,7 +4,7 @@ import { TEST_LIMIT } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
-/* Row 17 of the fault table: throughput over a long delay. Runs alone, because it measures time. */
+/* Row 17 of the fault table: throughput over a long delay. This test runs alone, because it measures time. */
 
 /** Minimum throughput, as a share of what the link and the window allow. */
 const SHARE = 0.8;

@@ -162,8 +162,8 @@ function isLawful(item: Item): boolean {
 }
 
 /**
- * Sends a volley and an invalid message, and waits until the server closes the connection.
- * @returns the number of messages and frames in the volley
+ * Sends random messages and then an invalid one, and waits until the server closes the connection.
+ * @returns the number of random messages and frames
  */
 async function lie(id: string, state: string, lies: Lies): Promise<number> {
   const { client, request } = await STATES[state]!(id);

@@ -169,7 +169,7 @@ function isLawful(text: string): boolean {
 }
 
 /**
- * Sends a volley, and expects the client to close with the code for a protocol error.
+ * Sends these messages, and expects the client to close with the code for a protocol error.
  * @returns the number of messages
  */
 async function lie(connection: ScriptedConnection, volley: string[]): Promise<number> {

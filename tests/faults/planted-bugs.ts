@@ -1,8 +1,8 @@
 import { FileReceiver } from "../../lib/server/transfer/file-receiver.ts";
 
 /*
- * Preloaded into a server by BUN_OPTIONS, and never imported. Files with certain names trigger exceptions in
- * places where the code expects none.
+ * This file is preloaded into a server by BUN_OPTIONS, and never imported. Files with certain
+ * names trigger exceptions in places where the code expects none.
  */
 
 const BUGS: Record<string, { at: "onMessage" | "onFrame"; strike: () => void }> = {

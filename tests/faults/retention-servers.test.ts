@@ -40,7 +40,7 @@ class Scene implements AsyncDisposable {
   readonly due: DownloadRecord[] = [];
   /** Downloads that are old enough for removal, but held during the whole test. */
   readonly held: DownloadRecord[] = [];
-  /** A set that is not due. It shares its files with a set that is. */
+  /** A set that is not due for removal. It shares its files with a set that is. */
   later!: DownloadRecord;
   file!: Version;
 

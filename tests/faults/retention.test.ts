@@ -21,8 +21,8 @@ setDefaultTimeout(TEST_LIMIT);
 
 /*
  * Row 48 of the fault table: a server is killed, or its disk loses power, while retention removes a file and
- * a set that shares files with a later set. The row changes first, held downloads stay, and a begun removal
- * is finished.
+ * a set that shares files with a later set. The row of a download must say
+ * that it is removed before its files are, held downloads must stay, and a begun removal must be finished.
  */
 
 const DAY_MS = 86_400_000;
@@ -42,11 +42,12 @@ class Scene implements AsyncDisposable {
     readonly due: { file: DownloadRecord; set: DownloadRecord },
     /** A download that is old enough for removal, but held during the whole test. */
     readonly held: DownloadRecord,
-    /** A set that is not due. It shares all its files with the due set. */
+    /** A set that is not due for removal. It shares all its files with the set that is. */
     readonly later: DownloadRecord,
     readonly wanted: string,
     /**
-     * The disk that can lose power, with the downloads and perhaps the database. Null if no such disk is used.
+     * The disk that can lose power, with the downloads and perhaps the database. Null if no such disk is
+     * used.
      */
     readonly disk: LoopDisk | null,
   ) {}

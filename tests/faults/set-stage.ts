@@ -18,7 +18,7 @@ import { MiB, setStage, type Stage, type StageOptions } from "./stage.ts";
 
 /* A server and a client with a set, for those rows of the fault table that test single files too. */
 
-/** Small files, and a large one during which the faults occur. */
+/** Small files, and a large one during whose transfer the faults occur. */
 export const SOURCE: SetSource = { small: 40, large: [8 * MiB] };
 
 /** The number of files in the set. */

@@ -3,7 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { Random } from "../support/random.ts";
 
 /*
- * Preloaded into a server by BUN_OPTIONS, and never imported, because it patches the process that loads it.
+ * This file is preloaded into a server by BUN_OPTIONS, and never imported, because it patches its process.
  * Most writes to files take fewer bytes than they are given, as POSIX allows.
  */
 

@@ -12,7 +12,7 @@ export const MiB = 1024 * KiB;
 /** Size of a disk that can lose power, in bytes. */
 const DISK = 64 * MiB;
 
-/** The server's RECEIVE_BUDGET in bytes, small so that the cost of a fault has a tight limit. */
+/** The server's RECEIVE_BUDGET in bytes, small so that few bytes may be sent twice after a fault. */
 export const WINDOW = MiB;
 
 /** A server, a client with a file, and the simulated network between them. */

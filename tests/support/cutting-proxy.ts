@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 
 /**
- * The moment of a cut. `request`: a chunk from the client is dropped. `arrival`: right after such a chunk was
- * passed on. `answer`: a chunk from the server is dropped.
+ * The moment at which a connection is cut. `request`: instead of passing on a chunk from the client.
+ * `arrival`: right after passing on such a chunk. `answer`: instead of passing on a chunk from the server.
  */
 export type Cut = { at: "request" | "arrival" | "answer"; piece: number };
 

@@ -37,7 +37,7 @@ const sumsOf = (rows: SetFileRecord[]) =>
   );
 
 interface Answers {
-  /** Checksum of the set that the download's record states. Default: the one that belongs to the rows. */
+  /** Checksum of the set that the download's record states. Default: the right one. */
   digest?: string;
   /** Returns the server's response to a request for a file; null or missing: the file's content. */
   content?: (path: string, tries: number) => Response | null;
