@@ -27,7 +27,7 @@ const CLIENT_PAGE = readText("lib/client/README.md");
 const SERVER_PAGE = readText("lib/server/README.md");
 /** The text of all pages for users. */
 const MANUAL = [README, API_PAGE, CLI_PAGE, CLIENT_PAGE, SERVER_PAGE].join("\n");
-/** The paths of all pages. There are two globs, because a single one finds none (Bun 1.4.5). */
+/** The paths of all pages. There are two globs, because Bun 1.4.5 finds no page by a single one. */
 const PAGES = ["*.md", "{lib,tests}/**/*.md"].flatMap((glob) => [
   ...new Bun.Glob(glob).scanSync(TOP),
 ]);

@@ -65,8 +65,8 @@ export class CuttingProxy implements AsyncDisposable {
   }
 
   /**
-   * Forwards the bytes of connections opened from now on. Those that were open during the silence stay
-   * silent.
+   * Forwards the bytes of connections that are opened later. Nothing is forwarded on those that were open
+   * during the silence.
    */
   speakAgain(): void {
     this.#isSilent = false;

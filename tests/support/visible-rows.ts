@@ -1,4 +1,4 @@
-/** Matches one escape code or one character of a program's output: colours, cursor moves and clearing. */
+/** Matches one character of a program's output, or one escape code: a colour, a cursor move, a clearing. */
 // oxlint-disable-next-line eslint/no-control-regex -- the pattern matches escape codes
 const CODES = /\x1b\[(?<up>\d+)A|\x1b\[(?<clear>J)|\x1b\[\??[\d;]*[a-zA-Z]|(?<text>[^\x1b])/gu;
 
