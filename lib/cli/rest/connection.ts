@@ -86,8 +86,7 @@ function localAddress(env: Environment): string {
 
 /** Returns the host name by which programs on the same machine reach a server that listens on `host`. */
 function localName(host: string): string {
-  const isHere = ["", "0.0.0.0", "::", "localhost"].includes(host) || isLoopback(host);
-  if (isHere) return "localhost";
+  if (["", "0.0.0.0", "::", "127.0.0.1", "::1"].includes(host)) return "localhost";
   return host.includes(":") ? `[${host}]` : host;
 }
 

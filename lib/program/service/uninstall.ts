@@ -78,7 +78,7 @@ async function tidy({ service, tell }: CommandContext, wanted: Wanted): Promise<
   for (const folder of new Set([places.state, keeping])) tell(await tellLeft(folder, below, hint));
   // A folder chosen by the user may contain other files, so it is only reported and never removed.
   const downloads = settings["DOWNLOADS_DIR"] ?? places.state;
-  if (!downloads.startsWith(places.state)) tell(await tellLeft(downloads, below, ""));
+  if (!`${downloads}/`.startsWith(`${places.state}/`)) tell(await tellLeft(downloads, below, ""));
 }
 
 /** Returns the steps that remove the service's files. The program stays if the other service needs it. */

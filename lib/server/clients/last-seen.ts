@@ -22,9 +22,7 @@ export class LastSeen {
   /** Records that a client disconnected. @param heardAt when it was last heard, in ms since 1970 */
   left(clientId: string, heardAt: number): void {
     this.#left.set(clientId, heardAt);
-    this.#recording ??= this.#record().finally(() => {
-      this.#recording = undefined;
-    });
+    this.#recording ??= this.#record();
   }
 
   /** Resolves when all times are recorded. */
@@ -44,5 +42,7 @@ export class LastSeen {
         );
       for (const clientId of left.keys()) onChange(clientId);
     }
+    // In the same step as the last look at the map, so that no client is left over.
+    this.#recording = undefined;
   }
 }

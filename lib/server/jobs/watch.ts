@@ -136,9 +136,12 @@ export class JobWatch {
 
   async #lookAt(jobId: string, look: Look): Promise<void> {
     let after: number | null = AGAIN_AFTER_MS;
+    const { hasFailed: hadFailed } = look;
     try {
       after = await this.#judge(jobId, look);
     } catch (error) {
+      // The failed download still has to be judged, in the next check.
+      look.hasFailed ||= hadFailed;
       this.#report(error, jobId);
     }
     look.isRunning = false;
@@ -171,9 +174,10 @@ export class JobWatch {
         endedAt,
         unsettled: job.unsettled || stops,
       });
-      look.hasFailed ||= hasFailed;
-      if (!written) return 0;
-      look.hasFailed = false;
+      if (!written) {
+        look.hasFailed ||= hasFailed;
+        return 0;
+      }
       after = written;
       logger.info(`job ${status}`, { job_id: jobId });
       if (status === "running") this.options.wake();

@@ -103,10 +103,10 @@ export class DiskSets implements SetStorage {
         if (await this.#publishSums(written, finalSums, sums.text)) return true;
       } catch (error) {
         // The set is moved back so that the next try finds it, unless another server has taken over the
-        // publishing. An error of the rename is ignored, so that the error that stopped the publishing is
+        // publishing. Errors of these steps are ignored, so that the error that stopped the publishing is
         // reported.
         if (await isOurs().catch(() => false)) {
-          if (await isText(finalSums, sums.text)) await unlinkIfThere(finalSums);
+          await unlinkIfText(finalSums, sums.text).catch(() => undefined);
           await rename(final, set).catch(() => undefined);
         }
         throw error;
@@ -190,6 +190,11 @@ async function takeFolderName(set: string, final: string): Promise<boolean> {
   if (isTaken) return false;
   await rename(set, final);
   return true;
+}
+
+/** Removes a file if it holds exactly this text. */
+async function unlinkIfText(path: string, text: string): Promise<void> {
+  if (await isText(path, text)) await unlinkIfThere(path);
 }
 
 /** Whether a file exists and holds exactly this text. */

@@ -8,6 +8,7 @@ describe("the server's address", () => {
     ["the port of a server here", {}, { SERVER_PORT: "9000" }, "http://localhost:9000"],
     ["a server here with a certificate", {}, { TLS_CERT: "cert.pem" }, "https://localhost:8080"],
     ["one that listens at one address", {}, { SERVER_HOST: "::2" }, "http://[::2]:8080"],
+    ["one at another loopback address", {}, { SERVER_HOST: "127.0.0.2" }, "http://127.0.0.2:8080"],
     ["one that listens everywhere", {}, { SERVER_HOST: "0.0.0.0" }, "http://localhost:8080"],
     ["an address", {}, { SERVER_URL: "https://a.example" }, "https://a.example"],
     ["as clients have it", {}, { SERVER_URL: "wss://a.example/" }, "https://a.example"],

@@ -1,5 +1,8 @@
 import { beforeEach, describe, expect, test } from "bun:test";
-import type { AuditEntry, AuditRow } from "../../../lib/server/audit/entry.ts";
+import type { AuditAction } from "../../../lib/api/audit.ts";
+import { endpoints } from "../../../lib/api/endpoints.ts";
+import type { Endpoint } from "../../../lib/api/endpoints/endpoint.ts";
+import { type AuditEntry, type AuditRow, standingOf } from "../../../lib/server/audit/entry.ts";
 import { AuditWindow } from "../../../lib/server/audit/window.ts";
 
 let window: AuditWindow;
@@ -148,4 +151,20 @@ test("a long text is cut, and both its ends are kept", () => {
   expect(cut).toMatch(/^\/a\/😀+�?…�?😀+\/b\.txt$/u);
   expect(cut!.length).toBeLessThanOrEqual(256);
   expect(whole).toBe("x".repeat(256));
+});
+
+/** Calls that leave nothing changed for good. */
+const PASSING: ReadonlySet<AuditAction> = new Set([
+  "sign_in",
+  "sign_out",
+  "webhook_test",
+  "webhook_replay",
+]);
+
+test("each call that changes something for good is a row of its own", () => {
+  for (const { method, audit: action } of Object.values<Endpoint>(endpoints)) {
+    if (!action || method === "GET") continue;
+    const standing = standingOf({ action, outcome: "ok", actor: "a", clientId: null });
+    expect([action, standing]).toEqual([action, PASSING.has(action) ? "known" : "act"]);
+  }
 });

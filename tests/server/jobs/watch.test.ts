@@ -10,6 +10,14 @@ const MOST_A_SECOND = 4;
 
 /** The number of running downloads of each job. */
 let downloading: number;
+/** The numbers of each job's other downloads. */
+let counts: Omit<JobTotals["counts"], "downloading">;
+/** Condition on which a job stops by itself. */
+let stopWhen: Job["stopWhen"];
+/** The number of next reads of a job's row that fail. */
+let failures: number;
+/** Statuses that were recorded. */
+let recorded: Job["status"][];
 /** The times at which each job was reported, in ms since the start of the test. */
 let told: Map<string, number[]>;
 let watch: JobWatch;
@@ -18,9 +26,17 @@ beforeEach(() => {
   jest.useFakeTimers();
   jest.setSystemTime(NOW);
   [downloading, told] = [0, new Map()];
-  const counts = { queued: 5, verifying: 0, completed: 0, failed: 0, cancelled: 0 };
+  [stopWhen, failures, recorded] = [null, 0, []];
+  counts = { queued: 5, verifying: 0, completed: 0, failed: 0, cancelled: 0 };
   const rows: Partial<JobRows> = {
-    get: async (jobId) => ({ jobId, status: "running", stopWhen: null }) as Job,
+    get: async (jobId) => {
+      if (failures-- > 0) throw new Error("the database is busy");
+      return { jobId, status: recorded.at(-1) ?? "running", stopWhen } as Job;
+    },
+    replace: async (job) => {
+      recorded.push(job.status);
+      return job;
+    },
     totals: async () => ({ total: 5, counts: { ...counts, downloading } }) as JobTotals,
   };
   watch = new JobWatch({
@@ -90,4 +106,15 @@ describe("a job is told of", () => {
     for (let ms = 0; ms < 3_000; ms += 10) await pass(10);
     expect(told.get("a")).toEqual([0, 1_000, 2_000, 3_000]);
   });
+});
+
+test("a failure that could not be judged is judged by the next check", async () => {
+  stopWhen = { atLeast: 1, failedPercent: 10 };
+  failures = 1;
+  counts.failed = 1;
+  watch.downloadChanged("a", { hasFailed: true });
+  await settle();
+  expect(recorded).toEqual([]);
+  await pass(5_000);
+  expect(recorded).toEqual(["stopped"]);
 });
