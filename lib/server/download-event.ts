@@ -70,7 +70,9 @@ export type DownloadEvent =
 export type Effect =
   /** Remove the part file, which is no longer needed. */
   | { type: "discard_part" }
-  /** End the running attempt and tell the client. The attempt has not noticed yet that the download ended. */
+  /**
+   * End the running attempt, which has not noticed yet that the download ended, and tell the client to stop.
+   */
   | { type: "stop_client" }
   /** Apply the row's rate limit to the running attempt. */
   | { type: "apply_rate_limit" }

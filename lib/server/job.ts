@@ -201,8 +201,8 @@ export interface JobRows {
   /** Counts jobs by status. */
   countByStatus(): Promise<Record<JobStatus, number>>;
   /**
-   * Lists the jobs that have not ended, and ended jobs whose downloads still have to be changed to match.
-   * Oldest first.
+   * Lists the jobs that have not ended, and ended jobs whose downloads still have to be changed to match the
+   * job's end. Oldest first.
    */
   open(): Promise<Job[]>;
   /** Lists the jobs that have not ended and that new clients may still join. */

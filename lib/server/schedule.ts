@@ -115,7 +115,7 @@ export interface Delivery {
 /** The fields of a delivery that change while downloads progress. */
 export type DeliveryState = Pick<Delivery, "bytes" | "downloadId" | "files" | "status">;
 
-/** A delivery, with the newest download that its job made for its client; null: there is none. */
+/** A delivery, with the newest download that its job made for its client; null: there is no download. */
 export interface Asked {
   delivery: Delivery;
   download: AskedDownload | null;
@@ -265,7 +265,10 @@ export interface DeliveryRows {
    * @returns the changed deliveries, in any order. Missing ones were changed by somebody else first.
    */
   change(changes: readonly DeliveryChange[]): Promise<Delivery[]>;
-  /** Lists deliveries, newest local time first, then by client. @param inTurn runs each query in turn */
+  /**
+   * Lists deliveries, newest local time first, then by client.
+   * @param inTurn runs each query when the caller has its turn
+   */
   list(scheduleId: string, filter: DeliveryFilter, inTurn: InTurn): Promise<Delivery[]>;
   /** The newest local time that has deliveries; undefined: there is none. */
   newestTime(scheduleId: string, bounds: TimeBounds): Promise<string | undefined>;

@@ -164,8 +164,8 @@ export interface SetRows {
    */
   countAgain(downloadId: string): Promise<void>;
   /**
-   * Finds stored files that equal listed ones: same client, path, size and time, in a completed set with the
-   * same checksum algorithm. The stored file was read at least 2 s after its last change.
+   * Finds stored files that equal listed ones: same client, path, size and modification time, in a completed
+   * set with the same checksum algorithm. The stored file was read at least 2 s after its last change.
    */
   twins(clientId: string, checksum: string, files: SetFile[]): Promise<StoredTwin[]>;
 }

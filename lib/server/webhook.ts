@@ -126,8 +126,8 @@ export interface OutboxRows {
    */
   write(messageId: string, body: string | null): Promise<void>;
   /**
-   * Inserts a test message, which no trigger makes, as already claimed. If no result is recorded, the message
-   * is due again at `until`.
+   * Inserts a test message, which no trigger makes, and claims it. If no result is recorded, the message is
+   * due again at `until`.
    */
   add(message: Message, until: number): Promise<void>;
   /**
@@ -147,7 +147,7 @@ export interface OutboxRows {
    */
   record(attempt: Attempt, reached: boolean): Promise<void>;
   /**
-   * Makes a batch of messages due now whose last attempt could not reach the receiver.
+   * Makes messages due now whose last attempt could not reach the receiver, one batch in each call.
    * @returns whether there may be more
    */
   hurry(webhookId: string, now: number): Promise<boolean>;
@@ -172,7 +172,7 @@ export interface OutboxRows {
   orphans(): Promise<string[]>;
 
   /**
-   * Reports to webhooks that a client has been away for long. This is done once until the client registers
+   * Reports to webhooks that a client has been away for long. A client is reported once, until it registers
    * again.
    * @param leftAt when the client left; nothing is reported if it connected later
    */

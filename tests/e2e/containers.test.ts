@@ -12,7 +12,10 @@ const MiB = 1024 * 1024;
 const RESTAURANTS = testClientIds(3);
 const SERVICES = [...RESTAURANTS.map((id) => `client-${id}`), "server"];
 
-/** In ms. Enough for building the images, and for clients that take up to a minute to reconnect. */
+/**
+ * Time limit in ms. It is enough for building the images, and for clients that take up to a minute to
+ * reconnect.
+ */
 const TIMEOUT = 600_000;
 
 const needs = missingForContainers === null ? "" : ` (needs ${missingForContainers})`;

@@ -30,7 +30,8 @@ let page: Page;
 
 useBrowserAndServer();
 
-// Outside the describe block, because Bun lists the hooks of a skipped block as tests without a name.
+// This hook is outside the describe block, because Bun lists the hooks of a skipped block as tests without a
+// name.
 beforeAll(async () => {
   if (NO_BROWSER !== "") return;
   large = await writeRandom(system.source("large.bin"), 100 * MIB);

@@ -13,7 +13,10 @@ import { writeRandom } from "../support/sources.ts";
 import { API_TOKEN } from "../support/system.ts";
 import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
-/* The dashboard's event connection to the server: while the page is hidden, refused, and broken. */
+/*
+ * The event stream of the dashboard: while the page is hidden, when the server refuses it, and when it
+ * breaks.
+ */
 
 setDefaultTimeout(TEST_LIMIT);
 

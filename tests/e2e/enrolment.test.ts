@@ -213,8 +213,8 @@ describe("a real client", () => {
 
     const { records } = await system.api.audit({ client_id: "site-1" });
     const told = records.map(({ action, outcome, target }) => [action, outcome, target].join(" "));
-    // Reversed, because the audit lists the newest first. Repetitions are counted in a second record, which
-    // is dropped.
+    // The list is reversed, because the audit lists the newest first. Repetitions are counted in a second
+    // record, which is dropped.
     expect(told.toReversed().filter((line, at, all) => all.indexOf(line) === at)).toEqual([
       "client_register ok ",
       "download_start ok ",

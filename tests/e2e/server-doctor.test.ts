@@ -100,8 +100,8 @@ describe("what is wrong with the service", () => {
     const before = seen.get()!.at;
     away.signal("SIGTERM");
     await away.ended();
-    // Waits until the server has written when the client left. Later, that would overwrite the time set by
-    // the test.
+    // Waits until the server has recorded when the client left. Later, this record would overwrite the time
+    // that the test sets.
     await waitFor(() => seen.get()!.at > before, "the server to see that it left");
     const time = Date.now() - 3 * DAY_MS;
     database.run("UPDATE clients SET last_seen_at = ? WHERE client_id = 'away'", [time]);

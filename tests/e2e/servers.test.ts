@@ -25,8 +25,8 @@ const listen = async (url: string, token = API_TOKEN) =>
 const MiB = 1024 * 1024;
 const SIZE = 16 * MiB;
 /**
- * The most bytes that may be sent twice after a break: those granted but not written, and those written but
- * not flushed.
+ * The most bytes that may be sent twice after a break: those that the server has granted but not written, and
+ * those that it has written but not flushed.
  */
 const MOST_RESENT = 12 * MiB;
 

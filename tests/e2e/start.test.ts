@@ -38,7 +38,7 @@ async function run(file: string, flags: string[], env: Record<string, string> = 
       cwd: folder,
       env,
       stdio: ["ignore", "pipe", "pipe"],
-      // In ms. Ends a program that starts although it should refuse.
+      // Time limit in ms, which ends a program that starts although it should refuse.
       timeout: 20_000,
     },
   );

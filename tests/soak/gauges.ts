@@ -49,8 +49,8 @@ export class Gauges {
   }
 
   /**
-   * Returns the lag since the last sample, from the difference of two readings of the histogram. Its counts
-   * begin at 0 again when the server is restarted.
+   * Returns the lag since the last sample, from the difference of two readings of the histogram. The counts
+   * of the histogram begin at 0 again when the server is restarted.
    */
   #lagSince(samples: Family["samples"]): Sample["lag"] {
     const now = new Map(samples.map(({ name, labels, value }) => [labels["le"] ?? name, value]));

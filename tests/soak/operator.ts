@@ -21,7 +21,7 @@ const TRY_AGAIN = 200;
  */
 const HALF_AS_OFTEN = 8 * 1024 * 1024;
 
-/** What all simulated operators have observed, for the final checks. */
+/** Observations of all simulated operators, for the final checks. */
 export interface Ledger {
   /** Records of the downloads that had ended when last seen, by id. */
   ended: Map<string, DownloadRecord>;

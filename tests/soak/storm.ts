@@ -7,7 +7,7 @@ import type { World } from "./world.ts";
 
 export interface StormOptions {
   minutes: number;
-  /** Average processor time to use, in cores. 0.35 is a third of a core. */
+  /** Average processor time to use, in cores. 0.35 is about a third of a core. */
   intensity: number;
   seed: number;
 }

@@ -16,7 +16,7 @@ const CHECKPOINT = 8 * MiB;
 /** Maximum number of bytes that are sent again after a break. */
 export const LOST_IN_A_BREAK = RECEIVE_BUDGET + CHECKPOINT;
 
-/** Time limit after the last fault in which every download must end, in ms. */
+/** Time after the last fault in which every download must end, in ms. */
 const ENDS_WITHIN = 240_000;
 
 /** Time after a full disk in which the server may still refuse calls because of it, in ms. */

@@ -40,7 +40,9 @@ export interface AttemptsOptions {
   logOf: (download: Download) => Logger;
 }
 
-/** Time, in ms, for which a download that lacks quota counts as waiting. It checks the quota again sooner. */
+/**
+ * Time, in ms, for which a download that lacks quota counts as waiting. It checks again before that is over.
+ */
 const SHORT_FOR_MS = 15_000;
 
 type Receiver = FileReceiver | SetReceiver;

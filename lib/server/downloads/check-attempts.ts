@@ -46,7 +46,9 @@ export async function isNoMoreWanted(
   return row !== null && hasEnded(row) && !(hasItAll && row.epoch === epoch);
 }
 
-/** Reports whether this server still publishes a download. Another server may have taken that over. */
+/**
+ * Reports whether this server still publishes a download. Another server may have taken over the download.
+ */
 export async function isPublishedHere(
   repository: Pick<Repository, "getDownload">,
   { downloadId, epoch }: Pick<Download, "downloadId" | "epoch">,

@@ -15,7 +15,7 @@ import { requireFreeSpace } from "../storage/free-space.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { JobHooks } from "./job-hooks.ts";
 
-/** Longest wait until another server has published a download, and time between two looks, in ms. */
+/** Longest wait for another server to publish a download, and pause between two checks, in ms. */
 const PUBLISHED_ELSEWHERE_MS = 5_000;
 const PUBLISHED_LOOK_MS = 100;
 

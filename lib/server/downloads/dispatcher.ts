@@ -51,7 +51,7 @@ export class Dispatcher {
   #foundUpTo = Date.now();
   /** True: downloads that other servers queued have to be looked for. */
   #looksElsewhere = false;
-  /** Revision of the latest change up to which downloads that other servers queued have been found. */
+  /** Revision of a change. Downloads that other servers queued up to this change have been found. */
   #foundUpToRevision = 0;
   readonly #waiting = new WaitingLines();
   /** Clients that registered and whose waiting downloads have not been looked up yet. */

@@ -116,7 +116,7 @@ export class Downloads {
   }
 
   /**
-   * Handles changes of other servers, up to the revision of the latest change of a download.
+   * Handles changes of other servers, up to the given revision of any download.
    * @param isOneGone whether one of the servers has ended, so that its work is taken over
    */
   async check(isOneGone: boolean, revision: number): Promise<void> {
@@ -130,7 +130,7 @@ export class Downloads {
     return this.#attempts.check(downloadId);
   }
 
-  /** Looks for downloads to start, after a job allowed more. */
+  /** Looks for downloads to start, after a job allowed more of its downloads to run. */
   wake(): void {
     this.#dispatcher.wake();
   }
@@ -169,7 +169,7 @@ export class Downloads {
 
   /**
    * Records the id of the new download that replaces an ended one of a job.
-   * @returns false: the ended one is replaced by another download
+   * @returns false: another download has replaced the ended one already
    */
   async replaceBy(downloadId: string, next: string): Promise<boolean> {
     const after = await this.#apply(downloadId, { type: "retried", as: next });
@@ -189,7 +189,7 @@ export class Downloads {
   }
 
   /**
-   * Counts by status the downloads requested since a time, in ms since 1970.
+   * Counts, by status, the downloads that were requested since a time in ms since 1970.
    * @param sites only these clients; null: all
    */
   totalsSince(since: number, sites: Sites | null, inTurn: InTurn): Promise<Totals> {
@@ -221,7 +221,7 @@ export class Downloads {
     if (jobId !== null) this.options.jobs.onChange(jobId, status);
   }
 
-  /** Starts to work, with the downloads that an earlier process left unfinished. */
+  /** Begins to run downloads, first those that an earlier process left unfinished. */
   async recover(): Promise<void> {
     await this.#recovery.start();
   }
@@ -235,8 +235,8 @@ export class Downloads {
   }
 
   /**
-   * Runs work on a download after all earlier work on it has ended. A row may be claimed again before its
-   * previous change is flushed and the effects are carried out.
+   * Runs work on a download after all earlier work on it has ended. Otherwise a download that is claimed
+   * again could run before the effects of its previous change are carried out.
    */
   #run(downloadId: string, work: () => Promise<void>): Promise<void> {
     return this.#work.run(async () => {

@@ -4,7 +4,7 @@ import { type Active, type Downloading, durableOffsetOf } from "../download.ts";
 import type { KeepRows } from "../keep.ts";
 import type { SpaceShortage } from "../storage/free-space.ts";
 
-/** The limits of stored bytes; null: no limit. */
+/** Most bytes of a single file, of each client, and of all clients together; null: no limit. */
 export interface Quotas {
   file: number | null;
   perClient: number | null;
@@ -25,8 +25,8 @@ export interface OverQuota extends SpaceShortage {
  */
 const GRACE_MS = 10_000;
 /**
- * Time ahead, in ms, for which a download reserves quota after {@link GRACE_MS}: the bytes received so far,
- * and those that would come in this time at its average rate.
+ * Time ahead, in ms, for which a download reserves quota after {@link GRACE_MS}. It then reserves the bytes
+ * received so far, and those that would come in this time at its average rate.
  */
 const AHEAD_MS = 60_000;
 

@@ -70,8 +70,9 @@ export class Slots {
   }
 
   /**
+   * Counts the slots that downloads of a client take.
    * @param count number of running downloads
-   * @param own number of these that run on this server; only they count to the total
+   * @param own number of these that run on this server; only they count to the server's limit
    */
   #take({ clientId, line }: Waiting, count: number, own: number): void {
     this.#all += own;

@@ -52,8 +52,8 @@ export class Stage implements AsyncDisposable {
   /**
    * Starts a server without clients.
    * @param env settings of the server
-   * @param options `prepare` prepares the server's folder. `leave` keeps the folder until all scenarios are
-   *   over
+   * @param options `prepare` is called with the server's folder before the server starts. `leave` keeps the
+   *   folder until all scenarios are over
    */
   static async open(
     place: Place,

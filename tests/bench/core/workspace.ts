@@ -63,7 +63,7 @@ export class Place {
       for (let left = size; left > 0; left -= block.length) {
         await file.writeFile(block.subarray(0, left));
       }
-      // Flushed, so that the disk does not write this file while something is measured.
+      // The file is flushed, so that the disk does not write it while something is measured.
       await file.sync();
     } finally {
       await file.close();

@@ -5,9 +5,9 @@ import { Logger } from "../../../lib/util/logger.ts";
 import { TokenBucket } from "../../../lib/util/token-bucket.ts";
 
 /*
- * Runs many clients in one process, each with a connection, key and reconnects like a real client. Arguments:
- * the server's WebSocket URL, the enrolment token, the clients' root folder, the number of the first client,
- * the number of clients.
+ * Runs many clients in one process. Each has a connection and a key of its own, and reconnects like a real
+ * client. Arguments: the server's WebSocket URL, the enrolment token, the clients' root folder, the number of
+ * the first client, the number of clients.
  */
 
 /** Number of clients that connect at the same time at the start. */

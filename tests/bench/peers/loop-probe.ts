@@ -4,9 +4,9 @@ import { isMainThread } from "node:worker_threads";
 import { HOLDS } from "../core/loop-probe.ts";
 
 /*
- * Loaded into a server before its own code. Records each time that the event loop was blocked, as one line
- * with the time (ms since 1970) and the processor time that the loop's thread used (ms). Processor time is
- * used because the delay of a timer would also depend on other programs.
+ * This module is loaded into a server before the server's own code. It records each time that the event loop
+ * was blocked, as one line with the time (ms since 1970) and the processor time that the loop's thread used
+ * (ms). Processor time is used because the delay of a timer would also depend on other programs.
  */
 
 /** Time between two readings of the thread's processor time, in ms. */

@@ -8,7 +8,7 @@ const MiB = 1024 ** 2;
 
 interface Link extends LinkConditions {
   name: string;
-  /** Size of the file that is sent over the link in bytes, by size of the run. */
+  /** Size in bytes of the file that is sent over the link, by size of the run. */
   size: Record<Effort, number>;
 }
 

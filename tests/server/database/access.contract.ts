@@ -150,7 +150,7 @@ export function accessContract(name: string, makeBackend: () => Promise<Backend>
         await begin(hash, origin);
       }
       expect((await others.access.deleteSession("b")).toSorted()).toEqual(["b", "c"]);
-      // This session comes too late: the session that it was begun with is deleted.
+      // Session f comes too late: session c, with which it was begun, is deleted.
       await begin("f", "c");
       const left = async () =>
         (await Promise.all([..."abcdef"].map((hash) => mine.access.getSession(hash)))).map(

@@ -219,7 +219,10 @@ export function keepContract(name: string, makeBackend: () => Promise<Backend>):
       });
     });
 
-    /** Makes room for a newer download of the client in the job. The download keeps its retention rule. */
+    /**
+     * Moves a download to another job, so that its client can have a newer one in the first job. The download
+     * keeps its retention rule.
+     */
     async function retire(n: number): Promise<void> {
       const before = (await rows.getDownload(id(n))) as Completed;
       const jobId = Bun.randomUUIDv7();

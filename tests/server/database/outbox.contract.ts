@@ -75,7 +75,7 @@ export function outboxContract(name: string, makeBackend: () => Promise<Backend>
       await rows.outbox.record(attempt, true);
       expect(await others.outbox.nextDueAt()).toBe(NOW + 5);
       const second = (await claim(rows, NOW + 5))!;
-      // The late result of an earlier attempt does not change when the message is due.
+      // The late result of an earlier attempt leaves the message's due time as it is.
       await rows.outbox.record({ ...attempt, attemptId: id(8), nextAt: NOW }, true);
       expect(await claim(rows, NOW + 5)).toBeNull();
       const last = { ...attemptOf(second), responseStatus: null, nextAt: null };

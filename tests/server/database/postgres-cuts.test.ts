@@ -141,7 +141,7 @@ describe.skipIf(NO_POSTGRES !== "")(`Postgres that is lost${NO_POSTGRES}`, () =>
     const [used, claimed] = await Promise.all(trying);
     expect(used).not.toBeNull();
     expect(claimed).toBeNull();
-    // Makes so many changes that the marks of the earlier ones are removed.
+    // Makes so many changes that the rows about the earlier ones in `made_changes` are removed.
     for (let n = 0; n < 12; n++) {
       const some = Array.from({ length: 50 }, (_, i) => rows.insertDownload(queued(n * 50 + i)));
       await Promise.all(some);

@@ -77,7 +77,8 @@ export function repositoryContract(name: string, makeBackend: () => Promise<Back
         rows = await backend.open();
         others = await backend.open();
         const found = await rows.listDownloads({ limit: 100 });
-        // Reopening may give the latest download a new revision, so that a lost revision is never used twice.
+        // Reopening the database may give the latest download a new revision, so that a lost revision is
+        // never used twice.
         const expected = written
           .toReversed()
           .map((state, index) => ({ ...state, revision: found[index]!.revision }));

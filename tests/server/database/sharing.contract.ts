@@ -60,7 +60,7 @@ export function sharingContract(name: string, makeBackend: () => Promise<Backend
     const used = () => rows.keep.usedBytes("site-1");
     const remove = async (n: number) => {
       await rows.keep.markRemoved(id(n), NOW);
-      // Called twice, as when a crash interrupts the removal after its first step.
+      // The function is called twice, as when a crash interrupts the removal after its first step.
       await rows.sets.handOver(id(n));
       await rows.sets.handOver(id(n));
       await rows.keep.bytesGone(id(n));

@@ -64,7 +64,7 @@ class World implements Pick<Storage, "publish" | "openFile" | "openPart" | "remo
     if (!this.part) return there !== undefined;
     if (there && there !== this.part) return false;
     this.files.set(savedPath, this.part);
-    // Both names exist now, and the power can be cut between the link and the unlink.
+    // The part has both its own and the final name now. The power can be cut between the link and the unlink.
     this.#step();
     this.part = null;
     return true;

@@ -121,7 +121,7 @@ test("whenever readers come and go, each one's last word on a download is how it
     while (!words.has(id(base + 99))) await hear();
     for (const { downloadId, status } of ends) {
       expect(words.get(downloadId)?.at(-1), `seed ${seed}`).toBe(status);
-      // After the event of an end, only the same event may come again.
+      // After the event that a download has ended, only the same event may come again.
       const heard = words.get(downloadId) ?? [];
       expect(new Set(heard.slice(heard.indexOf(status))), `seed ${seed}`).toEqual(
         new Set([status]),

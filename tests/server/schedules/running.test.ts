@@ -49,7 +49,7 @@ const membersOfJobs = async () => {
 
 test("asked twice at once, it asks each client once", async () => {
   const server = serverOf(rows);
-  // One second apart, so that the two runs have different local times.
+  // The two runs are one second apart, so that they have different local times.
   const both = [server.run(schedule, ALL, NOW), server.run(schedule, ALL, NOW + 1_000)];
   const [first, second] = await Promise.allSettled(both);
   expect(first).toMatchObject({ status: "fulfilled", value: [{ total: 2 }, { total: 1 }] });

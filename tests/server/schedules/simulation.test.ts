@@ -21,7 +21,10 @@ const MEMORY = "/dev/shm";
 const [DAYS, CLIENTS] = EFFORT >= 10 ? [60, 300] : [6, 24];
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
-/** Files arrive at multiples of half an hour, so many arrive at once and the simulation needs fewer steps. */
+/**
+ * Unit of the times at which files arrive. Many files arrive at the same time, so the simulation needs fewer
+ * steps.
+ */
 const HALF_HOUR = HOUR / 2;
 /** The clocks of New York and Berlin go forward within the simulated days of the full size. */
 const FROM = Date.parse("2026-03-05T12:00:00Z");

@@ -86,7 +86,7 @@ test("no more comes than may be lost, while the disk does not flush", async () =
     sent += length;
   }
   const most = granted();
-  // Resolved before the expectations, so that the receiver can end even if one of them fails.
+  // The flush ends before the expectations, so that the receiver can end even if one of them fails.
   flushed.resolve();
   expect(most).toBeLessThanOrEqual(UNSAFE + pool.budget);
   expect(flush).toHaveBeenCalledTimes(1);

@@ -44,7 +44,7 @@ let rows: Repository;
 let lines: string[];
 let metrics: Metrics;
 let senders: Sender[];
-/** Ms until the next attempt of a message. */
+/** Time until the next attempt of a message, in ms. */
 let waitMs: number;
 /** Every posted message: what it is about, and its URL. */
 let posted: { about: string; to: string }[];

@@ -28,8 +28,8 @@ test("a file of more segments than an object has parts is made of groups", async
   expect(await storage.publish(id, "site-1/large")).toBe(true);
   expect(await published(storage, "site-1/large")).toEqual(expected);
   const created = s3.requests.filter((line) => line.endsWith("?uploads="));
-  // Four multipart uploads: three groups of parts of equal size, which the fake S3 requires, and the whole
-  // file.
+  // Four multipart uploads: three for groups of parts, as the fake S3 requires parts of equal size, and one
+  // for the whole file.
   expect(created).toHaveLength(4);
   expect(s3.keys).toEqual(["some/where/site-1/large"]);
   expect(s3.uploads.size).toBe(0);

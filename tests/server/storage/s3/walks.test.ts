@@ -14,8 +14,8 @@ const STEPS = 25;
 const PATH = "site-1/file";
 
 /**
- * Random changes of a part: writes, truncations, takeovers by other processes, and late writes of the earlier
- * ones.
+ * Random changes of a part: writes, truncations, takeovers by other processes, and late writes by the earlier
+ * processes.
  */
 class Walk {
   /** The bytes that the part must hold. */
