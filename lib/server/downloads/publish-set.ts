@@ -123,8 +123,8 @@ export function suffixOf(checksum: ChecksumAlgorithm): string {
 }
 
 /**
- * Returns the text of a set's file of checksums, one line for each file. It can be checked by `md5sum
- * --check` or `sha256sum --check` in the client's folder of downloads. The names in a set need no escaping.
+ * Returns the text of a set's file of checksums, one line for each file. In the client's folder of downloads,
+ * `md5sum --check` or `sha256sum --check` reads this file. The names in a set need no escaping.
  */
 async function sumsOf(
   { downloadId, checksum }: Pick<Download, "downloadId" | "checksum">,
