@@ -1,6 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
+import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
 import { lacksStrace } from "../support/machine.ts";
@@ -50,6 +51,8 @@ async function expectAllBut(stage: Stage, record: DownloadRecord, missing: [stri
   const cwd = join(stage.system.folder, "downloads/site-1");
   const { stdout, stderr } = spawnSync(["md5sum", "-c", "--quiet", `${name}.md5`], { cwd });
   expect(stdout.toString() + stderr.toString()).toBe("");
+  const entries = await readdir(join(cwd, name), { recursive: true, withFileTypes: true });
+  expect(entries.filter((entry) => entry.isFile())).toHaveLength(FILES - missing.length);
   await expectNothingLeft(stage);
 }
 

@@ -150,7 +150,10 @@ export class DiskSetFolder implements SetFolder {
   }
 
   async removeFile(path: string): Promise<void> {
-    await onDisk("remove a file of the set", () => rm(this.#place(path), { force: true }));
+    checkedSetFile(path);
+    await onDisk("remove a file of the set", () =>
+      eventLoopBudget.run(() => fs.rmSync(join(this.path, path), { force: true })),
+    );
     this.#unflushed.delete(path);
   }
 

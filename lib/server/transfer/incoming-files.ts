@@ -184,7 +184,7 @@ export class IncomingFiles {
   #skip(file: WantedSetFile, error: Problem): void {
     const { tally, order, onMissing } = this.options;
     tally.skipped(file, error);
-    this.#checkpoints.add({ index: file.index, status: "skipped", error });
+    this.#checkpoints.leaveOut(file.index, file.place, error);
     if (order.strict) onMissing(error);
   }
 

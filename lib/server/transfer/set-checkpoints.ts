@@ -1,3 +1,4 @@
+import type { Problem } from "../../protocol/errors.ts";
 import type { SetAttempt, SetCounts, SetFileChange, SetRows } from "../set.ts";
 import type { SetFolder } from "../storage/storage.ts";
 
@@ -24,7 +25,7 @@ export interface Moment {
 
 export interface SetCheckpointsOptions {
   attempt: SetAttempt;
-  folder: Pick<SetFolder, "sync">;
+  folder: Pick<SetFolder, "sync" | "removeFile">;
   /** Number of written bytes after which a checkpoint is due, see {@link SetStorage.checkpointBytes}. */
   checkpointBytes: number;
   rows: Pick<SetRows, "update">;
@@ -41,6 +42,8 @@ export interface SetCheckpointsOptions {
  */
 export class SetCheckpoints {
   #changes: SetFileChange[] = [];
+  /** Paths in the set's folder of the files that are left out since the last checkpoint. */
+  #leftOut: string[] = [];
   #bytes = 0;
   #timer: Timer | undefined;
   #running: Promise<void> | undefined;
@@ -63,6 +66,16 @@ export class SetCheckpoints {
   add(change: SetFileChange): void {
     this.#changes.push(change);
     this.#schedule();
+  }
+
+  /**
+   * Adds a file that is left out of the set. Bytes of it that are in the folder are removed before its row is
+   * recorded, so that they are never published.
+   * @param place path in the set's folder; null: the file has none
+   */
+  leaveOut(index: number, place: string | null, error: Problem): void {
+    if (place !== null) this.#leftOut.push(place);
+    this.add({ index, status: "skipped", error });
   }
 
   /**
@@ -106,10 +119,13 @@ export class SetCheckpoints {
   async #make(): Promise<void> {
     const { attempt, folder, rows, moment, onDurable } = this.options;
     const changes = this.#changes;
+    const leftOut = this.#leftOut;
     const now = moment();
     this.#changes = [];
+    this.#leftOut = [];
     this.#bytes = 0;
     try {
+      for (const place of leftOut) await folder.removeFile(place);
       await folder.sync();
     } catch (error) {
       this.#hasFailed = true;

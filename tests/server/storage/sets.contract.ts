@@ -83,12 +83,26 @@ export function setsContract(backend: string, open: () => Promise<TemporaryStora
 
     test("removes what is not to be published", () =>
       withFolder(async (folder) => {
-        folder.writeFile("a", bytes("a"), TIME);
+        for (const path of ["a", "b", "kept"]) folder.writeFile(path, bytes(path), TIME);
         await folder.removeFile("a");
         await folder.removeFile("a");
         await folder.sync();
-        expect(folder.sizeOf("a")).toBeNull();
-        return {};
+        await folder.removeFile("b");
+        for (const path of ["x/whole", "x/half"]) {
+          const part = await folder.openFile(path);
+          await part.write(bytes("large"), 0);
+          await folder.sync();
+          await part.close();
+          if (path === "x/whole") await folder.setTime(path, TIME);
+          await folder.removeFile(path);
+        }
+        await folder.sync();
+        expect(["a", "b", "x/whole"].map((path) => folder.sizeOf(path))).toEqual([
+          null,
+          null,
+          null,
+        ]);
+        return { kept: "kept" };
       }));
 
     test("links what was published before, if it is still as it was", () =>

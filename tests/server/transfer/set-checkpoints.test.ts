@@ -26,7 +26,13 @@ function checkpoints(failures: number) {
   const folder = {
     flushes: 0,
     onFlush: () => {},
+    /** What was done to the folder, in order. */
+    done: [] as string[],
+    async removeFile(path: string) {
+      this.done.push(`remove ${path}`);
+    },
     async sync() {
+      this.done.push("flush");
       this.onFlush();
       if (this.flushes++ < failures) throw new FdsError("storage_error", "cannot flush: EIO");
     },
@@ -45,6 +51,18 @@ function checkpoints(failures: number) {
     void (now = { ...now, bytes: now.bytes + 1, streamOffset: now.streamOffset + 1 });
   return { made, folder, recorded, errors, durable, arrive };
 }
+
+test("a file that is left out is removed before the flush, and then recorded", async () => {
+  const { made, folder, recorded } = checkpoints(0);
+  const error = { code: "file_not_found", message: "" } as const;
+  made.leaveOut(3, "a/b", error);
+  made.leaveOut(4, null, error);
+  await made.finish();
+  expect(folder.done).toEqual(["remove a/b", "flush"]);
+  expect(recorded.slice(0, 2)).toEqual(
+    [3, 4].map((index) => ({ index, status: "skipped", error })),
+  );
+});
 
 describe("what arrived", () => {
   test("is in the rows once it is flushed, with the file in the middle of which the set is", async () => {

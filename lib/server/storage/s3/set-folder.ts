@@ -1,7 +1,7 @@
 import { atOnce } from "../../../util/at-once.ts";
 import { checkedFilePath, checkedSetFile } from "../paths.ts";
 import type { Part, SetFolder } from "../storage.ts";
-import { compose, endUpload } from "./compose.ts";
+import { compose } from "./compose.ts";
 import { copyObject } from "./copy.ts";
 import { inS3 } from "./error.ts";
 import { S3Part } from "./part.ts";
@@ -131,15 +131,11 @@ export class S3SetFolder implements SetFolder {
   }
 
   async removeFile(path: string): Promise<void> {
-    const { objects } = this.place;
-    const [key, large] = [this.#key(path), this.#largePrefix(path)];
+    const key = this.#key(path);
     this.#unsent.delete(path);
-    this.sizes.delete(path);
-    await inS3("remove a file of the set", async () => {
-      await endUpload(objects, large);
-      await objects.removeAll(large);
-      await objects.remove([key]);
-    });
+    // Pieces of an unfinished file are not published, and are removed with the set.
+    if (!this.sizes.delete(path)) return;
+    await inS3("remove a file of the set", () => this.place.objects.remove([key]));
   }
 
   async sync(): Promise<void> {
