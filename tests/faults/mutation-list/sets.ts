@@ -20,6 +20,14 @@ import {
 /** Mutations of sets, at the client and at the server. */
 export const SETS: readonly Mutation[] = [
   {
+    name: "left-out-file-published",
+    breaks: "A: a published set has no bytes of a file that was left out",
+    file: "lib/server/transfer/set-checkpoints.ts",
+    find: `for (const place of leftOut) await folder.removeFile(place);`,
+    replace: ``,
+    caughtBy: { [SET_CHECKPOINTS]: "a file that is left out is removed before the flush" },
+  },
+  {
     name: "link-on-the-way-of-a-walk-followed",
     breaks: "F: a walk of a set leads nowhere that its root does not",
     file: "lib/client/sets/open-folder.ts",
