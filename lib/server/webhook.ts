@@ -143,7 +143,7 @@ export interface OutboxRows {
   claimAgain(messageId: string, until: number): Promise<Message | null>;
   /**
    * Records an attempt, and the state of its message that follows.
-   * @param reached whether the receiver sent a response
+   * @param reached whether a connection to the receiver was made
    */
   record(attempt: Attempt, reached: boolean): Promise<void>;
   /**

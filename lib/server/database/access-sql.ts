@@ -11,20 +11,23 @@ import type { SqlDatabase } from "./database.ts";
 import { numberOrNull } from "./rows.ts";
 import { assignments, insertion, sql } from "./statement.ts";
 
-/** A row of an API token. Its sites are JSON. */
+/**
+ * A row of an API token. `sites` is a JSON array of the ids of clients that the token may see; null: it names
+ * none.
+ */
 interface TokenRow extends Omit<ApiToken, "sites"> {
   sites: string | null;
 }
 
-/** A row of an enrolment key. `replaces` is 0 or 1, and the labels are JSON. */
+/** A row of an enrolment key. `replaces` is 1 for true and 0 for false, and `labels` is JSON. */
 interface EnrolmentKeyRow extends Omit<EnrolmentKey, "labels" | "replaces"> {
   labels: string;
   replaces: number;
 }
 
 /**
- * Limit on the old sessions or sign-in codes that one statement removes, as other callers wait meanwhile.
- * Later statements remove the rest.
+ * Limit on the sessions or sign-in codes that one statement removes, as they have expired or are too many.
+ * Other callers wait meanwhile. Later statements remove the rest.
  */
 const MOST_FORGOTTEN = 10;
 

@@ -6,14 +6,14 @@ import { unindexed } from "./engines.ts";
 import { insertion, sql, type Statement } from "./statement.ts";
 import { idBefore } from "./totals-sql.ts";
 
-/** Rows that one statement inserts or removes, which takes some ms. */
+/** Limits on the audit rows that one statement inserts or removes, which takes some ms. */
 const WRITTEN_AT_ONCE = 100;
 const REMOVED_AT_ONCE = 100;
 
-/** Rows that one query searches, which takes about a millisecond. */
+/** Number of audit rows that one query searches, which takes about a millisecond. */
 const SLICE = 1_000;
 
-/** Reads and writes the rows of the audit. */
+/** Reads and writes the rows of the audit, which records who did what. */
 export class AuditSql implements AuditRows {
   constructor(
     private readonly database: SqlDatabase,
@@ -22,8 +22,8 @@ export class AuditSql implements AuditRows {
 
   async insertAudit(rows: AuditRow[]): Promise<void> {
     for (let at = 0; at < rows.length; at += WRITTEN_AT_ONCE) {
-      // Rows that exist are skipped. After a failure, all batches are inserted again, also those that had
-      // succeeded.
+      // Skips rows that are already stored: after a failure, all batches are inserted again, also those that
+      // had succeeded.
       await this.database.keep(sql`
         INSERT INTO audit ${insertion(...rows.slice(at, at + WRITTEN_AT_ONCE))}
         ON CONFLICT (audit_id) DO NOTHING`);
@@ -45,8 +45,9 @@ export class AuditSql implements AuditRows {
   }
 
   /**
-   * Returns the matching rows of the next slice.
-   * @returns also the id of the last row that was searched; undefined: the search is complete
+   * Searches the next slice of the audit for rows that pass a filter.
+   * @returns the rows that pass, and the id of the last row that was searched; undefined: no rows are left to
+   *   search
    */
   async #slice(filter: AuditFilter): Promise<{ rows: AuditRow[]; end: string | undefined }> {
     const [last] = await this.database.run<Pick<AuditRow, "auditId">>(sql`
@@ -58,11 +59,11 @@ export class AuditSql implements AuditRows {
     return { rows: await this.#matching(filter, end ?? oldestOf(filter)), end };
   }
 
-  /** Returns the matching rows of a slice. @param until id of the oldest row to search */
+  /** Returns the rows of a slice that pass a filter. @param until id of the oldest row to search */
   async #matching(filter: AuditFilter, until: string): Promise<AuditRow[]> {
     const { action, actor, outcome, since, limit } = filter;
-    // The index by `last_at` must not be used here. SQLite would then read all rows since that time, instead
-    // of the slice.
+    // The index by `last_at` must not be used here. SQLite would then read all rows since the time `since`,
+    // instead of only the rows of the slice.
     const rows = await this.database.run<AuditRow>(sql`
       SELECT * FROM audit
       WHERE ${olderOf(filter)} AND audit_id >= ${until}
@@ -94,8 +95,9 @@ export class AuditSql implements AuditRows {
   }
 
   /**
-   * Returns the size of the next slice of rows, in bytes.
-   * @param standing importance of the rows
+   * Returns the size of the next slice of audit rows, in bytes.
+   * @param standing only rows of this importance are counted
+   * @param after id of the audit row after which the slice begins
    * @returns also the id of the last row that was counted; null: there are no more rows
    */
   async #sizeOfSlice(standing: Standing, after: string) {
@@ -122,8 +124,8 @@ export class AuditSql implements AuditRows {
 }
 
 /**
- * Returns a filter's conditions on the download, the client and the id. Indexes on these columns return rows
- * in the order of their ids.
+ * Returns a filter's conditions on the client, the download and the id of an audit row. The indexes by client
+ * and by download return rows in the order of their ids.
  */
 function olderOf({ clientId, downloadId, before }: AuditFilter): Statement {
   return sql`TRUE
@@ -133,8 +135,8 @@ function olderOf({ clientId, downloadId, before }: AuditFilter): Statement {
 }
 
 /**
- * Returns a lower bound of the ids of the rows that pass a filter. An id begins with the time at which the
- * row's event last occurred.
+ * Returns a lower bound of the ids of the audit rows that pass a filter. An id begins with the time at which
+ * the row's event last occurred.
  */
 function oldestOf({ since }: AuditFilter): string {
   return since === undefined ? "" : idBefore(since);

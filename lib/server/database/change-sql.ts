@@ -5,9 +5,10 @@ import { type DownloadRow, toRow } from "./rows.ts";
 import { assignments, sql, type Statement } from "./statement.ts";
 
 /**
- * Returns the statement that changes a download's row, unless another change came first. The statement
- * returns the new row.
- * @param before known contents of the row, so that only columns that differ are written; undefined: not known
+ * Returns the statement that writes a download's row if the row still has `next.revision`. The statement
+ * returns the new row, or no row if another change came first.
+ * @param before contents of the row at this revision, so that only columns that differ are written;
+ *   undefined: not known
  */
 export function changeOf(next: Download, before: Download | undefined): Statement {
   const { downloadId, revision, ...wanted } = toRow(next);
@@ -35,8 +36,8 @@ const DURABLE_EACH = 64 * 1024 * 1024;
 /**
  * Reports whether a power cut may undo a change of a running download, so that the change needs no flush. An
  * undone attempt is simply made again. But progress across a multiple of {@link DURABLE_EACH} bytes is
- * flushed, or a large file would start again from its beginning. A lower number of durable bytes is flushed,
- * too, as the part will soon be shorter.
+ * flushed, or a large file would start again from its beginning. A change to a lower number of durable bytes
+ * is flushed, too, as the part will soon be shorter.
  */
 export function mayBeTakenBack(next: Download, before: Download | undefined): boolean {
   if (next.status !== "downloading" || !before) return false;

@@ -3,7 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 
 /*
  * A worker thread that runs SQLite's checkpoints, which move pages from the write-ahead log to the database
- * file. Each message names the mode. The reply is the number of pages left in the log.
+ * file. Each message to it names the mode of a checkpoint. The reply is the number of pages left in the log.
  */
 
 /**

@@ -2,8 +2,8 @@ import { Worker } from "node:worker_threads";
 import { WaitingChanges } from "./waiting-changes.ts";
 
 /**
- * Number of changes after which the write-ahead log, which then has about 16 MiB, is moved to the database
- * file. Pages that were changed several times are then written only once.
+ * Number of changes after which the write-ahead log is moved to the database file. The log then has about 16
+ * MiB. Pages that were changed several times are written to the database file only once.
  */
 const MOVED_AFTER = 500;
 
@@ -27,7 +27,7 @@ export class Checkpoints {
   /** Creates the checkpoints of a database. @param path path of the database file */
   constructor(private readonly path: string) {}
 
-  /** A promise that a change must await before it is made; undefined: it need not wait. */
+  /** A promise that a change must await before it is made; undefined: the change need not wait. */
   get turn(): Promise<void> | undefined {
     return this.#waiting.turn;
   }

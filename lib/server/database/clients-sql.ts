@@ -6,8 +6,8 @@ import { hasLabels } from "./selector-sql.ts";
 import { assignments, insertion, list, ofEach, sql, type Statement } from "./statement.ts";
 
 /**
- * How long a problem of a client is shown, in ms. The server that found the problem remembers it for the same
- * time.
+ * How long a problem of a client, such as two machines with the same id, is shown, in ms. The server that
+ * found the problem remembers it for the same time.
  */
 const PROBLEM_MS = 150_000;
 
@@ -26,7 +26,9 @@ export const CLIENTS = ofEach({
       ON holder.lease_id = held.lease_id AND holder.expires_at >= now_ms()`,
 });
 
-/** Condition that a client is connected to any server, for use in statements with {@link CLIENTS}. */
+/**
+ * Condition that a client is connected to any server, for use in statements that begin with {@link CLIENTS}.
+ */
 const IS_HELD = sql`(holder.lease_id IS NOT NULL)`;
 
 /** Returns a query for the clients that pass a filter, sorted by id. */
@@ -47,9 +49,10 @@ export function clientsOf({ after, sites, ids, held, selector, limit }: ClientFi
 }
 
 /**
- * Returns a statement that writes what a client reported at its registration. The statement returns the
- * client's id if the row was written.
- * @param replaces the known row of the client; null: there is none, so an existing row is not changed
+ * Returns a statement that writes the row of a client that registers. The statement returns the client's id
+ * if the row was written.
+ * @param replaces the known row of the client, whose key and revocation must still be the same; null: no row
+ *   is known, so an existing row is not changed
  */
 export function registrationOf(
   client: RegisteredClient,
@@ -65,7 +68,8 @@ export function registrationOf(
 }
 
 /**
- * Returns a statement that records when clients were last seen, unless a later time is recorded.
+ * Returns a statement that records when clients were last seen. A later time that is already recorded is
+ * kept.
  * @param lastSeen times in ms since 1970
  */
 export function sightOf(lastSeen: readonly (readonly [clientId: string, at: number])[]): Statement {

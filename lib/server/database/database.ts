@@ -25,12 +25,13 @@ export interface Wire {
 /** An SQL database. The fields of rows are the names of columns in camelCase. */
 export interface SqlDatabase {
   /**
-   * Runs a statement. If it changes rows, a power cut may undo the change.
+   * Runs a statement. If it changes rows, a power cut may undo the change, until a later call of
+   * {@link flush} has resolved.
    * @throws UniqueViolation, DatabaseFull
    */
   run<Row>(statement: Statement): Promise<Row[]>;
   /**
-   * Resolves when all changes before the call survive a power cut.
+   * Resolves when all changes that were made before the call survive a power cut.
    * @throws Error if this is not certain; even then, only a power cut can undo the changes
    */
   flush(): Promise<void>;

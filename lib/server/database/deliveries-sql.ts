@@ -150,7 +150,8 @@ export class DeliveriesSql implements DeliveryRows {
         : sql``;
       return inTurn(() => this.#page(sql`${isOfSchedule} ${isBehind} ${areOf(sites)}`, limit));
     }
-    // Reads the deliveries of one local time after another, so that only rows of the wanted clients are read.
+    // Reads the deliveries of one local time after another. Within a local time, the index finds the rows of
+    // the wanted clients, so that no others are read.
     const found: Delivery[] = [];
     let night = after?.localTime;
     let behind = after?.clientId ?? "";

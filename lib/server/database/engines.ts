@@ -59,8 +59,9 @@ function storableJson(value: unknown): string {
 }
 
 /**
- * Returns a clause that joins each row of the preceding table with downloads, whose table it names `own`.
- * @param ids query for the `download_id`s to join, which may use columns of the preceding table
+ * Returns a clause that joins each row of the preceding table with the ids of some downloads, as
+ * `own.download_id`.
+ * @param ids query that selects the `download_id`s for a row, and may use columns of the preceding table
  */
 export function downloadsOfEach(ids: Statement): Statement {
   return ofEach({

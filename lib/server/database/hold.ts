@@ -6,8 +6,8 @@ import { pathOf } from "./sqlite.ts";
 
 /**
  * Locks a SQLite database until this process ends, so that no other server can use it. A Postgres database is
- * not locked, as several servers may use it. Must be called before the database is opened, as opening it may
- * change it.
+ * not locked, as several servers may use it. Must be called before the database is opened, as opening the
+ * database may change it.
  * @throws UsageError if the text is not the URL of a database
  * @throws Error if another server uses the database
  */

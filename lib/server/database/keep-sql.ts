@@ -5,7 +5,10 @@ import { indexed, nextRevision } from "./engines.ts";
 import { numberOrNull, toDownload, type DownloadRow } from "./rows.ts";
 import { sql, type Statement } from "./statement.ts";
 
-/** Condition for downloads whose content is stored. It must equal the condition of the partial indexes. */
+/**
+ * Conditions for downloads whose content is stored, for those whose content has a time of removal, and for
+ * those whose content is stored without a hold or a rule. Each must equal the condition of a partial index.
+ */
 const IS_STORED = sql`status = 'completed' AND removed_at IS NULL`;
 const TO_REMOVE = sql`remove_at IS NOT NULL AND removed_at IS NULL AND held = 0`;
 const WITHOUT_RULE = sql`${IS_STORED} AND held = 0 AND keep_days IS NULL AND keep_last IS NULL`;
@@ -59,7 +62,7 @@ export class KeepSql implements KeepRows {
       sql`AND held = 0 AND ((${TO_REMOVE} AND remove_at <= ${now} AND ${isPushedOut()}) ${isOld})`,
     );
     if (marked) return marked;
-    // Newer downloads were removed, so that this one is among the newest `keep_last` again and is kept.
+    // If newer downloads were removed, this one is among the newest `keep_last` again, and is kept.
     await this.database.run(sql`
       UPDATE downloads SET remove_at = NULL
       WHERE download_id = ${downloadId} AND ${TO_REMOVE} AND NOT ${isPushedOut()}`);

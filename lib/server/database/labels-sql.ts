@@ -28,7 +28,8 @@ export class LabelsSql {
   }
 
   /**
-   * Sets labels of a client, and removes those whose value is null. One statement makes all changes, or none.
+   * Sets labels of a client, and removes the labels whose new value is null. One statement makes all changes,
+   * or none.
    */
   async change(clientId: string, changes: LabelChanges): Promise<void> {
     const rows = Object.entries(changes).map(

@@ -61,11 +61,11 @@ function page(from: Statement, limit: number): Statement {
 }
 
 /**
- * Returns a query for a page of the newest downloads of many sites. Reading all downloads of each site would
- * take too long, as a site may have most of them. So would reading the newest downloads until enough belong
- * to these sites, as the sites may have few. So the query first finds the newest download of each site, and
- * takes the latest `limit` of these. If there are that many, downloads that are older than all of them cannot
- * be on the page, and are not read.
+ * Returns a query for a page of the newest downloads of many sites. Reading all downloads of these sites
+ * would take too long, as they may be most of the table. Reading downloads of all sites, from the newest one
+ * on, could take as long, as few of them may belong to these sites. So the query first finds the newest
+ * download of each site, and takes the latest `limit` of these. If there are that many, no older download can
+ * be on the page, so older ones are not read.
  */
 function listOfSites(sites: Sites, ofClient: Statement, limit: number): Statement {
   const ofSite = sql`

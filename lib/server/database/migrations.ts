@@ -79,8 +79,9 @@ export function changesTo(version: number, engine: "sqlite" | "postgres"): strin
 export const LATEST_VERSION = MIGRATIONS.length;
 
 /**
- * Migrates a SQLite database to this program's version, each step in its own transaction.
- * @param target version at which to stop
+ * Migrates a SQLite database to the version of the schema that this program needs, each step in its own
+ * transaction.
+ * @param target version of the schema at which to stop
  * @throws Error, with nothing changed, if a newer program made the database
  */
 export function migrate(database: Database, target = LATEST_VERSION): void {

@@ -164,7 +164,8 @@ export class OutboxSql implements OutboxRows {
   }
 
   /**
-   * Returns the ids of a webhook's oldest messages, as far as they are too old or too many.
+   * Returns the ids of a webhook's messages that are too old or too many, oldest first. One call returns a
+   * limited number of ids.
    * @param status only messages with this status
    * @param most number of messages that may stay
    * @param before time in ms since 1970; messages about earlier events are too old

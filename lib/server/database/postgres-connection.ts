@@ -8,8 +8,8 @@ const CONNECT_S = 5;
 const STATEMENT_MS = 15_000;
 
 /**
- * How long a statement waits for a lock, in ms. The transaction of a frozen server may hold a lock for as
- * long.
+ * How long a statement waits for a lock, in ms. Postgres also ends a transaction that is idle for this time,
+ * so a server that froze during a transaction does not hold its locks for longer.
  */
 const LOCK_MS = 10_000;
 
@@ -112,8 +112,8 @@ export class PostgresConnection {
 }
 
 /**
- * SQLSTATEs of a server that stops, starts, has too many connections or was demoted: class 08 and some
- * others.
+ * SQLSTATEs with which Postgres reports that it stops, starts, has too many connections or was demoted: class
+ * 08 and some others.
  */
 const SERVER_IS_AWAY = /^(?:08...|57P01|57P02|57P03|57P05|53300|25006|25P03)$/;
 

@@ -101,8 +101,8 @@ export class MadeChange {
     try {
       const rows = await this.#make(text, values);
       if (rows.length > 0) return rows;
-      // An earlier try may be executed at any time. Either it has already stored a result, or the empty
-      // result that is stored now keeps it from making the change.
+      // An earlier try may still be executed. Either it has already stored a result, or the empty result that
+      // is stored now keeps it from making the change.
       await this.#mark();
       return (await this.#answer()) ?? rows;
     } catch (error) {

@@ -3,7 +3,7 @@ import { ConnectionLost, PostgresConnection } from "./postgres-connection.ts";
 /** Limit on the connections of one server. Postgres allows 100 by default. */
 const MOST_CONNECTIONS = 10;
 
-/** A caller that waits for a connection. It gets one, or undefined if it must try again. */
+/** A caller that waits for a connection. The caller gets a connection, or undefined if it must try again. */
 type Waiting = PromiseWithResolvers<PostgresConnection | undefined>;
 
 /**

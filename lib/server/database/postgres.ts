@@ -21,7 +21,7 @@ const AWAY_MS = 1_000;
 const PATIENCE_MS = 2_000;
 
 /**
- * Opens an existing Postgres database, and migrates it to this program's version.
+ * Opens an existing Postgres database, and migrates it to the version of the schema that this program needs.
  * @param databaseUrl `postgres://user:password@host:port/name?sslmode=…`
  * @throws Away if Postgres does not answer; Error if the database cannot be used
  */
@@ -148,7 +148,7 @@ class PostgresDatabase implements SqlDatabase {
     }
   }
 
-  /** Waits until Postgres answers again. All waiting statements share one check. */
+  /** Waits until Postgres answers again. All waiting statements share one check of Postgres. */
   #untilBack(): Promise<void> {
     this.#asking ??= this.#ask().finally(() => (this.#asking = undefined));
     return this.#asking;

@@ -6,7 +6,7 @@ import { sql, type Statement } from "./statement.ts";
 
 /**
  * Returns the statement that claims a client's oldest due download in a line of the queue, if the limits
- * allow one more. A line holds the downloads of one job, or those without a job.
+ * allow another running download. A line holds the downloads of one job, or those without a job.
  * @param owner lease of the claiming server, to which the client must be connected; null: there is only one
  *   server
  */
@@ -38,9 +38,9 @@ export function claimOf(
 }
 
 /**
- * Returns a condition that a download runs on this server, for the total limit, which each server has for
- * itself.
- * @param owner lease of this server; null: there is only one server, so there is no condition
+ * Returns a condition that a download belongs to a server's lease. Only such downloads count toward the total
+ * limit, as each server has a total limit of its own.
+ * @param owner lease of the server; null: there is only one server, so the condition is empty
  */
 function of(owner: string | null): Statement {
   return owner === null ? sql`` : sql`AND owner = ${owner}`;
@@ -87,9 +87,9 @@ export function isDue(now: number): Statement {
 }
 
 /**
- * Returns a condition that the start times of a job's downloads are spread from a time that is still in the
- * future. As that time was once the current one, the clock was set back, and the downloads are due at once. A
- * minute ahead is allowed, as the clocks of servers differ.
+ * Returns a condition that a job spreads the start times of its downloads from a time in the future. That
+ * time was the current time when it was set. So the clock was set back since then, and the downloads are due
+ * at once. A time up to a minute ahead does not count, as the clocks of servers differ.
  */
 function beginsLater(now: number): Statement {
   return sql`jobs.spread_from > ${now + LONGEST_WAIT_MS}`;
@@ -98,7 +98,8 @@ function beginsLater(now: number): Statement {
 /**
  * Returns a query for the number of each client's running downloads, counted separately for each job, and for
  * downloads without a job.
- * @param owner lease of this server, whose downloads are also counted as `own`; null: all are this server's
+ * @param owner lease of this server, whose downloads are also counted as `own`; null: there is only one
+ *   server, so all count as `own`
  */
 export function activeLines(owner: string | null): Statement {
   return sql`

@@ -12,12 +12,15 @@ import type { ServerRows } from "../servers/rows.ts";
 import type { OutboxRows, WebhookRows } from "../webhook.ts";
 import type { DeliveryRows, ScheduleRows } from "../schedule.ts";
 
-/** A client as it registered. Times are in ms since 1970. */
+/** A client that has registered at least once. Times are in ms since 1970. */
 export interface RegisteredClient {
   clientId: string;
   /** SHA-256 of the client's key, in hex. */
   keyHash: string;
-  /** When the client enrolled with a token; null: never, so that its id is not bound to its key. */
+  /**
+   * When the client enrolled with a token or an enrolment key; null: never, so a client with another key may
+   * also use the id.
+   */
   enrolledAt: number | null;
   /** When an admin revoked the client, so that its key is refused; null: never. */
   revokedAt: number | null;
@@ -47,7 +50,10 @@ export interface Client extends RegisteredClient, ClientSettings {
    * client is connected to no server, or there is only one server.
    */
   heldAt?: number;
-  /** A problem that a person must solve, in a sentence, as another server reported it. */
+  /**
+   * A problem of the client that a person must solve, in a sentence, as stored by the server that found it;
+   * undefined: none.
+   */
   heldProblem?: string;
 }
 
@@ -73,8 +79,8 @@ export interface ClientFilter {
   /** "in": only clients with these ids; "not_in": only clients with other ids. */
   ids?: { are: "in" | "not_in"; ids: ReadonlySet<string> } | undefined;
   /**
-   * true: only clients that are connected to a server; false: only the others. Needs a database for several
-   * servers.
+   * true: only clients that are connected to a server; false: only clients that are not. Can be used only if
+   * several servers can share the database.
    */
   held?: boolean | undefined;
   /** Only clients with matching labels. */
@@ -84,7 +90,7 @@ export interface ClientFilter {
 }
 
 export interface EndsFilter {
-  /** Only changes with a revision greater than `after`, up to `upTo`. */
+  /** Only downloads whose latest change has a revision greater than `after`, and at most `upTo`. */
   after: number;
   upTo: number;
   /** Only downloads of these clients; null: of all clients. */
@@ -100,29 +106,34 @@ export interface Limits {
 }
 
 /**
- * Returns the limits for downloads of jobs. The other slots are kept free for single downloads, which a
- * person waits for.
+ * Returns the limits for downloads of jobs. They are lower where possible, to leave room for downloads
+ * without a job, for which a person waits.
  */
 export function limitsOfJobs({ total, perClient }: Limits): Limits {
   const kept = total < 4 ? Math.min(1, total - 1) : Math.ceil(total / 8);
   return { total: total - kept, perClient: Math.max(1, perClient - 1) };
 }
 
-/** A line of the queue: the id of a job, or null for downloads without a job. Lines take turns. */
+/**
+ * A line of the queue: the downloads of one job, named by its id, or all downloads without a job, named by
+ * null. The lines take turns to start downloads.
+ */
 export type Line = string | null;
 
-/** A client that has due downloads in a line of the queue. */
+/**
+ * A client, and a line of the queue in which it has due downloads: those of a job, or those without a job.
+ */
 export interface Waiting {
   clientId: string;
   line: Line;
 }
 
-/** Number of a client's downloads in a line that are downloading or verifying. */
+/** How many downloads of a client are downloading or verifying, counted for one job, or without a job. */
 export interface ActiveLine {
   clientId: string;
   line: Line;
   active: number;
-  /** Number of the active downloads that run on this server. */
+  /** How many of these downloads run on this server. */
   own: number;
 }
 
@@ -140,11 +151,11 @@ export class NameTakenError extends Error {
 }
 
 /**
- * The rows of the database, which are the only truth about downloads and clients. Each change is one
- * conditional statement, so that of two concurrent changes, by one server or several, only one succeeds.
+ * The rows of the database, which are the only record of the states of downloads and clients. Each change is
+ * one conditional statement, so that of two conflicting changes, by one server or several, only one succeeds.
  *
  * A statement blocks the event loop while it runs. So methods find rows by an index, and read at most `limit`
- * rows. Work that has no bound is done in pieces, in turn with other callers.
+ * rows. Work that has no bound is done in pieces, taking turns with other callers.
  */
 export interface Repository {
   /**
@@ -164,7 +175,7 @@ export interface Repository {
   totalsSince(since: number, sites?: Sites | null, inTurn?: InTurn): Promise<Totals>;
   /** Returns all downloads that are downloading or verifying. */
   activeDownloads(): Promise<Active[]>;
-  /** Returns those of the given ids that belong to unfinished downloads. */
+  /** Returns which of the given download ids belong to unfinished downloads. */
   unendedAmong(downloadIds: string[]): Promise<Set<string>>;
   /**
    * Returns the number of downloads that are downloading or verifying, by client id. Clients without any are
@@ -179,19 +190,21 @@ export interface Repository {
   beforeLatestEnds(count: number): Promise<number>;
   /**
    * Lists ended downloads in the order of their changes. With `sites`, the query reads all downloads that
-   * ended between the two revisions. So these must be no more than {@link beforeLatestEnds} was called with.
+   * ended between the two revisions. So `after` must not be less than the revision that
+   * {@link beforeLatestEnds} returns, or very many downloads could be read.
    */
   endsBetween(filter: EndsFilter): Promise<Download[]>;
   /**
    * Writes `next` by compare-and-set, if the row still has `next.revision`.
-   * @param before contents of the row at this revision, so that only differences are written
+   * @param before contents of the row at this revision, so that only columns that differ are written
    * @returns the row with its new revision; null: another change came first
    * @throws NameTakenError if another download has `next.savedPath`
    */
   replaceDownload<T extends Download>(next: T, before?: Download): Promise<T | null>;
   /**
-   * Claims a client's oldest due download in a line of the queue, if the limits and the job allow one more.
-   * The download becomes `downloading`, with the next epoch and attempt.
+   * Claims a client's oldest due download in a line of the queue, if the limits and the job allow another
+   * running download. The download becomes `downloading`, with the next epoch and attempt.
+   * @returns null: no download was claimed
    */
   claimDownload(
     clientId: string,
@@ -211,7 +224,8 @@ export interface Repository {
    */
   dueSince(after: number, now: number): Promise<Waiting[]>;
   /**
-   * Returns the number of downloads that are downloading or verifying, by client and by line of the queue.
+   * Returns the number of downloads that are downloading or verifying, by client and by job. A client's
+   * downloads without a job are counted together.
    */
   countActiveLines(): Promise<ActiveLine[]>;
   /**
@@ -230,7 +244,7 @@ export interface Repository {
   registerClient(client: RegisteredClient, replaces: RegisteredClient | null): Promise<boolean>;
   /** Returns the labels of a client; empty if the client is unknown. */
   labelsOf(clientId: string): Promise<Labels>;
-  /** Sets labels of a client, and removes those whose value is null, all in one statement. */
+  /** Sets labels of a client, and removes the labels whose new value is null, all in one statement. */
   changeLabels(clientId: string, changes: LabelChanges): Promise<void>;
   /** Sets the time zone of a client. @param timeZone IANA name; null: the reported zone is used */
   setTimeZone(clientId: string, timeZone: string | null): Promise<void>;
@@ -240,12 +254,12 @@ export interface Repository {
    */
   revokeClient(clientId: string, at: number): Promise<Client | null>;
   /**
-   * Records when clients were last seen. A later time that is recorded stays.
+   * Records when clients were last seen. A later time that is already recorded is kept.
    * @param lastSeen times in ms since 1970, by client id
    */
   clientsSeen(lastSeen: ReadonlyMap<string, number>): Promise<void>;
 
-  /** Rows of sets' files. */
+  /** Rows of the files of sets. */
   readonly sets: SetRows;
   /** Rows of tokens, enrolment keys, sessions and sign-in codes. */
   readonly access: AccessRows;
@@ -263,7 +277,7 @@ export interface Repository {
   readonly schedules: ScheduleRows;
   /** Rows of deliveries, which are what schedules expect of clients. */
   readonly deliveries: DeliveryRows;
-  /** Rows of the audit. */
+  /** Rows of the audit, which records who did what. */
   readonly audit: AuditRows;
 
   /** Reports whether the database answers. If it does not, all calls that need it wait. */

@@ -15,7 +15,10 @@ export interface DownloadRow {
   downloadId: string;
   clientId: string;
   filePath: string;
-  /** Order of a set, as JSON; null: a single file. */
+  /**
+   * The files that were requested as a set, and how to deliver them, as JSON; null: a single file was
+   * requested.
+   */
   setOrder: string | null;
   checksum: ChecksumAlgorithm;
   rateLimit: number | null;
@@ -184,7 +187,7 @@ function commonOf(row: DownloadRow) {
   };
 }
 
-/** A row of a client as it registered. */
+/** A row of a client, without the settings that operators made. */
 export interface RegisteredRow extends Omit<RegisteredClient, "features"> {
   /** JSON array of the client's features. */
   features: string;

@@ -16,12 +16,14 @@ import { numberOrNull } from "./rows.ts";
 import { assignments, insertion, list, sql, type Statement } from "./statement.ts";
 
 /**
- * Limit on the rows of a removed schedule that one statement removes, which takes a few milliseconds at most.
+ * Limit on the rows of deliveries or jobs that one statement deletes for a removed schedule, which takes a
+ * few milliseconds at most.
  */
 const FORGOTTEN_AT_ONCE = 500;
 
 /**
- * Limit on the old rows of an existing schedule that one statement removes, which takes about a millisecond.
+ * Limit on the old rows of deliveries or jobs that one statement deletes for an existing schedule, which
+ * takes about a millisecond.
  */
 const PRUNED_AT_ONCE = 100;
 
@@ -58,7 +60,10 @@ interface RunRow extends Omit<PromisedRun, "clientIds"> {
 /** Condition for schedules that are not being removed. */
 const IS_THERE = sql`(paused IS NULL OR paused <> 'removed')`;
 
-/** Reads and writes the rows of schedules, their next times, jobs and requested runs. */
+/**
+ * Reads and writes the rows of schedules, of their next times, of the jobs that they made, and of requested
+ * runs.
+ */
 export class SchedulesSql implements ScheduleRows {
   constructor(private readonly database: SqlDatabase) {}
 
@@ -171,8 +176,8 @@ export class SchedulesSql implements ScheduleRows {
   }
 
   async moveTime(before: NextTime, at: number | null, timing: number): Promise<void> {
-    // Not flushed to disk: if a power cut undoes the change, the same time is handled again, which finds that
-    // its job exists.
+    // Not flushed to disk: if a power cut undoes the change, the time `before` is handled again, and the job
+    // for this time is found to exist.
     const isAsBefore = sql`schedule_id = ${before.scheduleId} AND time_zone = ${before.timeZone}
       AND at = ${before.at} AND timing = ${before.timing}`;
     await this.database.run(
@@ -213,8 +218,8 @@ export class SchedulesSql implements ScheduleRows {
   }
 
   async finish({ scheduleId, timeZone, localTime }: ScheduledJob): Promise<void> {
-    // Not flushed to disk: if a power cut undoes the change, the job is made again, which finds that it
-    // exists.
+    // Not flushed to disk: if a power cut undoes the change, the server tries to make the job again, and
+    // finds that it exists.
     await this.database.run(sql`
       UPDATE schedule_jobs SET is_made = 1 WHERE schedule_id = ${scheduleId}
         AND time_zone = ${timeZone} AND local_time = ${localTime}`);

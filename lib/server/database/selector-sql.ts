@@ -2,7 +2,7 @@ import type { Requirement, Selector } from "../../api/selector.ts";
 import { list, sql, type Statement } from "./statement.ts";
 
 /**
- * Returns a condition that a client's labels match.
+ * Returns a condition that a client's labels match a selector.
  * @param clientId column of the client's id, with the name of its table
  */
 export function hasLabels(selector: Selector, clientId: Statement): Statement {
@@ -31,8 +31,8 @@ function isLabel(requirement: Requirement, label: Statement): Statement {
 }
 
 /**
- * Returns a query for the ids of clients whose labels match. If an index can find the clients that meet one
- * of the requirements, only these clients are checked for the others.
+ * Returns a query for the ids of clients whose labels match a selector. If an index can find the clients that
+ * meet one of its requirements, only these clients are checked for the others.
  */
 export function withLabels(selector: Selector): Statement {
   const way = selector.find(({ is }) => is === "in") ?? selector.find(({ is }) => is === "present");

@@ -34,8 +34,9 @@ const IS_THERE = sql`whole.status = 'completed'`;
 const IS_UNDER_WAY = sql`whole.status IN ('downloading', 'verifying')`;
 
 /**
- * Returns a statement that makes the bytes of a removed set's files count for other sets. For each file, this
- * is the oldest complete set with a hard link to it, or else the oldest such set under way.
+ * Returns a statement that makes the bytes of a removed set's files count for other sets. The bytes of each
+ * file then count for the oldest complete set with a hard link to the file, or else for the oldest such set
+ * under way.
  * @param slice condition that selects some of the removed set's files
  */
 export function handOverOf(downloadId: string, slice: Statement): Statement {

@@ -16,9 +16,11 @@ import { arraysOf, indexed, isLatest } from "./engines.ts";
 import { handOverOf, ID_LENGTH, isOrphan, OWN } from "./set-heirs-sql.ts";
 import { sql, Statement } from "./statement.ts";
 
-/** Rows that one statement writes, which blocks the event loop for some milliseconds. */
+/** Number of set files' rows that one statement writes, which blocks the event loop for some milliseconds. */
 const BATCH = 100;
-/** Rows that one statement reads, which blocks the event loop for about a millisecond. */
+/**
+ * Number of set files' rows that one statement reads, which blocks the event loop for about a millisecond.
+ */
 const SLICE = 1_000;
 /**
  * A file may count as unchanged later only if it was read at least this long after its last change, in ms.
@@ -52,7 +54,10 @@ interface SetFileRow {
  * in slices, with other work in between. The rows of a batch are passed to one statement as JSON.
  */
 export class SetRowsSql implements SetRows {
-  /** Lets other work run, if needed. Called before each batch and each slice. */
+  /**
+   * Waits for the next round of the event loop if its callers have kept the current round busy for 2 ms.
+   * Called before each batch and each slice.
+   */
   readonly #pause = pauses();
 
   constructor(private readonly database: SqlDatabase) {}

@@ -55,7 +55,7 @@ export interface SqlRepositoryOptions {
 }
 
 /**
- * Opens a database, which is created if it does not exist, for access to its rows.
+ * Opens a database, which is created if it is a SQLite file that does not exist, for access to its rows.
  * @throws see {@link openDatabase}
  */
 export async function openSqlRepository(
@@ -68,7 +68,7 @@ export async function openSqlRepository(
 /** Limit on the clients or ids in one statement, which takes about a millisecond. */
 const IN_ONE_STATEMENT = 200;
 
-/** Condition for ended downloads. It must equal that of the index `downloads_ended`. */
+/** Condition for ended downloads. It must equal the condition of the index `downloads_ended`. */
 const HAS_ENDED = sql`status IN ('completed', 'failed', 'cancelled')`;
 
 class SqlRepository implements Repository {

@@ -9,13 +9,14 @@ import { fieldOf, type Statement, type Value } from "./statement.ts";
 import { WriteAheadLog } from "./write-ahead-log.ts";
 
 /**
- * Opens a SQLite database, which is created if it does not exist, and migrates it to this program's version.
+ * Opens a SQLite database, which is created if it does not exist, and migrates it to the version of the
+ * schema that this program needs.
  * @param databaseUrl `sqlite:///absolute/path.db` or `sqlite://./relative/path.db`
  * @param busyTimeoutMs how long a statement, which blocks the event loop, waits while another program writes,
  *   in ms
  * @throws UsageError if the URL is wrong
- * @throws Error if the database is damaged, locked by another program, or made by a newer one; it is not
- *   changed then
+ * @throws Error if the database is damaged, locked by another program, or made by a newer version of this
+ *   program; it is not changed then
  */
 export async function openSqlite(databaseUrl: string, busyTimeoutMs = 5_000): Promise<SqlDatabase> {
   const path = pathOf(databaseUrl);
@@ -46,14 +47,14 @@ interface PreparedStatement {
   fields: string[];
 }
 
-/** Reports whether a statement changes nothing, so it need not wait for a checkpoint. */
+/** Reports whether a statement changes nothing, so that it need not wait for a checkpoint. */
 export function isRead(text: string): boolean {
   return /^\s*(?:SELECT\b|WITH\b(?![^]*\b(?:INSERT|UPDATE|DELETE)\b))/.test(text);
 }
 
 /**
- * A SQLite database. Each statement runs synchronously on the event loop, which takes microseconds, and
- * flushes nothing.
+ * A SQLite database. Each statement runs synchronously on the event loop, which usually takes microseconds,
+ * and flushes nothing.
  */
 class SqliteDatabase implements SqlDatabase {
   readonly wire = null;
@@ -170,7 +171,7 @@ const LOG_PAGES = 64_000;
 
 /**
  * Number of revisions that are skipped at each start. A power cut can undo only changes that are in the log,
- * which holds fewer, as each change takes a page of it.
+ * which holds fewer changes than this, as each change takes a page of it.
  */
 const LEAP = 1_000_000;
 

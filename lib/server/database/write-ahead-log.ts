@@ -48,9 +48,9 @@ export class WriteAheadLog {
 
   async #sync(): Promise<void> {
     try {
-      // After a failed flush, the kernel would report success for the next one without having written the
+      // After a failed flush, the kernel would report success for the next flush without having written the
       // failed pages, and one missing commit would make all later ones in the log unreadable. So everything
-      // is moved to the database file.
+      // is moved from the log to the database file.
       if (this.#inDoubt) this.empty();
       else await this.file.datasync();
       this.#inDoubt = false;

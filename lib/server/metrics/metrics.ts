@@ -25,15 +25,17 @@ export class Histogram {
 
 /** Counters since the start of the server. They are plain numbers that other code increases. */
 export class Metrics {
-  /** Uncompressed bytes that clients sent in frames, however their downloads ended. */
+  /**
+   * Bytes that clients sent in frames, counted before compression, also for downloads that did not complete.
+   */
   receivedBytes = 0;
-  /** Bytes that clients sent in frames, as counted on the wire. Some frames are compressed. */
+  /** Payload bytes of the frames that clients sent, counted after compression where a frame is compressed. */
   wireBytes = 0;
-  /** Received bytes that have to be sent again, as they were damaged or their attempt started over. */
+  /** Received bytes that have to be sent again, because they were damaged or their attempt started over. */
   resentBytes = 0;
   /** Bytes that did not have to be sent again because a download resumed after a break. */
   resumedBytes = 0;
-  /** Received chunks with a wrong CRC. */
+  /** Received frames whose data did not match their CRC or length. */
   damagedChunks = 0;
   /** Received files whose checksum differs from the client's. */
   checksumFailures = 0;

@@ -2,9 +2,10 @@ import type { Logger } from "../../util/logger.ts";
 import type { ServerRows } from "./rows.ts";
 
 /**
- * The kind of change that a server tells other servers of. `queue`: a download waits for a client. `client`:
- * a client registered, left or changed. `download`, `job`: a row changed. `callers`: the access of a token or
- * session ended. `asked`: a request to list a folder waits for the server to which the client is connected.
+ * The kind of change that a server tells other servers of. `queue`: a client has a queued download. `client`:
+ * a client registered, disconnected or changed. `download`, `job`: a row changed. `callers`: the access of a
+ * token or session ended. `asked`: a request to list a folder waits for the server to which the client is
+ * connected.
  */
 export type HintKind = "queue" | "client" | "download" | "job" | "callers" | "asked";
 
@@ -17,7 +18,7 @@ const ECHO_MS = 5_000;
 /** Limit on the bytes of a notification, below the 8,000 bytes that Postgres allows. */
 const MOST_BYTES = 7_500;
 /**
- * Notification that is sent instead of the ids of changed rows, if there are too many. A server that receives
+ * Notification that is sent instead of the ids of changed rows, if these are too many. A server that receives
  * it checks all rows.
  */
 const MUCH = "*";
@@ -78,7 +79,8 @@ export class Hints {
   }
 
   /**
-   * Listens again after a lost connection. Notifications were missed meanwhile, so all rows are checked then.
+   * Listens again after a lost connection. Notifications were missed meanwhile, so all rows are checked as
+   * soon as this server listens again.
    */
   #deafened(): void {
     this.#isAwaited(false);

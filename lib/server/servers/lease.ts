@@ -37,10 +37,10 @@ export class Lease {
   #running: Promise<void> | undefined;
   /** The running call of `onLook`; undefined: none runs. */
   #working: Promise<void> | undefined;
-  /** Whether a lease of another server has ended whose work has not been taken over yet. */
+  /** Whether the work of another server, whose lease has ended, must still be taken over. */
   #hasEnded = false;
   #stopped = false;
-  /** Since when all checks have been in time, in ms of `performance.now`. */
+  /** Since when all periodic checks have been in time, in ms of `performance.now`. */
   #wellSince = 0;
   #lookedAt = 0;
 

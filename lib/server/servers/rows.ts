@@ -2,7 +2,7 @@ import type { Active, Downloading, Verifying } from "../download.ts";
 
 /** The lease of a server that starts to work on a database. */
 export interface NewLease {
-  /** Unique for each lease, so that a process that loses its lease gets another id with its next one. */
+  /** Id that no other lease has. A process that loses its lease gets another id with its next lease. */
   leaseId: string;
   /** Id of the server's process, as `/health` shows it. */
   serverId: string;
@@ -20,7 +20,7 @@ export interface OtherLease {
   isLapsed: boolean;
 }
 
-/** The values that a server reads periodically, to learn of changes. */
+/** The values that a server reads periodically, to notice changes by other servers. */
 export interface News {
   /** Number of client sessions that this server holds. */
   held: number;
@@ -36,13 +36,16 @@ export interface HeldSession {
   sessionId: string;
 }
 
-/** A client with queued downloads: of the job whose id is `line`, or of no job. */
+/**
+ * A client with queued downloads. `line` is the id of the job to which they belong; null: they belong to no
+ * job.
+ */
 export interface WaitingClient {
   clientId: string;
   line: string | null;
 }
 
-/** A request to another server to list a folder of a client. `order` is JSON. */
+/** A request to another server to list a folder of a client. `order` says what to list, as JSON. */
 export interface AskedListing {
   requestId: string;
   clientId: string;
@@ -59,7 +62,7 @@ export type OwnAttempt = Pick<Downloading, "downloadId" | "epoch" | "rateLimit">
  */
 export interface ServerRows {
   /**
-   * Begins a lease of this server. All later claims belong to this lease.
+   * Begins a lease of this server. All downloads that this server claims from now on belong to this lease.
    * @returns the identity of a different storage that another server uses with this database; null: there is
    *   none
    */
@@ -120,7 +123,7 @@ export interface ServerRows {
   /** Returns the attempts that this server runs. */
   ownAttempts(): Promise<OwnAttempt[]>;
   /**
-   * Returns this server's clients with due downloads that changed after a revision.
+   * Returns the clients of this server that have due downloads whose rows changed after a revision.
    * @param now ms since 1970
    * @returns the clients with the jobs of these downloads, and the revision for the next call
    */

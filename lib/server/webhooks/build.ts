@@ -65,7 +65,7 @@ export function buildWebhooks(parts: WebhooksParts) {
   const trimming = new Trimming({ webhooks: rows, outbox, inTurn, logger });
   return {
     webhooks,
-    /** Called when there may be an event to report. Does nothing if there are no webhooks. */
+    /** Called when a message may have been written to the outbox. Does nothing if there are no webhooks. */
     hint: onTold,
     clientChanged: (clientId: string) => {
       offline.clientChanged(clientId);

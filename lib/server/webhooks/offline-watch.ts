@@ -3,7 +3,7 @@ import type { Logger } from "../../util/logger.ts";
 import type { Client } from "../database/repository.ts";
 import type { OutboxRows } from "../webhook.ts";
 
-/** Clients that are read in one query. */
+/** Number of clients that one query reads. */
 const PAGE = 200;
 
 /** Bounds of the interval at which clients are checked for a long absence, in ms. */
@@ -25,8 +25,8 @@ export interface OfflineWatchOptions {
 }
 
 /**
- * Interval in ms at which all disconnected clients are listed. A client may have left a server that has
- * ended, so that this server was not told.
+ * Interval in ms at which all disconnected clients are listed. This finds clients whose server has ended, as
+ * nobody tells this server that such clients left.
  */
 const LIST_EVERY_MS = 60_000;
 
@@ -88,7 +88,7 @@ export class OfflineWatch {
       for (const { clientId, connectedAt } of clients) {
         await pause();
         listed.add(clientId);
-        // The client reconnected to another server in between, and left it. So a new absence begins.
+        // If the client connected to another server in between, and left it again, a new absence begins.
         if (connectedAt > (this.#away.get(clientId)?.leftAt ?? Infinity)) {
           this.#away.delete(clientId);
         }
@@ -97,7 +97,7 @@ export class OfflineWatch {
       after = clients.at(-1)?.clientId ?? "";
       isMore = clients.length === PAGE;
     }
-    // Forgets reported clients that have reconnected to another server.
+    // Forgets the reported absences of clients that have reconnected to another server.
     for (const [clientId, { since }] of this.#away) {
       if (since === Infinity && !listed.has(clientId)) this.#away.delete(clientId);
     }

@@ -8,7 +8,7 @@ const WAITS = [5 * S, 30 * S, 2 * M, 10 * M, H, 4 * H, 10 * H, 20 * H, 24 * H];
 /** Longest delay between two attempts to send a message, in ms. */
 export const LONGEST_WAIT_MS = 24 * H * 1.2;
 
-/** Longest pause for a receiver that cannot be reached, in ms. */
+/** Longest time in which no message is sent to a receiver that could not be reached, in ms. */
 const LONGEST_SILENCE_MS = 5 * M;
 
 /**

@@ -10,7 +10,7 @@ import { signedHeaders } from "./signature.ts";
 /** Limit on the messages that are sent to one webhook at the same time. */
 const MOST_AT_ONCE = 4;
 
-/** Messages whose bodies are written in one batch. */
+/** Number of messages whose bodies are written in one batch. */
 const WRITTEN_AT_ONCE = 50;
 
 /**
@@ -20,8 +20,8 @@ const WRITTEN_AT_ONCE = 50;
 const SOON_MS = 20;
 
 /**
- * Longest time between two reads of the outbox, in ms. Another server may have written a message to it
- * without telling this one.
+ * Longest time between two reads of the outbox, in ms. Another server may have written a message to the
+ * outbox without telling this server.
  */
 const LOOK_EVERY_MS = 2_000;
 
@@ -99,7 +99,7 @@ export class Sender {
   }
 
   /**
-   * Sends a claimed message now.
+   * Sends a message at once. The caller has claimed it in the outbox, so no server sends it meanwhile.
    * @returns the recorded attempt
    */
   send(webhook: Webhook, message: Message): Promise<Attempt> {
@@ -130,7 +130,7 @@ export class Sender {
   }
 
   /**
-   * Sends all messages that are due.
+   * Starts to send messages that are due, as many as may be sent to each webhook at the same time.
    * @returns delay until the next read of the outbox, in ms
    */
   async #lookAt(): Promise<number> {

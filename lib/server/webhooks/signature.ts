@@ -16,7 +16,7 @@ export interface Signed {
   /** Time of sending, in seconds since 1970. */
   timestamp: number;
   body: string;
-  /** Secrets that each make a signature. During a rotation these are the new and the old one. */
+  /** Secrets, each of which signs the message. During a rotation these are the new and the old secret. */
   secrets: readonly string[];
 }
 

@@ -17,7 +17,10 @@ const MOST_WEBHOOKS = 50;
 /** Time in ms during which messages are also signed with the old secret, after a rotation. */
 const OLD_SECRET_MS = 24 * 3_600_000;
 
-/** Time in ms during which no server claims a message that is being sent for a REST call. */
+/**
+ * How long, in ms, the outbox leaves a message alone that a REST call sends: a test message, or the message
+ * of an earlier attempt.
+ */
 const TAKEN_FOR_MS = 2 * ANSWER_WITHIN_MS;
 
 export interface WebhooksOptions {
@@ -26,7 +29,8 @@ export interface WebhooksOptions {
   destinations: Destinations;
   sender: Pick<Sender, "send">;
   /**
-   * Called when webhooks may have changed. Reads the outbox, and checks whether low storage must be reported.
+   * Called when webhooks may have changed. Must read the outbox, and check whether low storage must be
+   * reported.
    */
   onChange: () => void;
   logger: Logger;

@@ -24,8 +24,8 @@ export const downloads: readonly Change[] = [
     problem_code TEXT,
     problem_message TEXT
   )`,
-  // Indexes for lists of downloads, newest first. The index by client and status also finds downloads to
-  // claim.
+  // Indexes for lists of downloads, newest first. The index by client and status also finds queued downloads
+  // that can be started.
   `CREATE INDEX downloads_by_status ON downloads (status, download_id)`,
   `CREATE INDEX downloads_by_client ON downloads (client_id, download_id)`,
   `CREATE INDEX downloads_by_client_and_status ON downloads (client_id, status, download_id)`,

@@ -30,7 +30,8 @@ export const retention: readonly Change[] = [
   `ALTER TABLE downloads ADD COLUMN keep_group TEXT`,
   `CREATE INDEX downloads_kept ON downloads (keep_group, client_id, completed_at, download_id)
     WHERE status = 'completed' AND removed_at IS NULL AND keep_group IS NOT NULL`,
-  // 1: whether this download pushed an older one out of the newest `keep_last` is still to be checked.
+  // 1: this download completed, and it is still to be checked which downloads are therefore no longer among
+  // the newest `keep_last`.
   `ALTER TABLE downloads ADD COLUMN unranked BIGINT`,
   `CREATE INDEX downloads_unranked ON downloads (download_id) WHERE unranked = 1`,
   // When the retention rule stops keeping the content, in ms since 1970; null: the rule keeps it for now, or

@@ -18,7 +18,7 @@ export const servers: readonly Change[] = [
       expires_at BIGINT NOT NULL
     )`,
   },
-  // The session of each connected client, and the lease of the server to which it is connected.
+  // The session of each connected client, with the lease of the server to which the client is connected.
   {
     postgres: `CREATE TABLE client_sessions (
       client_id TEXT PRIMARY KEY,

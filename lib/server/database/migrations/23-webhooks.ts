@@ -113,7 +113,7 @@ export const webhooks: readonly Change[] = [
     subject: "NEW.subject",
     at: "NEW.since",
   }),
-  // Removes the reported absence of a client when the client registers.
+  // Deletes the record that a client was reported as offline, when the client registers again.
   {
     sqlite: `CREATE TRIGGER client_is_back AFTER UPDATE OF connected_at ON clients FOR EACH ROW BEGIN
       DELETE FROM told_conditions WHERE subject = 'client/' || NEW.client_id; END`,
