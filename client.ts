@@ -41,7 +41,7 @@ export async function runClient(argv: string[]): Promise<void> {
 
 /**
  * Reads the client's configuration from flags, the file of --config and the environment.
- * @throws UsageError
+ * @throws UsageError if a setting is missing or invalid, or if the file cannot be read
  */
 function readConfig(argv: string[], isTerminal: boolean) {
   const { env, ...files } = withConfigFile(CLIENT_SETTINGS, argv, process.env);
@@ -65,7 +65,8 @@ async function doctor(argv: string[]) {
 
 /**
  * Starts the client.
- * @param secretFile settings file that holds a secret, whose permissions are then checked; null if none
+ * @param secretFile path of the settings file, if it contains a secret; the file's permissions are then
+ *   checked. Else null.
  */
 async function start(config: ClientConfig, secretFile: string | null) {
   const { id, serverUrl, chunkSize, compress, proxy, tls, stateDir } = config;

@@ -9,7 +9,10 @@ export {
 /** The fields of a download's record that hold the digest of its file. */
 export type Digested = { checksum: ChecksumAlgorithm } & Record<ChecksumAlgorithm, string | null>;
 
-/** Returns the digest of a download's file, by the download's checksum algorithm; null while unknown. */
+/**
+ * Returns the digest of a download's file in the download's checksum algorithm; null while the digest is
+ * unknown.
+ */
 export function digestOf(record: Digested): string | null {
   return record[record.checksum];
 }

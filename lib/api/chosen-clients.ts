@@ -11,8 +11,8 @@ export interface Naming {
 
 /**
  * Decides which clients a job selects. The ids and labels of the request are parsed once, for any number of
- * clients. The server uses this class to choose clients, and the dashboard to count them while somebody
- * types.
+ * clients. The server uses this class to choose clients, and the dashboard to count them while somebody fills
+ * in a request.
  */
 export class Chosen {
   /** Condition on the labels of a client; null if labels do not matter. */
@@ -24,7 +24,7 @@ export class Chosen {
   /** Whether clients are selected regardless of their ids. */
   readonly #isAnyId: boolean;
 
-  /** Parses the ids and the label selector of a request. @throws SelectorError */
+  /** Parses the ids and the label selector of a request. @throws SelectorError if the selector is invalid */
   constructor({ ids, labels }: Naming) {
     this.selector = labels === undefined ? null : parseSelector(labels);
     this.#isAnyId = ids === undefined;

@@ -181,7 +181,7 @@ export const JobQuery = z.strictObject({
   cursor: z.uuid("must be the next_cursor of an earlier answer").optional(),
 });
 
-/** A choice of the downloads of a job that are to be run again, by their status. */
+/** Which downloads of a job are to be run again: the failed ones, the cancelled ones, or both. */
 export const Rerun = z
   .strictObject({
     statuses: z

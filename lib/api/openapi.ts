@@ -42,7 +42,8 @@ export async function openApiDocument(version: string): Promise<OpenApiDocument>
       version,
       license: { name: "MIT", identifier: "MIT" },
     },
-    // Relative to the URL of the document, because a proxy may serve this server under a path.
+    // The server's URL is relative to that of the document, because a proxy may serve this server under a
+    // path.
     servers: [{ url: "." }],
     security: [{ token: [] }],
     paths,
@@ -66,7 +67,7 @@ export async function openApiDocument(version: string): Promise<OpenApiDocument>
  */
 class SchemaCollector {
   readonly named: Record<string, JsonSchema> = {};
-  /** Finished JSON schemas, kept because many calls have the same parameters and errors. */
+  /** The JSON schemas converted so far, kept because many calls have the same parameters and errors. */
   readonly #made = {
     input: new Map<z.ZodType, JsonSchema>(),
     output: new Map<z.ZodType, JsonSchema>(),

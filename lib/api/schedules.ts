@@ -223,8 +223,8 @@ export const SchedulePreview = z
 export type SchedulePreview = z.infer<typeof SchedulePreview>;
 
 /**
- * A request to run a schedule for certain clients or for one of its times. Without either, it runs for all
- * its clients now.
+ * A request to run a schedule immediately, for certain clients or for all of its clients. The run is for the
+ * present time, or repeats one of the schedule's past times.
  */
 export const ScheduleRun = z
   .strictObject({
@@ -255,7 +255,7 @@ export const ScheduleRunAnswer = z
   .meta({ id: "ScheduleRunAnswer" });
 export type ScheduleRunAnswer = z.infer<typeof ScheduleRunAnswer>;
 
-/** Reports whether a text is a valid local time. */
+/** Reports whether a text is a valid local date and time, such as `2026-11-30T02:30`. */
 function isLocalTime(text: string): boolean {
   const wall = Date.parse(`${text}Z`);
   return !Number.isNaN(wall) && new Date(wall).toISOString().startsWith(text);

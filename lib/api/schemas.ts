@@ -24,7 +24,7 @@ export const RateLimit = z
   .min(MIN_RATE_LIMIT)
   .meta({ description: "most bytes of the file a second" });
 
-/** A secret that the server makes for people. It consists of printable ASCII characters only. */
+/** A token, enrolment key or sign-in code, made by the server. Only printable ASCII characters. */
 export const Secret = z.string().regex(/^[\x21-\x7e]{1,1024}$/);
 
 export const DEFAULT_FILE = "file_to_download.txt";

@@ -9,7 +9,7 @@ import { SelectorText } from "./selector-text.ts";
 
 const time = z.iso.datetime();
 
-/** Most sites that one token can list. */
+/** Most client ids in the `sites` of one token. */
 const MAX_SITES = 1000;
 
 /**

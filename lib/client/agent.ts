@@ -38,15 +38,13 @@ export interface AgentOptions {
   logger: Logger;
 }
 
-/**
- * Bytes of one file after which a connection counts as useful, so that the next wait before a reconnect is
- * short.
- */
+/** Once a connection has sent this many bytes of one file, the wait before the next reconnect is short. */
 const WORTH_BYTES = 4 * 1024 * 1024;
 
 /**
- * Most requests that are served at once. This is twice the agreed number of streams, because a finished
- * request takes a moment to close its file.
+ * Most requests that are served at once. This is twice the number of streams that the protocol allows,
+ * because a finished request takes a moment to close its file, and the server may begin another one
+ * meanwhile.
  */
 const MAX_OPEN = 2 * MAX_STREAMS;
 

@@ -26,8 +26,8 @@ export class BlockReader {
    */
   async blockAt(offset: number): Promise<Uint8Array<ArrayBuffer>> {
     if (this.#ahead?.offset !== offset) {
-      // Waits for the end of a pending read of another block, because the buffer that this read fills is soon
-      // used again.
+      // A read-ahead of another block may still be under way. It has to end first, because its buffer is used
+      // again for the block after the requested one.
       await this.#ahead?.block.catch(() => undefined);
       this.#ahead = { offset, block: this.#read(offset) };
     }

@@ -1,5 +1,5 @@
 /**
- * The zstd level. The fastest one is used, because compression that is slower than the link saves no time.
+ * The zstd level. The fastest level is used, because compression that is slower than the link saves no time.
  */
 const LEVEL = 1;
 /** Least share of its bytes that a chunk must save to be sent compressed. */
@@ -9,8 +9,8 @@ const SMALLEST = 1024;
 /** Bytes of a chunk that are compressed first, to see whether the file compresses at all. */
 const SAMPLE = 64 * 1024;
 /**
- * Bytes that are sent uncompressed after a chunk that did not compress. The number doubles each time, up to
- * LONGEST_REST.
+ * How many bytes, beginning with a chunk that did not compress, are sent uncompressed. The number doubles
+ * with each further such chunk in a row, up to LONGEST_REST.
  */
 const FIRST_REST = 1024 * 1024;
 const LONGEST_REST = 16 * 1024 * 1024;

@@ -13,8 +13,8 @@ type ClientSettings = Settings<typeof CLIENT_SETTINGS>;
 /** How the client verifies the server by TLS, and authenticates itself. */
 export interface ClientTls extends TlsPaths {
   /**
-   * The public keys of which the server's certificate must have one. If empty, any trusted certificate is
-   * accepted.
+   * Pins of public keys. The server's certificate must have one of these keys. If there are no pins, any
+   * trusted certificate is accepted.
    */
   pins: string[];
 }

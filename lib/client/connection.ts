@@ -192,7 +192,7 @@ export class Connection {
 }
 
 /**
- * Describes a WebSocket close code without a reason.
+ * Describes a WebSocket close code that came without a reason.
  * @param code 1006 if the connection ended without a close frame (RFC 6455, 7.1.5)
  */
 export function describeClose(code: number): string {

@@ -24,8 +24,8 @@ export interface ClientKeys {
 }
 
 /**
- * Reads the key that authenticates this client, or makes a key at the first start. The client makes the key
- * itself, so a lost answer to the first registration can simply be retried.
+ * Reads the key that authenticates this client, or makes a key at the first start. The key is made by the
+ * client, not by the server, so the client has it even if the answer to its first registration is lost.
  * @param stateDir folder of the key, made if missing
  * @returns 256 random bits as base64url, and whether the key was made just now, so that no server knows it
  * @throws UsageError when the folder cannot be used
@@ -52,7 +52,7 @@ export async function loadOrCreateKey(stateDir: string): Promise<{ key: string; 
  * Returns the keys to send to the server: the key and, if it is too old, a new key to replace it. Both are
  * kept and sent until the server confirms the new key, so one of them is valid even if either side crashes in
  * between.
- * @param maxAge of the key in ms, before it is replaced
+ * @param maxAge age in ms above which a key is replaced
  * @throws Error when the key file is missing or holds no valid key. No other key is made then, because the
  *   server accepts only the old key for this client id.
  */
@@ -116,7 +116,7 @@ function newKeyPath(stateDir: string): string {
 }
 
 /**
- * Reads the new key. A file without a valid key is removed, because no server can have seen a key from it.
+ * Reads the new key. A file without a valid key is removed, because only valid keys are sent to a server.
  * @returns null if there is no new key
  */
 async function readNewKey(stateDir: string): Promise<string | null> {
@@ -159,8 +159,8 @@ async function placeOnce(candidate: string, path: string): Promise<void> {
     await link(candidate, path);
   } catch (error) {
     if (systemCode(error) === "EEXIST") return;
-    // Some file systems have no hard links, and each reports this by another error code. So after any other
-    // error, the file is renamed under a lock instead.
+    // Some file systems have no hard links, and the error code for this differs between them. So after any
+    // error but EEXIST, the file is renamed under a lock instead.
     await withLock(`${path}.lock`, async () => {
       if ((await read(path)) === null) await rename(candidate, path);
     });

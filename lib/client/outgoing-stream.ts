@@ -32,7 +32,10 @@ export type SetMessage = Extract<ServerMessage, { type: "set_select" | "set_list
 /** A request of the server that is being served: a file, a listing of a folder, or a set. */
 export interface OutgoingStream {
   readonly about: About;
-  /** Serves the request until the server confirms or cancels, or until the connection ends. Never rejects. */
+  /**
+   * Serves the request until the server confirms that it has received everything, or cancels, or until the
+   * connection ends. Never rejects.
+   */
   run(): Promise<Delivery>;
   /** Reports whether at least this many bytes were sent in this attempt. */
   hasDelivered(bytes: number): boolean;

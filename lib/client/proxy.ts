@@ -6,8 +6,8 @@ const DEFAULT_PORTS: Record<string, string> = { "ws:": "80", "wss:": "443" };
 
 /**
  * Chooses the proxy for connections to a server: `HTTPS_PROXY` for wss, `HTTP_PROXY` for ws, unless
- * `NO_PROXY` names the server. Lower-case variables work too. A server on this machine is always connected to
- * directly, because a proxy would see the client's key.
+ * `NO_PROXY` names the server. Lower-case variables work too. No proxy is used for a server on this machine,
+ * because that connection may be without TLS, and then a proxy could read the client's key.
  * @param server a ws or wss URL
  * @returns the proxy's URL; null for a direct connection
  * @throws UsageError with the variable's name. The value is left out, because it may contain a password.

@@ -7,7 +7,10 @@ import type { ConnectionChange } from "./connection-record.ts";
 import type { ClientKeys } from "./key.ts";
 import { watch } from "./watchdog.ts";
 
-/** Bounds of the random wait before the next try to connect, in ms. The upper bound grows from 1 to 60 s. */
+/**
+ * The wait before the next try to connect is random. Its upper bound, in ms, grows with each failed
+ * connection from FIRST_WAIT_MS to MAX_WAIT_MS.
+ */
 const FIRST_WAIT_MS = 1_000;
 const MAX_WAIT_MS = 60_000;
 /** Duration of a connection, in ms, after which the next wait is short again. */
@@ -49,7 +52,10 @@ class Connections {
   /** A logger with a rate limit, because a server can send any number of requests. */
   readonly #requestLogger: Logger;
   #keys: ClientKeys;
-  /** The number of failed connections in a row. */
+  /**
+   * The number of connections in a row that neither delivered a file nor lasted STABLE_MS. Refused
+   * registrations are not counted.
+   */
   #attempt = 0;
   /** Whether to send the enrolment token with the next connection. */
   #enrol: boolean;

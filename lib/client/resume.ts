@@ -9,8 +9,8 @@ export interface Start {
   totalSize: number;
   hash: Bun.CryptoHasher;
   /**
-   * Attributes of the file at the time when its first byte was read for this download. The server compares
-   * them on each resume.
+   * Attributes of the file at the time when its first byte was read for this download. The server sends them
+   * back when it asks to resume, and the client then compares them with the present ones.
    */
   identity: FileIdentity;
   /** Why the download starts over from the first byte; undefined if it resumes or has just begun. */

@@ -3,13 +3,16 @@ import { RateMeter } from "../util/rate-meter.ts";
 import type { TokenBucket } from "../util/token-bucket.ts";
 
 /**
- * Time in ms that the bytes queued in the socket may take to send, at the measured rate. This keeps the delay
- * of control messages short.
+ * Time in ms that the bytes queued in the socket may take to send, at the measured rate of the link. This
+ * keeps the delay of control messages short. MIN_QUEUED and MAX_QUEUED bound the number of these bytes.
  */
 const MAX_QUEUED_MS = 250;
 const MIN_QUEUED = 64 * 1024;
 const MAX_QUEUED = 4 * 1024 * 1024;
-/** Time in ms that one frame may take to send, at the measured rate. */
+/**
+ * Time in ms that one frame may take to send, at the measured rate of the link. A frame of MIN_FRAME bytes is
+ * allowed at any rate.
+ */
 const MAX_FRAME_MS = 100;
 const MIN_FRAME = 16 * 1024;
 /** Time in ms over which the link's rate is measured. */
@@ -137,8 +140,8 @@ export class SendScheduler {
 
   #hasRoom(): boolean {
     this.#measure();
-    // The rate over the full span is used, because the first bytes may only have moved into the kernel's
-    // buffer.
+    // The measured bytes are divided by the full span, even if the measurement began later. The first bytes
+    // may only have moved into the kernel's buffer, and would look like a high rate.
     const rate = this.#rate.bytesPerSecond(RATE_SPAN_MS) ?? 0;
     const carried = (rate * MAX_QUEUED_MS) / 1000;
     const limit = Math.min(MAX_QUEUED, Math.max(MIN_QUEUED, carried));

@@ -73,7 +73,10 @@ export class Sender implements OutgoingStream {
     return { download_id, file_path };
   }
 
-  /** Sends the file until the server confirms or cancels, or until the connection ends. Never rejects. */
+  /**
+   * Sends the file until the server confirms that it has received everything, or cancels, or until the
+   * connection ends. Never rejects.
+   */
   async run(): Promise<Delivery> {
     const { request, roots, logger } = this.options;
     try {
@@ -229,8 +232,8 @@ export class Sender implements OutgoingStream {
   }
 
   /**
-   * Waits for this file's turn to send. The wait also ends when the sending is interrupted, because on a slow
-   * connection the turn may take long to come.
+   * Waits for this file's turn to send. The wait also ends when the stream is stopped or the server asks for
+   * a frame again, because on a slow connection the turn may take long to come.
    */
   #turn(): Promise<void> {
     return new Promise((resolve) => {

@@ -1,6 +1,6 @@
 /**
- * How long, in ms, the client may be without a connection or a planned try. The limit is long because files
- * on a network share that hangs can take long to close.
+ * How long, in ms, the client may be without a connection or a planned try. After a connection has ended, its
+ * files are closed before the next try is planned. This can take long on a network share that hangs.
  */
 const PATIENCE_MS = 60_000;
 const LOOK_EVERY_MS = 5_000;

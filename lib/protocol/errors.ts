@@ -6,13 +6,13 @@
 /**
  * What the server does with a download after this error:
  * - `never`: the download fails at once, because another try would meet the same error;
- * - `later`: it is tried again after a pause, at most {@link MAX_FAILURES} times in a row;
+ * - `later`: it is tried again after a pause, until {@link MAX_FAILURES} attempts in a row have failed;
  * - `restart`: the file is sent again from its first byte, at most {@link MAX_RESTARTS} times;
  * - `when_room`: it waits, for any length of time, until the disk has enough free space.
  */
 export type Retry = "never" | "later" | "restart" | "when_room";
 
-/** The number of attempts in a row that may end with a `later` error before the download fails. */
+/** The download fails once this many attempts in a row have ended with a `later` error. */
 export const MAX_FAILURES = 3;
 
 /** How often a download may start over from its first byte. */
@@ -171,7 +171,7 @@ export interface Problem {
 
 /**
  * Turns any thrown value into the problem of a download.
- * @param fallback code for an error without a code that a download can have
+ * @param fallback code to use if the error has no code, or one that a download cannot have
  */
 export function problemOf(error: unknown, fallback: DownloadErrorCode): Problem {
   if (error instanceof FdsError && isDownloadErrorCode(error.code)) {

@@ -2,7 +2,7 @@ import { FdsError } from "./errors.ts";
 
 /*
  * A frame on the wire: a header with the fields below, big-endian, then the payload. The raw bytes are the
- * uncompressed bytes of the file.
+ * uncompressed bytes of the stream, which carries a file, a set or a listing.
  *
  *   0  u8   version         18  u32  raw length (number of raw bytes)
  *   1  u8   flags           22  u32  wire length (number of payload bytes)

@@ -241,7 +241,10 @@ export const ServerMessage = z.discriminatedUnion("type", [
   }),
   /** Allows frames up to the offset `max_offset` of the stream, as QUIC's flow control does. */
   z.object({ type: z.literal("credit"), ...address, max_offset: byteCount }),
-  /** Asks the client to send all frames from `offset` on again, because the frame there arrived damaged. */
+  /**
+   * Asks the client to send everything from `offset` on again, because the frame that begins there arrived
+   * damaged.
+   */
   z.object({ type: z.literal("resend"), ...address, offset: byteCount }),
   z.object({ type: z.literal("cancel"), ...address }),
   /** Tells the client that the download is complete, so that the client can drop its state. */

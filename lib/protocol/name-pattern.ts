@@ -88,7 +88,7 @@ class Reader {
     return this.#chars[this.#at++];
   }
 
-  /** Takes the next character if it equals `char`. @returns whether it did */
+  /** Takes the next character if it equals `char`. @returns whether it was taken */
   takeIf(char: string): boolean {
     const isNext = this.next === char;
     if (isNext) this.#at++;

@@ -102,9 +102,7 @@ export function flawOfPatterns(patterns: readonly string[]): string | null {
   }
 }
 
-/**
- * Returns the last one of those parts of a valid pattern that have no wildcard; null if every part has one.
- */
+/** Returns the last part without a wildcard in a valid pattern; null if every part has a wildcard. */
 export function literalNameOf(pattern: string): string | null {
   const names = partsOf(starForBraces(pattern)).map((part) => part?.literal ?? null);
   return names.findLast((name) => name !== null) ?? null;
@@ -180,7 +178,7 @@ export class PatternWalk {
 /** The state in which no pattern can match any more. */
 const NOWHERE = PatternWalk.at([]);
 
-/** Advances each position past one name of the path, and drops the positions that do not match it. */
+/** Advances each position past one name of the path, and drops the positions that do not match this name. */
 function advance(positions: Position[], name: string): Position[] {
   return positions.flatMap(({ of, next }): Position[] => {
     const { parts } = of;

@@ -11,7 +11,7 @@ export const MAX_CHUNK_SIZE = 8 * 1024 * 1024;
 /** Optional features that client and server announce to each other, besides downloads of single files. */
 export const FEATURES = { list: "list", set: "set" } as const;
 
-/** Features that the server announces. Besides the common ones, it can answer `probe`. */
+/** Features that the server announces: those of FEATURES, and that it can answer `probe`. */
 export const SERVER_FEATURES: readonly string[] = [...Object.values(FEATURES), "probe"];
 
 /** A client's id. It is also the name of the client's folder on the server. */

@@ -9,8 +9,8 @@ import { FdsError } from "./errors.ts";
  *   END    u8 3   u8 changed  u8 length  the digest
  *   SKIP   u8 4   u32 index   u8 length  the code       u16 length  the message
  *
- * For each file that the server asked for, in its order, the client sends START, any number of DATA, and
- * END. If it cannot send the file, it sends SKIP.
+ * For each file, in the order in which the server asked for them, the client sends START, any number of
+ * DATA, and END. If it cannot send the file, it sends SKIP.
  */
 
 const START = 1;

@@ -26,7 +26,8 @@ export const downloadEndpoints = {
     role: "operator",
     audit: "download_start",
     body: schemas.NewDownload,
-    // Include and exclude patterns can have 200,000 characters in all, and JSON can take six bytes for each.
+    // Include and exclude patterns can have 200,000 characters in all, and JSON can take six bytes for a
+    // character.
     largeBody: { field: "paths", bytes: 2 * 1024 * 1024 },
     answers: [accepted],
     errors: [

@@ -9,7 +9,7 @@ export interface Answer {
   description: string;
   schema?: z.ZodType;
   mediaType?: string;
-  /** Important response headers, each with its meaning. */
+  /** Response headers that callers should know, by name, each with its meaning. */
   headers?: Record<string, string>;
 }
 
@@ -31,12 +31,12 @@ export interface Endpoint {
   /** True if HEAD requests are answered, too. */
   head?: boolean;
   query?: z.ZodType;
-  /** Optional request headers, each with its meaning. */
+  /** Optional request headers, by name, each with its meaning. */
   headers?: Record<string, string>;
   body?: z.ZodType;
   /** True if a request without a body is treated like one with an empty object. */
   bodyIsOptional?: boolean;
-  /** A larger limit, in bytes, for a body that has this field. */
+  /** A size limit in bytes, larger than the usual one, for request bodies that contain the named field. */
   largeBody?: { field: string; bytes: number };
   answers: Answer[];
   /** Error codes that this call can answer with, besides those that every call can answer with. */

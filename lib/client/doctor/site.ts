@@ -158,7 +158,8 @@ async function checkRoot(path: string, { allow, deny }: SiteConfig): Promise<Fin
   } catch (error) {
     const cause = error instanceof Error ? (error.cause ?? error) : error;
     const code = typeof found === "string" ? found : systemCode(cause);
-    // An error about a pattern is thrown again, because its message already contains advice.
+    // An error without a system code is about a pattern of --allow or --deny. It is thrown again, because its
+    // message already contains advice.
     if (code === null) throw error;
     const user = await userName();
     const how = process.platform === "linux" ? `: setfacl -R -m u:${user}:rX "${full}"` : "";

@@ -1,8 +1,8 @@
 import type { DailyLimit, Reservation } from "./daily-limit.ts";
 
 /**
- * One request's part of the site's daily limit. Bytes are reserved before they are sent, so that all sent
- * bytes are counted. Unused bytes are released in the end.
+ * One request's share of the site's daily limit. Bytes are reserved before they are sent, so that all sent
+ * bytes are counted. Reserved bytes that were not sent are released when the request ends.
  */
 export class Allowance {
   readonly #reserved: Reservation[] = [];
@@ -11,8 +11,8 @@ export class Allowance {
 
   /**
    * @param limit the site's daily limit; null for no limit
-   * @param step least number of bytes to reserve at a time, so that many small files need few writes to the
-   *   disk
+   * @param step least number of bytes to reserve at a time. Each reservation is written to the disk, so a
+   *   large step saves writes when many small files are sent.
    */
   constructor(
     private readonly limit: DailyLimit | null,

@@ -10,7 +10,7 @@ import { systemCode } from "../../util/system-error.ts";
 
 const FILE = "sent-today.json";
 
-/** The contents of the file that records how many bytes left the site on which day. */
+/** The contents of the record file: a day, and how many bytes left the site on that day. */
 const Sent = z.object({ day: z.string(), bytes: z.int().transform((bytes) => Math.max(0, bytes)) });
 type Sent = z.infer<typeof Sent>;
 
@@ -99,7 +99,10 @@ export class DailyLimit {
     };
   }
 
-  /** Writes the record. Writes wait for each other, so that the last one has the latest state. */
+  /**
+   * Writes the record to the disk. Writes are made one after the other, so that the last one has the latest
+   * state.
+   */
   #save(): Promise<void> {
     return this.#saving.run(() => writeFileDurably(this.path, JSON.stringify(this.sent), 0o600));
   }

@@ -51,9 +51,10 @@ export class Folder implements Place {
   }
 
   /**
-   * Returns the real path of the folder at present. A broken link is not followed.
+   * Returns the real path of the folder at present. A link that cannot be resolved, such as a broken one,
+   * stays in the path as it is.
    * @param isOthers reports whether others than the owner could have made a link at this path. Such a link is
-   *   not followed, and the folder counts as unmoved.
+   *   not followed, and the folder's real path at the client's start is returned.
    */
   async locate(isOthers: (path: string) => boolean): Promise<Place> {
     const onLink = (path: string) => {

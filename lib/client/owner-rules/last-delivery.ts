@@ -41,8 +41,8 @@ function deliveryOf(line: string): Delivery | null {
     const { time, file_path, bytes_sent } = Line.parse(JSON.parse(line));
     return { time, file_path, bytes_sent };
   } catch {
-    // The line is about something else, or incomplete. The first line read can be cut off, and so can a line
-    // that was written when the disk was full.
+    // The line does not record a file or set that was sent, or it is incomplete. The first line read can be
+    // cut off, and so can a line that was written when the disk was full.
     return null;
   }
 }

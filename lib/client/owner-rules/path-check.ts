@@ -65,8 +65,8 @@ export class PathCheck {
 
   /**
    * Returns the real path of a folder in a root. Does not check that the path leads to a folder.
-   * @throws FdsError `access_denied` for a path outside the roots or denied, whether or not it exists;
-   *   `file_not_found` for a missing path in a root
+   * @throws FdsError `access_denied` for a path that is outside the roots or that the rules deny, whether or
+   *   not it exists; `file_not_found` for any other path that does not exist
    */
   async findFolder(path: string): Promise<string> {
     let problem = explain(new Refusal("outside"), path);
@@ -118,8 +118,8 @@ export class PathCheck {
     if (!(await lstat(realPath)).isFile()) throw new Refusal("not_regular");
     const handle = await open(realPath, OPEN_FLAGS);
     try {
-      // For a file that was deleted meanwhile, /proc gives a path with " (deleted)" appended, which is
-      // checked too.
+      // The path that /proc gives for the open file is checked, too. For a file that was deleted meanwhile,
+      // it ends with " (deleted)".
       for (const place of [realPath, await this.#locationOf(handle, realPath)]) {
         if (!this.#isInside(place)) throw new Refusal("outside");
         if (!this.#isPermitted(place)) throw new Refusal("denied");

@@ -18,7 +18,10 @@ export interface Places {
   homes: readonly string[];
 }
 
-/** Most patterns that the braces of one pattern may expand to. Matching more would take too long. */
+/**
+ * Most patterns that the braces of one pattern may expand to, and most patterns of one setting after all
+ * braces are expanded. Matching more patterns would take too long.
+ */
 const MAX_ALTERNATIVES = 100;
 const MAX_PATTERNS = 1000;
 

@@ -23,8 +23,8 @@ const LEFT = { file: LEFT_FILE, maxBytes: 8 * MiB, older: 7, most: 20 };
 const REFUSED = { file: "requests-refused.log", maxBytes: MiB, older: 1, most: 200 };
 
 /**
- * Most bytes of a path or reason as JSON, where one character can take six bytes. The path of a file that was
- * sent always fits.
+ * Most bytes of a path or reason as JSON, where one character can take six bytes. The limit for requests that
+ * sent files is as long as Linux allows a path to be.
  */
 const MAX_PATH_OF_LEFT = 4096;
 const MAX_TEXT_OF_REFUSED = 512;
@@ -91,7 +91,7 @@ export class RequestLog {
   }
 }
 
-/** A log file of requests, and the counter of the requests that are repeated. */
+/** A log file of requests, and the counter that limits how many similar requests are listed in it. */
 interface Kept {
   lines: LineFile;
   again: Recurrence<RequestEntry>;

@@ -3,8 +3,8 @@ import { isKeyName } from "./key-files.ts";
 import { type Places, readPatterns } from "./patterns.ts";
 
 /*
- * The site owner's rules on which files in the roots may leave. Only the site can set them, by flags or the
- * environment, and a server cannot extend them.
+ * The site owner's rules on which files in the roots may leave. Only the site can set them, by flags, its
+ * settings file or the environment. A server cannot extend them.
  */
 
 /** An allowed pattern, and whether it explicitly names hidden files or key files. */

@@ -23,8 +23,8 @@ import type { SetFile, SetFiles } from "./set-files.ts";
  */
 const SMALL = 64 * 1024;
 /**
- * Free bytes that are always enough to begin a small file in a frame. A file that does not fit is split over
- * several frames.
+ * Free bytes in the current frame that are enough to begin a small file there, even if the file needs more.
+ * The rest of the file is then sent in further frames.
  */
 const MOST_ROOM = 16 * 1024;
 /**
@@ -64,8 +64,8 @@ export class FileSender {
   /**
    * Sends a file that the server asked for, or a SKIP record with the reason why the file cannot be sent.
    * @param number of the file among all files that the server asked for in this attempt, from 0
-   * @param from offset in bytes at which to resume the file after a damaged frame; undefined to send the file
-   *   for the first time
+   * @param from offset at which to begin sending the file again, if a frame that began there arrived damaged;
+   *   undefined to begin where the server asked
    * @param next the wanted file that follows, if known, to be opened early
    */
   async send(want: WantedFile, number: number, from?: number, next?: WantedFile): Promise<void> {
@@ -169,6 +169,7 @@ export class FileSender {
   }
 
   /**
+   * Sends the blocks of a file from an offset on, and hashes them.
    * @returns the offset at which the file ended; null if the sending was interrupted by a stop or by a
    *   request to resend a frame
    */
@@ -193,7 +194,8 @@ export class FileSender {
   }
 
   /**
-   * @param block bytes of the file; the record's header is written before them, into the same buffer
+   * Sends a block of a file as DATA records.
+   * @param block bytes of the file; a record's header is written before them, into the same buffer
    * @returns false if the sending was interrupted by a stop or by a request to resend a frame
    */
   async #sendBlock(

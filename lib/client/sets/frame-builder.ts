@@ -15,7 +15,7 @@ const MAX_PLACES = 16 * 1024;
 
 /** The position in a set at which a frame begins. */
 export interface Place {
-  /** Number of the file among all files that the server asked for in this attempt, from 0. */
+  /** Offset in this file, in bytes, at which the frame begins. */
   want: number;
   /** Bytes of the file that were sent in earlier frames. */
   offset: number;

@@ -45,8 +45,8 @@ export interface ListOptions {
 
 /**
  * Reads a page of the names in a folder, as far as the site owner's rules show them.
- * @throws FdsError `access_denied` if the path is outside the roots or denied, whether or not the folder
- *   exists; `file_not_found`; `not_a_folder`
+ * @throws FdsError `access_denied` if the path is outside the roots or the rules deny it, whether or not the
+ *   folder exists; `file_not_found`; `not_a_folder`
  */
 export async function listFolder(options: ListOptions): Promise<Page> {
   const { path, pathCheck } = options;

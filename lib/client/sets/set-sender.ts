@@ -272,7 +272,7 @@ function addPatterns(patterns: string[], more: string[]): void {
 /**
  * Parses the patterns of a set. The server has parsed the same patterns before, so an error here means that
  * the server breaks the protocol.
- * @throws FdsError `access_denied`
+ * @throws FdsError `access_denied` if a pattern is invalid
  */
 function patternsOf(patterns: string[]): PathPatterns {
   try {

@@ -13,7 +13,7 @@ export class NotText extends Error {}
  * @param error thrown when the file was opened or its attributes were read
  * @param name of the file, as read from its folder
  * @returns null if the file is gone or was replaced by a link, so that there is nothing to report
- * @throws the error itself if it does not come from the file
+ * @throws the error itself if it is an FdsError, or an error that does not come from the file system
  */
 export function reasonOf(error: unknown, name: string): Skipped | null {
   if (error instanceof FdsError) throw error;

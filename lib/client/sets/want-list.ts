@@ -2,10 +2,12 @@ import { FdsError } from "../../protocol/errors.ts";
 import { MAX_WANTED, type WantedFile } from "../../protocol/messages.ts";
 import type { Place } from "./frame-builder.ts";
 
-/** The number of sent files that are remembered, because a damaged frame may require sending them again. */
+/**
+ * The least number of sent files that are remembered, because a damaged frame may require sending them again.
+ */
 const MAX_ANSWERED = 16 * 1024;
 
-/** The files that the server asked for, in its order. */
+/** The files that the server asked for, in the order in which it asked. */
 export class WantList {
   #wants: WantedFile[] = [];
   /** Number of the first file in `#wants`; files before it are forgotten. */
@@ -28,8 +30,8 @@ export class WantList {
   }
 
   /**
-   * Offset in bytes at which to resume the next file after a damaged frame; undefined to send the file from
-   * its start.
+   * Offset at which to begin sending the next file again, if a frame that began there arrived damaged;
+   * undefined to begin where the server asked.
    */
   get resumeAt(): number | undefined {
     return this.#resumeAt;
@@ -43,7 +45,7 @@ export class WantList {
     }
   }
 
-  /** Marks the next file as answered, and proceeds to the file after it. */
+  /** Marks the next file as sent or skipped, and proceeds to the file after it. */
   done(): void {
     this.#position++;
     this.#resumeAt = undefined;
