@@ -16,8 +16,8 @@ export interface OfAttempt {
  */
 export class AttemptNames {
   /**
-   * Epoch of the last finished attempt of this process, by download id. This process no longer writes to the
-   * attempt's file.
+   * Epoch of the latest attempt of this process that is over, by download id. This process no longer writes
+   * to that attempt's file.
    */
   readonly #over = new Map<string, number>();
 

@@ -13,7 +13,8 @@ const SUMS = ".sums";
 /** Ending of the name that a published set's folder gets while it is being removed. */
 const REMOVED = ".removed";
 /**
- * Number of bytes of a set between two flushes. It is large because each flush covers the whole file system.
+ * Number of bytes of a set that are written between two flushes. It is large because each flush covers the
+ * whole file system.
  */
 const CHECKPOINT_BYTES = 32 * 1024 * 1024;
 
@@ -28,7 +29,9 @@ export interface DiskSetsOptions {
   publishedPath: (savedPath: string) => string;
   /** Checks the saved path of a published file, which may be in a set, and returns its absolute path. */
   pathOf: (savedPath: string) => string;
-  /** Creates a client's folder and flushes its name. */
+  /**
+   * Creates a client's folder, and flushes the downloads folder so that the new folder survives a power cut.
+   */
   makeFolder: (folder: string) => Promise<void>;
 }
 
@@ -37,7 +40,10 @@ export interface DiskSetsOptions {
  * `<client_id>/<name>/` with a file of checksums beside the folder.
  */
 export class DiskSets implements SetStorage {
-  /** Twice `checkpointBytes`, so that bytes can go on arriving while a flush runs. */
+  /**
+   * Maximum number of bytes written but not durable: twice `checkpointBytes`, so that bytes can go on
+   * arriving while a flush runs.
+   */
   readonly maxUnsafe = 2 * CHECKPOINT_BYTES;
   readonly checkpointBytes = CHECKPOINT_BYTES;
   readonly sharesBytes = true;
@@ -126,7 +132,7 @@ export class DiskSets implements SetStorage {
       if (await statIfThere(dirname(final))) {
         await unlinkIfThere(sums);
         await syncFolder(dirname(final));
-        // One rename moves the set away, so that nobody ever sees part of it under its published name.
+        // One rename moves the set away, so that nobody ever sees an incomplete set under its published name.
         await renameIfThere(final, removed);
         await syncFolder(dirname(final));
         await syncFolder(parts);
@@ -151,8 +157,8 @@ export class DiskSets implements SetStorage {
   }
 
   /**
-   * Returns the folder of this attempt, or of the latest earlier one. If none exists, returns this attempt's
-   * path.
+   * Returns the path of the set's folder: this attempt's if it exists, else the latest earlier attempt's. If
+   * no attempt has a folder, returns the path that this attempt's folder would have.
    */
   async #folderOf(downloadId: string, epoch: number): Promise<string> {
     const own = this.#folders.pathOf(downloadId, epoch);
@@ -161,8 +167,9 @@ export class DiskSets implements SetStorage {
   }
 
   /**
-   * Returns the folders of earlier attempts, latest first. If no process writes to the latest one any more,
-   * it becomes this attempt's folder instead.
+   * Returns the paths of the folders of earlier attempts, latest first. If no process writes to the latest of
+   * these folders any more, it is renamed to become this attempt's folder, and is not returned. The result is
+   * empty if this attempt already has a folder.
    */
   async #formerOf(downloadId: string, epoch: number): Promise<string[]> {
     const own = this.#folders.pathOf(downloadId, epoch);
@@ -179,13 +186,13 @@ export class DiskSets implements SetStorage {
 
 /**
  * Renames a set's folder to its final name. rename(2) silently replaces an empty folder, so the name is
- * checked first. Nothing can take the name in between, because the row reserves it and the disk is locked
- * against other servers.
+ * checked first. Nothing can take the name between the check and the rename, because the download's row
+ * reserves it, and only servers that use the same rows write to the downloads folder.
  * @returns false if the name is taken
  */
 async function takeFolderName(set: string, final: string): Promise<boolean> {
   const isTaken = (await statIfThere(final)) !== null;
-  // If the set's own folder is gone, an earlier, interrupted call has already renamed it.
+  // If only the final name exists, an earlier, interrupted call has already renamed the set's folder.
   if (!(await statIfThere(set))) return isTaken;
   if (isTaken) return false;
   await rename(set, final);

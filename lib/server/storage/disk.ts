@@ -74,8 +74,8 @@ class DiskStorage implements Storage {
     return onDisk("open the part file", async () => {
       await this.#takeOver(downloadId, epoch, isWhole);
       let file = await openForPart(path);
-      // fstat is called synchronously. The open has brought the file's metadata into memory, and a
-      // thread-pool call takes ten times as long.
+      // fstat is called synchronously: it does not wait for the disk, because the open has brought the file's
+      // metadata into memory, and a call in the thread pool would take ten times as long.
       if (fstatSync(file.fd).nlink > 1) {
         // The file has a second hard link: an interrupted publish() has given it a published name. A
         // published file must never be written to.
@@ -127,8 +127,9 @@ class DiskStorage implements Storage {
         await this.#shared.flush(folder);
         await this.#removeParts(downloadId, part);
       } catch (error) {
-        // The download will be tried again under another name, so this name is removed. It stays if the part
-        // is gone, or if another server has taken over the publishing.
+        // The next try publishes the file under another name, so this name is removed. It stays if the part
+        // is gone, because it is then the file's only name, or if another server has taken over the
+        // publishing.
         const isToGo = (await statIfThere(part)) && (await isOurs().catch(() => false));
         if (isToGo) await unlinkIfThere(final);
         throw error;
@@ -194,8 +195,8 @@ class DiskStorage implements Storage {
   }
 
   /**
-   * Returns the path of this attempt's part, or of the latest earlier one. If none exists, returns this
-   * attempt's path.
+   * Returns the path of the download's part: this attempt's if it exists, else the latest earlier attempt's.
+   * If no attempt has a part, returns the path that this attempt's part would have.
    */
   async #partOf(downloadId: string, epoch: number): Promise<string> {
     const own = this.#names.pathOf(downloadId, epoch);
@@ -204,8 +205,8 @@ class DiskStorage implements Storage {
   }
 
   /**
-   * Turns the part of an earlier attempt into this attempt's part, by a rename or, if another server may
-   * still write to it, by a copy.
+   * Turns the part of the latest earlier attempt into this attempt's part: by a copy if another server may
+   * still write to it, else by a rename. Then removes the parts of all earlier attempts.
    */
   async #takeOver(downloadId: string, epoch: number, isWhole: boolean): Promise<void> {
     const own = this.#names.pathOf(downloadId, epoch);

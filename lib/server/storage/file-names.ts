@@ -2,7 +2,7 @@ import type { Stats } from "node:fs";
 import { link, lstat, rename, unlink } from "node:fs/promises";
 import { systemCode } from "../../util/system-error.ts";
 
-/** Errors of file systems that do not support hard links or file modes. */
+/** Error codes of file systems that do not support hard links or file modes. */
 const UNSUPPORTED = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
 
 /**
@@ -19,7 +19,8 @@ export async function takeName(part: string, final: string): Promise<boolean> {
     unlessUnsupported(error);
   }
   // Without hard links (FAT, some network shares), the name is checked before the rename. Nothing can take
-  // the name in between, because a row reserves it for one download and the folder is locked.
+  // the name in between, because a row reserves it for one download, and only servers that use the same rows
+  // write to the folder.
   if (await statIfThere(final)) return !(await statIfThere(part));
   await rename(part, final);
   return true;

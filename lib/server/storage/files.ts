@@ -17,8 +17,8 @@ export async function copyDurably(from: string, to: string): Promise<void> {
 }
 
 /**
- * Returns the random mark in a file, which is created if it does not exist. Every process gets the same mark,
- * even after a power cut.
+ * Returns the mark that a file contains, a random id. If the file does not exist, it is created with a new
+ * mark. Every process gets the same mark, even after a power cut.
  */
 export async function markOf(path: string): Promise<string> {
   const mark = await readMark(path).catch(async (error: unknown) => {

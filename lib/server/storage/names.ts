@@ -1,8 +1,8 @@
 import { safeFileName, shortFileName } from "../../util/safe-file-name.ts";
 
 /**
- * Maximum number of names that are tried for one download. They contain the same time, and differ only in a
- * number.
+ * Maximum number of names that are tried for one published file or set. They contain the same time, and
+ * differ only in a number.
  */
 export const MAX_NAMES = 10_000;
 
@@ -11,7 +11,8 @@ export const MAX_NAMES = 10_000;
  * `<client_id>/<YYYYMMDD_HHMMSS>_<file name>`, with the time in UTC.
  * @param filePath path that the operator asked for
  * @param at time, in ms since 1970
- * @param n number of the try. From 2 on, `-2`, `-3`, … is inserted before the extension
+ * @param n number of the name among those tried, from 1. From 2 on, `-2`, `-3`, … is inserted before the
+ *   extension
  */
 export function savedPath(clientId: string, filePath: string, at: number, n: number): string {
   return `${clientId}/${shortFileName(stamped(filePath, at), suffixOf(n))}`;
@@ -26,7 +27,8 @@ const MAX_SET_NAME_BYTES = 190;
  * Returns the path of a published set's folder, relative to the downloads folder:
  * `<client_id>/<YYYYMMDD_HHMMSS>_<name>`.
  * @param at time, in ms since 1970
- * @param n number of the try. From 2 on, `-2`, `-3`, … is added
+ * @param n number of the name among those tried, from 1. From 2 on, `-2`, `-3`, … is inserted before the
+ *   extension, if the name has one
  */
 export function setPath(clientId: string, name: string, at: number, n: number): string {
   return `${clientId}/${shortFileName(stamped(name, at), suffixOf(n), MAX_SET_NAME_BYTES)}`;

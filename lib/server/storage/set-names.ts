@@ -8,8 +8,8 @@ interface Folder {
   folders: Map<string, Folder>;
   /**
    * Used names in lower case and Unicode form NFC, because some file systems compare names in this form. The
-   * value is the next number to append if the same name comes again, so that many equal names do not all
-   * count from 2. The value is negative if a file at the site has exactly this name.
+   * value is the next number to append if the same name comes again, so that the search for a free number
+   * does not begin at 2 each time. The value is negative if a file at the site has exactly this name.
    */
   taken: Map<string, number>;
   /**
@@ -20,8 +20,8 @@ interface Folder {
 }
 
 /**
- * Chooses the paths of a set's files on the disk. Relative paths are kept, and each name is made safe. A name
- * that some file system considers equal to an earlier one gets `-2`, `-3`, …
+ * Chooses the paths under which a set's files are stored. Their paths at the site are kept, and each name is
+ * made safe. A name that some file system considers equal to an earlier one gets `-2`, `-3`, …
  */
 export class SetNames {
   readonly #root: Folder = newFolder("");

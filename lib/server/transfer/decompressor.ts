@@ -21,7 +21,7 @@ export interface DecompressorOptions {
 
 /**
  * Decompresses a stream of frames into the file's bytes, in order. One frame is decompressed at a time, off
- * the event loop, so that at most one decompressed frame is in memory.
+ * the event loop.
  */
 export class Decompressor {
   readonly #queue: Frame[] = [];

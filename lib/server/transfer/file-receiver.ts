@@ -82,8 +82,8 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
 
   protected async begin(): Promise<void> {
     const { storage, download } = this.options;
-    // A file whose size an earlier attempt recorded is checked against free space and quotas here. A first
-    // attempt makes these checks when the client has stated the size.
+    // If an earlier attempt recorded the file's size, free space and quotas are checked before the client is
+    // asked for the file. Every attempt checks them when the client has stated the size.
     if (download.source) {
       await this.#checkRoom();
       await this.endIfOverQuota(download.source.totalSize);
@@ -165,9 +165,9 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
   }
 
   /**
-   * Handles a report of how many bytes the client has hashed again, which postpones the timeout. The client
-   * hashes the bytes that the server already has. At the end it hashes the whole file if the file's
-   * modification time changed.
+   * Handles a report of how many bytes of the file the client has hashed, which postpones the timeout. Before
+   * it sends anything, the client hashes the bytes that the server already has. After the last frame, it
+   * hashes the whole file once more if the file's modification time changed.
    */
   #onProving(offset: number): void {
     const phase = this.#phase;

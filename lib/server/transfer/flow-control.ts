@@ -21,7 +21,7 @@ export interface StreamFlowOptions {
    * way, which are at most one window.
    */
   maxUnflushed: number;
-  /** Returns the shortest round trip of the connection so far, in ms. */
+  /** Returns the shortest of the connection's latest round trips, in ms; 0: not known. */
   roundTripMs: () => number;
   /** Last measured rate of the client's link, in bytes a second; null: not known. */
   knownRate?: number | null;
@@ -63,8 +63,8 @@ export class FlowControl {
   }
 
   /**
-   * Maximum number of bytes granted to a stream before it has shown that its link needs more. If there are
-   * several streams, this is a quarter of the stream's share.
+   * Maximum number of bytes granted and not yet written of a stream whose link has not shown yet that it
+   * needs more: the whole share of a single stream, otherwise a quarter of the stream's share.
    */
   get modestShare(): number {
     const { share } = this;
@@ -72,9 +72,9 @@ export class FlowControl {
   }
 
   /**
-   * Maximum number of bytes in the first grant to a stream whose link has a known rate. First grants together
-   * use at most a quarter of the budget, and each one leaves a quarter of the rest for streams that start at
-   * the same time.
+   * Maximum number of bytes in the first grant to a stream whose link has a known rate. Such grants are made
+   * only while less than a quarter of the budget is in use. Each one takes at most three quarters of the rest
+   * of that quarter, so that some is left for streams that start at the same time.
    */
   get firstShare(): number {
     const left = this.budget / 4 - this.#outstanding;
@@ -88,8 +88,8 @@ export class FlowControl {
 
   /**
    * Takes bytes from the budget for a stream.
-   * @param least smallest useful grant, in bytes; if fewer are free, the stream waits
-   * @returns how many of the wanted bytes are granted
+   * @param least smallest useful grant, in bytes; if fewer are free, none are granted
+   * @returns how many of the wanted bytes are granted; if fewer than all, the stream waits for the others
    */
   take(stream: StreamFlowControl, wanted: number, least: number): number {
     const room = this.budget - this.#outstanding;

@@ -37,7 +37,7 @@ export class IncomingBytes {
   readonly #frames: IncomingFrames;
   readonly #writer: PartWriter;
   readonly #rate = new RateMeter();
-  /** Flow control of this file; undefined until the start offset is known. */
+  /** Flow control of this file; undefined until the durable bytes of its part are hashed. */
   #flow: StreamFlowControl | undefined;
   /**
    * The highest offset that frames of this attempt have reached. Bytes that are sent again below it do not

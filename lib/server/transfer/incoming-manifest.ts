@@ -19,7 +19,7 @@ const MAX_MESSAGE = 1_000;
 
 /**
  * Receives the manifest of a set. The client walks through its folders, and each line of the manifest becomes
- * a row.
+ * the row of a file.
  */
 export class IncomingManifest {
   readonly #reader: ManifestReader;
@@ -101,7 +101,8 @@ export class IncomingManifest {
       return { type: "failed", problem: noFile(order), final: true };
     }
     const { firstLost } = this.#reader;
-    // `firstLost` is never a file that changed too recently, so such files do not fail a strict set.
+    // `firstLost` is never the error of a file that changed too recently. So such files, unlike others that
+    // cannot be sent, do not fail a strict set.
     if (order.strict && firstLost) return { type: "failed", problem: firstLost, final: true };
     if (order.unchanged !== "send") {
       await linkUnchanged({ ...this.set, onLinked: (file) => tally.unchanged(file) });

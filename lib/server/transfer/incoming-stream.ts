@@ -17,7 +17,7 @@ type WithoutAddress<T> = T extends unknown ? Omit<T, "stream" | "epoch"> : never
 /** The connection to a client, as far as a stream uses it. */
 export interface ClientLink {
   send(message: ServerMessage): void;
-  /** Returns the shortest of the latest round trips, in ms. */
+  /** Returns the shortest of the connection's latest round trips, in ms; 0: not known. */
   roundTripMs(): number;
   /** Last measured rate of the link, in bytes a second; null: not known. */
   rate: number | null;
@@ -78,8 +78,8 @@ export interface Progress {
   bytesOnWire: number;
   bytesPerSecond: number | null;
   /**
-   * For a set: the number of files by result, and their total size in bytes, including growth since the
-   * listing.
+   * For a set: the number of files by result, and the total size in bytes of the files received or still to
+   * come, including their growth since the client listed them.
    */
   set?: { files: SetCounts; totalSize: number };
 }

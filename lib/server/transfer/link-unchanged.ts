@@ -8,7 +8,7 @@ const BATCH = 250;
 
 /**
  * Number of links made between two flushes. Each flush is one syncfs of the file system where possible, and
- * the rows of the links are updated after it. After a crash, at most this many links are made again.
+ * the rows of the links are updated after it. After a crash, about this many links may have to be made again.
  */
 const FLUSHED_AT_ONCE = 2_500;
 

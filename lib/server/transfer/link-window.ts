@@ -30,7 +30,7 @@ const TURN_SECONDS = 0.25;
 /** Shortest time over which a rate is measured, in ms. */
 const SAMPLE_MS = 20;
 export interface LinkWindowOptions {
-  /** Returns the shortest round trip of the connection so far, in ms. */
+  /** Returns the shortest of the connection's latest round trips, in ms; 0: not known. */
   roundTripMs: () => number;
   /** Last measured rate of the client's link, in bytes a second; null: not known. */
   knownRate: number | null;

@@ -32,9 +32,9 @@ export type Entry = z.infer<typeof Entry>;
 /** One page of the names in a client's folder. */
 export interface Listing {
   entries: Entry[];
-  /** True: the folder has more names, which the next page begins with. */
+  /** True: the folder has more names after those of this page. The next page continues with them. */
   more: boolean;
-  /** True: the client stopped reading the folder at its limit of names, so some are missing. */
+  /** True: the client stopped reading the folder at its limit of names, so the listing lacks some names. */
   truncated: boolean;
 }
 
@@ -100,7 +100,8 @@ export class ListingReceiver implements IncomingStream {
 
   /**
    * Asks the client for the listing.
-   * @throws FdsError with the client's code, `client_timeout` or `client_not_connected`
+   * @throws FdsError with the error code that the client sent, `client_timeout`, `client_not_connected`,
+   *   `protocol_error` or `internal_error`
    */
   list(order: ListingOrder): Promise<Listing> {
     this.#order = order;

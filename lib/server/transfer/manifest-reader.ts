@@ -19,7 +19,7 @@ const Line = z.object({
 });
 type Line = z.infer<typeof Line>;
 
-/** The message for each code with which a client leaves a file out of a set. */
+/** The error message for each code with which a file is left out of a set. */
 const REASONS: Record<NonNullable<Line["skipped"]>, string> = {
   not_settled: "it was changed too recently",
   name_unusable: "its name cannot be kept",
@@ -36,7 +36,9 @@ const MAX_LINE = 32 * 1024;
  */
 const BATCH = 32;
 
-/** Maximum length of a path on the server's disk, in bytes, including the folders of client and set. */
+/**
+ * Maximum length of the path of a published set's file, relative to the downloads folder, in bytes of UTF-8.
+ */
 const MAX_PATH_BYTES = 900;
 
 /** Parses the manifest of a set as it arrives, and checks that each file was asked for. */
@@ -72,8 +74,8 @@ export class ManifestReader {
   }
 
   /**
-   * The error of the first file that the client left out of the set. Files that changed too recently do not
-   * count.
+   * The error of the first file that was left out of the set, by the client or because its path would be too
+   * long for the server; undefined if there is none. Files that changed too recently do not count.
    */
   get firstLost(): Problem | undefined {
     return this.#firstLost;

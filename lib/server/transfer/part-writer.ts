@@ -61,7 +61,9 @@ export class PartWriter {
     return this.#written;
   }
 
-  /** Whether all bytes so far have been written. */
+  /**
+   * Whether all bytes given to {@link push} so far have been written, or dropped because writing has stopped.
+   */
   get idle(): boolean {
     return this.#writing === undefined;
   }
@@ -131,8 +133,8 @@ export class PartWriter {
     try {
       await this.#end();
       if (!this.#stopped) await this.#makeDurable();
-      // After an error, bytes that are not durable are useless. On a full disk, the database needs their
-      // space to record the error.
+      // After an error, the bytes after the durable offset are removed. The next attempt would drop them
+      // anyway, and on a full disk the database needs their space to record the error.
       else if (keep) await this.options.part.truncate(this.#durable);
     } finally {
       await this.options.part.close();

@@ -3,7 +3,7 @@ import type { IncomingManifest } from "./incoming-manifest.ts";
 
 /** The phase of an attempt to receive a set. Each phase has only the fields that are valid in it. */
 export type SetPhase =
-  /** The folder is opened, and the files received by earlier attempts are checked. */
+  /** The set's folder is being opened, and the files received by earlier attempts are being checked. */
   | { name: "opening" }
   /** The client walks through its folders, and sends the manifest. */
   | { name: "listing"; manifest: IncomingManifest }

@@ -31,7 +31,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
   readonly #frames: IncomingFrames;
   readonly #flow: StreamFlowControl;
   #phase: SetPhase = { name: "opening" };
-  /** Runs the handling of frames and of the manifest's end, one after the other. */
+  /** Handles the bytes of frames and the end of the manifest, one after the other. */
   readonly #work = new SerialQueue();
   /** The folder of the set; undefined until it is open. Closed when the attempt ends. */
   #folder: SetFolder | undefined;

@@ -12,7 +12,7 @@ export class SetTally {
     return { ...this.#counts };
   }
 
-  /** Total size of the complete files, in bytes. */
+  /** Total size of the received files, in bytes. Files that were unchanged, and so not sent, do not count. */
   get bytes(): number {
     return this.#bytes;
   }

@@ -9,15 +9,15 @@ const LEAST_PACE = 16 * 1024;
  * links.
  */
 const PROVEN_WORTH = 1 / 8;
-/** Maximum number of times that hashing the same bytes again counts as progress. */
+/** Maximum number of times that hashing the same bytes counts as progress. */
 const MAX_READINGS = 8;
 
 /** The reason why a client is considered dead or slow. */
 export type Stall =
   | { type: "silent"; seconds: number }
   /**
-   * The client's rate was below {@link LEAST_PACE}, or below half of its rate limit: only `bytes` arrived in
-   * `seconds`.
+   * The client's rate was below {@link LEAST_PACE}, and also below half of its rate limit, if it has one:
+   * only `bytes` counted as progress in `seconds`.
    */
   | { type: "slow"; seconds: number; bytes: number };
 

@@ -4,7 +4,7 @@ import type { SetFile, SetFileChange } from "../set.ts";
 import type { SetFolder } from "../storage/storage.ts";
 import type { OpenSet } from "./open-set.ts";
 
-/** Number of rows that are read at a time. */
+/** Number of rows of files that are read at a time. */
 const PAGE = 1_000;
 /** Number of files that are checked in one slice of the event loop. */
 const BATCH = 64;
@@ -12,9 +12,10 @@ const BATCH = 64;
 const TAKEN_AT_ONCE = 16;
 
 /**
- * Checks the files of a set that earlier attempts received. A file that is missing on the disk, or has
- * another size, is marked to be requested again.
- * @returns the number of such files
+ * Checks that the files of a set that earlier attempts received or linked are stored. Files that are in the
+ * folders of other servers' attempts are taken over first. A file that is missing, or has another size, is
+ * marked to be requested again.
+ * @returns the number of files marked
  */
 export async function wantMissing({
   download,

@@ -7,7 +7,7 @@ import { hashPart } from "./set-writer.ts";
 /**
  * Returns the request for a file. For an unfinished file it includes the digest of the durable bytes, so that
  * the client can check that its file begins with the same bytes. If the part has fewer bytes than recorded,
- * the file is requested from its first byte.
+ * the file is requested from its first byte, and `file.durableOffset` is set to 0.
  */
 export function describeWanted(
   file: WantedSetFile,

@@ -269,7 +269,7 @@ export const SETS: readonly Mutation[] = [
     file: "lib/server/storage/disk-sets.ts",
     find: `        await unlinkIfThere(sums);
         await syncFolder(dirname(final));
-        // One rename moves the set away, so that nobody ever sees part of it under its published name.
+        // One rename moves the set away, so that nobody ever sees an incomplete set under its published name.
         await renameIfThere(final, removed);`,
     replace: `        await renameIfThere(final, removed);
         await unlinkIfThere(sums);`,

@@ -72,7 +72,8 @@ export class Bucket {
   /**
    * Sends a request, with retries.
    * @returns an answer with status 2xx or 304
-   * @throws S3Error for any other answer, after the last retry
+   * @throws S3Error for any other answer or none: after a temporary error when the retries are used up,
+   *   otherwise at once
    */
   ask(request: BucketRequest, patience: Patience): Promise<BucketAnswer> {
     return this.again(() => this.#once(request, patience), patience);

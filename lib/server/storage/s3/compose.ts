@@ -152,8 +152,9 @@ export async function endUpload(objects: Objects, prefix: string): Promise<void>
 }
 
 /**
- * Whether an error means that the name is taken. Status 404 means that the upload is gone, perhaps because
- * the same request succeeded before and its answer was lost.
+ * Whether an error of {@link compose} may mean that the object's name is taken. Status 404 means that the
+ * multipart upload is gone, perhaps because the same request completed it before and its answer was lost. The
+ * name is then taken by the composed object itself.
  */
 export function isTaken(error: unknown): boolean {
   return error instanceof S3Error && (error.status === 412 || error.status === 404);

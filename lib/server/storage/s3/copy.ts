@@ -7,6 +7,7 @@ const MOST_BYTES = 1024 * 1024 * 1024;
 /**
  * Copies an object of any size inside S3.
  * @returns false if the source does not exist, or was replaced meanwhile
+ * @throws S3Error, also if a source of more than 1 GiB does not exist, or was replaced meanwhile
  */
 export async function copyObject(objects: Objects, from: Listed, to: string): Promise<boolean> {
   const { size } = from;

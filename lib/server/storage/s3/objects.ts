@@ -21,7 +21,7 @@ export interface ObjectHead {
 
 /** Conditions and metadata for creating an object. */
 export interface NewObject {
-  /** True: the request fails with `PreconditionFailed` if an object with this key exists. */
+  /** True: the request fails with `PreconditionFailed` (status 412) if an object with this key exists. */
   onlyIfNew?: boolean;
   downloadId?: string;
 }
@@ -29,7 +29,8 @@ export interface NewObject {
 /** Maximum number of keys in one request that lists or removes objects. */
 const MOST_KEYS = 1_000;
 /**
- * Number of remove requests sent at the same time. S3 removes the keys of one request one after the other.
+ * Number of remove requests sent at the same time. Several requests are faster, because S3 removes the
+ * objects of one request one after the other.
  */
 const REMOVALS = 4;
 const HASH_BLOCK = 1024 * 1024;
@@ -161,8 +162,9 @@ export class Objects {
 
   /**
    * Copies an object of up to 5 GiB inside S3.
-   * @returns false if the source does not exist, or was replaced meanwhile
-   * @throws S3Error, with status 412 if the name is taken and `how` forbids replacing
+   * @returns false if the source does not exist, or was replaced meanwhile and `how` allows replacing
+   * @throws S3Error, with status 412 if `how` forbids replacing and the name is taken or the source was
+   *   replaced
    */
   async copy({ key: from, etag, size }: Listed, to: string, how: NewObject = {}): Promise<boolean> {
     const own = headersOf(how);
@@ -245,8 +247,8 @@ export function headersOf({ onlyIfNew = false, downloadId }: NewObject): Record<
 }
 
 /**
- * Returns the ETag of a stored object, compared with the MD5 of the bytes sent. With a KMS key the ETag is no
- * MD5, and is not compared.
+ * Returns the ETag of a stored object after comparing it with the MD5 of the bytes sent. The ETag of an
+ * object encrypted with a KMS key is no MD5, and is not compared.
  * @throws S3Error if the ETag differs
  */
 export function etagOf({ headers }: BucketAnswer, md5: string): string {

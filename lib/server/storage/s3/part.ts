@@ -50,7 +50,9 @@ export class S3Part implements Part {
   #writer = Bun.randomUUIDv7();
   #pieces: Placed[];
   #tail: Tail | undefined;
-  /** The open run: a multipart upload, to which the next full segments are added. */
+  /**
+   * The open run: a multipart upload, to which the next full segments are added; undefined: no run is open.
+   */
   #run: Run | undefined;
   /** Requests under way that store bytes or complete multipart uploads, oldest first. */
   readonly #puts = new Set<Promise<void>>();
@@ -155,10 +157,10 @@ export class S3Part implements Part {
   }
 
   /**
-   * Returns the tail with room for this many more bytes. If there is no free memory, waits for running
-   * requests to free some. If none runs, stores the tail as it is, so that no part waits for memory while
-   * holding some.
-   * @returns null: the caller has to try again
+   * Returns the tail with room for this many more bytes. If there is too little free memory, waits for a
+   * running request of this part, which frees some. If no request runs, stores the tail as it is, so that no
+   * part waits for memory while holding some.
+   * @returns null after such a wait or store: the caller has to call again
    */
   async #tailFor(room: number): Promise<Tail | null> {
     const isFast = this.#run?.end === this.size;
@@ -170,8 +172,9 @@ export class S3Part implements Part {
   }
 
   /**
-   * Stores the tail, which is the buffer of the last bytes. A full segment is added to the open run (a
-   * multipart upload). Any other tail ends the run and is stored as an object.
+   * Stores the tail, which is the buffer of the last bytes. If runs are used, a full segment is added to the
+   * open run (a multipart upload), and a run is begun if none is open. Any other tail ends the run and is
+   * stored as an object.
    * @param isLast true: the part is being flushed. The tail may become the last segment of the run, which is
    *   then completed
    */

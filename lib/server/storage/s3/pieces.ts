@@ -115,8 +115,8 @@ export function chainOf(pieces: (Piece & { writer: string })[], cuts: Cut[] = []
 }
 
 /**
- * Returns the length of a piece in bytes after applying the cuts by newer writers. The result can be
- * negative.
+ * Returns the length of a piece in bytes after applying the cuts by newer writers. It is negative if the
+ * piece begins after the end that a cut sets.
  */
 function lengthOf({ offset, length, writer }: Piece & { writer: string }, cuts: Cut[]): number {
   const newer = cuts.filter((cut) => cut.writer > writer);

@@ -4,7 +4,7 @@ import type { Objects } from "./objects.ts";
 /** The state shared by the classes that store bytes in S3. */
 export interface Place {
   objects: Objects;
-  /** Memory budget for bytes that are not stored in S3 yet. */
+  /** Memory budget for the bytes of parts on their way to or from S3. */
   memory: Memory;
   /** Size of a full segment, in bytes. */
   segment: number;

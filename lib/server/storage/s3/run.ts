@@ -82,7 +82,8 @@ export class Run {
       // Status 404: an earlier call may have completed the upload although its answer was lost.
       if (!(error instanceof S3Error && error.status === 404)) throw error;
     }
-    // The object is asked for its ETag, because not every S3 returns it when an upload is completed.
+    // A HEAD request reads the object's ETag, because not every S3 server returns it when an upload is
+    // completed.
     const head = await this.objects.head(key);
     if (head?.size !== size) throw new S3Error("NoSuchUpload", 404);
     return { key, size, etag: head.etag };

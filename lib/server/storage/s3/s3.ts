@@ -25,7 +25,7 @@ export interface S3Options extends BucketOptions {
   prefix: string;
   /** True: several servers write to the bucket. */
   isShared?: boolean;
-  /** Maximum number of bytes of files kept in memory until they are stored. */
+  /** Memory budget, in bytes, for the bytes of parts on their way to or from S3. */
   memory: number;
   /** Size of a full segment, in bytes. S3 accepts at least 5 MiB. */
   segment?: number;
@@ -201,8 +201,8 @@ class S3Storage implements Storage {
   }
 
   /**
-   * Makes sure that the final name belongs to the part, composing the object if necessary.
-   * @returns false if another object has the name
+   * Composes the part's pieces into the published object, unless an earlier call has done that.
+   * @returns false if the name is taken by an object of another download
    */
   async #hasName(downloadId: string, key: string, prefix: string): Promise<boolean> {
     const found = await this.#objects.head(key);

@@ -78,7 +78,8 @@ export class S3SetFolder implements SetFolder {
   }
 
   /**
-   * Called when a large file is complete: composes its pieces to one object. The time is not stored in S3.
+   * Called when a large file is complete: composes its pieces into one object. The file's modification time,
+   * which a storage on a disk sets here, is not stored in S3.
    */
   async setTime(path: string): Promise<void> {
     const { objects } = this.place;

@@ -25,7 +25,10 @@ export class S3Sets implements SetStorage {
   /** False, because a copy of a file inside S3 takes as much space as the original. */
   readonly sharesBytes = false;
 
-  /** Epoch of the last attempt that this process has finished writing, by download id. */
+  /**
+   * Epoch of the latest attempt of this process that is over, by download id. This process no longer writes
+   * to that attempt's objects.
+   */
   readonly #atRest = new Map<string, number>();
 
   constructor(
@@ -112,7 +115,7 @@ export class S3Sets implements SetStorage {
 
   /**
    * Reserves a name for a set, or continues with the name that the download has already reserved.
-   * @returns false if something else has the name
+   * @returns false if the name is taken by another file or set
    */
   async #claim(downloadId: string, final: string): Promise<boolean> {
     const { objects } = this.place;
