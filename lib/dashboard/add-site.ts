@@ -19,7 +19,8 @@ export class AddSite {
   readonly #root = byId("new-root", HTMLInputElement);
   readonly #command = byId("command", HTMLElement);
   /**
-   * The enrolment key that was made last, and the client id it is for; null once that client has connected.
+   * The last enrolment key that this form made, and the client id it is for; null once that client has
+   * connected.
    */
   #expected: { id: string; key: string } | null = null;
   #sites: Site[] = [];
@@ -31,9 +32,10 @@ export class AddSite {
   #needsKey = true;
 
   /**
-   * Prepares the form. A server run from its sources offers another command than a built program.
+   * Prepares the form. If the server is run from its sources, the shown command runs the client from its
+   * sources, too. Otherwise it installs the built program.
    * @param onMake called when the form is sent. It has to run the given function, which makes a key and
-   *   copies the command, and to show its errors.
+   *   copies the command, and to show the function's errors.
    */
   constructor(onMake: (work: () => Promise<void>) => void) {
     if (BUILD !== null) {

@@ -3,7 +3,7 @@ import type { AnswerOf, Endpoint } from "../api/endpoints/endpoint.ts";
 import { addressOf, type AnyRequest, type RequestOf } from "../api/endpoints/request.ts";
 import type { ApiError, DownloadList } from "../api/schemas.ts";
 
-/** A REST call was answered with an error status. The message comes from the server. */
+/** A REST call was answered with an error status. The message is the server's, if the response has one. */
 export class ApiProblem extends Error {
   override name = "ApiProblem";
 
@@ -128,7 +128,10 @@ export async function requireContent(downloadId: string): Promise<void> {
   if (refusal) throw refusal;
 }
 
-/** Returns the URL of a completed download's content. @param path the path of one file, if it is a set */
+/**
+ * Returns the URL of a completed download's content.
+ * @param path a file of a set; undefined for the whole set, and for a download of one file
+ */
 export function contentPath(downloadId: string, path?: string): string {
   const endpoint: PathOf<"GET"> = "/api/downloads/:download_id/content";
   return relative(endpoint, { ...ofDownload(downloadId), query: { path } });
@@ -212,7 +215,7 @@ async function problemOf(response: Response): Promise<ApiProblem> {
     const { error } = JSON.parse(text) as ApiError;
     return new ApiProblem(response.status, error);
   } catch {
-    // The body is not the server's JSON, as a reverse proxy answered with an error page of its own.
+    // The body is not the server's JSON. It may be an error page of a reverse proxy.
     return new ApiProblem(response.status, `The server answered with status ${response.status}`);
   }
 }

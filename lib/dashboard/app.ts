@@ -23,13 +23,13 @@ import { StartForm } from "./start-form.ts";
 import { midnight, TotalsView } from "./totals-view.ts";
 import { WebhooksSheet } from "./webhooks/webhooks-sheet.ts";
 
-/** How often relative times such as "5 min. ago" are updated, in ms. */
+/** How often times such as "5 min. ago", totals and schedules are brought up to date, in ms. */
 const CLOCK_MS = 15_000;
 
-/** How long after an event the page is drawn, together with the events in between, in ms. */
+/** How long after an event the page is drawn, in ms. Events in between are drawn with it. */
 const RENDER_MS = 100;
 
-/** How long after a change the totals and lists are loaded again from the server, in ms. */
+/** How long after a download has ended or left the list the totals and lists are loaded again, in ms. */
 const SETTLE_MS = 1_000;
 
 /** The page: creates its parts, such as the list of sites, and passes events from each to the others. */

@@ -3,11 +3,12 @@ import type { ClientRecord, DownloadRecord } from "../api/schemas.ts";
 import { isRunning } from "./status.ts";
 
 /**
- * How long a download stays pinned above the list after it has ended, in ms, so that people see its result.
+ * How long a download stays pinned above the list after it has stopped running, in ms, so that people see
+ * whether it has ended or waits for another attempt.
  */
 const LINGER_MS = 60_000;
 
-/** Highest number of ended downloads that stay pinned above the list. */
+/** Highest number of downloads that stay pinned above the list after they have stopped running. */
 const MAX_LINGERING = 10;
 
 /** A site with its present downloads. */
@@ -28,11 +29,17 @@ export interface RunningOf {
 /** Sorts names with numbers by their value, so that till-2 comes before till-10. */
 const byName = new Intl.Collator("en", { numeric: true });
 
-/** The state that events keep up to date: all sites, all unfinished downloads, and those that just ended. */
+/**
+ * The state that events keep up to date: all sites, all unfinished downloads, and downloads that ran until a
+ * moment ago.
+ */
 export class Board {
   readonly #clients = new Map<string, ClientRecord>();
   readonly #open = new Map<string, DownloadRecord>();
-  /** Downloads that just ended, by id, with the time of their end in ms since 1970. The latest is last. */
+  /**
+   * Downloads that ran until a moment ago, by id, with the time at which they stopped running, in ms since
+   * 1970. The latest is last.
+   */
   readonly #lingering = new Map<string, { download: DownloadRecord; since: number }>();
 
   /**
@@ -89,7 +96,7 @@ export class Board {
   }
 
   /**
-   * Returns the downloads that run or have just ended, newest first.
+   * Returns the downloads that run or ran until a moment ago, newest first.
    * @param clientId only downloads of this client; undefined for any
    * @param jobId only downloads of this job; undefined for any
    * @param now ms since 1970
@@ -106,7 +113,8 @@ export class Board {
   }
 
   /**
-   * Returns all sites: first those with a problem, then connected ones, then the others, each sorted by name.
+   * Returns all sites: first those that report a problem, then connected ones, then the others, each sorted
+   * by name.
    */
   sites(): Site[] {
     const sites = [...this.#clients.values()].map((client): Site => ({

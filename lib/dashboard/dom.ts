@@ -31,7 +31,7 @@ export function setText(element: Element, text: string): void {
 
 /**
  * Makes a list of elements the only children of a parent, in this order. Elements that are in place already
- * are not moved, which would lose their focus.
+ * are not moved, as a move would take the focus away from them.
  */
 export function arrange(parent: Element, elements: Element[]): void {
   const kept = new Set(elements);

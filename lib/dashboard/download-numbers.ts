@@ -59,8 +59,9 @@ function takenBy(download: DownloadRecord): string[] {
 }
 
 /**
- * Formats the numbers of files in a set: `"3 of 20 files"`, or `"20 files"` if completed, then unchanged and
- * skipped files, and patterns without a match. Empty for a download of one file.
+ * Formats the file counts of a set: `"3 of 20 files"`, or only `"20 files"` if the set is completed. Then
+ * come the numbers of unchanged and of skipped files, if any, and the patterns that no file matches. Empty
+ * for a download of one file.
  */
 function filesOf(download: DownloadRecord): string[] {
   const { status, files_total, files_received, files_unchanged, files_skipped } = download;

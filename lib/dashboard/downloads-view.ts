@@ -82,8 +82,8 @@ export class DownloadsView {
     setText(byId("page-number", HTMLElement), `Page ${pageNumber}`);
     const empty = byId("downloads-empty", HTMLElement);
     empty.hidden = isLoaded && this.#shown.length > 0;
-    // A hidden text is not computed, as checkVisibility() below makes the browser lay out the page, which is
-    // slow.
+    // The text for an empty list is not chosen while it is hidden: checkVisibility() below makes the browser
+    // lay out the page, which is slow.
     if (empty.hidden) return;
     const isFiltered = !areSame(filter, {});
     const canStart = byId("start-form", HTMLFormElement).checkVisibility();

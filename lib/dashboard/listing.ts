@@ -36,7 +36,8 @@ export class Listing {
   #isLoading = false;
   #hasLoaded = false;
   /**
-   * Downloads that changed while a page was being loaded, as the response may show them before the change.
+   * Downloads that changed while a page was being loaded. The response may have their state from before the
+   * change.
    */
   readonly #meanwhile = new Map<string, DownloadRecord>();
 
@@ -52,7 +53,7 @@ export class Listing {
     return this.#rows;
   }
 
-  /** False until the first page is loaded. */
+  /** False until a page was loaded for the first time. */
   get isLoaded(): boolean {
     return this.#hasLoaded;
   }
@@ -119,8 +120,8 @@ export class Listing {
     if (at < 0 && this.hasOlder) return;
     this.#rows.splice(at < 0 ? this.#rows.length : at, 0, download);
     const [dropped] = this.#rows.splice(PAGE_SIZE);
-    // The first page overflowed, so a second one exists now. Any cursor serves to say so, as older() loads
-    // the first page and its exact cursor again.
+    // The first page overflowed, so there is a second one now. Any cursor serves to say so: older() loads
+    // the first page again, and with it the exact cursor.
     if (dropped) this.#nextCursor ??= dropped.download_id;
   }
 

@@ -1,20 +1,23 @@
 import { find, setText } from "./dom.ts";
 
 /**
- * Number of characters at the end of a file's and a site's name that are always shown, however narrow the
- * line.
+ * Number of characters that are always shown at the end of a file's name and of a site's name, however little
+ * room there is.
  */
 const FILE_TAIL = 24;
 const SITE_TAIL = 12;
 
-/** Matches letters of right-to-left scripts. Text with such letters ends at the left, so it is not split. */
+/**
+ * Matches letters of right-to-left scripts. A name with such letters ends at the left, so its end cannot be
+ * split off and shown at the right.
+ */
 const RIGHT_TO_LEFT = /[\u0590-\u08FF\uFB1D-\uFDFF\uFE70-\uFEFC]/;
 
 const characters = new Intl.Segmenter("en", { granularity: "grapheme" });
 
 /**
- * A path in three parts, for a line that may be too narrow. The end of the folder and the base is cut off if
- * necessary, the tail never is.
+ * A path in three parts, for a place that may be too narrow. Then the ends of `folder` and of `base` are cut
+ * off, `tail` never is.
  */
 export interface PathParts {
   folder: string;
@@ -53,8 +56,8 @@ export function showPath(element: HTMLElement, path: string): void {
 }
 
 /**
- * Shows the name of a site in an element with the children `.head` and `.tail`. CSS cuts the head if too
- * long.
+ * Shows the name of a site in an element with the children `.head` and `.tail`. If the name is too long, CSS
+ * cuts off the end of the head.
  */
 export function showSite(element: HTMLElement, clientId: string): void {
   const [head, tail] = splitEnd(clientId, SITE_TAIL);

@@ -20,7 +20,7 @@ export interface SitesListener {
   onLabel(client: ClientRecord, row: HTMLElement): void;
 }
 
-/** Which sites the list shows, and which one is marked. */
+/** Which sites the list shows, and which one is marked as chosen. */
 export interface SiteFilter {
   /** True once the server has sent all sites, so that an empty list means that there are none. */
   isKnown: boolean;

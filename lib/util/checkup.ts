@@ -17,7 +17,7 @@ export interface Finding {
 export interface Check {
   /** The subject of the check in one or two words, such as "user" or "settings". */
   name: string;
-  /** Names of earlier checks. If one of them is wrong, this check is not run. */
+  /** Names of earlier checks. If one of them is wrong or was not run, this check is not run. */
   needs?: readonly string[];
   /** Runs the check. @param signal aborted when the check has reached its time limit */
   run(signal: AbortSignal): Promise<Finding> | Finding;
@@ -45,7 +45,8 @@ const MARKS: Record<Checked["status"], string> = {
 const NAME_WIDTH = 14;
 
 /**
- * Runs checks one after the other. A check is skipped if an earlier check that it needs is wrong.
+ * Runs checks one after the other. A check is not run if an earlier check that it needs is wrong or was not
+ * run.
  * @param tell called with the result of each check as soon as it ends
  * @param limit longest time for each check, in ms
  */
@@ -91,7 +92,9 @@ async function runCheck(
 
 /** How and where the results of the checks are written. */
 export interface Report {
-  /** True: one JSON document at the end, for scripts. */
+  /**
+   * True writes one JSON document at the end, for scripts. False writes text for people as each check ends.
+   */
   json: boolean;
   write: (text: string) => void;
 }

@@ -7,7 +7,7 @@
 /** Longest cron expression, in characters. */
 export const MAX_CRON_LENGTH = 200;
 
-/** The next moment at which a cron expression matches, with the local times that it stands for. */
+/** The next moment at which a cron expression matches, with the local times that match then. */
 export interface NextTimes {
   /** The moment, in ms since 1970. */
   at: number;
@@ -19,7 +19,7 @@ export interface NextTimes {
 }
 
 /**
- * Time zone for Bun.cron.parse. Local times are passed to it as if they were UTC, so it must not convert
+ * Time zone for Bun.cron.parse. The function gets local times as if they were UTC, so it must not convert
  * them.
  */
 const UTC = { tz: "UTC" };
@@ -61,8 +61,8 @@ export class Cron {
   next(timeZone: string, after: number): NextTimes | null {
     const clock = new ZoneClock(timeZone);
     let found: { at: number; locals: number[] } | null = null;
-    // Clocks may have gone forward in the last day. A time that was moved out of that gap may still lie
-    // ahead, so the search begins earlier by the length of the gap.
+    // Clocks may have gone forward in the last day, by `putForward` ms. A local time that was skipped then,
+    // and so is moved by as much, may still lie ahead. So the search begins as much earlier.
     const putForward = Math.max(0, clock.offsetAt(after) - clock.offsetAt(after - DAY_MS));
     const from = after + clock.offsetAt(after) - putForward;
     for (let local = this.#after(from); local !== null; local = this.#after(local)) {

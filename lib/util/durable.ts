@@ -27,8 +27,9 @@ export async function writeFileDurably(path: string, data: string, mode: number)
 export async function syncFolder(path: string): Promise<void> {
   // Windows cannot open a folder to flush it. Its file systems journal the names themselves.
   if (process.platform === "win32") return;
-  // The folder is opened synchronously, as the kernel has it in memory after the change. An asynchronous
-  // open, by the thread pool, takes ten times as long. Only the flush waits for the disk.
+  // The caller has just changed the folder, so the kernel has it in memory and opens it without reading the
+  // disk. An asynchronous open, by the thread pool, would take ten times as long. Only the flush waits for
+  // the disk.
   const folder = fs.openSync(path, "r");
   try {
     await flush(folder);

@@ -4,7 +4,10 @@ const ROUND_MS = 2;
 /** The real setImmediate, saved before a test replaces the global one by a fake timer. */
 const atNextRound = setImmediate;
 
-/** Runs a piece of long work when it is the turn of the piece's owner. @returns the result of the piece */
+/**
+ * Runs a piece of long work when the owner of the piece has its turn, see {@link FairTurns}.
+ * @returns the result of the piece
+ */
 export type InTurn = <T>(piece: () => Promise<T>) => Promise<T>;
 
 /** An {@link InTurn} that runs each piece immediately, for work that is known to be short. */
@@ -77,8 +80,8 @@ export function nextRound(): Promise<void> {
 }
 
 /**
- * Returns a function to await in each step of a long loop. If the loop has run for 2 ms, the function waits
- * for the next round of the event loop, otherwise it returns at once.
+ * Returns a function to await in each step of a long loop. If the loop has run for 2 ms since it began or
+ * last waited, the function waits for the next round of the event loop, otherwise it returns at once.
  */
 export function pauses(now: () => number = performance.now.bind(performance)): () => Promise<void> {
   let endsAt = now() + ROUND_MS;

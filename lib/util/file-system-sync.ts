@@ -7,9 +7,9 @@ const EIO = { code: "EIO", errno: -constants.errno.EIO };
 type Answer = "flushed" | "failed" | "unsupported";
 
 /**
- * Flushes a whole file system by syncfs(2): one call for any number of small files. The call reports every
- * failed write since the folder was opened, also those of the kernel's own writeback (Linux 5.8 and later).
- * So open the folder before writing the files.
+ * Flushes a whole file system by syncfs(2): one call for any number of small files. The call gets an open
+ * folder, and reports every write that failed since the folder was opened, also in the kernel's own writeback
+ * (Linux 5.8 and later). So open the folder before writing the files.
  */
 class FileSystemSync {
   #worker: Worker | undefined;

@@ -49,8 +49,8 @@ export async function* namesIn(path: string): AsyncGenerator<FolderName[]> {
 }
 
 /**
- * Parses the entries of getdents64(2). Each has an inode, an offset, its length, a type, and a name that ends
- * with a zero byte.
+ * Parses the entries of getdents64(2). Each has an inode, an offset, the entry's length, a type, and a name
+ * that ends with a zero byte.
  */
 function namesOf(entries: Buffer): FolderName[] {
   const names: FolderName[] = [];

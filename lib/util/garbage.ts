@@ -5,8 +5,8 @@ const BETWEEN = 40_000;
 
 /**
  * Runs a full garbage collection after every 40,000 new objects. It is meant for work whose many objects each
- * live for about a second. The runtime takes these for long-lived ones, and would let the heap triple before
- * it frees them.
+ * live for about a second. The runtime takes such objects for long-lived, and would let the heap triple
+ * before it frees them.
  */
 export class Garbage {
   #made = 0;

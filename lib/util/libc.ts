@@ -1,7 +1,8 @@
 import { dlopen, type FFIFunction, type Library } from "bun:ffi";
 
 /**
- * File names of the C library: glibc's, then musl's. syncfs-worker.ts has a copy, as it may import nothing.
+ * File names of the C library: glibc's, then musl's. syncfs-worker.ts has a copy of this list, as a worker's
+ * file must not import other files.
  */
 const LIBRARIES = ["libc.so.6", "libc.so"];
 

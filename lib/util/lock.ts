@@ -2,15 +2,15 @@ import { Database } from "bun:sqlite";
 import { systemCode } from "./system-error.ts";
 
 /**
- * The lock files that this process holds open, as SQLite databases. Without this reference, the garbage
- * collector would close them, and so release the locks.
+ * The lock files that this process holds open, as SQLite databases. Without this set, the garbage collector
+ * would close the databases, and so release the locks.
  */
 const held = new Set<Database>();
 
 /**
- * Takes a lock, so that no other server uses the same folder or file. The lock is that of an SQLite database,
- * which the kernel releases however this process ends. No other code of this process may open the lock file:
- * closing it would release the lock, as POSIX locks belong to the process.
+ * Takes a lock, so that no other server uses the same folder or file. It is the lock of an SQLite database,
+ * and the kernel releases it however this process ends. No other code of this process may open the lock file:
+ * closing the file would release the lock, as POSIX locks belong to the process.
  * @param what the folder or file that the lock protects, for the error message
  * @param lockFile path of the SQLite database to lock; created if missing
  * @param isShared true takes a shared lock, which several servers can hold at once; false an exclusive one

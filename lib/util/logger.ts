@@ -53,7 +53,10 @@ export class Logger {
     this.log("error", message, stack === undefined ? fields : { ...fields, stack });
   }
 
-  /** Writes a line at any log level, for lines that other programs wait for, such as "listening". */
+  /**
+   * Writes a line whatever the log level is set to. For lines that other programs wait for, such as
+   * "listening".
+   */
   announce(message: string, fields?: LogFields): void {
     this.write("info", message, fields);
   }

@@ -10,9 +10,9 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * Reports whether a URL's host is meant to be this machine, so that requests to it need no proxy. Unlike
- * {@link isLoopback}, names such as `a.localhost` count (RFC 6761, 6.3). Some resolvers send those elsewhere,
- * so the result must not decide on trust.
+ * Reports whether a URL's host is meant to be this machine, so that requests to it need no proxy. Names such
+ * as `a.localhost` count (RFC 6761, 6.3), which they do not for {@link isLoopback}. Some resolvers send such
+ * names elsewhere, so the result must not decide on trust.
  * @param hostname a host as in `URL.hostname`
  */
 export function leadsHere(hostname: string): boolean {

@@ -27,9 +27,9 @@ async function nameOf(id: number): Promise<string | null> {
 
 /**
  * Changes this process from root to the user that owns a service's folder, for good. Checks made by root
- * would all succeed, and so tell nothing about the service. Does nothing if not root, or if root owns the
- * folder.
- * @param folder folder of the service; it need not exist
+ * would all succeed, and so tell nothing about the service. Does nothing if the process is not root's, the
+ * folder does not exist, or root owns the folder.
+ * @param folder folder of the service
  * @returns the name of the user that this process now runs as, and whether it changed
  */
 export async function becomeOwnerOf(folder: string): Promise<{ user: string; became: boolean }> {

@@ -1,6 +1,6 @@
 import { systemCode } from "./system-error.ts";
 
-/** Time that a slow reader has to take the rest of this process's output when the process must end, in ms. */
+/** How long, in ms, a process that has to end still waits for a slow reader of its output. */
 const GRACE_MS = 1000;
 
 /**

@@ -28,7 +28,7 @@ export class RateMeter {
   }
 
   /**
-   * Returns the rate; null before the first bytes are counted.
+   * Returns the rate; null before the first call of {@link add}, or if no time has passed since.
    * @param leastMs shortest time to divide by, in ms, so that a first burst does not look like a high rate
    */
   bytesPerSecond(leastMs = 0): number | null {

@@ -20,7 +20,7 @@ export class RateRulesError extends Error {
 }
 
 /**
- * Parses limits by the hour of the day, such as `"256KiB@08:00-22:00,off"`.
+ * Parses rate limits by the hour of the day, such as `"256KiB@08:00-22:00,off"`.
  * @param least lowest valid rate, in bytes a second
  * @throws RateRulesError with a message to put behind "expected"
  */

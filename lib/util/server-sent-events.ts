@@ -20,8 +20,8 @@ export function formatEvent(event: string, data: unknown, id: string | number): 
 }
 
 /**
- * A comment line of an event stream, which parsers ignore. It shows proxies and readers that the stream
- * lives.
+ * A comment line of an event stream, which parsers ignore. It shows proxies and readers that the connection
+ * is still alive.
  */
 export const COMMENT = ":\n\n";
 

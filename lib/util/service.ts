@@ -17,7 +17,10 @@ const isWindows = process.platform === "win32";
 const STOPPING = isWindows
   ? (["SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP"] as const)
   : (["SIGINT", "SIGTERM", "SIGQUIT"] as const);
-/** Signals that do not stop a service, but would end the process if it had no handler for them. */
+/**
+ * Signals that do not stop a service, except SIGHUP after the service's terminal was closed. Without
+ * handlers, each would end the process.
+ */
 const OTHERS = isWindows ? [] : (["SIGHUP", "SIGUSR1", "SIGUSR2"] as const);
 
 /** A running program, such as the server, that goes on until a signal stops it. */
@@ -37,12 +40,12 @@ export interface Finished {
 }
 
 /**
- * Runs a service as the whole process, and exits with 0 after SIGINT, SIGTERM or SIGQUIT, 1 if the service
- * cannot start or go on, and 2 for a mistake in the command line or the settings. The service goes on if the
- * reader of its log ends, and stops when its terminal is closed.
- * @param start starts the service, or returns a text to print, such as the help, or the result of another
- *   command. It is called with a signal that is aborted when the process is told to stop. Every wait of
- *   `start` has to end then.
+ * Runs a service as the whole process, and exits with 0 after a signal to stop, 1 if the service cannot
+ * start, go on or stop cleanly, and 2 for a mistake in the command line or the settings. The service goes on
+ * if the reader of its log ends, and stops when its terminal is closed.
+ * @param start starts the service. It may instead return a text to print, such as the help, or the result of
+ *   another command. It gets a signal that is aborted when the process is told to stop, and each of its waits
+ *   has to end then.
  */
 export async function runService(
   start: (toStop: AbortSignal) => Promise<Service | Finished | string>,
@@ -100,7 +103,7 @@ async function show(text: string, toStop: AbortSignal): Promise<never> {
   return exit(lost?.exitCode ?? 0, toStop);
 }
 
-/** Handles a signal that does not stop the service: SIGHUP reloads it, others are only logged. */
+/** Handles a signal that does not stop the service: SIGHUP reloads its files, others are only logged. */
 function hear(signal: string, { logger, reload }: Service, toStop: AbortSignal): void {
   if (toStop.aborted) return;
   if (signal !== "SIGHUP" || !reload) {

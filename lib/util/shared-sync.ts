@@ -1,8 +1,9 @@
 import { syncFolder } from "./durable.ts";
 
 /**
- * Flushes folders to the disk, with one flush for all concurrent callers. A caller that comes while a flush
- * runs waits for the next flush, as the running one may have begun before the caller's change.
+ * Flushes folders to the disk, with one flush for all callers that wait for the same folder. A caller that
+ * comes while a flush runs waits for the next flush, as the running one may have begun before the caller's
+ * change.
  */
 export class SharedSync {
   readonly #running = new Map<string, Promise<void>>();

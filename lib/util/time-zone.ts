@@ -17,7 +17,7 @@ const PLACE =
 
 /**
  * Returns the IANA name of this machine's time zone; null if it has no such name.
- * @param variable value of the environment variable TZ
+ * @param variable value of the environment variable TZ; if it is set, `link` is not read
  * @param link path of the symbolic link that sets the system's time zone
  */
 export function systemTimeZone(

@@ -1,5 +1,5 @@
 /**
- * Length of the burst that may pass after a pause: as many bytes as the rate allows in this time, in seconds.
+ * Size of the burst that may pass after a pause, as a time in seconds: the bytes that the rate allows in it.
  */
 const BURST_SECONDS = 0.1;
 
@@ -15,8 +15,8 @@ export class TokenBucket {
   #tokens = Infinity;
   #filledAt: number;
   /**
-   * Function that returns the present rate, in bytes a second or null for no limit; null if the rate is
-   * fixed.
+   * Function that returns the present rate in bytes a second, or null for no limit. The field itself is null
+   * if the rate is fixed.
    */
   #rateNow: (() => number | null) | null = null;
 

@@ -27,7 +27,7 @@ export class FolderBrowser {
   readonly #chosen = new Map<string, ClientFile>();
   #cursor: string | null = null;
   #shown = 0;
-  /** Aborts the request for names that is running; null if none is. */
+  /** Aborts the running request for a folder's entries; null if none is running. */
   #loading: AbortController | null = null;
 
   /**
@@ -126,7 +126,7 @@ export class FolderBrowser {
     this.#list.add(entries);
   }
 
-  /** Shows a text below the list or, if it is a problem, above the list. */
+  /** Shows a text: above the list if it tells of a problem, otherwise below the list. */
   #say(words: string, isProblem = false): void {
     const problem = byId("folder-problem", HTMLElement);
     problem.hidden = !isProblem;

@@ -12,7 +12,7 @@ const ENTRY_PX = 32;
 /** Number of entries that are drawn above and below the visible ones, for smooth scrolling. */
 const MARGIN = 20;
 
-/** More entries are loaded when fewer than this many follow the drawn ones. */
+/** Further entries are loaded from the server when fewer than this many loaded ones follow the drawn ones. */
 const NEAR_END = 50;
 
 export interface FolderListListener {
@@ -153,7 +153,10 @@ export class FolderList {
     if (index >= 0) this.#move(index);
   }
 
-  /** Selects the entry at an index and scrolls to it. @param to index; beyond the list, the nearest entry */
+  /**
+   * Selects an entry and scrolls to it.
+   * @param to index of the entry; an index outside the list selects the nearest entry
+   */
   #move(to: number): void {
     this.#active = Math.min(Math.max(to, 0), this.#entries.length - 1);
     const top = this.#active * ENTRY_PX;

@@ -63,7 +63,7 @@ export class SetFiles {
     if (cursor === null) this.#rows.replaceChildren();
     this.#more.hidden = true;
     say("Loading…");
-    // The options of the select element are the statuses, and an empty text for all files.
+    // The value of the select element is a status, or an empty text to list the files of every status.
     const status = (this.#status.value || undefined) as SetFileStatus | undefined;
     const query = { status, limit: String(PAGE_SIZE), cursor: cursor ?? undefined };
     try {

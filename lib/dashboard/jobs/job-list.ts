@@ -7,7 +7,7 @@ import { isOver, type JobBook } from "./job-book.ts";
 import * as words from "./job-words.ts";
 import { showBar } from "./status-bar.ts";
 
-/** Number of ended jobs that are shown at first, and that each click on "more" adds. */
+/** How many ended jobs are shown at first, and how many more after each click on "more". */
 const FEW = 3;
 const MORE = 20;
 
@@ -61,8 +61,8 @@ export class JobList {
 
   /**
    * Draws the list.
-   * @param chosen id of the job whose downloads are shown
-   * @param hasOlder whether older jobs exist
+   * @param chosen id of the job whose downloads are shown; null if the downloads are not limited to a job
+   * @param hasOlder whether the server may have older jobs that the page has not loaded
    */
   render(chosen: string | null, hasOlder: boolean): void {
     const now = Date.now();
@@ -145,7 +145,8 @@ function amountOf(job: JobRecord): string {
 
 function showActions(row: HTMLElement, job: JobRecord, now: number): void {
   const focused = row.contains(document.activeElement) ? document.activeElement : null;
-  // Without `may_change`, the server would refuse changes of this job, as another token made it.
+  // `may_change` is true for the token that made the job, and for tokens of all sites. The server refuses
+  // changes by others.
   const isOpen = job.may_change && !isOver(job);
   find(row, ".pause", HTMLElement).hidden = !isOpen || job.status !== "running";
   find(row, ".resume", HTMLElement).hidden = !isOpen || job.status !== "paused";

@@ -15,7 +15,7 @@ export const JOB_STATUS_WORDS = {
   stopped: "Stopped",
 } satisfies Record<JobStatus, string>;
 
-/** Statuses of downloads in the order in which a job's bar shows them, from left to right. */
+/** Statuses of downloads in the order in which a job's progress bar shows them, from left to right. */
 export const BAR_ORDER = [
   "completed",
   "verifying",

@@ -13,7 +13,10 @@ import { NewJobForm } from "./new-job.ts";
 /** Runs an action, and shows its error, if any, as a notice. @returns whether it succeeded */
 export type Run = (work: () => Promise<void>) => Promise<boolean>;
 
-/** Number of jobs per request. A new event stream also begins with this number of jobs. */
+/**
+ * Number of jobs per request. The event stream also begins with as many of the latest jobs, and with all
+ * unfinished ones.
+ */
 const PAGE_SIZE = 50;
 
 /** The part of the page for jobs: their list, and the form for a new one. */
@@ -49,8 +52,9 @@ export class JobsPanel {
   }
 
   /**
-   * Loads all unfinished jobs again, after a new connection to the event stream. Some may have ended while
-   * the connection was lost, and the stream begins only with the latest jobs.
+   * Loads the jobs again that the page takes for unfinished, after a new connection to the event stream. A
+   * job that ended while the connection was lost may be missing in the stream, which begins with unfinished
+   * jobs and the latest ones.
    */
   async refresh(): Promise<void> {
     for (const { job_id } of this.#book.open) {
@@ -76,7 +80,7 @@ export class JobsPanel {
     this.#renderChosen(chosen);
   }
 
-  /** Shows above the list of downloads that it is filtered by a job. */
+  /** Shows the job to which the list of downloads is limited, if any, above that list. */
   #renderChosen(chosen: string | null): void {
     const job = chosen === null ? undefined : this.#book.get(chosen);
     const note = byId("of-job", HTMLElement);

@@ -122,7 +122,10 @@ export class NewJobForm {
   }
 }
 
-/** Returns a new unique key. crypto.randomUUID is not used, as browsers have it only on pages with TLS. */
+/**
+ * Returns a new unique key. crypto.randomUUID is not used, as browsers offer it only to pages by https or
+ * from localhost.
+ */
 function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

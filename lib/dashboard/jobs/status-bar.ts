@@ -2,8 +2,8 @@ import type { JobRecord } from "../../api/jobs.ts";
 import { BAR_ORDER, countsOf } from "./job-words.ts";
 
 /**
- * Draws a job's bar, with a part for each status as wide as its share of the job's downloads. For screen
- * readers, the bar's label has the same counts as text.
+ * Draws a job's progress bar, with a part for each status as wide as its share of the job's downloads. For
+ * screen readers, the bar's label has the same counts as text.
  */
 export function showBar(bar: HTMLElement, job: JobRecord): void {
   const { counts } = job;

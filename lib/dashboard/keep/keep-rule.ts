@@ -1,6 +1,8 @@
 import type { Keep } from "../../api/keep.ts";
 
-/* Rules of retention, converted from the fields of a form and to text. Pure functions. */
+/*
+ * Converts form fields to rules of retention, and these rules to text. Pure functions.
+ */
 
 /**
  * The two form fields of a retention rule, as typed: how many days results are kept, and how many of the

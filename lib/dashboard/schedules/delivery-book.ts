@@ -4,7 +4,7 @@ import { type DeliveryCounts, isOwed, WORST_FIRST } from "./delivery-words.ts";
 /** A row of a schedule's board: a site, and how many of its deliveries are missing or partial. */
 export interface SiteRow {
   clientId: string;
-  /** Number of shown times for which the site's delivery is missing or partial. */
+  /** Number of the board's scheduled times at which the site's delivery is missing or partial. */
   owed: number;
 }
 
@@ -12,7 +12,7 @@ export interface SiteRow {
 interface Night {
   statuses: Map<string, DeliveryStatus>;
   counts: DeliveryCounts;
-  /** When the next expected delivery is due, in ms since 1970; null if none is expected any more. */
+  /** The earliest due time of the deliveries that are still expected, in ms since 1970; null if none are. */
   nextDue: number | null;
 }
 
@@ -119,7 +119,10 @@ export class DeliveryBook {
       .map(({ row }) => row);
   }
 
-  /** Returns when the next expected delivery is due, in ms since 1970; null if none is expected. */
+  /**
+   * Returns the earliest due time of all deliveries that are still expected, in ms since 1970; null if none
+   * are.
+   */
   nextDue(): number | null {
     const due = [...this.#nights.values()].flatMap(({ nextDue }) => nextDue ?? []);
     return due.length === 0 ? null : Math.min(...due);

@@ -5,13 +5,13 @@ import type { DeliveryBook } from "./delivery-book.ts";
 /** Number of scheduled times that are loaded at first, and by each click on "older": a month of nights. */
 export const NIGHTS = 30;
 
-/** Number of deliveries after which loading stops, so that the page stays fast. */
+/** Number of loaded deliveries after which loading stops, so that the page stays fast. */
 const MAX_AT_ONCE = 100_000;
 
-/** Shortest time between two updates, in ms. */
+/** Shortest pause between a load of deliveries and the next one, in ms. */
 const LEAST_PAUSE_MS = 1_000;
 
-/** Pause after an update, as a multiple of the update's duration, to limit the load on the server. */
+/** Pause after a load of deliveries, as a multiple of the time that it took, to spare the server. */
 const PAUSE_FACTOR = 5;
 
 /**
@@ -20,7 +20,9 @@ const PAUSE_FACTOR = 5;
 const LOOK_AGAIN_MS = 3_000;
 
 export interface DeliveryLoaderListener {
-  /** Called after each loaded page of deliveries. @param isAll true if nothing more is to be loaded */
+  /**
+   * Called with false after each loaded page of deliveries, and with true once all wanted ones are loaded.
+   */
   onLoaded(isAll: boolean): void;
   onFailed(error: unknown): void;
 }
@@ -190,8 +192,9 @@ export class DeliveryLoader {
     clearTimeout(this.#dueTimer);
     const due = this.book.nextDue();
     if (due === null) return;
-    // The wait is at least LEAST_PAUSE_MS, as requests repeat until the status changes if the browser's clock
-    // is ahead of the server's. It is at most 2^31-1 ms, the longest time that setTimeout accepts.
+    // If the browser's clock is ahead of the server's, the deliveries are loaded again and again until their
+    // status changes, so the wait is at least LEAST_PAUSE_MS. It is at most 2^31-1 ms, the longest time that
+    // setTimeout accepts.
     const wait = Math.min(Math.max(due - Date.now(), LEAST_PAUSE_MS), 2 ** 31 - 1);
     this.#dueTimer = setTimeout(() => {
       for (const night of this.book.overdue(Date.now())) this.touch(night);

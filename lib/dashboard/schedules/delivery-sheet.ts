@@ -10,9 +10,9 @@ import { markOf } from "./marks.ts";
 export interface DeliverySheetListener {
   /** Called to request the delivery from its site again. */
   onAsk(delivery: DeliveryRecord): void;
-  /** Loads the download of a delivery. @returns null if it no longer exists */
+  /** Loads the download of a delivery. @returns null if the download no longer exists */
   onDownload(downloadId: string): Promise<DownloadRecord | null>;
-  /** Returns the URL that shows a download on this page. */
+  /** Returns the URL of this page with only one download shown; null gives the URL with all downloads. */
   addressOf(downloadId: string | null): string;
   onClose(): void;
 }

@@ -12,7 +12,10 @@ import {
 /** Width of a column that shows only a day, in px. */
 const NIGHT_PX = 34;
 
-/** Width of a column that also shows the time of day, as a day has several scheduled times, in px. */
+/**
+ * Width, in px, of a column that also shows the time of day, for boards with several scheduled times on one
+ * day.
+ */
 const TIMED_NIGHT_PX = 58;
 
 /**

@@ -190,7 +190,8 @@ export class ScheduleForm {
   }
 
   async #save(): Promise<void> {
-    // Clicks during the request are ignored, as a second request would fail because the name is taken.
+    // Clicks during the request are ignored, as a second request to create the schedule would fail: its name
+    // is taken.
     if (this.#submit.ariaDisabled === "true") return;
     this.#submit.ariaDisabled = "true";
     try {

@@ -21,13 +21,13 @@ import { type ScheduleAction, ScheduleList } from "./schedule-list.ts";
 /** Number of a schedule's next times that are shown for each time zone. */
 const TIMES_AHEAD = 3;
 
-/** Pause between two loads of the list of schedules, as a multiple of the time that the first load took. */
+/** Pause before the list of schedules is loaded again, as a multiple of how long its last load took. */
 const PAUSE_FACTOR = 10;
 
 /** Longest wait until the list of schedules is loaded again after a change, in ms. */
 const MOST_WAIT_MS = 5_000;
 
-/** Time after a request to sites in which another click on its button counts as a double click, in ms. */
+/** How long after a button's request has ended another click on it counts as a double click, in ms. */
 const SAME_PRESS_MS = 1_000;
 
 /** Key in `#underWay` while the details of the open delivery are being updated. */
@@ -98,8 +98,8 @@ export class SchedulesPanel {
   });
   #schedules: ScheduleRecord[] = [];
   /**
-   * Number of times that actions have changed the list of schedules. If it grows during a request for the
-   * list, the response may be outdated and is dropped.
+   * How often actions have changed the list of schedules. If this number grows during a request for the list,
+   * the response may be outdated and is dropped.
    */
   #changes = 0;
   #chosen: string | null = null;
@@ -120,7 +120,7 @@ export class SchedulesPanel {
 
   constructor(private readonly options: SchedulesPanelOptions) {}
 
-  /** Handles the event of a changed job. A new job of the shown schedule has new deliveries to load. */
+  /** Handles the event of a new or changed job. A new job of the shown schedule has deliveries to load. */
   setJob({ schedule, job_id }: JobRecord): void {
     if (schedule !== null && schedule === this.#chosen && !this.#book.nightOf(job_id)) {
       this.#loader.touchAll();

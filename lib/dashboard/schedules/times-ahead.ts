@@ -26,7 +26,7 @@ export class TimesAhead {
 
   /**
    * Loads and shows the next times, after a pause in typing.
-   * @param wanted null if the form is not complete
+   * @param wanted null if the form is not complete; then no times are shown
    */
   show(wanted: NewPreview | null): void {
     const text = JSON.stringify(wanted);

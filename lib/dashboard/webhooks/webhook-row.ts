@@ -10,8 +10,8 @@ export interface WebhookRowOptions {
 }
 
 /**
- * Texts of buttons that need a second click to act. The first click shows the text, a click elsewhere hides
- * it.
+ * Texts of buttons that act only on a second click. The first click shows the text, and the text goes when
+ * the button loses the focus.
  */
 const SURE = { rotate: "Really make another?", remove: "Really remove?" };
 
