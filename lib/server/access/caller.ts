@@ -4,14 +4,16 @@ import type { Sites } from "./sites.ts";
 
 /** Somebody who calls the API, and what the caller may do. */
 export interface Caller {
-  /** Name of the caller's token, `API_TOKEN` for the one of the settings; null: the server needs no token. */
+  /**
+   * Name of the caller's token, `API_TOKEN` for the token in the settings; null: the server needs no token.
+   */
   name: string | null;
   role: Role;
   /** The only clients that the caller may see; null: all clients. */
   sites: Sites | null;
   /**
-   * Hash of the secret of the caller's token; null: the API_TOKEN of the settings, or the server needs no
-   * token.
+   * Hash of the secret of the caller's token; null: the caller uses the API_TOKEN of the settings, or the
+   * server needs no token.
    */
   tokenHash: string | null;
   /** When the caller's access ends, in ms since 1970; null: it does not end by itself. */
@@ -21,7 +23,8 @@ export interface Caller {
 }
 
 /**
- * Name of the caller who sent the API_TOKEN of the settings. Names of other tokens have no capital letters.
+ * Name of the caller who sent the API_TOKEN of the settings. No other token has this name, as names of tokens
+ * have no capital letters.
  */
 export const BOOTSTRAP = "API_TOKEN";
 

@@ -3,7 +3,8 @@ import { Topic } from "../../util/topic.ts";
 import { type Caller, canEnd } from "./caller.ts";
 
 /**
- * Longest wait of setTimeout, in ms. A call that is open for longer is ended, and the caller can call again.
+ * Longest wait of setTimeout, in ms. If a caller's access ends only later, an open call of the caller is
+ * ended after this time all the same, and the caller can call again.
  */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
@@ -15,7 +16,10 @@ interface OpenCall {
 /** Open calls whose responses are streams, such as events. A call is ended when its caller's access ends. */
 export class OpenCalls {
   readonly #open = new Set<OpenCall>();
-  /** Published when this server has ended the access of some callers. */
+  /**
+   * Published when this server has ended the access of some callers, so that other servers end the calls of
+   * these callers, too.
+   */
   readonly ended = new Topic();
 
   /** @param now returns the time, in ms since 1970 */
@@ -38,14 +42,17 @@ export class OpenCalls {
     };
   }
 
-  /** Ends the calls of callers whose access this server has ended. */
+  /**
+   * Ends the open calls of callers whose access this server has ended.
+   * @param isMeant reports whether a caller is one of them
+   */
   end(isMeant: (caller: Caller) => boolean): void {
     this.#end(isMeant);
     this.ended.publish();
   }
 
   /**
-   * Ends the calls of callers whose access another server has ended.
+   * Ends the open calls of callers whose access another server has ended.
    * @param isGood reports whether a caller still has access
    * @throws whatever `isGood` throws
    */
@@ -62,7 +69,7 @@ export class OpenCalls {
   }
 }
 
-/** A key for the credential of a caller: its token and its session. */
+/** Returns a text that callers have in common exactly if they use the same token and the same session. */
 function rightOf({ tokenHash, sessionHash }: Caller): string {
   return `${tokenHash} ${sessionHash}`;
 }

@@ -1,9 +1,11 @@
 import type { Labels } from "../../api/labels.ts";
 import type { Role } from "../../api/roles.ts";
 
-/** Name of the token. All valid tokens have different names. The name of an ended token can be used again. */
+/** The row of an API token. Times are ms since 1970. */
 export interface ApiToken {
-  /** Name of the token. No two valid tokens have the same name, but a token that ended may have had it. */
+  /**
+   * Name of the token. No two valid tokens have the same name; a new token may take the name of an ended one.
+   */
   name: string;
   /** SHA-256 of the secret, in hex. A slow hash is not needed, because the secret has 256 random bits. */
   tokenHash: string;
@@ -46,16 +48,17 @@ export interface SessionRow {
   /** Hash of the token that began the session; null: it was the API_TOKEN of the settings. */
   tokenHash: string | null;
   /**
-   * Hash of the earlier session in which the sign-in code for this session was made; null: there is none.
-   * When the earlier session ends, this one ends, too.
+   * Hash of the earlier session in which the sign-in code for this session was made; null: the session was
+   * begun with a token, or with a code made outside a session. When the earlier session ends, this one ends,
+   * too.
    */
   begunWith: string | null;
   expiresAt: number;
 }
 
-/** A code that signs a person in once. */
+/** A one-time code that signs a person in to the dashboard. */
 export interface SignInCode {
-  /** SHA-256 of the code, hex. */
+  /** SHA-256 of the code, in hex. */
   codeHash: string;
   /** Name of the token that made the code. */
   maker: string;
@@ -68,7 +71,7 @@ export interface SignInCode {
 
 /** Selects a page of a list that is sorted by name. */
 export interface NamesPage {
-  /** Only rows whose names sort after this one. */
+  /** Only rows whose names sort after this name. */
   after?: string;
   /** Most rows of the page. */
   limit: number;
@@ -78,41 +81,59 @@ export interface NamesPage {
  * The rows of tokens, enrolment keys, sessions and sign-in codes. Each change is one conditional statement.
  */
 export interface AccessRows {
-  /** Inserts a token. @returns false: a token with this name is valid */
+  /** Inserts a token, in place of an ended one with this name. @returns false: a valid token has the name */
   insertToken(token: ApiToken): Promise<boolean>;
   /** Lists tokens in the order of their names. */
   listTokens(page: NamesPage): Promise<ApiToken[]>;
   tokenByHash(tokenHash: string): Promise<ApiToken | null>;
-  /** Revokes a token, unless it is revoked already. @returns the token as it is now; null: there is none */
+  /**
+   * Revokes a token, unless it is revoked already.
+   * @returns the token as it is now; null: no token has this name
+   */
   revokeToken(name: string, at: number): Promise<ApiToken | null>;
   tokenUsed(tokenHash: string, at: number): Promise<void>;
 
-  /** Inserts an enrolment key. @returns false: a key with this name is valid and has uses left */
+  /**
+   * Inserts an enrolment key, in place of a key with this name that is no longer valid or has no uses left.
+   * @returns false: the name belongs to a key that is valid and has uses left
+   */
   insertEnrolmentKey(key: EnrolmentKey): Promise<boolean>;
   /** Lists enrolment keys in the order of their names. */
   listEnrolmentKeys(page: NamesPage): Promise<EnrolmentKey[]>;
   enrolmentKeyByHash(keyHash: string): Promise<EnrolmentKey | null>;
-  /** Revokes a key, unless it is revoked already. @returns the key as it is now; null: there is none */
+  /**
+   * Revokes an enrolment key, unless it is revoked already.
+   * @returns the key as it is now; null: no key has this name
+   */
   revokeEnrolmentKey(name: string, at: number): Promise<EnrolmentKey | null>;
   /** Counts a use of an enrolment key. @returns false: the key is not valid, or has no use left */
   useEnrolmentKey(keyHash: string, now: number): Promise<boolean>;
 
   /**
-   * Inserts a session that begins at `now`, and removes some sessions that have expired.
-   * @param most limit on the sessions of one token; the oldest sessions beyond it are ended
+   * Inserts a session that begins at `now`, and removes a few sessions that had expired by then.
+   * @param most limit on the sessions of one token; the oldest sessions beyond the limit are ended
    * @returns the hashes of the sessions that were ended because of the limit
    */
   insertSession(session: SessionRow, now: number, most: number): Promise<string[]>;
-  /** Finds a session. @returns null: there is none, or the session whose code began it has ended */
+  /**
+   * Finds a session.
+   * @returns null: there is no such session, or its sign-in code was made in a session that has ended
+   */
   getSession(sessionHash: string): Promise<SessionRow | null>;
-  /** Deletes a session, and those begun by codes made in it. @returns the hashes of all of them */
+  /**
+   * Deletes a session, and with it every session that was begun by a code made in a deleted one.
+   * @returns the hashes of all deleted sessions
+   */
   deleteSession(sessionHash: string): Promise<string[]>;
 
   /**
-   * Inserts a sign-in code, and removes some codes that have expired by `now`.
-   * @param most limit on the codes of one maker; the oldest codes beyond it are removed
+   * Inserts a sign-in code, and removes a few codes that had expired by `now`.
+   * @param most limit on the codes that one token made; the oldest codes beyond the limit are removed
    */
   insertCode(code: SignInCode, now: number, most: number): Promise<void>;
-  /** Takes a sign-in code, so that it cannot be used again. @returns null: there is no such code */
+  /**
+   * Deletes a sign-in code and returns its row, so that the code works only once.
+   * @returns null: there is no such code
+   */
   useCode(codeHash: string): Promise<SignInCode | null>;
 }

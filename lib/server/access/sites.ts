@@ -4,7 +4,7 @@ import { matches, type Selector } from "../../api/selector.ts";
 /** The clients that a token may see: those listed by id, and those whose labels match the selector. */
 export interface Sites {
   ids: ReadonlySet<string>;
-  /** Selects clients by their labels; null: none are selected so. */
+  /** Selects further clients by their labels; null: only the clients in `ids`. */
   selector: Selector | null;
 }
 

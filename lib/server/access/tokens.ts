@@ -10,7 +10,7 @@ import type { Sites } from "./sites.ts";
 import type { AccessRows, ApiToken, NamesPage } from "./rows.ts";
 import { hashSecret, newSecret } from "./secrets.ts";
 
-/** Shortest time between two records of a token's use, in ms. */
+/** Shortest time between two updates of the time at which a token was last used, in ms. */
 const USED_EVERY_MS = 60_000;
 
 export interface TokenOrder {
@@ -21,7 +21,10 @@ export interface TokenOrder {
   expires_in_seconds: number | null;
 }
 
-/** Thrown when a secret belongs to no token, or to an ended token whose name a newer token has. */
+/**
+ * Thrown when the server knows no token with a secret. This includes a token that ended and whose name was
+ * given to a newer token, as only the newer one is stored.
+ */
 export class UnknownToken extends FdsError {
   constructor() {
     super("unauthorized", "The API token is not the right one");
@@ -40,7 +43,7 @@ export class Tokens {
 
   /**
    * Makes a token.
-   * @returns the token with its secret, which is stored nowhere
+   * @returns the token, and its secret, of which the server stores only a hash
    * @throws FdsError `invalid_request` when a valid token has this name
    */
   async create(order: TokenOrder): Promise<{ secret: string; token: ApiToken }> {
@@ -69,7 +72,7 @@ export class Tokens {
     return this.rows.listTokens(page);
   }
 
-  /** Revokes a token. Sessions and event streams begun with it end at once. @throws FdsError `not_found` */
+  /** Revokes a token. Its sessions and open calls end at once. @throws FdsError `not_found` */
   async revoke(name: string): Promise<ApiToken> {
     const token = await this.rows.revokeToken(name, this.now());
     if (!token) throw new FdsError("not_found", "There is no token of this name");

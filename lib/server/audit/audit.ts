@@ -6,7 +6,10 @@ import { type AuditEntry, type AuditRow, STANDINGS } from "./entry.ts";
 import { AuditRoom, type RoomRows } from "./room.ts";
 import { AuditWindow } from "./window.ts";
 
-/** Delay of a write, in ms, so that actions of the same moment are written together. */
+/**
+ * Delay after which a new row is written to the database, in ms, so that rows of the same moment are written
+ * together.
+ */
 const WRITE_AFTER_MS = 50;
 /** Time within which repetitions of an action are counted in one row, in ms. */
 const WINDOW_MS = 600_000;

@@ -12,9 +12,9 @@ export interface AuditEntry {
   actor?: string | null;
   address?: string | null;
   /**
-   * Object of the action, such as a token, an enrolment key, a job, a schedule or a webhook. Some actions
-   * have another one: the call that was denied, the address of the second machine with the same client id,
-   * the rule that removed content, or the kind of a change, such as a hold.
+   * What the action was about, such as a token, an enrolment key, a job, a schedule or a webhook. For some
+   * actions it is instead the call that was denied, the address of the second machine with the same client
+   * id, the rule that removed content, or the kind of a change, such as a hold.
    */
   target?: string | null;
   clientId?: string | null;
@@ -35,7 +35,7 @@ export interface AuditRow extends Required<AuditEntry> {
   /** UUIDv7 made from `lastAt`, so that ids sort by that time. */
   auditId: string;
   at: number;
-  /** Time of the last repetition, if `count` is above 1. */
+  /** Time of the last repetition; the same as `at` if `count` is 1. */
   lastAt: number;
   count: number;
   standing: Standing;

@@ -4,12 +4,12 @@ import { steadyNow } from "../../util/steady-clock.ts";
 import { type AuditRow, type Standing, STANDINGS } from "./entry.ts";
 
 /**
- * Shares of the audit's size: for changes, for other actions of callers with access, and for attempts of
- * anybody else. Rows of one {@link Standing} never push out rows of another.
+ * Shares of the audit's largest size that the rows of each {@link Standing} may use: changes, other actions
+ * of callers with access, and attempts of anybody else. Rows of one standing never push out rows of another.
  */
 const SHARES: Record<Standing, number> = { act: 1 / 2, known: 1 / 4, stranger: 1 / 4 };
 
-/** Time between two removals of old rows, in ms. */
+/** Time between two removals of audit rows that are too old, in ms. */
 const PRUNE_EVERY_MS = 3_600_000;
 
 type Removed = Pick<AuditRow, "standing" | "bytes">;

@@ -2,8 +2,8 @@ import { networkOf } from "../access/remote-address.ts";
 import { type AuditEntry, type AuditRow, idOf, rowOf, shortened, standingOf } from "./entry.ts";
 
 /**
- * Most rows in one window of time for each actor, action and outcome: for an action that succeeded, and for
- * one that failed.
+ * Most rows in one window of time for each actor, action and outcome. `ok`: the action succeeded. `failed`:
+ * it failed.
  */
 const MAX_OF_ACTOR = { ok: 2_000, failed: 100 };
 /** Most rows in one window of time for each network, action and outcome, if the callers have no access. */
@@ -18,13 +18,19 @@ const MAX_NETWORKS = 100;
  * together.
  */
 export class AuditWindow {
-  /** Rows by the fields of their entry. `count` is the number of repetitions since the last {@link take}. */
+  /**
+   * The window's rows, by the fields of their entry. `count` is the number of repetitions since the last
+   * {@link take}.
+   */
   readonly #rows = new Map<string, AuditRow>();
-  /** Counts for the limits above: rows by actor or network, and networks by action and outcome. */
+  /**
+   * The numbers that the limits above apply to: rows of each actor or network, and networks of each action
+   * and outcome.
+   */
   readonly #counts = new Map<string, number>();
 
   /**
-   * Counts an action.
+   * Records an action.
    * @param at ms since 1970
    * @returns a row to write at once; null: the action was counted in an earlier row
    */

@@ -12,14 +12,17 @@ import { eventResponse, headResponse } from "./event-response.ts";
 import { type Events, subjectOf } from "./events.ts";
 import { OpenStreams } from "./open-streams.ts";
 
-/** Delay after which a disconnected reader should connect again, in ms. */
+/** Delay after which a disconnected reader of events should connect again, in ms. */
 const RETRY_MS = 1_000;
 /**
- * Rows that are read at once, which takes about a millisecond. The next rows are read when the reader has
- * taken these.
+ * Downloads or clients that are read by one query, which takes about a millisecond. The next ones are read
+ * when the reader has taken the events about these.
  */
 const PAGE = 25;
-/** Most ended downloads that are reported to a reader that connects again. It can list older ones. */
+/**
+ * Most ended downloads that are reported to a reader that connects again. The reader can list older ones by
+ * another REST call.
+ */
 const MAX_REPLAYED = 10_000;
 
 const UNENDED = ["queued", "downloading", "verifying"] as const;
@@ -34,7 +37,9 @@ export interface EventFeedsOptions {
   clients: Pick<Clients, "list">;
   events: Events;
   openCalls: OpenCalls;
-  /** Yields the jobs that have not ended, and those that ended last, as a caller may see them. */
+  /**
+   * Yields all jobs that have not ended, and the jobs that were made last, as far as a caller may see them.
+   */
   openJobs: (caller: Caller, inTurn: InTurn) => AsyncIterable<JobRecord>;
   /** Lets the readers of different callers take turns at reading rows. */
   turns: FairTurns;
@@ -69,8 +74,8 @@ export class EventFeeds {
   }
 
   /**
-   * Streams one download that the caller may see, until it has ended. A reader that got the end and connects
-   * again gets 204, so that it stops connecting.
+   * Streams one download that the caller may see, until it has ended. A reader that connects again after the
+   * last event gets status 204, which tells it to stop connecting.
    * @throws FdsError `rate_limited`
    */
   of(download: Download, caller: Caller, request: Request): Response {
@@ -99,8 +104,8 @@ export class EventFeeds {
   }
 
   /**
-   * Returns the revision after which ended downloads are sent to a reader that connects again: that of its
-   * last event, or a later one if too many downloads have ended since.
+   * Returns the revision after which ended downloads are sent to a reader that connects again: the revision
+   * of the reader's last event, or a later one if too many downloads have ended since.
    */
   async #sinceWhen(lastEventId: string, { caller, now }: Audience): Promise<number> {
     const { repository, turns } = this.options;
@@ -203,7 +208,9 @@ export class EventFeeds {
   }
 
   /**
-   * Passes on a feed until the feed or its reader ends, and records each time that the reader asks for more.
+   * Passes on a stream of events until the stream or its reader ends, and records each time that the reader
+   * asks for more.
+   * @param leave called at the end
    */
   async *#watched(
     reader: EventReader,
@@ -228,7 +235,7 @@ function ownerOf({ name }: Caller): string {
   return name ?? "";
 }
 
-/** Makes the events of rows, in small pieces, as each slow reader keeps one piece in memory. */
+/** Formats rows as events, joined into small pieces, as each slow reader keeps one piece in memory. */
 function* eventsOf<Row>(
   rows: readonly Row[],
   eventOf: (row: Row) => string,

@@ -6,9 +6,9 @@ import { areOf, type Sites } from "../access/sites.ts";
 const MAX_WAITING_BYTES = 512 * 1024;
 
 /**
- * Most bytes for which one waiting event counts towards {@link MAX_WAITING_BYTES}. Otherwise, a single event
- * about a set with many long patterns, over 1 MiB, would disconnect every reader. All readers share its
- * bytes.
+ * Most bytes that one waiting event counts towards {@link MAX_WAITING_BYTES}. A single event about a set with
+ * many long patterns can have over 1 MiB, and would otherwise disconnect every reader. All readers share the
+ * bytes of an event.
  */
 const MAX_COUNTED_BYTES = 8 * 1024;
 
@@ -20,12 +20,12 @@ const COMMENT_BYTES = new TextEncoder().encode(COMMENT);
 /** An event that is formatted once for all readers. */
 export interface Announcement {
   /**
-   * Subject of the event, such as `download/ID`. A newer event with the same subject replaces one that waits.
+   * Subject of the event, such as `download/ID`. A newer event with the same subject replaces a waiting one.
    */
   subject: string;
   /** Id of the client that the event is about; null: any reader may get the event. */
   clientId: string | null;
-  /** The client's labels; absent: no reader needs them. */
+  /** The client's labels; absent: they are not needed to decide which readers get the event. */
   labels?: Labels;
   /** The event as text in UTF-8. */
   bytes: Uint8Array;
@@ -44,7 +44,7 @@ export class EventReader {
   #wake = Promise.withResolvers<void>();
   #ended = false;
   readonly #over = new AbortController();
-  /** True: the reader has asked for more events since the last check. */
+  /** True: the reader has asked for more events since the last {@link tend}. */
   #alive = true;
 
   /**
@@ -85,7 +85,7 @@ export class EventReader {
     return this.#over.signal;
   }
 
-  /** Adds an event to those that wait. The reader is sent them after {@link wake}. */
+  /** Adds an event to those that wait. The reader gets it only after {@link wake}. */
   offer({ subject, clientId, labels, bytes, final }: Announcement): void {
     if (!this.hears(subject)) return;
     if (clientId !== null && !areOf(this.sites, clientId, labels ?? {})) return;
@@ -115,7 +115,7 @@ export class EventReader {
     return taken;
   }
 
-  /** Yields the waiting events in pieces as they arrive, until no more will follow. */
+  /** Yields events that wait, joined into pieces, and waits for more, until no more will follow. */
   async *news(): AsyncGenerator<Uint8Array> {
     while (!this.#ended || this.#waiting.size > 0) {
       if (this.#waiting.size === 0) await this.#wake.promise;
@@ -129,7 +129,10 @@ export class EventReader {
     this.#alive = true;
   }
 
-  /** Called periodically. Sends a comment, and disconnects a reader that has not taken the last piece. */
+  /**
+   * Called periodically. Adds a comment, which keeps the connection alive, and disconnects a reader that has
+   * not asked for more since the previous call.
+   */
   tend(): void {
     if (this.#ended) return;
     if (!this.#alive) return this.end();
@@ -146,7 +149,8 @@ export class EventReader {
   }
 
   #add(subject: string, bytes: Uint8Array): void {
-    // The event goes to the end, even if an older one with its subject waits, so that sent ids only rise.
+    // The event goes behind all that wait, even where it replaces an older one on its subject, so that the
+    // ids of sent events only rise.
     this.#remove(subject);
     this.#waiting.set(subject, bytes);
     this.#waitingBytes += countOf(bytes);
@@ -162,7 +166,9 @@ function countOf(bytes: Uint8Array | undefined): number {
   return Math.min(bytes?.length ?? 0, MAX_COUNTED_BYTES);
 }
 
-/** Bytes made by joining pieces, by the first of these pieces. Readers that get the same events share them. */
+/**
+ * Bytes joined from several pieces, by the first piece. Readers that get the same events share these bytes.
+ */
 const joined = new WeakMap<Uint8Array, { pieces: Uint8Array[]; whole: Uint8Array }>();
 
 /** Joins the pieces into one. Readers for whom the same pieces wait share the result. */

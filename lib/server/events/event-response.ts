@@ -33,7 +33,7 @@ export function eventResponse(
           // Waits a moment. A connection that takes data asks for more by then, and gets the end of the
           // stream. Any other connection is reset below.
           await nextRound();
-          // Called without an error, as the runtime would log it.
+          // No error is passed to `error`, as the runtime would log it.
           if (!isAsked) controller.error();
         });
       },

@@ -17,9 +17,9 @@ import { clientRecord, downloadRecord } from "../records/records.ts";
 const BEAT_MS = 200;
 /** Time between two comments that keep the connection of a reader alive, in ms. */
 const COMMENT_MS = 15_000;
-/** Rows that are read at once. */
+/** Changed downloads that are read by one query. */
 const PAGE = 50;
-/** Readers that are woken in one round of the event loop. Each of them takes about 20 µs. */
+/** Readers that are woken in one round of the event loop. Waking one takes about 20 µs. */
 const WOKEN_AT_ONCE = 50;
 
 const encoder = new TextEncoder();
@@ -113,8 +113,7 @@ export class Events {
 
   /**
    * Reports something other than a download or a client to the readers of its subject.
-   * @param dataFor makes the data for all readers with the same access; null: nothing is sent to these
-   * readers
+   * @param dataFor makes the data for all readers with the same access; if it returns null, they get no event
    */
   async tell(event: string, subject: string, dataFor: DataFor): Promise<void> {
     if (this.#readers.size === 0) return;
@@ -266,8 +265,8 @@ export class Events {
   }
 
   /**
-   * Returns a client's labels if a reader needs them, else none. They are read for each event, as they may
-   * change at any time.
+   * Returns a client's labels if the access of any reader depends on labels, else no labels. They are read
+   * for each event, as they may change at any time.
    */
   async #labelsOf(clientId: string): Promise<Labels> {
     const isAsked = [...this.#readers].some((reader) => reader.looksAtLabels);

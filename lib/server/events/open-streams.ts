@@ -6,13 +6,14 @@ const MAX_IN_ALL = 1_000;
 
 /** Counts the open event streams and limits their number, as each takes memory. */
 export class OpenStreams {
-  /** The number of open streams by name of the token. */
+  /** The number of open streams by name of the token; null: callers of a server that needs no token. */
   readonly #ofToken = new Map<string | null, number>();
   #inAll = 0;
 
   /**
    * Counts a stream.
-   * @returns a function to call when the stream has ended; only the first call counts
+   * @param token name of the caller's token; null: the server needs no token
+   * @returns a function to call when the stream has ended; further calls of it do nothing
    * @throws FdsError `rate_limited` when too many streams are open
    */
   add(token: string | null): () => void {

@@ -6,7 +6,7 @@ import { addressAsked } from "./host.ts";
 import type { Guesses } from "./guesses.ts";
 import type { SignIn } from "./sign-in.ts";
 
-/** The parts that authenticate the callers of the API. */
+/** The objects that authenticate the callers of the API. */
 export interface Access {
   /** The API_TOKEN of the settings; null: the server listens on loopback only, and needs no token. */
   apiToken: string | null;
@@ -18,8 +18,8 @@ export interface Access {
 
 /**
  * Returns the caller of a request, by its token or its session cookie. Without API_TOKEN, every request from
- * this machine is by an admin. A page of another site can make the browser send requests to this server, even
- * with the session cookie. So a change without a token must come from the server's own page.
+ * this machine counts as an admin's. A web page from elsewhere can make the browser send requests to this
+ * server, even with the session cookie. So a change without a token must come from the server's own page.
  * @param address where the request came from
  * @throws FdsError `unauthorized`, `forbidden`, or `rate_limited` after many wrong tokens from the address
  */
@@ -72,7 +72,7 @@ function requireOwnPage(request: Request, always: boolean): void {
 
 /**
  * Reports whether a request comes from the server's own page or from a program. Browsers send an Origin
- * header for pages of other sites; programs send none.
+ * header with requests of other web pages; programs send none.
  */
 export function isOwnOrigin(request: Request): boolean {
   const origin = request.headers.get("Origin");

@@ -12,7 +12,7 @@ export interface AuthenticatorsOptions {
   logger: Logger;
 }
 
-/** The parts that authenticate callers by a token, or by the cookie of a session. */
+/** The objects that authenticate callers by a token, or by the cookie of a session. */
 export type Authenticators = ReturnType<typeof authenticators>;
 
 export function authenticators({ apiToken, rows, logger }: AuthenticatorsOptions) {

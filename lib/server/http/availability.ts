@@ -17,7 +17,7 @@ const LOOK_EVERY_MS = 500;
 
 /**
  * Returns a middleware that refuses calls while the database is unreachable, instead of letting them wait. A
- * running GET is aborted; other calls are not, as the caller needs to know whether the change was made.
+ * running GET is aborted; other calls are not, as their callers need to know whether the change was made.
  * @throws FdsError `unavailable`, from the middleware
  */
 export function refuseWhileAway(rows: { readonly isAway: boolean }): MiddlewareHandler<RestEnv> {

@@ -12,7 +12,10 @@ import type { LongAnswers } from "./long-answers.ts";
 import type { CallContext, RestEnv } from "./rest-env.ts";
 import { IN_OUR_WORDS, refuseInvalid } from "./validation.ts";
 
-/** Schema for endpoints that have no query parameters. Every parameter is refused, as it would be ignored. */
+/**
+ * Schema for endpoints that have no query parameters. A request with any parameter is refused, so that nobody
+ * relies on a parameter that has no effect.
+ */
 const NO_QUERY = z.strictObject({});
 
 /** The response of an endpoint: JSON by the endpoint's schema, or another body. */

@@ -22,8 +22,8 @@ export interface AuthenticationOptions {
 }
 
 /**
- * Returns a middleware that authenticates callers and limits their request rate, also for failed
- * authentication.
+ * Returns a middleware that authenticates callers and limits their request rate. Requests that fail the
+ * authentication count, too.
  * @throws FdsError `unauthorized`, `forbidden` or `rate_limited`, from the middleware
  */
 export function authentication({
@@ -72,7 +72,7 @@ export async function callerIn(
 
 /**
  * Counts a request, and refuses it if its caller has sent too many.
- * @param name name of the caller's token; null: the request has none
+ * @param name name of the caller's token; null: there is none, and the request counts for its address
  * @throws RateLimited
  */
 function slowDown(requests: RateLimiter, name: string | null, address: string): void {

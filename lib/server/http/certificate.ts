@@ -42,7 +42,7 @@ export async function readCertificate({ cert, key, clientCa }: ServerTls): Promi
 }
 
 /**
- * Tests whether a client can connect to a server with this certificate.
+ * Tests whether a TLS client can connect to a server with this certificate.
  * @throws Error if the handshake fails, or another certificate is shown
  */
 async function shakeHands(tls: { cert: string; key: string; ciphers: string }): Promise<void> {

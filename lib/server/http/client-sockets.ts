@@ -36,7 +36,7 @@ export interface ClientSocketsOptions {
   audit: Pick<Audit, "record">;
   /** Limit on the WebSockets from one address. */
   maxPerAddress: number;
-  /** Largest data in a frame that this server accepts, in bytes. */
+  /** Most bytes of data in a frame that this server accepts. */
   chunkSize: number;
   /** Whether clients can enrol without a token. If so, they must run on this machine. */
   anyoneEnrols: boolean;
@@ -92,8 +92,8 @@ export class ClientSockets {
     // before the connection can be paused. After the wait, the runtime refuses a client that sent such bytes.
     // A client must send nothing before the response (RFC 6455, 4.1).
     await new Promise(setImmediate);
-    // A client with an unsupported protocol is upgraded, too, so that it can be sent an error message. It
-    // would see only the status of a refused upgrade.
+    // A client with an unsupported protocol is upgraded, too, so that it can be sent an error message. If the
+    // upgrade were refused, the client would see only an HTTP status.
     if (server.upgrade(request, { data: { address, understood }, headers })) return undefined;
     this.#limit.release(address);
     this.#waiting.giveBack(address);
@@ -149,7 +149,8 @@ export class ClientSockets {
 
   /**
    * Reserves a place for a new WebSocket.
-   * @returns false if the address has too many connections, or too many connections that did not register
+   * @returns false if the address must wait because too many of its connections did not register, or if the
+   * address has too many connections, or if too many connections have not registered yet
    */
   #takePlace(address: string): boolean {
     if (this.options.clients.waitOf(address) > 0 || !this.#limit.take(address)) return false;
@@ -160,7 +161,7 @@ export class ClientSockets {
 
   #refuse(address: string, code: ErrorCode, message: string): Response {
     this.options.audit.record({ action: "denied", outcome: code, address, target: "GET /ws" });
-    // Closes the connection, as the caller may not connect as a client and needs no other request.
+    // The connection is closed, as its sender wanted only a WebSocket and will send no other request.
     return problem(code, message, { Connection: "close" });
   }
 }

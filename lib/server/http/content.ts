@@ -52,7 +52,7 @@ export function contentResponse(
     "Content-Type": "application/octet-stream",
     ETag: etag,
     // Without this header, nginx would buffer much of the response, and then read nothing for so long that
-    // the connection is closed.
+    // the connection is closed as idle.
     "X-Accel-Buffering": "no",
   });
   if (names(asked.get("If-None-Match"), etag)) return new Response(null, { status: 304, headers });

@@ -8,7 +8,7 @@ import { contentResponse } from "./content.ts";
 import { endableBody } from "./endable-body.ts";
 import { openSetFile, setContentResponse } from "./set-content.ts";
 
-/** The parts from which the content of downloads is served. */
+/** The objects from which the content of downloads is served. */
 export interface ContentSources {
   storage: Pick<Storage, "openFile">;
   sets: Pick<SetRows, "list" | "storedByPath">;
@@ -20,7 +20,7 @@ export interface ContentSources {
 export interface Asking {
   request: Request;
   caller: Caller;
-  /** Path of one file in a set, as its row has it; undefined: all content is requested. */
+  /** Path of one file in a set, as stored in the file's row; undefined: all content is requested. */
   path: string | undefined;
 }
 

@@ -22,7 +22,7 @@ export function endableBody(
       start(controller) {
         release = openCalls.add(caller, () => {
           close();
-          // Called without an argument, as the runtime would log the error.
+          // No error is passed to `error`, as the runtime would log it.
           controller.error();
         });
       },

@@ -73,9 +73,10 @@ export class Guesses {
   }
 
   /**
-   * Runs the check of a call's token. Only tokens that the address has not sent before count as guesses. So a
-   * script that keeps sending an ended token does not lock out other callers at its address. Callers whose
-   * token was right before are not locked out by strangers behind the same proxy.
+   * Runs the check of a call's token. Only a token that the server does not know, and that the address has
+   * not sent before, counts as a guess. So a script that keeps sending an ended token does not lock out other
+   * callers at its address. Callers whose token was right before are not locked out by strangers behind the
+   * same proxy.
    * @throws RateLimited after too many wrong tokens, without running the check; errors of `check`
    */
   async call(address: string, token: string, check: () => Promise<Caller>): Promise<Caller> {

@@ -14,6 +14,7 @@ export function addressed(request: Request): Request {
 /** Returns what is wrong with the Host header of a request, as a sentence; null: nothing. */
 export function flawOfHost(request: Request): string | null {
   if (!URL.canParse(addressAsked(request))) return "The Host is no name of a host";
-  // The runtime joins two Host headers by a comma. They are refused, as a proxy may have used the other one.
+  // The runtime joins two Host headers by a comma. Such a request is refused, as a proxy in front may have
+  // used the one header and this server the other.
   return request.headers.get("Host")?.includes(",") ? "Send one Host header" : null;
 }

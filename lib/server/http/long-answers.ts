@@ -6,8 +6,9 @@ import { endableBody } from "./endable-body.ts";
 import { RateLimited } from "./rate-limited.ts";
 
 /**
- * Limit on the pieces of work that wait for one caller. Further calls get status 429. Each event stream that
- * starts also waits for one piece, and all streams that a token may open take at most half of the limit.
+ * Limit on the pieces of work of one caller that wait for their turn. Further calls of the caller get status
+ * 429. Event streams read rows in turns, too: each waits for one piece at a time, so all streams that a token
+ * may open take at most half of the limit.
  */
 const MAX_WAITING = 400;
 
@@ -24,8 +25,8 @@ export interface Answering {
   /** Runs a piece of work when it is the caller's turn. @throws FdsError `rate_limited` */
   inTurn: InTurn;
   /**
-   * Returns a body whose pieces are computed as fast as the caller reads them. It ends if the caller loses
-   * access.
+   * Returns a body whose pieces are computed as fast as the caller reads them. The body ends if the caller
+   * loses access.
    */
   goOn: (pieces: AsyncGenerator<Uint8Array>) => ReadableStream<Uint8Array>;
 }

@@ -1,10 +1,10 @@
 import { type JsonResponse, jsonText, typed } from "./json.ts";
 import type { Answering } from "./long-answers.ts";
 
-/** Rows that are read and formatted at a time, which takes about a millisecond. */
+/** Rows of the list that are read and formatted at a time, which takes about a millisecond. */
 const PAGE = 64;
 
-/** Characters that are sent at a time. A shorter response is sent as a whole. */
+/** Number of characters that are sent at a time. A shorter response is sent as a whole. */
 const PIECE = 32 * 1024;
 
 /** The page of a list that a request asks for. */
@@ -19,7 +19,9 @@ export interface LongList<Row, Item, Name extends string = string> {
   name: Name;
   /** Other fields of the JSON response. */
   also?: Record<string, unknown>;
-  /** Reads up to `count` rows after an id, or from the start. Fewer rows mean that there are no more. */
+  /**
+   * Reads up to `count` rows after an id, or from the start. Fewer than `count` mean that there are no more.
+   */
   read: (after: string | undefined, count: number) => Promise<Row[]>;
   idOf: (row: Row) => string;
   /** Converts a row to the JSON value that REST shows. */

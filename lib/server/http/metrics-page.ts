@@ -24,7 +24,7 @@ export interface MetricsPageOptions {
 
 /**
  * Returns all metrics in the text format of Prometheus. No label holds a client's id or a file's name, as
- * their number is unbounded.
+ * such a label could have any number of values.
  * @param inTurn runs a part of the counting, taking turns with other callers
  * @throws FdsError `storage_error`
  */

@@ -14,8 +14,9 @@ import type { RestEnv } from "./rest-env.ts";
 import { securityHeaders } from "./security-headers.ts";
 
 /**
- * Time in seconds after which an idle HTTP connection is closed. It is the runtime's maximum, as megabytes in
- * buffers of proxies or of the kernel may take long to drain into a slow link.
+ * Time in seconds after which an HTTP connection without progress is closed: the runtime's maximum. A
+ * connection to a slow link can seem idle for long, while megabytes in buffers of proxies or of the kernel
+ * drain.
  */
 const IDLE_SECONDS = 255;
 

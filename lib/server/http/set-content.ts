@@ -44,7 +44,7 @@ export function setContentResponse(
 
 /**
  * Opens one file of a completed set.
- * @param path path of the file, as its row has it
+ * @param path path of the file, as stored in its row
  * @throws FdsError `not_found` if the set has no such file, or the file was removed
  */
 export async function openSetFile(

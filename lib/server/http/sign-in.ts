@@ -50,8 +50,8 @@ export interface SignInOptions {
 /**
  * Signs in people who use the API with a browser. The browser then sends a session cookie instead of the
  * token. A session is a row, so it survives a restart and can be ended. It ends with its token, and with the
- * session that made its sign-in code, if any. The stored hash of the cookie includes API_TOKEN, so changing
- * API_TOKEN ends all sessions.
+ * session in which its sign-in code was made, if any. The stored hash of the cookie includes API_TOKEN, so
+ * changing API_TOKEN ends all sessions.
  */
 export class SignIn {
   readonly #codes: SignInCodes;

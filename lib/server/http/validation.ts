@@ -8,12 +8,12 @@ export const IN_OUR_WORDS = {
     schema.safeParseAsync(value, { error: wordsOf }),
 };
 
-/** Limits of an error message: number of unknown fields, and characters of each field. */
+/** Limits of an error message: number of unknown fields, and characters of each field's name. */
 const MAX_KEYS_SHOWN = 8;
 const MAX_KEY_SHOWN = 64;
 
 /**
- * Handles the result of @hono/zod-validator.
+ * Throws an error if @hono/zod-validator found a problem in a request.
  * @throws FdsError `invalid_request` with the first problem of the request, as a sentence
  */
 export function refuseInvalid(result: { success: boolean; error?: z.core.$ZodError }): void {
@@ -48,7 +48,7 @@ function fieldOf(path: PropertyKey[]): string {
   ].join(", ");
 }
 
-/** Quotes text of a caller for an error message: shortened, and on one line. */
+/** Quotes the name of a request's field for an error message: shortened, and on one line. */
 function quote(key: string): string {
   return JSON.stringify(key.length > MAX_KEY_SHOWN ? `${key.slice(0, MAX_KEY_SHOWN)}…` : key);
 }

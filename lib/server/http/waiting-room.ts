@@ -18,7 +18,7 @@ export interface WaitingRoomOptions<G> {
    * memory.
    */
   readAtOnce: number;
-  /** Ends a connection that sent nothing during its turn, or that must make room for another one. */
+  /** Ends a connection that sent nothing while it was read, or that must make room for another one. */
   turnAway: (guest: G) => void;
 }
 
@@ -51,7 +51,9 @@ export class WaitingRoom<G extends Guest> {
 
   constructor(private readonly options: WaitingRoomOptions<G>) {}
 
-  /** Number of unregistered connections, including those reserved by {@link take}. */
+  /**
+   * Number of unregistered connections, including places that {@link take} reserved for connections to come.
+   */
   get size(): number {
     return this.#size;
   }

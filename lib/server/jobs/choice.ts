@@ -24,12 +24,12 @@ export class Choice {
 
   /**
    * Yields the selected clients that a caller may see, in batches.
-   * @param sites null: the caller may see all
+   * @param sites the clients that the caller may see; null: all
    */
   async *clients(sites: Sites | null): AsyncGenerator<Client[]> {
     const chosen = this.#chosen;
     const ids = chosen.isOfNamesAlone ? { are: "in" as const, ids: chosen.named } : undefined;
-    // If ids are given, the query does not filter by labels. Otherwise, a client with a given id but other
+    // If ids are given, the query does not filter by labels. If it did, a client with a given id but other
     // labels would count as unknown.
     const selector = chosen.named.size > 0 ? undefined : (chosen.selector ?? undefined);
     for (let after: string | undefined, isMore = true; isMore;) {

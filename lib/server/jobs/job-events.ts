@@ -15,7 +15,7 @@ export interface JobEventsOptions {
   logger: Logger;
 }
 
-/** Sends events about jobs. Each reader gets what it may see. */
+/** Sends events about jobs. Each reader gets only what the reader's token may see. */
 export class JobEvents {
   readonly #rows: JobRows;
 
@@ -35,7 +35,10 @@ export class JobEvents {
       .catch((error: unknown) => logger.error("a job could not be told of", {}, error));
   }
 
-  /** Yields the jobs that have not ended, and the latest jobs, as a caller may see them. */
+  /**
+   * Yields all jobs that have not ended, and the {@link LATEST} jobs made last, as far as a caller may see
+   * them.
+   */
   async *latest(caller: Caller, inTurn: InTurn): AsyncGenerator<JobRecord> {
     const { sites, tokenHash } = caller;
     const seenBy = sites && { sites, tokenHash };

@@ -80,7 +80,7 @@ export class Jobs implements JobHooks {
 
   /**
    * Makes a job. Its downloads are made afterwards.
-   * @param key idempotency key of the request: if it is sent again, it makes no second job
+   * @param key idempotency key, with which a repeated request makes no second job; null: none
    * @throws FdsError `client_not_found`, `invalid_request`, `idempotency_conflict`
    */
   async create(order: NewJob, caller: Caller, key: string | null): Promise<Job> {
@@ -113,7 +113,7 @@ export class Jobs implements JobHooks {
     return this.#rows.list(filter);
   }
 
-  /** Sums up the downloads of a job. @param sites only these clients; null: all */
+  /** Returns totals of a job's downloads. @param sites counts only these clients; null: all */
   totals(jobId: string, sites: Sites | null): Promise<JobTotals> {
     return this.#rows.totals(jobId, sites);
   }
@@ -179,7 +179,7 @@ export class Jobs implements JobHooks {
     return job;
   }
 
-  /** Starts to work on jobs at the server's start. Clients may connect meanwhile. */
+  /** Removes abandoned jobs, and continues the others, as the server starts. Clients may connect by then. */
   async recover(): Promise<void> {
     await this.#rows.dropDrafts(Date.now() - (this.options.repository.servers ? DRAFT_MS : 0));
     return this.takeUp();
@@ -224,7 +224,7 @@ export class Jobs implements JobHooks {
     const job = await this.#change(jobId, (before) => {
       requireTime(before);
       if (!isEnded(before)) return before;
-      // A rerun, here of no downloads, keeps the job from ending before the new download exists.
+      // An empty `rerun` keeps the job from ending before the new download exists.
       const rerun = { statuses: [], before: "" };
       return { ...before, status: "running", endedAt: null, rerun, unsettled: true };
     });
@@ -288,7 +288,7 @@ export class Jobs implements JobHooks {
     this.#inBackground(() => this.#settle(jobId), jobId);
   }
 
-  /** Runs work in the background, and again after an error. */
+  /** Runs work in the background, and again after an error. @param about id of a job or client, for logs */
   #inBackground(work: () => Promise<void>, about: string): void {
     work().catch((error: unknown) => {
       if (this.#stopped) return;

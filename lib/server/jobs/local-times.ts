@@ -5,8 +5,8 @@ import { isDated } from "../download.ts";
 import type { Job } from "../job.ts";
 
 /**
- * Returns the local time of each client that fills in the dates in a job's paths: the time of the job's
- * schedule, or the time when the job was requested, in the client's zone.
+ * Returns the local times that fill in the dates in a job's paths. A client's local time is the time of the
+ * schedule for which the job was made, or the time when the job was requested, in the client's zone.
  * @returns a function from client id to local time; it returns null for each client if the paths have no
  * dates
  */

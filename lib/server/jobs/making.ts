@@ -50,7 +50,7 @@ export class JobMaking {
     throw new FdsError("invalid_request", '"clients": names no client that is there');
   }
 
-  /** Makes a job. @returns the job, or that of an earlier request with the same key */
+  /** Makes a job. @returns the job, or the job of an earlier request with the same key */
   create(order: NewJob, caller: Caller, key: string | null): Promise<{ job: Job; isNew: boolean }> {
     if (key === null) return this.#create(order, caller, Bun.randomUUIDv7());
     const owner = caller.tokenHash ?? caller.name ?? "";
@@ -66,7 +66,7 @@ export class JobMaking {
     if (known) requireSame(known, bodyHash);
     const job = known && (await jobs.get(known.jobId));
     if (job) return { job, isNew: false };
-    // The clients are selected before the key is taken, so that a refused request does not use up its key.
+    // The clients are selected before the key is recorded, so that a refused request does not use up its key.
     await this.choose(order, caller);
     const key = { ...by, bodyHash, jobId: Bun.randomUUIDv7(), createdAt };
     const taken = await jobs.takeKey(key, since);
@@ -89,7 +89,10 @@ export class JobMaking {
     return { job, isNew: true };
   }
 
-  /** Writes a job and its clients, as far as they are not written yet. It may be repeated after a crash. */
+  /**
+   * Writes a job and its clients, as far as they are not written yet. After a crash, the call may be
+   * repeated.
+   */
   async write(
     plan: JobPlan,
     clientIds: readonly string[],

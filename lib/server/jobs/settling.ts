@@ -9,12 +9,13 @@ import { localTimes } from "./local-times.ts";
 import { startOf } from "./spread.ts";
 import { isOver } from "./status.ts";
 
-/** Clients that are read at once. */
+/** Clients of a job that are read by one query. */
 const BATCH = 200;
 
 /**
- * Downloads that are changed before one flush. After the flush, the rest of the work on them runs in one
- * round of the event loop. With 50 downloads, that took over 20 ms on a slow machine.
+ * Number of downloads that are changed together, so that one flush makes all changes durable. After the
+ * flush, whatever else these changes cause runs in one round of the event loop. With 50 downloads, that round
+ * took over 20 ms on a slow machine.
  */
 const FLUSHED_AT_ONCE = 20;
 
@@ -56,7 +57,7 @@ export class Settling {
     };
     await this.#eachOfEnded(job, "downloading", cancel);
     await this.#eachOfEnded(job, "verifying", cancel);
-    // A download whose client disconnected meanwhile is queued again, and is cancelled now.
+    // A download whose client disconnected meanwhile went back to `queued`, and is cancelled here.
     await this.#eachOfEnded(job, "queued", ({ downloadId }) => downloads.giveUp(downloadId, null));
   }
 
@@ -110,7 +111,10 @@ export class Settling {
     }
   }
 
-  /** Queues a new download of a job, or fails it if the job does not wait for a client that is away. */
+  /**
+   * Queues a new download of a job. If the client is not connected, and the job does not wait for such
+   * clients, the download fails instead.
+   */
   async #begin({ order }: Job, download: Queued): Promise<void> {
     const { downloads, clients } = this.options;
     const isAway = order.ifOffline === "fail" && !(await clients.isConnected(download.clientId));
@@ -136,8 +140,9 @@ export class Settling {
   }
 
   /**
-   * Calls a function for each download of a job that is over, which means that no more may start. A retry can
-   * reopen the job meanwhile, so this is checked again after each batch was read.
+   * Calls a function for the newest download of each client of a job, if it has a given status and no more
+   * downloads of the job may start. A retry can reopen the job meanwhile, so this is checked again for each
+   * batch of downloads.
    */
   #eachOfEnded(
     job: Job,
@@ -151,10 +156,10 @@ export class Settling {
   }
 
   /**
-   * Calls a function for the newest download of each client of a job, if it has a given status. Several calls
-   * run at a time.
-   * @param goesOn called after a batch was read; if it returns false, this batch and all others are left
-   * alone
+   * Calls a function for the newest download of each client of a job, if the download has a given status.
+   * Several calls run at a time.
+   * @param goesOn called after a batch was read; if it returns false, the function is called for neither this
+   * batch nor later ones
    */
   async #each(
     { jobId }: Job,
@@ -181,7 +186,10 @@ export class Settling {
   }
 }
 
-/** Reports whether the downloads of a job have to be changed to match its row. */
+/**
+ * Reports whether the downloads of a job have to be changed to match its row.
+ * @param queued number of the job's queued downloads
+ */
 export function isToSettle(job: Job, queued: number, now: number): boolean {
   return job.unsettled || (queued > 0 && isOver(job, now));
 }

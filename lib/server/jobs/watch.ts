@@ -62,7 +62,7 @@ export class JobWatch {
    * Checks a job soon, as the job or one of its downloads changed.
    * @param hasFailed whether a download failed. The job may then have to stop, so it is checked without
    * delay.
-   * @param after delay in ms
+   * @param after shortest delay of the check, in ms, if no download failed
    */
   downloadChanged(jobId: string, { hasFailed = false, after = 0 } = {}): void {
     if (this.#stopped) return;
@@ -140,7 +140,7 @@ export class JobWatch {
     try {
       after = await this.#judge(jobId, look);
     } catch (error) {
-      // The failed download still has to be judged, in the next check.
+      // The failed download was not taken into account, so the next check has to do it.
       look.hasFailed ||= hadFailed;
       this.#report(error, jobId);
     }

@@ -16,7 +16,10 @@ const PIECE = 400;
  */
 const MANY_CELLS = 50_000;
 
-/** Limit on the local times read for one response. Some may have no client that the caller may see. */
+/**
+ * Limit on the local times that are read for one response, including those without a client that the caller
+ * may see.
+ */
 const MANY_TIMES = 1_000;
 
 export interface BoardFilter extends TimeBounds {
@@ -35,8 +38,9 @@ export interface Board {
 type BoardRows = Pick<DeliveryRows, "cells" | "newestTime">;
 
 /**
- * Returns the board of a schedule: clients grouped by delivery status, newest local time first. Only the
- * fields that the board shows are included, so that a month of a chain of restaurants fits in one response.
+ * Returns the board of a schedule: its local times, newest first, each with its clients grouped by delivery
+ * status. Only the fields that the board shows are included, so that a month of a chain of restaurants fits
+ * in one response.
  * @param inTurn runs one query, taking turns with other callers
  */
 export async function boardOf(

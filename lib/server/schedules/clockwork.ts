@@ -9,8 +9,8 @@ import type { Occurrences } from "./occurrences.ts";
 import { cronOf, type Timetable } from "./timetable.ts";
 
 /**
- * A time of a schedule counts as missed if it is handled later than this, in ms. Smaller delays come from a
- * busy or starting server.
+ * A time of a schedule counts as missed if the server handles it more than this many ms late. Smaller delays
+ * come from a busy or starting server.
  */
 const MISSED_AFTER_MS = 60_000;
 
@@ -52,7 +52,7 @@ export class Clockwork {
   #isRunning = false;
   #isWanted = false;
   #stopped = true;
-  /** The latest time at which due work was done, in ms since 1970. */
+  /** The time for which due work was done last, in ms since 1970. */
   #latest = -Infinity;
 
   constructor(private readonly options: ClockworkOptions) {}
@@ -74,7 +74,7 @@ export class Clockwork {
     clearTimeout(this.#timer);
   }
 
-  /** Does all work that is due at the given time, in ms since 1970. */
+  /** Makes the jobs and updates the deliveries that are due at the given time, in ms since 1970. */
   async step(now: number): Promise<void> {
     const { repository, timetable, deliveries } = this.options;
     if (now < this.#latest) await timetable.mend(now);

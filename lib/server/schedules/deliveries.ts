@@ -49,10 +49,7 @@ export class Deliveries {
     if (!this.#isLooking) void this.#look();
   }
 
-  /**
-   * Updates all deliveries that are due.
-   * @param now ms since 1970
-   */
+  /** Updates the status of all deliveries that are due and still awaited. @param now ms since 1970 */
   async lookAtDue(now: number): Promise<void> {
     for (let isMore = true; isMore;) {
       const due = await this.options.rows.due(now, PAGE);
@@ -63,8 +60,8 @@ export class Deliveries {
   }
 
   /**
-   * Updates all deliveries that are not yet fulfilled, as messages about changed downloads may have been
-   * lost.
+   * Updates the status of all deliveries that are expected, running or missing, as messages about changed
+   * downloads may have been lost.
    */
   async lookAtOpen(): Promise<void> {
     for (let after: DeliveryKey | null = null, isMore = true; isMore;) {

@@ -53,8 +53,8 @@ function judge(
 }
 
 /**
- * Returns the number of files that a download delivered: 0 if it completed without content, as a set without
- * files does.
+ * Returns the number of files that a download delivered: 0 if it is not completed, or completed without
+ * content, as a set without files does.
  */
 function filesOf(download: AskedDownload): number {
   const { status, hasContent, isSet, filesReceived, filesUnchanged } = download;

@@ -2,7 +2,7 @@ import { eventLoopBudget } from "../../util/event-loop-budget.ts";
 import type { Logger } from "../../util/logger.ts";
 import type { ScheduleRows } from "../schedule.ts";
 
-/** How often old deliveries are removed, in ms. */
+/** How often deliveries that are too old are removed, in ms. */
 const EVERY_MS = 3_600_000;
 
 /** Schedules that are read in one query. */
@@ -20,7 +20,7 @@ export interface ForgettingOptions {
   logger: Logger;
 }
 
-/** Removes old deliveries, and all rows of removed schedules, in small batches. */
+/** Removes deliveries that are too old, and all rows of removed schedules, in small batches. */
 export class Forgetting {
   #timer: Timer | undefined;
   #isRunning = false;
@@ -29,14 +29,14 @@ export class Forgetting {
 
   constructor(private readonly options: ForgettingOptions) {}
 
-  /** Removes old rows at once, and then every hour. */
+  /** Removes old deliveries and the rows of removed schedules, at once and then every hour. */
   start(): void {
     this.#timer = setInterval(() => this.soon(), EVERY_MS);
     this.#timer.unref();
     this.soon();
   }
 
-  /** Removes old rows soon. Called when a schedule was removed. */
+  /** Removes old deliveries and the rows of removed schedules soon. Called when a schedule was removed. */
   soon(): void {
     this.#isWanted = true;
     if (!this.#isRunning) void this.#run();
@@ -65,7 +65,7 @@ export class Forgetting {
     this.#isRunning = false;
   }
 
-  /** Removes all old deliveries and all rows of removed schedules. */
+  /** Removes all deliveries that are too old, and all rows of removed schedules. */
   async forget(): Promise<void> {
     const { rows, keep, now } = this.options;
     await this.#all(() => rows.forget());

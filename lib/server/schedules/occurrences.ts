@@ -36,7 +36,7 @@ export class Occurrences {
   constructor(private readonly options: OccurrencesOptions) {}
 
   /**
-   * Makes the job of a schedule's time, unless it is already made.
+   * Makes the job for one time of a schedule, and its deliveries, unless this was done before.
    * @param right the clients that the schedule's maker may see; null: all
    */
   async make(
@@ -109,7 +109,7 @@ export class Occurrences {
   }
 
   /**
-   * Makes the job of a schedule's time, for all clients whose deliveries name this job.
+   * Makes the job for one time of a schedule, with all clients whose deliveries name this job.
    * @returns the number of these clients
    */
   async createJob({ schedule, occasion, jobId, now }: Asking): Promise<number> {

@@ -18,7 +18,7 @@ import { cronOf } from "./timetable.ts";
 export interface Run {
   /** Ids of the clients to ask; null: all clients of the schedule. */
   clientIds: string[] | null;
-  /** The schedule's time to run again, which is also used for dates in paths; null: now. */
+  /** The schedule's local time to run again, for which dates in paths are filled in, too; null: now. */
   localTime: string | null;
   /** The clients that the schedule's maker may see; null: all. */
   right: Sites | null;
@@ -140,8 +140,9 @@ export class Running {
   }
 
   /**
-   * Returns the time to run in a time zone.
-   * @returns null: the local time is still in the future there, or is not one of the schedule's times
+   * Returns the time for which the schedule runs in a time zone.
+   * @returns null: the local time is still in the future there, or is neither a time of the schedule nor one
+   * that already has deliveries
    */
   async #occasionOf(
     schedule: Schedule,
@@ -158,8 +159,8 @@ export class Running {
   }
 
   /**
-   * Returns when an earlier requested run with this local time was made, in ms since 1970; null: there was
-   * none.
+   * Returns the moment, in ms since 1970, of the deliveries that these clients already have at a local time,
+   * as after an earlier requested run; null: there are none.
    */
   async #momentOfRun({ scheduleId }: Schedule, localTime: string, clientIds: readonly string[]) {
     const { deliveries } = this.options.repository;
@@ -172,7 +173,8 @@ export class Running {
   }
 
   /**
-   * Makes the job of a run, leaving out clients with an unfinished download of the schedule.
+   * Makes the job of a run. Clients with an unfinished download of the schedule are left out; if the schedule
+   * allows overlap, only those that already have a delivery at the run's local time.
    * @returns the number of clients asked
    */
   async #ask(schedule: Schedule, promise: PromisedRun, now: number): Promise<number> {

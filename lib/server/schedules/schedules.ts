@@ -160,8 +160,8 @@ export class Schedules {
   }
 
   /**
-   * Returns the next time of a schedule, in the time zones of those of its clients that the caller may see.
-   * @returns ms since 1970; null: the schedule has no next time, or is paused
+   * Returns when a schedule runs next in the time zones of those of its clients that the caller may see.
+   * @returns ms since 1970; null: the schedule is paused, or does not run again in these zones
    */
   async nextAt(schedule: Schedule, sites: Sites | null): Promise<number | null> {
     const { scheduleId, paused, timing } = schedule;
@@ -172,13 +172,13 @@ export class Schedules {
     const next = () => times.find(({ timeZone }) => zones.has(timeZone))?.at ?? null;
     for await (const zone of this.#zones(schedule, sites)) {
       zones.add(zone);
-      // Stops once the earliest time of all zones is found, as no further zone can have an earlier one.
+      // Stops at the earliest next time of all zones, as no further zone can have an earlier one.
       if (next() === times[0]?.at) break;
     }
     return next();
   }
 
-  /** Returns the sorted time zones of those clients of a schedule that the caller may see. */
+  /** Returns, sorted, a schedule's own time zone, or the zones of its clients that the caller may see. */
   async zonesOf(schedule: Timing, sites: Sites | null): Promise<string[]> {
     const zones = new Set<string>();
     for await (const zone of this.#zones(schedule, sites)) zones.add(zone);
@@ -215,7 +215,7 @@ export class Schedules {
     return this.options.repository.deliveries.list(schedule.scheduleId, filter, inTurn);
   }
 
-  /** Returns the clients of a schedule by delivery status, newest local time first. */
+  /** Returns a schedule's local times, newest first, each with its clients by delivery status. */
   board(schedule: Schedule, filter: BoardFilter, inTurn: InTurn): Promise<Board> {
     return boardOf(this.options.repository.deliveries, schedule.scheduleId, filter, inTurn);
   }

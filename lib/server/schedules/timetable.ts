@@ -4,23 +4,24 @@ import { timeZoneOf } from "../clients/time-zone.ts";
 import type { Repository } from "../database/repository.ts";
 import type { NextTime, Schedule } from "../schedule.ts";
 
-/** Rows that are read in one query, before other work of the event loop runs. */
+/** Schedules or clients that are read in one query, before other work of the event loop runs. */
 const PAGE = 200;
 
 export type TimetableRows = Pick<Repository, "listClients" | "schedules">;
 
 /**
- * Stores the next time of each schedule in each time zone that has clients. The server runs schedules from
- * these rows.
+ * Stores when each schedule runs next, in its own time zone or in each zone that has clients. The server runs
+ * schedules from these rows.
  */
 export class Timetable {
-  /** Time zones for which the next times of all schedules are stored. */
+  /** Time zones in which the next run of each schedule that uses the clients' own zones is stored. */
   readonly #known = new Set<string>();
 
   constructor(private readonly rows: TimetableRows) {}
 
   /**
-   * Computes the next times of a schedule, where the stored ones do not match its cron expression and zone.
+   * Stores when a schedule runs next in each of its time zones, unless that is stored already for its present
+   * cron expression and zone.
    */
   async add(schedule: Schedule, now: number): Promise<void> {
     const { timeZone } = schedule;
@@ -29,9 +30,9 @@ export class Timetable {
   }
 
   /**
-   * Called when a client of a time zone was seen. Stores the next time of each schedule in this zone, if the
-   * schedule uses the clients' own zones.
-   * @returns whether a next time may have been added
+   * Called when a client of a time zone was seen. Stores when each schedule that uses the clients' own zones
+   * runs next in this zone.
+   * @returns false: the zone was known already; true: next times may have been added
    */
   async zoneSeen(timeZone: string, now: number): Promise<boolean> {
     if (this.#known.has(timeZone)) return false;
@@ -43,8 +44,7 @@ export class Timetable {
   }
 
   /**
-   * Adds missing next times, and corrects next times that were computed before the system's clock was set
-   * back.
+   * Adds missing next times of schedules, and corrects those computed before the system's clock was set back.
    */
   async mend(now: number): Promise<void> {
     const pause = pauses();

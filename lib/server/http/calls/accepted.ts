@@ -4,8 +4,8 @@ import { json, type JsonResponse } from "../json.ts";
 
 /**
  * Returns the response to a call that created a download.
- * @param folder path of the downloads, relative to the call's path. An absolute path would be wrong behind a
- *   proxy that adds a prefix.
+ * @param folder relative path from the call's URL to `/api/downloads/`, for the Location header. An absolute
+ * path would be wrong behind a proxy that adds a prefix.
  */
 export function accepted(
   download: Download,

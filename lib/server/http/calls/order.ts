@@ -14,7 +14,10 @@ export function nameOfOrder({ file_path, paths }: Asked): string {
   return paths?.join(" ") ?? file_path ?? DEFAULT_FILE;
 }
 
-/** Converts the body of a request to the order of a download, without its client. */
+/**
+ * Converts the body of a request to an {@link Order}, which says what a download fetches and how, without the
+ * client, the job and the local time.
+ */
 export function orderOf(body: Asked): Omit<Order, "clientId" | "jobId" | "localTime"> {
   const { paths, checksum, rate_limit: rateLimit } = body;
   const set = paths && {
@@ -31,7 +34,7 @@ export function orderOf(body: Asked): Omit<Order, "clientId" | "jobId" | "localT
 }
 
 /**
- * Converts the body of a request to the plan of a job.
+ * Converts the body of a request to a {@link JobPlan}, a job that is not made yet.
  * @param download the JSON that describes the job's downloads, unchanged from the request
  */
 export function planOf(body: Omit<z.output<typeof NewJob>, "dry_run">, download: unknown): JobPlan {

@@ -54,7 +54,7 @@ export function changeOf(
   };
 }
 
-/** Converts the time zone of a request: `site` becomes null. @returns null: each client's own time zone */
+/** Converts the time zone of a request. @returns null for `site`: each client's own time zone */
 export function zoneOf(zone: string): string | null {
   return zone === "site" ? null : zone;
 }

@@ -14,8 +14,8 @@ import { zoneOf } from "./schedule-order.ts";
 import { type SeeingSchedules, seenSchedule } from "./seen-schedule.ts";
 
 /**
- * Builds the handlers of the REST calls that compute next times, of an existing schedule or of one to be
- * created.
+ * Builds the handlers of the REST calls that compute when a schedule runs next: an existing schedule, or one
+ * to be created.
  */
 export function scheduleTimeCalls(call: MakeCall, options: SeeingSchedules) {
   const { schedules } = options;
@@ -38,7 +38,11 @@ export function scheduleTimeCalls(call: MakeCall, options: SeeingSchedules) {
   };
 }
 
-/** Returns the next times of a schedule, in each time zone of the clients that the caller may see. */
+/**
+ * Returns the next times at which a schedule runs, in its own time zone or in each zone of the clients that
+ * the caller may see.
+ * @param count number of times in each zone
+ */
 async function previewOf(
   schedules: Schedules,
   timing: Timing,
@@ -53,7 +57,7 @@ async function previewOf(
   return { zones };
 }
 
-/** Returns the next times of a schedule in one time zone. */
+/** Returns the next times at which a schedule runs in one time zone. */
 function timesAhead(schedule: Pick<Schedule, "cron">, timeZone: string, count: number) {
   const times: { scheduled_at: string; scheduled_local: string }[] = [];
   const cron = cronOf(schedule);

@@ -73,8 +73,8 @@ export function scheduleCalls(call: MakeCall, options: SeeingSchedules) {
 }
 
 /**
- * Returns the record of a schedule with its next time and latest deliveries, as far as the caller may see
- * them.
+ * Returns the record of a schedule with the time at which it runs next and its latest deliveries, as far as
+ * the caller may see them.
  */
 async function standing(
   schedules: Schedules,

@@ -4,7 +4,7 @@ import type { Download } from "../../download.ts";
 import { downloadNotFound } from "../../downloads/commands.ts";
 import type { Downloads } from "../../downloads/downloads.ts";
 
-/** The parts that decide whether a caller may see a download. */
+/** The objects that decide whether a caller may see a download. */
 export interface Seeing {
   downloads: Pick<Downloads, "get">;
   clients: Pick<Clients, "sees">;

@@ -7,7 +7,7 @@ import { mayChange } from "../../records/jobs.ts";
 import type { Schedule } from "../../schedule.ts";
 import { scheduleNotFound, type Schedules } from "../../schedules/schedules.ts";
 
-/** The parts that decide whether a caller may see a schedule. */
+/** The objects that decide whether a caller may see a schedule. */
 export interface SeeingSchedules {
   schedules: Schedules;
   access: Pick<AccessRows, "tokenByHash">;
@@ -42,7 +42,7 @@ export async function ownSchedule(
 }
 
 /**
- * Returns the clients that the token of a schedule's maker may see; null: all.
+ * Returns the clients that the token of a schedule's maker may see; null: all clients.
  * @throws FdsError `forbidden` if the token has ended
  */
 export async function rightOf(

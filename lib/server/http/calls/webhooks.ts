@@ -58,8 +58,8 @@ function managing(call: MakeCall, { webhooks }: WebhookCallsOptions) {
 }
 
 /**
- * Builds the handlers of the REST calls that list attempts to send messages, and those that send a message
- * now.
+ * Builds the handlers of the REST calls that list attempts to send webhook messages, and those that send such
+ * a message at once.
  */
 function sending(call: MakeCall, { webhooks }: WebhookCallsOptions) {
   return {
