@@ -56,9 +56,9 @@ function unescaped(path: string): string | null {
 }
 
 /**
- * Sets the checksum of a path in a text in the format of `md5sum`. An existing line of the path is replaced,
- * otherwise a line is appended. All other lines stay as they are.
- * @param path relative to the text's folder, with forward slashes
+ * Sets the checksum of a file in a text in the format of `md5sum`. The first line for the file's path is
+ * replaced. If there is none, a line is appended. Further lines for the path and empty lines are dropped.
+ * @param path path of the file, relative to the folder of the checksum file, with forward slashes
  */
 export function withChecksum(text: string, path: string, md5: string): string {
   const lines = text.split("\n").filter(Boolean);
@@ -71,8 +71,8 @@ export function withChecksum(text: string, path: string, md5: string): string {
 }
 
 /**
- * Reads a file of checksums.
- * @returns the text of the file; empty where the file does not exist
+ * Reads a checksum file.
+ * @returns the text of the file; an empty text where the file does not exist
  * @throws Failure where the path is a folder, a FIFO or the like
  */
 export async function readChecksums(file: string): Promise<string> {
@@ -85,13 +85,18 @@ export async function readChecksums(file: string): Promise<string> {
   }
 }
 
-/** Refuses a path that is not a regular file, as opening a FIFO would block for ever. @throws Failure */
+/**
+ * Checks that a path is a regular file, before the file is opened. Opening a FIFO would block for ever.
+ * @throws Failure where the path is not a regular file
+ */
 async function requireRegularFile(file: string): Promise<void> {
   if ((await stat(file)).isFile()) return;
   throw new Failure(`remove "${file}", or name another file: it is no regular file`);
 }
 
-/** Replaces the file atomically. An interruption leaves the old file unchanged. */
+/**
+ * Replaces the text of a checksum file atomically. After an interruption, the file still has its old text.
+ */
 export async function writeChecksums(file: string, text: string): Promise<void> {
   const temporary = `${file}.${crypto.randomUUID()}.tmp`;
   try {
@@ -105,7 +110,7 @@ export async function writeChecksums(file: string, text: string): Promise<void> 
 /**
  * Computes several digests of a file, which is read once and in pieces.
  * @param onBytes called after each piece with the size of the piece in bytes
- * @returns lower-case hex, by algorithm
+ * @returns the digests in lower-case hex, by algorithm
  * @throws Failure where the path is not a regular file
  * @throws the reason of `signal` when `signal` is aborted
  */

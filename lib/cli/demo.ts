@@ -36,7 +36,7 @@ ${TEST_FILE_FLAGS_HELP}
 /** The default size of each test file in the demo of a schedule (`--night`). */
 const NIGHT_SIZE = "1MiB";
 
-/** Disk space that the demo leaves free, in bytes. It is more than the server itself requires. */
+/** Disk space that must stay free during the demo, in bytes. The server itself requires less free space. */
 const RESERVE = 512 * 1024 ** 2;
 
 await runProgram(async (signal) => {

@@ -80,8 +80,8 @@ const COMMAND_LIST = [...COMMANDS]
 const FDS = howToRun("fds");
 
 /**
- * Help text about `fds client` and `fds server`, which only the built program has. Empty when run from
- * source.
+ * Help text about `fds client` and `fds server`, which only the built program has. Empty when `fds` runs from
+ * its source.
  */
 const PROGRAMS =
   BUILD === null
@@ -177,7 +177,7 @@ async function runCommand(
   });
 }
 
-/** Returns the environment, overridden by the settings file that `--config` names. */
+/** Returns the environment, overridden by the settings file that `--config` names, if the flag was given. */
 function environmentOf(file: ParsedFlags["values"][string]): Environment {
   return file === undefined
     ? process.env

@@ -31,7 +31,10 @@ export class Interrupted extends Error {
  */
 const ECHO_TIME = 100;
 
-/** Time limit for cleaning up after a signal, in ms. The demo has to end its programs in this time. */
+/**
+ * Time limit for cleaning up after a signal, in ms. In this time, the demo has to end the programs that it
+ * started.
+ */
 const END_WITHIN_MS = 12_000;
 
 /** Handles Ctrl-C and the signals that end the program. */
@@ -47,7 +50,10 @@ export class Interruptions {
     stdout.onLost = (lost) => this.end.abort(lost);
   }
 
-  /** Aborted with {@link Interrupted} by the first signal, or when the reader of the output has gone. */
+  /**
+   * Aborted with {@link Interrupted} by a signal that ends the program, or with OutputLost when standard
+   * output cannot be written any more.
+   */
   get signal(): AbortSignal {
     return this.end.signal;
   }
@@ -70,11 +76,11 @@ export class Interruptions {
 }
 
 /**
- * Runs a command-line program, and ends the process once its output was written. The exit code is 0, 2 for
- * a wrong flag or value, 1 for a failure, and 128 or more after a signal or if the reader of the output has
- * gone.
- * @param main gets a signal that Ctrl-C aborts; it must clean up and throw the signal's reason. If it returns
- *   an exit code, nothing else is printed
+ * Runs a command-line program, and ends the process once its output was written. The exit code is 0, 2 for a
+ * wrong flag or value, 1 for a failure, and 128 or more after a signal or if the program that reads the
+ * output has ended.
+ * @param main the program. Its first argument is a signal that Ctrl-C aborts. On the abort, `main` must clean
+ *   up and throw the signal's reason. If `main` returns a number, this is the exit code
  * @param endWithin time limit for cleaning up after the signal, in ms
  */
 export async function runProgram(

@@ -20,7 +20,10 @@ export function savedPathOf(record: DownloadRecord, downloadsDir: string): strin
   return plainText(pathHere(record, downloadsDir) ?? `${record.saved_path} in ${AT_SERVER}`);
 }
 
-/** Returns the folder that `saved_path` is relative to, as text for the user. */
+/**
+ * Returns the folder that `saved_path` is relative to, as text for the user. This is a path where the saved
+ * file is on this machine, otherwise a description of the server's folder.
+ */
 export function savedFolderOf(record: DownloadRecord, downloadsDir: string): string {
   return plainText(pathHere(record, downloadsDir) === null ? AT_SERVER : resolve(downloadsDir));
 }

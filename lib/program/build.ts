@@ -92,7 +92,7 @@ async function build(
     minify: true,
     // With code splitting, the program loads only the modules that it needs, which makes each start faster.
     splitting: true,
-    // The program looks for the files of its worker threads beside its main file, without folders.
+    // The program expects the files of its worker threads in the same folder as its main file.
     naming: { entry: "[name].[ext]" },
     define: { FDS_BUILD: JSON.stringify(about), "process.env.NODE_ENV": '"production"' },
     compile: {
@@ -101,8 +101,8 @@ async function build(
       // Files in the working directory must not change what the program does.
       autoloadDotenv: false,
       autoloadBunfig: false,
-      // Code that runs once, at the start, is not worth compiling. lib/program/main.ts changes the policy
-      // later.
+      // Code that runs only once, at the start, is not worth just-in-time compiling. lib/program/main.ts
+      // changes the policy later.
       jitPolicy: 20,
     },
     throw: false,

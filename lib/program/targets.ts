@@ -1,4 +1,7 @@
-/** The kinds of machines to build for: the name in the program's file name, and Bun's name. */
+/**
+ * The kinds of machines to build for, by the name that is part of the program's file name. Each value is
+ * Bun's name for the kind of machine.
+ */
 export const TARGETS = {
   "linux-x64": "bun-linux-x64",
   "linux-x64-musl": "bun-linux-x64-musl",

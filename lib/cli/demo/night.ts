@@ -69,7 +69,10 @@ export async function runNights(options: NightOptions): Promise<DeliveryRecord[]
   return (await api.deliveries(SCHEDULE, { limit: "1000" }, signal)).deliveries;
 }
 
-/** Runs a function while a file is renamed, so that the site seems to lack the file. */
+/**
+ * Renames a test file, runs a function, and gives the file its name back. Meanwhile the site seems to lack
+ * the file. Without a file, only runs the function.
+ */
 async function withFileAway(
   { folder }: NightOptions,
   file: TestFile | undefined,
@@ -98,8 +101,8 @@ async function oneNight({ api, signal }: NightOptions): Promise<void> {
 }
 
 /**
- * Runs the schedule again for one site, whose file exists by now, and waits until the delivery has the status
- * `late`.
+ * Runs the schedule again for one site, whose file has its name back by now, and waits until the delivery has
+ * the status `late`.
  */
 async function comesLate({ api, signal }: NightOptions, clientId: string): Promise<void> {
   const query = { client_id: clientId, limit: "1" };

@@ -50,12 +50,12 @@ export class Processes implements AsyncDisposable {
   private readonly killAll = () => {
     for (const child of this.children) child.kill("SIGKILL");
   };
-  /** Aborted with the constructor's signal, or when a child process ends by itself. */
+  /** Aborted when the constructor's signal is aborted, or when a child process ends by itself. */
   readonly signal: AbortSignal;
 
   /**
    * @param folder the working directory of the processes, which also holds their logs
-   * @param signal aborts each wait for a line in a log
+   * @param signal aborts {@link Processes.signal}, and with it each wait for a line in a log
    */
   constructor(
     private readonly folder: string,

@@ -40,7 +40,10 @@ export async function startServer(
   return address;
 }
 
-/** Starts a client for each file, with the file's folder as its root, and waits until all are registered. */
+/**
+ * Starts a client for each test file, and waits until all clients are registered. The root of a client is the
+ * folder that contains its test file.
+ */
 export async function startClients(
   processes: Processes,
   server: string,

@@ -5,7 +5,7 @@ import { follow, startDownloads } from "../rest/follow.ts";
 import { Failure } from "../program.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
-/** Time without progress of any download after which the demo fails, in ms. */
+/** The demo fails when none of its downloads has made progress for this time, in ms. */
 const STALL_TIMEOUT = 60_000;
 
 /**

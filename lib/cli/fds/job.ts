@@ -10,7 +10,8 @@ import { type Command, type CommandContext, print } from "./command.ts";
 import { printDone } from "./listing.ts";
 
 /**
- * The maximum number of failures of a job that a terminal shows. The output of `--json` contains all of them.
+ * The maximum number of failed downloads of a job that a terminal shows. The output of `--json` contains all
+ * of them.
  */
 const MOST_SHOWN = 20;
 

@@ -13,7 +13,7 @@ export interface Listing<T> {
   detailOf?: (item: T) => string | null;
   /** The text that a terminal shows for an empty list. */
   none: string;
-  /** The cursor of the next page; null after the last page. */
+  /** The cursor of the next page; null after the last page. Undefined for a list that has no pages. */
   nextCursor?: string | null;
 }
 

@@ -45,8 +45,8 @@ export async function runNamed(
 
 /**
  * Reads `--expires`: how long a new token or key is valid.
- * @param usual seconds where the flag was not given; null means without end
- * @returns seconds; null means without end
+ * @param usual the lifetime in seconds where the flag was not given; null means without end
+ * @returns the lifetime in seconds; null means without end
  * @throws UsageError
  */
 export function readLifetime(context: CommandContext, usual: number | null): number | null {

@@ -4,7 +4,7 @@ import { Input } from "../terminal/input.ts";
 import { Interrupted } from "../program.ts";
 import type { CommandContext } from "./command.ts";
 
-/** A download or a job to follow. The work continues at the server even if this program ends. */
+/** A download or a job to follow. It continues at the server even if this program ends. */
 export interface Attended<T> {
   /** The noun for questions to the user: `the download`. */
   what: string;
@@ -15,7 +15,10 @@ export interface Attended<T> {
   cancel: () => Promise<unknown>;
 }
 
-/** Shows progress bars until a download or job has ended. On Ctrl-C, asks whether to cancel the work. */
+/**
+ * Shows progress bars until a download or job has ended. On Ctrl-C, asks whether to cancel the download or
+ * job, if the user can answer questions.
+ */
 export async function followToTheEnd<T>(
   context: CommandContext,
   attended: Attended<T>,
@@ -35,8 +38,9 @@ export async function followToTheEnd<T>(
 }
 
 /**
- * Follows a download or job until its end. On Ctrl-C, stops early if the user can answer questions.
- * @returns null if it stopped early
+ * Follows a download or job until it has ended. If the user can answer questions, Ctrl-C stops only the
+ * following, not the program.
+ * @returns null after Ctrl-C
  */
 async function followUntilCtrlC<T>(
   { interactive, interruptions }: CommandContext,
@@ -64,7 +68,7 @@ async function wantsToCancel(
   return await input.confirm(question, interruptions.signal);
 }
 
-/** Cancels a download or job. Does nothing if the work has already ended. */
+/** Cancels a download or job. Does nothing if it has already ended. */
 async function cancel({ cancel: end }: Attended<unknown>): Promise<void> {
   try {
     await end();

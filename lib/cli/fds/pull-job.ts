@@ -50,7 +50,7 @@ export const CHOICE_FLAGS_HELP = `  --all
       of many: remove what came after so many days, but keep the last N of each client (default: as
       the server says, which is for ever without KEEP_DAYS)`;
 
-/** A duration such as `12h`. It stays text, as the API accepts the same notation. */
+/** A duration such as `12h`. The value stays a text, as the API accepts the same notation. */
 export const SPAN: Kind<string> = {
   schema: z.string().refine((text) => (parseDuration(text) ?? 0) > 0),
   expected: DURATION.expected,
@@ -92,8 +92,8 @@ export async function pullFromMany(context: CommandContext): Promise<void> {
 }
 
 /**
- * Moves downloads that failed with `client_not_connected` from the records to `refused`. Downloads of clients
- * in `leftOut` are dropped, as these clients have been reported already.
+ * Moves downloads that failed with `client_not_connected` from the records to `refused`. If such a download
+ * is of a client in `leftOut`, it is dropped, as this client has been reported already.
  */
 function withoutAway(
   all: DownloadRecord[],
@@ -132,8 +132,9 @@ async function readJob(context: CommandContext) {
 }
 
 /**
- * Returns a job for the clients in `asked`. If they are more than MAX_JOB_IDS, the job keeps the user's
- * choice of clients, and fails at once for those in `leftOut`, which are not connected.
+ * Returns the clients and the download of a job that pulls only from the clients in `asked`. Clients in
+ * `leftOut` are chosen by the user, too, but not connected. If `asked` is longer than MAX_JOB_IDS, the job is
+ * for all chosen clients, and its downloads fail at once for clients that are not connected.
  */
 export function orderOf(
   { clients, download }: Pick<NewJob, "clients" | "download">,

@@ -33,7 +33,7 @@ export const SET_FLAGS_HELP = `  --exclude PATTERN
   --max-files N, --max-bytes SIZE
       of a set: fail before the first byte when there are more (default: ${MAX_SET_FILES} files)`;
 
-/** A duration such as `15m`. It stays text, as the API accepts the same notation. */
+/** A duration such as `15m`. The value stays a text, as the API accepts the same notation. */
 const MIN_AGE: Kind<string> = {
   schema: z.string().refine((text) => parseDuration(text) !== null),
   expected: DURATION.expected,
@@ -47,7 +47,8 @@ export type SetRequest = Pick<NewDownload, keyof typeof SetFields>;
 
 /**
  * Reads the arguments after the client as patterns, and the flags for sets.
- * @returns null where a single file is meant: one argument that is not a pattern and does not end in `/`
+ * @returns null where a single file is meant: no flag for sets is given, and there is at most one argument,
+ *   which is not a pattern and does not end in `/`
  * @throws UsageError
  */
 export function readSet(context: CommandContext, words: string[]): SetRequest | null {

@@ -95,9 +95,9 @@ async function pullFromOne(context: CommandContext): Promise<void> {
 }
 
 /**
- * Returns the path on this machine for `-o`. If the requested file name contains `{date…}`, the path is made
- * again from the name of the pulled file.
- * @param wanted the path that was made before the pull
+ * Returns the path on this machine for `-o`. If the requested file name contains `{date…}`, this path is
+ * computed again, from the name of the file that was pulled.
+ * @param wanted the path that was computed before the pull; null where `-o` was not given
  */
 async function datedOutput(
   context: CommandContext,

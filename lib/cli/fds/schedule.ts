@@ -96,7 +96,7 @@ async function create(context: CommandContext, name: string): Promise<void> {
   done(context, record, record.paused ? "is made, and waits" : "is made");
 }
 
-/** Shows the next times of a schedule without creating the schedule. */
+/** Shows the times at which a schedule would run next, without creating the schedule. */
 async function previewOf(context: CommandContext, order: NewSchedule): Promise<void> {
   const { cron, time_zone, job } = order;
   const count = readFlag(context, "count", COUNT);

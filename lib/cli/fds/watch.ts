@@ -89,7 +89,7 @@ function newestFirst(records: Map<string, DownloadRecord>): DownloadRecord[] {
 
 /**
  * Yields the latest downloads and all clients as they are now, then each change.
- * @param onAway called when the connection to the server is lost
+ * @param onAway called after each failed try to reach the server
  */
 async function* changes(
   api: ApiClient,
@@ -180,7 +180,7 @@ async function writeChanges({ api, out, json, interruptions }: CommandContext): 
   for await (const change of changes(api, signal)) {
     const line = json ? plainJson(change) : `${change.event}\t${fieldsOf(change)}`;
     const id = idOf(change);
-    // After a reconnect, the server sends records again. Those without a change are skipped.
+    // After a reconnect, the server sends records again. Records that have not changed are skipped.
     if (written.get(id) === line) continue;
     if (change.event === "download" && hasEnded(change.data)) written.delete(id);
     else written.set(id, line);

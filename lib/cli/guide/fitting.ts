@@ -1,6 +1,9 @@
 import { paint, type Terminal } from "../terminal/terminal.ts";
 
-/** Rows of the screen that are kept free for the title, a bar and the next question. */
+/**
+ * Rows of the screen that are kept free for what surrounds a result: its title, a progress bar and the next
+ * question.
+ */
 const FRAME_ROWS = 8;
 
 /**

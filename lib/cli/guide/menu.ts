@@ -39,8 +39,8 @@ const CHOICES: Choice[] = [
 const MENU_KEY = "m";
 
 /**
- * Schedules have a letter as their key, so that the numbers of the other choices, which scripts use, stay the
- * same.
+ * The choice for schedules has a letter as its key, so that the numbers of the other choices, which scripts
+ * use, stay the same.
  */
 const SCHEDULES: Choice = { title: "Schedules, and who did not deliver", run: showSchedules };
 const SCHEDULES_KEY = "s";

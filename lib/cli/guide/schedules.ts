@@ -6,7 +6,8 @@ import { fitting } from "./fitting.ts";
 import { type GuideContext, tell } from "./guide.ts";
 
 /**
- * The most missing deliveries that are listed for a schedule. `fds deliveries` and the dashboard show all.
+ * The maximum number of missing deliveries that are listed for a schedule. `fds deliveries` and the dashboard
+ * show all of them.
  */
 const NAMED = "20";
 

@@ -32,7 +32,7 @@ export async function checkStatus(context: GuideContext): Promise<void> {
   tell(context, "", ...downloadFields(record, savedPath, out.colour));
 }
 
-/** Returns a line that describes a download. A long file name is cut to its end. */
+/** Returns a line that describes a download. Of a long file name, only the end is shown. */
 function offer(download: DownloadRecord, number: number, out: Terminal): string {
   const { client_id, status, created_at, error_code } = download;
   const state = show(statusShown(status), out.colour);

@@ -19,8 +19,8 @@ export interface TargetOptions {
 }
 
 /**
- * Finds the server to work with. It is the server of `connection`. If the user did not name a server and
- * `connection` does not respond, it is the server of the latest running demo.
+ * Finds the server to work with: the server of `connection`. If that server does not respond and the user did
+ * not name one, it is the server of the latest demo whose server responds, if there is one.
  * @throws the reason of `signal` when `signal` is aborted
  */
 export async function findTarget(

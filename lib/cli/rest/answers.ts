@@ -9,7 +9,10 @@ import { ApiCallError, UnreachableError } from "./api-errors.ts";
 /** HTTP statuses with which a proxy reports that the server behind the proxy does not respond. */
 const AWAY = new Set([502, 503, 504]);
 
-/** Parses and validates the JSON of a response. @throws ApiCallError where the JSON has another shape */
+/**
+ * Parses and validates the JSON of a response.
+ * @throws ApiCallError where the text is not JSON, or does not match the schema
+ */
 export async function readJson<T>(
   server: string,
   response: Response,

@@ -273,8 +273,8 @@ export class ApiClient {
   }
 
   /**
-   * Follows all changes, even across restarts of the server. After each connect, yields all clients and all
-   * unended downloads, then each change.
+   * Follows all changes, even across restarts of the server. After each connect, yields all clients, the
+   * unended and the latest ended jobs, and all unended downloads, then each change.
    */
   changes(options: WatchOptions = {}): AsyncGenerator<Change> {
     return liveChanges(this.#transport, endpoints.events, {}, options);

@@ -47,8 +47,8 @@ export function readConnection(values: ParsedFlags["values"], env: Environment):
 }
 
 /**
- * Returns a warning where the token would be sent unencrypted over a network. null means that the token is
- * protected, or that `INSECURE` permits clear text.
+ * Returns a warning where a token would be sent unencrypted over a network. null means that there is no
+ * token, that the token is protected, or that `INSECURE` permits clear text.
  */
 export function clearTextWarning(
   { server, token }: ServerConnection,
@@ -78,7 +78,7 @@ export function namesServer(values: ParsedFlags["values"], env: Environment): bo
   return Boolean(values["server"] ?? env["SERVER_URL"]);
 }
 
-/** Returns the address at which a server with the same environment listens on this machine. */
+/** Returns the address at which a server with the environment of this program listens on this machine. */
 function localAddress(env: Environment): string {
   const port = read("SERVER_PORT", env["SERVER_PORT"], wholeNumber(1, 65_535)) ?? 8080;
   return `${env["TLS_CERT"] ? "https" : "http"}://${localName(env["SERVER_HOST"] ?? "")}:${port}`;

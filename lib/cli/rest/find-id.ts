@@ -32,8 +32,7 @@ export async function findId(text: string, { name, command, page }: Findable): P
   for (let cursor: string | null = null; ids.length < MOST;) {
     const { ids: more, nextCursor } = await page(cursor);
     ids.push(...more);
-    // Ids come newest first. Once an id is smaller than the searched beginning, no id on the next pages
-    // matches.
+    // Ids come newest first. Once an id is smaller than `beginning`, no id on the next pages begins with it.
     if (more.length === 0 || nextCursor === null || nextCursor < beginning) break;
     cursor = nextCursor;
   }

@@ -11,7 +11,10 @@ import { Progress } from "../terminal/progress.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { watchMany } from "./watch-many.ts";
 
-/** Time that the server may be unreachable, in ms. A machine can restart within this time. */
+/**
+ * Time that the server may be unreachable before following a download or job fails, in ms. A machine can
+ * restart within this time.
+ */
 export const PATIENCE_MS = 10 * 60_000;
 
 /**
@@ -26,8 +29,8 @@ const MAX_TRIES = 30;
 const RETRY_INTERVAL_MS = 1000;
 
 /**
- * The maximum number of downloads that are followed by one event stream each. More downloads share a single
- * stream.
+ * Up to this number of downloads, each download is followed by an event stream of its own. More downloads
+ * share a single stream.
  */
 const MAX_STREAMS = 8;
 
@@ -90,8 +93,8 @@ export interface FollowOptions extends WatchOptions {
   /** Called with the record of each download at first, and after each change. */
   onChange?: (record: DownloadRecord) => void;
   /**
-   * Whether to show a bar for the sum of all downloads, too. If lines cannot be redrawn, only this bar and
-   * ended downloads are shown.
+   * Whether to show a bar for the sum of all downloads, too. A pipe or file then gets lines only for this bar
+   * and for ended downloads.
    */
   withTotal?: boolean;
   /**

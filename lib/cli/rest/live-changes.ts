@@ -13,11 +13,14 @@ const POLL_INTERVAL = 200;
 /** Additional wait after a busy server has refused a call, in ms. */
 const BUSY_INTERVAL = 1000;
 
-/** Time that a watched server may be unreachable, in ms. A server can be restarted within this time. */
+/**
+ * Time that the server may be unreachable before watching fails, in ms. A server can be restarted within this
+ * time.
+ */
 const PATIENCE = 60_000;
 
 export interface WatchOptions {
-  /** Ends the watching. The download itself continues. */
+  /** Ends the watching. The watched downloads continue. */
   signal?: AbortSignal;
   /** Wait between two tries to reach an unreachable server, in ms. */
   pollInterval?: number;

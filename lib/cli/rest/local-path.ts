@@ -9,8 +9,8 @@ export const STANDARD_OUTPUT = "-";
 
 /**
  * Returns the path at which to save a file. The path is checked before anything is pulled.
- * @param output path of a file, or an existing folder, in which the file gets the name that it has at the
- *   client, made safe for every disk
+ * @param output path of a file, or an existing folder. In a folder, the file gets the name that it has at the
+ *   client, changed where that name is not valid on every system
  * @param filePath path of the file at the client
  * @throws Failure where the folder does not exist, or the path is neither free nor a regular file
  */

@@ -16,11 +16,11 @@ export interface FileHere {
   /** The file's path on this machine. */
   path: string;
   /**
-   * `missing`: nothing was fetched. `begun`: an earlier run fetched a part. `over`: the file is saved, or
-   * failed.
+   * `missing`: nothing was fetched. `begun`: an earlier run fetched some of the bytes. `over`: the file is
+   * saved, or failed.
    */
   state: "missing" | "begun" | "over";
-  /** Bytes of this file that the shown progress includes. */
+  /** The number of this file's bytes that the shown progress includes. */
   counted: number;
 }
 
@@ -38,7 +38,7 @@ export interface SaveArchiveOptions {
  * Saves the missing files of a set from its archive. A file with a wrong digest is not saved, and stays
  * missing.
  * @param files all files of the archive, in the archive's order
- * @throws Failure where the archive has other files
+ * @throws Failure where a file in the archive has another path or size than the file at its place in `files`
  * @throws errors of {@link ApiClient}, after saving the files that were complete
  */
 export async function saveArchive(
@@ -68,7 +68,7 @@ export async function saveArchive(
 
 /**
  * Writes a file from the archive to its part.
- * @returns true where the digest was right; false for a wrong digest or a reported error
+ * @returns true where the digest was right; false where it was wrong, or where `onProblem` got an error
  */
 async function write(
   archive: TarReader,

@@ -19,7 +19,7 @@ const folderSync = new SharedSync();
 
 export interface SaveOptions {
   signal: AbortSignal;
-  /** Time without a received byte, in ms, after which an unreachable server makes fetching fail. */
+  /** Time without a received byte after which fetching from an unreachable server fails, in ms. */
   patience: number;
   /** Called with the number of the file's bytes that are saved so far. */
   onProgress: (bytes: number) => void;
@@ -149,7 +149,8 @@ async function* content(
 /** Renames a flushed part to its final path. @throws Failure where the path is taken by now */
 export async function takeName(part: string, path: string, file: StoredFile): Promise<void> {
   try {
-    // Claims the name with an empty file, which rename() replaces. Not every disk supports hard links.
+    // Reserves the name by an empty file, which rename() then replaces. A hard link would not need this, but
+    // not every disk supports hard links.
     await (await open(path, "wx")).close();
   } catch (error) {
     throw systemCode(error) === "EEXIST" ? occupied(path, file) : error;

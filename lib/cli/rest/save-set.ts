@@ -13,8 +13,8 @@ import { SetSums } from "./set-sums.ts";
 import { storedFileIn } from "./stored-file.ts";
 
 /**
- * The number of files that are checked or fetched at the same time. This saves time, as each file needs
- * several calls of the server and the disk.
+ * The number of files that are checked or fetched at the same time. Each file takes several calls of the
+ * server and the disk, so one file after the other would be slow.
  */
 const AT_ONCE = 16;
 
@@ -42,7 +42,8 @@ export interface SavedFiles {
  * files are missing, they come from the set's archive, otherwise one by one. A correct existing file is not
  * fetched again. A different file is never overwritten, and counts as failed.
  * @param folder made if it does not exist
- * @throws Failure where the list of files does not belong to the set, or the server refuses to give them
+ * @throws Failure where the server's list of files does not match the set's record, or the server refuses to
+ *   give the files
  * @throws the reason of `signal` when `signal` is aborted; saved files stay, and are not fetched again
  */
 export async function saveSet(
@@ -114,8 +115,9 @@ async function lookAtFiles(saving: Saving): Promise<FileHere[]> {
 }
 
 /**
- * Saves missing files from the set's archive, if they are at least MANY files and half of the set's bytes.
- * The archive is fetched again after an interruption, as long as each try saves more files.
+ * Saves missing files from the set's archive, if at least MANY files are missing and they make up at least
+ * half of the set's bytes. After an interruption, the archive is fetched again, as long as this still holds
+ * and the last try has saved a file.
  */
 async function saveFromArchive(saving: Saving, files: FileHere[]): Promise<void> {
   const { api, record, folder, options, so } = saving;
@@ -160,8 +162,8 @@ function advance({ so, options }: Saving, file: FileHere, bytes: number): void {
 }
 
 /**
- * Processes items with AT_ONCE workers. The first error stops all workers. When the function returns, no
- * worker is running any more.
+ * Processes items, up to AT_ONCE of them at the same time. An error aborts the work on the other items. The
+ * function returns or throws only once no work is running any more.
  */
 async function eachOf<T>(
   things: AsyncIterator<T> | Iterator<T>,
@@ -207,7 +209,7 @@ async function* storedFiles(
   );
 }
 
-/** Returns the path of a file within its set. @throws Failure for a file stored outside the set */
+/** Returns the path of a file within its set. @throws Failure for a file stored outside the set's folder */
 function placeOf({ saved_path }: DownloadRecord, file: SetFileRecord): string {
   const folder = `${saved_path}/`;
   if (file.saved_path?.startsWith(folder)) return file.saved_path.slice(folder.length);

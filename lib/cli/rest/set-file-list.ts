@@ -23,7 +23,7 @@ export interface SetFileListOptions {
 /**
  * Yields the files of a set, page by page, in the order of the manifest.
  * @throws Failure for more files than a set can have
- * @throws errors of {@link ApiClient}; an unreachable server is called again for up to `patience` ms
+ * @throws errors of {@link ApiClient}; an unreachable or busy server is called again for up to `patience` ms
  */
 export async function* setFilePages(
   api: ApiClient,

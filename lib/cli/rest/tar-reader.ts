@@ -1,8 +1,8 @@
 import { Failure } from "../program.ts";
 
 /*
- * Reads tar archives of sets (POSIX.1-2001, "pax"). An extended header precedes the plain header of a file
- * whose path or size does not fit.
+ * Reads tar archives of sets (POSIX.1-2001, "pax"). If the path or size of a file does not fit into the
+ * file's header, an extended header with the whole path or size precedes it.
  */
 
 /** The size of a block of a tar archive, in bytes. */

@@ -22,7 +22,7 @@ export interface ServerConnection {
   token?: string;
   /**
    * Paths of PEM files: the CA of the server's certificate, and the caller's own certificate and key for a
-   * server that requires one.
+   * server that requires client certificates.
    */
   tls?: {
     ca?: string;

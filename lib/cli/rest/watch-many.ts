@@ -7,13 +7,13 @@ import { isTransient } from "./api-errors.ts";
 import type { WatchOptions } from "./live-changes.ts";
 
 export interface WatchManyOptions extends WatchOptions {
-  /** Called with the record of each job at first, and after each change. */
+  /** Called with each job that the server reports: after each connect, and at each change of a job. */
   onJob?: (job: JobRecord) => void;
 }
 
 /**
- * Follows many downloads until all have ended, even across restarts of the server. They share one event
- * stream, as a server limits the number of streams of each token.
+ * Follows many downloads until all have ended, even across restarts of the server. The downloads share one
+ * event stream, as a server limits the number of streams of each token.
  * @param onChange called with each record at first, after each change, and after each reconnect
  * @returns the final records, in the order of the ids
  */
@@ -35,7 +35,8 @@ export async function watchMany(
   let isFresh = true;
   const onDial = () => (isFresh = true);
   for await (const change of api.changes({ ...options, onDial })) {
-    // A new event stream omits downloads that ended before the connect, so their records are read once.
+    // A new event stream can omit downloads that ended before the connect, so their records are read once
+    // after each connect.
     if (isFresh) isFresh = !(await lookBack(api, unended, take, options.signal));
     if (change.event === "download") take(change.data);
     else if (change.event === "job") onJob?.(change.data);

@@ -38,8 +38,8 @@ function noteOf({ status, kind, total_size }: DownloadRecord): string | null {
 
 /**
  * Returns one progress bar for the sum of many downloads.
- * @param records the records that are known so far
- * @param count the number of all downloads
+ * @param records the records that the server has sent so far
+ * @param count the number of all downloads, including those without a record
  * @param pausedJob id of the downloads' job while the job is paused, otherwise null
  */
 export function totalBarOf(

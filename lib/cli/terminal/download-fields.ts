@@ -55,7 +55,7 @@ export function downloadFields(
 /** The maximum number of terminal columns that are used for a pattern. */
 const PATTERN_COLUMNS = 60;
 
-/** Joins the first patterns of a set, each one shortened. */
+/** Joins the first patterns of a set into one text. Long patterns are shortened. */
 function patternsShown(patterns: string[]): string {
   return someOf(
     patterns.map((pattern) => Bun.sliceAnsi(pattern, 0, PATTERN_COLUMNS, "…")),

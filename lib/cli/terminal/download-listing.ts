@@ -21,7 +21,10 @@ const COLOURS: Record<DownloadRecord["status"], Colour> = {
 /** The minimum number of terminal columns in which a path can be recognized by its end. */
 const PATH_COLUMNS = 12;
 
-/** The number of characters that make an id unique: the time in ms, and the counter within each ms. */
+/**
+ * The number of characters at the start of an id that are enough to tell ids apart: the time in ms, and the
+ * counter within each ms.
+ */
 const SHORT_ID = 18;
 
 /** Returns the status of a download with its colour. */
@@ -29,7 +32,10 @@ export function statusShown(status: DownloadRecord["status"]) {
   return { text: status, colour: COLOURS[status] };
 }
 
-/** Returns the status of a download with its colour, and whether the content is held or removed. */
+/**
+ * Returns the state of a download with its colour: `removed` where the content was removed, otherwise the
+ * status, with `held` added where a hold protects the content.
+ */
 export function stateShown({ status, removed_at, hold }: DownloadRecord): Shown {
   if (removed_at !== null) return { text: "removed", colour: "dim" };
   const { text, colour } = statusShown(status);
@@ -154,7 +160,10 @@ export const DOWNLOAD_FIELDS: Field<DownloadRecord>[] = [
   { raw: ({ removed_at }) => removed_at },
 ];
 
-/** The columns of a list of running downloads. Their rate is more useful than their size. */
+/**
+ * The columns of a list of running downloads. They include the rate, which a narrow terminal shows in
+ * preference to the size.
+ */
 export const LIVE_DOWNLOAD_COLUMNS = [
   { ...ID, importance: 6 },
   CLIENT,
@@ -167,8 +176,8 @@ export const LIVE_DOWNLOAD_COLUMNS = [
 ];
 
 /**
- * Returns why a download failed, why a queued download waits, or which files of a set are missing; null where
- * there is nothing to report.
+ * Returns why a download failed, why a queued download waits, or what a set lacks: its skipped files, and
+ * patterns without a match. null where there is nothing to report.
  */
 export function problemOf(record: DownloadRecord): string | null {
   const { error, error_code, files_skipped, files_total, download_id } = record;

@@ -9,7 +9,9 @@ export interface BarState {
   done: number;
   /** The total number of bytes; null while it is unknown. */
   total: number | null;
-  /** The share that is done, from 0 to 1. It is shown while the total number of bytes is unknown. */
+  /**
+   * The share of the work that is done, from 0 to 1. It is shown while the total number of bytes is unknown.
+   */
   share?: number;
   /** How many of a set's files are done. Undefined for a single file, and until the set is listed. */
   files?: { done: number; total: number };
@@ -153,9 +155,11 @@ export class Progress {
   private drawn: number[] = [];
   private lastDrawing = -Infinity;
   private timer: ReturnType<typeof setTimeout> | null = null;
-  /** The state of each bar at its last written line, by the bar's key. Used where lines cannot be redrawn. */
+  /**
+   * The state of each bar at its last written line, by the bar's key. Used only if the output is no terminal.
+   */
   private readonly steps = new Map<string, string>();
-  /** The last written line of each bar, by the bar's key. Used where lines cannot be redrawn. */
+  /** The last written line of each bar, by the bar's key. Used only if the output is no terminal. */
   private readonly lines = new Map<string, string>();
   private readonly showCursor = () => this.terminal.write(SHOW_CURSOR);
 
@@ -173,8 +177,8 @@ export class Progress {
   }
 
   /**
-   * Shows the total bar, for the sum of all downloads, below the others. A terminal keeps only this bar at
-   * the end.
+   * Shows the total bar, for the sum of all downloads, below the other bars. At the end, only the total bar
+   * stays on a terminal's screen.
    */
   setTotal(state: BarState): void {
     this.total = state;
@@ -183,7 +187,8 @@ export class Progress {
   }
 
   /**
-   * Ends the drawing. The bars stay on a terminal's screen. Other outputs get the last line of the total bar.
+   * Ends the drawing. The total bar stays on a terminal's screen; if there is none, all other bars stay.
+   * Other outputs get the last line of the total bar.
    */
   stop(): void {
     if (!this.terminal.live) {

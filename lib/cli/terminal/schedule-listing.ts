@@ -110,7 +110,7 @@ export const DELIVERY_COLUMNS: ListingColumn<DeliveryRecord>[] = [
   },
 ];
 
-/** Returns lines with all fields of a schedule and its next times, for a terminal. */
+/** Returns lines with all fields of a schedule and the times at which it runs next, for a terminal. */
 export function scheduleFields(
   schedule: ScheduleRecord,
   { zones }: SchedulePreview,
@@ -143,7 +143,7 @@ export function scheduleFields(
   return [...fields, ...previewLines({ zones })];
 }
 
-/** Returns a line for each of the next times of a schedule. */
+/** Returns a line for each of the times at which a schedule runs next. */
 export function previewLines({ zones }: SchedulePreview): string[] {
   if (zones.length === 0) return ["No client is meant yet, so it has no times"];
   return zones.flatMap(({ time_zone, times }) =>
@@ -164,7 +164,7 @@ function expectShown({ files, bytes }: ScheduleRecord["expect"]): string {
   return `${bytes > 0 ? `${count} and ${formatSize(bytes)}` : count} or more`;
 }
 
-/** Returns the number of deliveries that arrived, including late and partial ones. */
+/** Returns the number of deliveries of an occurrence that arrived, including late and partial ones. */
 function cameOf({ counts }: NonNullable<ScheduleRecord["latest"]>): number {
   return counts.received + counts.late + counts.partial;
 }

@@ -11,7 +11,7 @@ export interface Column {
 
 /**
  * Formats a table whose columns are as wide as their widest cell.
- * @param rows one cell for each column; cells may contain colour codes
+ * @param rows each has one cell for each column; cells may contain colour codes
  * @returns the lines of the table, titles first
  */
 export function renderTable(columns: Column[], rows: string[][], coloured: boolean): string[] {

@@ -81,7 +81,10 @@ export interface Expected {
  */
 export type Check = (path: string, expected?: Expected) => Promise<CheckedFile>;
 
-/** Returns the digest that the file of a download must have. For a set, this is the set's checksum file. */
+/**
+ * Returns the digest that the file of a download must have, with further facts from its record. For a set,
+ * the file is the set's checksum file.
+ */
 export function expectedOf(record: Published, original: string | null): Expected {
   const { download_id: downloadId, checksum, isRemoved } = record;
   return { downloadId, checksum, digest: digestOf(record), original, isRemoved };

@@ -27,13 +27,16 @@ async function read(file: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (error) {
-    // If only the server may read the folder, no user can have recorded a removal there.
+    // If only the server may read the folder `.server`, no user can have recorded a removal there.
     if (["ENOENT", "EACCES"].includes(systemCode(error) ?? "")) return "";
     throw error;
   }
 }
 
-/** Parses one line of the list of removed files. @returns an empty list for a line that was cut off */
+/**
+ * Parses one line of the list of removed files.
+ * @returns a list with the path; empty for an empty line or a line that was cut off
+ */
 function pathOf(line: string): string[] {
   try {
     const path: unknown = JSON.parse(line);

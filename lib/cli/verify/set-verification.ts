@@ -37,9 +37,10 @@ export interface SetVerificationOptions {
 }
 
 /**
- * Compares every file of a set with the server's list, and the set's checksum file with the record. Only the
- * names of one set, and its problems, are kept in memory.
- * @returns one verdict for all correct files together, and one for each other file
+ * Compares every file of a set with the server's list, and the set's checksum file with the record. To save
+ * memory, only the names of the files and the problems are kept.
+ * @returns one verdict for all correct files together, and one for each other file; a single verdict where
+ *   the set's folder does not exist
  */
 export async function verifySet(
   { record, path, isRemoved }: PublishedSet,

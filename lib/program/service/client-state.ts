@@ -16,7 +16,8 @@ export interface ClientState {
 
 /**
  * Reads the state of an installed client from its folder.
- * @param running whether the service runs, as the system reports it; null where the system does not tell
+ * @param running whether the service runs, as the system reports it. null where the system does not tell;
+ *   then the recorded process is looked for
  */
 export async function clientStateOf(stateDir: string, running: Running): Promise<ClientState> {
   const connection = await readConnectionRecord(stateDir);

@@ -16,8 +16,8 @@ import { systemCode } from "../../util/system-error.ts";
 import type { CommandStep, FileStep, RemoveStep, Step } from "./service.ts";
 
 /**
- * The change that a step makes to the system. `edited` means that the file was changed by hand since the last
- * installation, and stays as it is. `runs` means that a command is run.
+ * The change that a step makes to the system. `edited` means that the file stays as it is, but was changed by
+ * hand since the last installation, so the service has to read it again. `runs` means that a command is run.
  */
 export type Difference =
   "new" | "changed" | "edited" | "unchanged" | "removed" | "not there" | "runs";
@@ -37,7 +37,10 @@ export async function planOf(steps: Step[], destdir: string | null): Promise<Pla
   return Promise.all(own.map(async (step) => ({ step, difference: await differenceOf(step) })));
 }
 
-/** Reports whether a plan changes no file. Commands do not count, as they always run. */
+/**
+ * Reports whether a plan has nothing to do for any file. A file that was edited since the last installation
+ * counts as something to do. Commands do not count, as they always run.
+ */
 export function isDone(plan: PlannedStep[]): boolean {
   return plan.every(({ difference }) => ["unchanged", "not there", "runs"].includes(difference));
 }
@@ -71,7 +74,7 @@ export async function perform(plan: PlannedStep[]): Promise<void> {
 
 async function touch(path: string): Promise<void> {
   // The clock has whole ms, while the time of a file written just before can have a fraction. So 1 ms is
-  // added.
+  // added, and that file does not count as newer.
   const now = (Date.now() + 1) / 1000;
   await utimes(path, now, now);
 }
@@ -163,7 +166,8 @@ async function writeFileOf(
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
   const temporary = `${path}.new`;
   try {
-    // Removes an old temporary file, whose permissions could let others read a secret in the new one.
+    // An old temporary file is removed, not overwritten, as its permissions could let others read the new
+    // content, such as a secret.
     await rm(temporary, { force: true });
     if ("text" in content) await writeFile(temporary, content.text, { mode, flag: "wx" });
     else await copyFile(content.copyOf, temporary);

@@ -46,7 +46,7 @@ export async function prepareServer(given: Given): Promise<Prepared> {
   };
 }
 
-/** Returns the folders that a server writes to, without folders inside another one. */
+/** Returns the folders that a server writes to. A folder inside another one of them is left out. */
 function foldersOf({ downloadsDir, storage, databaseUrl }: ServerConfig): string[] {
   const [, database] = /^sqlite:\/\/(.+)$/.exec(databaseUrl) ?? [];
   const folders = [
@@ -54,7 +54,7 @@ function foldersOf({ downloadsDir, storage, databaseUrl }: ServerConfig): string
     ...(storage.type === "s3" ? [] : [storage.path]),
     ...(database === undefined ? [] : [dirname(database)]),
   ];
-  // A folder inside another one is left out, as the server makes it by itself.
+  // The server makes a folder inside another one by itself.
   const apart = folders.filter((one) =>
     folders.every((other) => one === other || !one.startsWith(`${other}/`)),
   );

@@ -7,7 +7,9 @@ export interface Given {
   service: Service;
   places: Places;
   flags: FlagSettings;
-  /** The settings of the existing file, overridden by those of the file of `--config`. */
+  /**
+   * The settings of the existing settings file, overridden by the settings of the file that `--config` names.
+   */
   before: FileSettings;
   /** The settings of the file that `--config` names. Empty without `--config`. */
   taken: FileSettings;

@@ -54,8 +54,8 @@ export interface FileStep {
   /** Whether each installation sets the file's modification time to the present. */
   isTouched?: true;
   /**
-   * The path of a file whose modification time is that of the last installation. If this step's file is
-   * newer, it was edited since, and the service has not read it.
+   * The path of a file that each installation touches. If this step's file is newer than that one, it was
+   * edited since the last installation, and the running service has not read the change.
    */
   installedWith?: string;
 }
@@ -90,7 +90,8 @@ export interface ServiceManager {
   /** Returns the steps that stop the service and remove its definition. */
   uninstall(service: Service, places: Places): Step[];
   /**
-   * Returns the steps that run last, and remove what is left of the service besides files, such as its user.
+   * Returns the last steps of `uninstall --purge`, which remove what is left of the service besides files,
+   * such as its user.
    */
   purge(service: Service): Step[];
   /** Returns a command, or a place, that shows the service's log. */

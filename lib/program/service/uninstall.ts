@@ -114,7 +114,8 @@ async function tellLeft(folder: string, below: string, hint: string): Promise<st
 }
 
 /**
- * Matches the names of the files that a client writes. Other files in the client's folder are not touched.
+ * Matches the names of the files, except the key, that a client writes. A file that is neither of these nor
+ * the key is not removed from the client's folder.
  */
 const OURS =
   /^(?:connection\.json|requests(?:-refused)?\.log(?:\.\d+)?|sent-today\.json|enroll-token)(?:\.[\w-]*\.?tmp|\.new)?$/;
