@@ -101,8 +101,8 @@ function configOf(settings: ServerSettings, isTerminal: boolean) {
 }
 
 /**
- * Returns the rule that the address to listen at has to meet. If one of the two tokens is not set, only a
- * loopback address is allowed, as anybody who reaches the server has access.
+ * Returns the rule that the address to listen at has to meet. If API_TOKEN or ENROLL_TOKEN is not set, only a
+ * loopback address is allowed, as anybody who reaches the server then has access.
  */
 function hostFor(apiToken: string | null, enrolToken: string | null): Kind<string> {
   const missing = [
@@ -117,8 +117,8 @@ function hostFor(apiToken: string | null, enrolToken: string | null): Kind<strin
 }
 
 /**
- * Checks the tokens of a server that other machines can reach.
- * @throws UsageError if a token is too short, or both are the same
+ * Checks API_TOKEN and ENROLL_TOKEN of a server that other machines can reach.
+ * @throws UsageError if one of them is too short, or both are the same
  */
 function requireStrongTokens(
   host: string,

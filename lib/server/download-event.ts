@@ -6,11 +6,15 @@ import type { SetCounts } from "./set.ts";
 
 /**
  * An event of a download. `cancelled`, `given_up`, `rate_limited` and `retried` concern the whole download.
- * Each other event belongs to one attempt, and is ignored in any other attempt.
+ * Each other event belongs to the attempt with its `epoch`, and is ignored if that is not the current
+ * attempt.
  */
 export type DownloadEvent =
   | { type: "started"; epoch: number; now: number; source: Source; offset: number; reason?: string }
-  /** The manifest of a set is recorded. `unmatched`: indices of the patterns that no file matches. */
+  /**
+   * The manifest of a set is recorded. `unmatched`: indices of the patterns that no file matches; null: not
+   * known.
+   */
   | {
       type: "listed";
       epoch: number;
@@ -54,7 +58,7 @@ export type DownloadEvent =
    * the client's id.
    */
   | { type: "gave_way"; epoch: number; now: number; problem: Problem }
-  /** The attempt failed. `final`: true if there is no other try, whatever the error code says. */
+  /** The attempt failed. `final`: true if the download is not tried again, whatever the error code says. */
   | { type: "failed"; epoch: number; now: number; problem: Problem; final?: boolean }
   | { type: "cancelled"; now: number }
   /**
@@ -78,7 +82,9 @@ export type Effect =
   | { type: "apply_rate_limit" }
   /** Tell the client that the file is published. */
   | { type: "confirm_client" }
-  /** A slot is free: look at the queue now, and again when the next download is due. */
+  /**
+   * A slot for running downloads may be free: start queued downloads now, and again when the next one is due.
+   */
   | { type: "dispatch" }
   | { type: "log"; level: "info" | "warn"; message: string };
 

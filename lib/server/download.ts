@@ -36,8 +36,8 @@ export interface Order {
   /** Id of the job that the download belongs to; null: none. */
   jobId: string | null;
   /**
-   * Local time at the client, `2026-11-30T02:30:00`, that fills in dates in the paths; null: the paths have
-   * no dates.
+   * Local time at the client, `2026-11-30T02:30:00`, which replaces placeholders such as `{date}` in the
+   * paths; null: the paths have no placeholders.
    */
   localTime: string | null;
 }

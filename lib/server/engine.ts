@@ -41,11 +41,11 @@ export type Engine = ReturnType<typeof buildEngine>;
 class Changes {
   /** A client registered. */
   readonly registered = new Topic<[clientId: string]>();
-  /** A client registered, left or changed. */
+  /** A client registered or disconnected, or something that REST shows of it changed. */
   readonly client = new Topic<[clientId: string]>();
   /** A client's labels or time zone changed. */
   readonly labelled = new Topic<[clientId: string]>();
-  /** A request about a client waits for another server, to which the client is connected. */
+  /** A request to list a client's folder waits for the server to which the client is connected. */
   readonly asked = new Topic<[clientId: string]>();
   /** A download changed. Without an argument, any number of downloads may have changed. */
   readonly download = new Topic<[download?: Download]>();

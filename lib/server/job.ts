@@ -67,9 +67,11 @@ export interface Job {
   /** The download that the job asks for, as JSON from the request that made the job. */
   download: unknown;
   createdAt: number;
-  /** Name of the token that made the job. */
+  /**
+   * Name of the token that made the job, `API_TOKEN` for the one of the settings; null: no token was needed.
+   */
   createdBy: string | null;
-  /** Hash of the token that made the job; null: the API_TOKEN of the settings, or none was needed. */
+  /** Hash of the token that made the job; null: the API_TOKEN of the settings, or no token was needed. */
   createdWith: string | null;
   /** When downloads that are still queued fail, in ms since 1970; null: the job never expires. */
   expiresAt: number | null;
@@ -85,7 +87,7 @@ export interface Job {
   stopWhen: StopWhen | null;
   /** How long the job's results are kept; null: as long as the setting KEEP_DAYS says. */
   keep: Keep | null;
-  /** The schedule and the time for which the job was made; null: a person requested the job. */
+  /** The schedule and the time for which the job was made; null: no schedule made the job. */
   occurrence: Occurrence | null;
   /** A request to repeat failed or cancelled downloads that is still being carried out; null: none. */
   rerun: Rerun | null;
@@ -138,8 +140,8 @@ export interface Member {
 }
 
 /**
- * A download that replaces another one and may not be made yet. The row of the replaced download names it
- * before it is made.
+ * A download that replaces another one and may not be made yet. The row of the replaced download names the
+ * new one before the new one is made.
  */
 export type Promised = Pick<Download, "downloadId" | "localTime">;
 
@@ -147,7 +149,7 @@ export interface JobFilter {
   status?: JobStatus | undefined;
   /** Only jobs with one of these clients or made with this token; null: all jobs. */
   seenBy?: { sites: Sites; tokenHash: string | null } | null;
-  /** Only older jobs, which have a smaller id. */
+  /** Only jobs that are older than the job with this id. */
   before?: string | undefined;
   /** Most jobs to return. */
   limit: number;
@@ -212,7 +214,10 @@ export interface JobRows {
    * @returns the job as it is now; null: another change came first
    */
   replace(next: Job): Promise<Job | null>;
-  /** Returns the first time after `after` at which a job expires that has not ended, or null. */
+  /**
+   * The earliest time of expiry after `after` among jobs that have not ended, in ms since 1970; null: there
+   * is none.
+   */
   nextExpiry(after: number): Promise<number | null>;
   /**
    * Sums up the downloads of a job in one statement, so that the sums agree with one another.
@@ -237,18 +242,21 @@ export interface JobRows {
    */
   promised(jobId: string, clientId: string): Promise<Promised | null>;
   /**
-   * Inserts a client's download, unless the client has one. A power cut before the next flush may undo this.
+   * Inserts a job's download for a client, unless the job has one for this client that was not replaced. A
+   * power cut before the next flush may undo this.
    * @param startsAt earliest start, in ms since 1970; null: at once
+   * @returns the inserted download; null: nothing was inserted
    */
   insertDownload(download: Queued, startsAt: number | null): Promise<Queued | null>;
   /**
-   * Inserts the downloads of at most {@link INSERTED_AT_ONCE} clients, except those of clients that have one.
+   * Inserts the downloads of at most {@link INSERTED_AT_ONCE} clients, as {@link insertDownload} does for
+   * one.
    * @returns the inserted downloads
    */
   insertDownloads(several: readonly NewDownload[]): Promise<Queued[]>;
   /** Resolves when all earlier changes are flushed to the disk. */
   flush(): Promise<void>;
-  /** Returns the row of an idempotency key, if a request took the key at or after `since`, or null. */
+  /** Returns the row of an idempotency key that a request took at or after `since`; null: there is none. */
   findKey(owner: string, key: string, since: number): Promise<IdempotencyKey | null>;
   /**
    * Takes an idempotency key for a request, if the key is free or was taken before `forgetBefore`.

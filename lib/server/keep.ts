@@ -53,7 +53,7 @@ export interface KeepRows {
   /** Records that the bytes of a removed download are deleted. @returns false if that was recorded before */
   bytesGone(downloadId: string): Promise<boolean>;
   /**
-   * Sets the time of removal of downloads that are too old for a rule that keeps only the newest ones.
+   * Sets the time of removal of downloads that are no longer among the newest ones that their rule keeps.
    * @returns how many newly completed downloads were processed, at most `limit`
    */
   rank(limit: number): Promise<number>;

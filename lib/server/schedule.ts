@@ -24,7 +24,7 @@ export interface Schedule {
   job: unknown;
   /** Time over which the starts of downloads are spread, in ms; null: as the job's plan says. */
   spreadMs: number | null;
-  /** Longest delay, in ms, after which a missed time of the schedule is still made up for. */
+  /** A missed time of the schedule is still made up for if it is at most this many ms ago. */
   catchUpMs: number;
   /** Whether a client with an unfinished download of an earlier time is skipped or asked all the same. */
   overlap: "skip" | "allow";
@@ -40,9 +40,9 @@ export interface Schedule {
   /** How often the cron times of the schedule changed. Times computed before the last change are invalid. */
   timing: number;
   createdAt: number;
-  /** Name of the token that made the schedule. */
+  /** Name of the token that made the schedule, or `API_TOKEN`; null: no token was needed. */
   createdBy: string | null;
-  /** Hash of the token that made the schedule; null: the API_TOKEN of the settings, or none was needed. */
+  /** Hash of that token; null: it is the API_TOKEN of the settings, or no token was needed. */
   createdWith: string | null;
   /** How often the schedule's row has changed. Compare-and-set checks this number. */
   revision: number;
@@ -219,13 +219,13 @@ export interface ScheduleRows {
 
   /** Lists a schedule's next times, one for each time zone. */
   times(scheduleId: string): Promise<NextTime[]>;
-  /** Adds next times of schedules. A next time in the same zone is replaced if its `timing` is lower. */
+  /** Adds next times of schedules. One of the same schedule and zone with a lower `timing` is replaced. */
   addTimes(times: readonly NextTime[]): Promise<void>;
-  /** Replaces the next time `before` by `at` (null: there are no more), unless its row has changed. */
+  /** Moves a next time to `at` (null: removes it), unless its row is no longer as in `before`. */
   moveTime(before: NextTime, at: number | null, timing: number): Promise<void>;
   /** Lists the times of active schedules that are due, earliest first. */
   dueTimes(now: number, limit: number): Promise<NextTime[]>;
-  /** The next time of any active schedule, in ms since 1970; null: there is none. */
+  /** The earliest next time of all active schedules, in ms since 1970; null: there is none. */
   nextAt(): Promise<number | null>;
 
   /** Inserts the row that names the job of a time, unless there is one. @returns the row that is there now */
@@ -244,7 +244,10 @@ export interface ScheduleRows {
 export interface DeliveryRows {
   /** Inserts deliveries, except those that exist. */
   insert(deliveries: readonly Delivery[]): Promise<void>;
-  /** Returns those of the given clients that have an unfinished download of a schedule. */
+  /**
+   * Returns those of the given clients that have an unfinished download of a schedule.
+   * @param now ms since 1970; queued downloads of jobs that have expired by then do not count
+   */
   busyAmong(schedule: string, clientIds: readonly string[], now: number): Promise<Set<string>>;
   /** Returns the deliveries of some clients at a local time. */
   at(scheduleId: string, localTime: string, clientIds: readonly string[]): Promise<Delivery[]>;
@@ -262,7 +265,7 @@ export interface DeliveryRows {
   nextDue(): Promise<number | null>;
   /**
    * Compare and set of at most {@link CHANGED_AT_ONCE} deliveries. Only this changes a delivery's status.
-   * @returns the changed deliveries, in any order. Missing ones were changed by somebody else first.
+   * @returns the changed deliveries, in any order, without those that somebody else changed first
    */
   change(changes: readonly DeliveryChange[]): Promise<Delivery[]>;
   /**

@@ -27,8 +27,8 @@ export interface SetOrder {
 }
 
 /**
- * Returns the base of a set's folder name: the last part without a wildcard in its first pattern, or `files`
- * if all parts have one.
+ * Returns the base of a set's folder name: among the parts of its first pattern, the last one without a
+ * wildcard, or `files` if every part has a wildcard.
  */
 export function nameOfSet({ paths }: Pick<SetOrder, "paths">): string {
   return literalNameOf(paths[0] ?? "") ?? "files";
@@ -165,7 +165,9 @@ export interface SetRows {
   countAgain(downloadId: string): Promise<void>;
   /**
    * Finds stored files that equal listed ones: same client, path, size and modification time, in a completed
-   * set with the same checksum algorithm. The stored file was read at least 2 s after its last change.
+   * set with the same checksum algorithm. Only files that were read at least 2 s after their last change
+   * count.
+   * @returns at most one stored file for each listed one
    */
   twins(clientId: string, checksum: string, files: SetFile[]): Promise<StoredTwin[]>;
 }

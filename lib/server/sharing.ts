@@ -23,7 +23,10 @@ export class Sharing {
   readonly #lease: Lease;
   readonly #hints: Hints;
   readonly #presence: Presence;
-  /** Ids of the jobs that were open at the last check. A job that has ended since is reported once more. */
+  /**
+   * Ids of the jobs that were open at the last check. Readers of events are told once more of each one that
+   * has ended since.
+   */
   #openJobs: string[] = [];
 
   private constructor(

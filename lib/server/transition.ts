@@ -61,7 +61,7 @@ export function transition(download: Download, event: DownloadEvent): Transition
       }
       case "gave_way": {
         const queued = requeue(download, event.now + GIVE_WAY_MS, event.problem);
-        // Restarts do not count if two machines share the client's id: their files differ, but none changed.
+        // Two machines that share an id have different files. No file changed, so restarts count from 0.
         const { sparesFile } = meaningOf(event.problem.code);
         const next = sparesFile ? { ...queued, restarts: 0 } : queued;
         return { next, effects: [dispatch, warn(`waits: ${event.problem.message}`)] };
@@ -105,7 +105,7 @@ function start(
   event: Extract<DownloadEvent, { type: "started" }>,
 ): Transition {
   if (event.offset === download.durableOffset) {
-    // On resume, the size at the first opening stays: a log that grew is delivered as it was then.
+    // On resume, the file's size at its first opening stays: a log that grew is delivered as it was then.
     const source =
       download.source && event.offset > 0
         ? { ...download.source, chunkSize: event.source.chunkSize }
@@ -248,8 +248,8 @@ function fail(download: Active, problem: Problem, now: number, final: boolean): 
 const ROOM_RECHECK_MS = 5_000;
 
 /**
- * Wait in ms before another attempt of a download that was stopped so that others can run. Those that wait
- * for space look again sooner, after {@link ROOM_RECHECK_MS}.
+ * Wait, in ms, before the next attempt of a download that was stopped so that others can run. It is longer
+ * than {@link ROOM_RECHECK_MS}, so that downloads that wait for space are tried before this one.
  */
 const GIVE_WAY_MS = 2 * ROOM_RECHECK_MS;
 

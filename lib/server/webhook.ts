@@ -103,12 +103,11 @@ export interface OutboxBounds {
   /** Most waiting messages. Beyond that, the oldest ones are given up. */
   waiting: number;
   /**
-   * Most messages of each kind, delivered or failed, that are kept. Beyond that, the oldest ones are removed.
+   * Most delivered messages that are kept, and most failed ones. Beyond that, the oldest ones are removed.
    */
   over: number;
   /**
-   * Messages about events before this time, in ms since 1970, are removed. Those that still wait are given
-   * up.
+   * Messages about events before this time, in ms since 1970, are removed. Waiting ones are given up first.
    */
   before: number;
 }
@@ -147,7 +146,8 @@ export interface OutboxRows {
    */
   record(attempt: Attempt, reached: boolean): Promise<void>;
   /**
-   * Makes messages due now whose last attempt could not reach the receiver, one batch in each call.
+   * Makes a batch of a webhook's waiting messages due now, namely those whose last attempt did not reach the
+   * receiver.
    * @returns whether there may be more
    */
   hurry(webhookId: string, now: number): Promise<boolean>;
@@ -156,10 +156,11 @@ export interface OutboxRows {
   /** The number of a webhook's waiting messages. */
   countWaiting(webhookId: string): Promise<number>;
   /**
-   * Gives up and removes a batch of a webhook's messages beyond the limits.
+   * Applies the limits to a webhook's messages: of those beyond a limit, a batch of waiting ones is given up,
+   * and a batch of delivered and failed ones is removed.
    * @param latest ms since 1970; a message due later counts as due now, as it means that the clock was set
-   *   back
-   * @returns how many waiting messages were given up, and whether there may be more to remove
+   * back
+   * @returns how many waiting messages were given up, and whether there may be more beyond the limits
    */
   trim(
     webhookId: string,

@@ -14,11 +14,11 @@ export interface Enrolment {
 }
 
 export interface Admission {
-  /** SHA-256 of the key that belongs to the client id from now on. */
+  /** SHA-256 of the client's own key, to be recorded in the client's row. */
   keyHash: string;
-  /** When the client id was bound to its key, in ms since 1970; null: it is not bound. */
+  /** When the client enrolled, which binds its id to its key, in ms since 1970; null: it is not enrolled. */
   enrolledAt: number | null;
-  /** The enrolment key of which a use has to be counted before the client is recorded; null: none. */
+  /** The enrolment key whose use has to be counted before the client is recorded; null: none is used. */
   uses: EnrolmentKey | null;
 }
 

@@ -16,7 +16,7 @@ export interface BrowsingOptions {
   clients: Pick<Clients, "get" | "isConnected" | "sessionOf">;
   credit: FlowControl;
   metrics: Metrics;
-  /** Sends a hint about a new request to the server to which the client is connected. */
+  /** Sends a hint to the server to which the client is connected: somebody requests a listing. */
   onAsked: (clientId: string) => void;
   logger: Logger;
 }

@@ -25,7 +25,7 @@ import { areOf } from "../access/sites.ts";
 
 export interface ClientsOptions {
   repository: Repository;
-  /** Token that a client sends to enrol; null: clients need none. */
+  /** The ENROLL_TOKEN of the settings, with which clients enrol; null: clients need not enrol. */
   enrolToken: string | null;
   enrolmentKeys: Pick<EnrolmentKeys, "find" | "use">;
   /** Most bytes in a frame that this server accepts. */
@@ -36,7 +36,7 @@ export interface ClientsOptions {
   logger: Logger;
   /** Called when a client has registered, so that files can be requested from it. */
   onRegistered: (session: Session) => void;
-  /** Called when a client has registered, has left or was changed. */
+  /** Called when a client registered or disconnected, or when something that REST shows of it changed. */
   onChange: (clientId: string) => void;
   /** Called when a client's labels or time zone changed. */
   onLabelled: (clientId: string) => void;
@@ -46,7 +46,7 @@ export interface ClientsOptions {
 export class Clients implements SessionHost {
   readonly #sessions = new OpenSessions();
   readonly #byId = new Map<string, Session>();
-  /** Measurements of the links of clients that sent files and disconnected, for their next connections. */
+  /** Rates and round trips of the last links of disconnected clients, for their next connections. */
   readonly #ways = new Map<string, Way>();
   readonly #lastSeen: LastSeen;
   readonly #registrations = new SerialQueue();
@@ -115,7 +115,7 @@ export class Clients implements SessionHost {
     this.connect(socket, remoteAddress).end(error);
   }
 
-  /** Returns a sentence about two machines that use this client id; null: no two machines use it. */
+  /** Describes two machines that use this id, see {@link SharedIds.problemOf}; null: there are none. */
   problemOf(clientId: string, since?: number): string | null {
     return this.#shared.problemOf(clientId, since);
   }
@@ -133,9 +133,7 @@ export class Clients implements SessionHost {
     return this.#known.get(clientId);
   }
 
-  /**
-   * Registers a client. Registrations of one id run one after the other, so that each sees the one before.
-   */
+  /** Registers a client. Registrations of one id run one by one, so each sees the result of the last one. */
   register(session: Session, message: Register): Promise<void> {
     return this.#registrations.run(() => this.#register(session, message), message.client_id);
   }
@@ -165,7 +163,7 @@ export class Clients implements SessionHost {
     }
   }
 
-  /** Counts and records a refused registration. Guessing keys becomes slow and can be seen in the audit. */
+  /** Audits a refused registration or probe, and counts it: after too many, the address has to wait. */
   #refused(action: AuditAction, about: { clientId: string; address: string }, error: unknown) {
     this.#limits.refused(about.address);
     const code = error instanceof FdsError ? error.code : "internal_error";
@@ -173,7 +171,7 @@ export class Clients implements SessionHost {
     this.options.audit.record({ action, outcome: code, ...about });
   }
 
-  /** @returns name of the enrolment key that the client used; null: it used none */
+  /** Registers a client. @returns name of the enrolment key that the client used; null: it used none */
   async #letIn(session: Session, message: Register): Promise<string | null> {
     const { chunkSize, version, logger } = this.options;
     const { client, known, enrolledWith } = await this.#registrar.record(
@@ -187,7 +185,7 @@ export class Clients implements SessionHost {
       this.held.left(clientId, session);
       return enrolledWith;
     }
-    // If a session is open, its client lost the connection and is back, or another machine has this id.
+    // If this id has an open session, its client lost that connection, or another machine uses the id, too.
     const old = this.#byId.get(clientId);
     const [hostname, before] = [client.hostname, known?.hostname ?? client.hostname];
     old?.replace(() => {
@@ -242,7 +240,7 @@ export class Clients implements SessionHost {
 
   /**
    * Revokes a client: refuses its key from now on, and ends its connection. Its downloads wait in the queue
-   * until an admin lets another machine take the id.
+   * until a machine takes over the id with an enrolment key that allows this.
    * @throws FdsError `client_not_found`
    */
   async revoke(clientId: string): Promise<KnownClient> {
@@ -256,7 +254,7 @@ export class Clients implements SessionHost {
     return this.#known.withConnection(client);
   }
 
-  /** Reports that two machines use one id: one of them still answered after the other had taken the id. */
+  /** Reports that two machines use one id, as both of them answer. @returns a sentence for people */
   #noticeTwo(clientId: string, first: Machine, second: Machine): string {
     const message = this.#shared.notice(clientId, first, second);
     const { logger, audit, onChange } = this.options;

@@ -8,7 +8,7 @@ export function closeReason({ code, message }: FdsError): string {
   const reason = `${code}: ${message}`;
   const bytes = Buffer.from(reason);
   if (bytes.length <= MAX_REASON_BYTES) return reason;
-  // A character that is cut in the middle would make the close frame invalid.
+  // The last character may be cut in the middle. It is dropped, as it would make the close frame invalid.
   return new TextDecoder("utf-8", { ignoreBOM: true })
     .decode(bytes.subarray(0, MAX_REASON_BYTES))
     .replace(/\uFFFD+$/, "");

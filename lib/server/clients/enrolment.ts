@@ -79,7 +79,10 @@ export class EnrolmentKeys {
   }
 }
 
-/** Returns why a client cannot enrol with a key; null: the client can, if a use is left when it enrols. */
+/**
+ * Returns why a client cannot enrol with an enrolment key; null: the client can, unless others use up the key
+ * first.
+ */
 export function flawOf(key: EnrolmentKey, clientId: string, now: number): string | null {
   if (key.revokedAt !== null) return "the enrolment key was revoked";
   if (hasExpired(key, now)) return "the enrolment key has expired";

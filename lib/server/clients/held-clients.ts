@@ -6,7 +6,7 @@ import type { Machine } from "./shared-ids.ts";
 
 export interface HeldClientsOptions {
   repository: Pick<Repository, "getClient" | "servers">;
-  /** Returns the session of a client that is registered at this server. */
+  /** Returns the session of a client that is registered at this server; undefined: it is not. */
   sessionOf: (clientId: string) => Session | undefined;
   sessions: () => ReadonlyMap<string, Session>;
   /** Reports that two machines use a client's id. @returns a sentence for people */
@@ -15,8 +15,8 @@ export interface HeldClientsOptions {
 }
 
 /**
- * The clients that are connected to this server, as one of several servers. A row for each client names its
- * current session. A single server has no such rows, and these methods do nothing.
+ * Records which clients are connected to this server, if it is one of several servers. A row for each client
+ * names its current session. A single server has no such rows, and these methods do nothing.
  */
 export class HeldClients {
   /** Ids of the sessions that clients have with this server. An id is added before its row is written. */
@@ -49,9 +49,9 @@ export class HeldClients {
   }
 
   /**
-   * Compares the rows of this server's clients with its sessions. If they differ, it corrects the rows, or
-   * ends sessions that are no longer valid.
-   * @param count number of these rows. They are read only if it is not the number of sessions.
+   * Makes the rows of this server's clients agree with its sessions: corrects the rows, and ends sessions
+   * that are no longer valid.
+   * @param count number of these rows in the database; if it equals the number of sessions, nothing is done
    */
   async check(count: number): Promise<void> {
     const { repository, sessions } = this.options;
@@ -66,8 +66,8 @@ export class HeldClients {
   }
 
   /**
-   * Ends the session of a client that was revoked or is connected to another server. If the client's row is
-   * missing, it is written.
+   * Ends the session of a client that was revoked or is connected to another server. Otherwise makes sure
+   * that a row names the client's session.
    */
   async checkOne(clientId: string): Promise<void> {
     const { repository, sessionOf } = this.options;

@@ -10,9 +10,9 @@ export interface KnownClient extends Client {
 }
 
 export interface ClientListFilter extends Omit<ClientFilter, "ids"> {
-  /** True: only connected clients. False: only clients that are not connected. */
+  /** True: only connected clients. False: only clients that are not connected. Absent: both. */
   connected?: boolean | undefined;
-  /** Only clients with these ids, connected or not. */
+  /** Only clients with these ids, connected or not. This has no effect if `connected` is given. */
   among?: ReadonlySet<string>;
 }
 

@@ -42,7 +42,8 @@ export class LastSeen {
         );
       for (const clientId of left.keys()) onChange(clientId);
     }
-    // In the same step as the last look at the map, so that no client is left over.
+    // There is no `await` between the last check of the map and this line, so no client that is added to the
+    // map is forgotten.
     this.#recording = undefined;
   }
 }

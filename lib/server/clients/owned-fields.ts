@@ -23,7 +23,8 @@ export class OwnedFields {
   constructor(private readonly options: OwnedFieldsOptions) {}
 
   /**
-   * Adds the labels of an enrolment key to a client that enrols with it, before anybody learns of the client.
+   * Adds the labels of an enrolment key to a client that enrols with it, before the registration is recorded.
+   * If the client would have too many labels, none is added.
    */
   async enrol(clientId: string, { name, labels }: EnrolmentKey): Promise<void> {
     const { repository, logger } = this.options;

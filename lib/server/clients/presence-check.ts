@@ -14,7 +14,10 @@ export class PresenceCheck {
   /** @param ping sends a ping with a payload */
   constructor(private readonly ping: (word: string) => void) {}
 
-  /** Sends a ping. Then one of the two callbacks is called, unless {@link stop} is called first. */
+  /**
+   * Sends a ping. Then calls `onAnswer` if its pong comes in time, otherwise `onSilence`; neither after
+   * {@link stop}.
+   */
   ask({ onAnswer, onSilence }: { onAnswer: () => void; onSilence: () => void }): void {
     // A new nonce each time, so that the pong to an earlier ping does not count as the answer.
     const nonce = crypto.randomUUID();

@@ -9,7 +9,7 @@ import type { RegistrationLimits } from "./registration-limits.ts";
 
 export interface RegistrarOptions {
   repository: Pick<Repository, "getClient" | "registerClient">;
-  /** Token that a client sends to enrol; null: clients need none. */
+  /** The ENROLL_TOKEN of the settings, with which clients enrol; null: clients need not enrol. */
   enrolToken: string | null;
   enrolmentKeys: Pick<EnrolmentKeys, "find" | "use">;
   limits: RegistrationLimits;
@@ -51,8 +51,8 @@ export class Registrar {
       }
       const client = clientOf(message, admission, address, Date.now());
       if (await repository.registerClient(client, known)) return { client, known, enrolledWith };
-      // Another registration has changed the row, perhaps one of the same client, so the decision is made
-      // again.
+      // The client's row was changed meanwhile, for example by another registration with this id, so the
+      // decision is made again.
     }
   }
 

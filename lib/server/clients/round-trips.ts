@@ -1,6 +1,6 @@
 /**
- * The number of round trips that are kept. The shortest of them counts as the round trip of the link. Older
- * ones are dropped, as routes change.
+ * How many measured round trips are kept. The shortest of them counts as the round trip of the link. Older
+ * ones are dropped, as the route of the connection may change.
  */
 const ROUND_TRIPS_KEPT = 8;
 

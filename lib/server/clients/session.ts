@@ -68,7 +68,7 @@ export class Session implements ClientLink {
 
   constructor(
     private readonly socket: Socket,
-    /** The client's address, as far as it is known. */
+    /** The client's address; behind a proxy that is not trusted, the address of the proxy. */
     readonly remoteAddress: string,
     private readonly host: SessionHost,
     readonly logger: Logger,
@@ -102,7 +102,8 @@ export class Session implements ClientLink {
 
   send(message: ServerMessage): void {
     if (this.#state !== "registered") return;
-    // 0 means that the message was dropped. Without it, the client can no longer be in step with the server.
+    // 0 means that the socket dropped this message. Client and server would no longer agree without it, so
+    // the connection is ended.
     if (this.socket.sendText(JSON.stringify(message)) === 0) this.drop("it reads too slowly");
   }
 
@@ -139,8 +140,8 @@ export class Session implements ClientLink {
       const frame = decodeFrame(bytes, this.client.chunkSize);
       this.#mustBeRegistered();
       const isOfUse = this.#streams.hand(frame, (stream) => stream.onFrame(frame)) ?? false;
-      // Short frames count as messages. If a frame brings new bytes, its uncompressed length is compared with
-      // the minimum, otherwise its length as it was sent.
+      // Frames shorter than MIN_CHUNK_SIZE count as messages. The length of a frame that brings new bytes is
+      // the uncompressed one, the length of any other frame is that on the wire.
       const length = isOfUse ? frame.rawLength : frame.payload.length;
       if (length < MIN_CHUNK_SIZE) this.#count();
     });
@@ -200,7 +201,7 @@ export class Session implements ClientLink {
     });
   }
 
-  /** Stops the session's streams. Their downloads continue later, and their records name the problem. */
+  /** Stops the session's streams. Downloads among them continue later, and their rows name the problem. */
   interrupt(problem: Problem): void {
     for (const stream of this.#streams.values()) stream.giveWay(problem);
   }

@@ -41,7 +41,8 @@ export class SharedIds {
 
   /**
    * Returns the problem of an id as a sentence for people; null: there is none.
-   * @param since time in ms of `performance.now`; a problem that was last noticed before it is not returned
+   * @param since time in ms of `performance.now`; a problem that was last noticed before that time is not
+   * returned
    */
   problemOf(clientId: string, since = -Infinity): string | null {
     const shared = this.#shared.get(clientId);

@@ -27,7 +27,7 @@ export class Streams {
    * server must not affect the client's other downloads.
    * @param over passes the message or frame to the stream
    * @returns the result of `over`; undefined: the stream has ended, so the message came too late
-   * @throws FdsError `protocol_error`
+   * @throws FdsError `protocol_error` if the connection never had this stream; an FdsError of `over`
    */
   hand<T>(
     address: { stream: number; epoch: number },

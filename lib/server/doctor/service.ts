@@ -34,7 +34,8 @@ export class ServiceChecks {
     if (port === 0) return { status: "not_needed", text: "any free one" };
     if (!(await isListening(ownHost(host), port, signal))) {
       const flaw = await flawOfListening(host, port);
-      // The user that runs the server may be allowed to use a port that gives EACCES here.
+      // The user that runs the server may be allowed to use a port that gives EACCES to the user of the
+      // doctor.
       const isFree = flaw === null || flaw === "EACCES";
       return {
         status: "wrong",
@@ -106,7 +107,7 @@ export class ServiceChecks {
 
   /**
    * Calls the server on this machine, over TLS if it has a certificate. The check of the port has already
-   * compared the server's certificate with the file.
+   * compared the server's certificate with the one in the file.
    */
   #ask(path: string, token: string | null, signal: AbortSignal): Promise<Response> {
     const { host, port, tls } = this.config;

@@ -41,7 +41,8 @@ export interface AttemptsOptions {
 }
 
 /**
- * Time, in ms, for which a download that lacks quota counts as waiting. It checks again before that is over.
+ * How long a download counts as waiting for a quota after it was refused for lack of quota, in ms. A waiting
+ * download checks the quota again before this time is over.
  */
 const SHORT_FOR_MS = 15_000;
 
@@ -64,8 +65,8 @@ export class Attempts {
   readonly #checkpoints = new SerialQueue();
   readonly #starts = new SerialQueue();
   /**
-   * Time at which a download last waited for a quota, by `performance.now`. The key is the id of the client
-   * whose quota it is; null: the quota of all clients.
+   * When a download was last refused for lack of quota, by `performance.now`. The key is the id of the client
+   * whose quota was exceeded; null: the quota of all clients.
    */
   readonly #shortAt = new Map<string | null, number>();
   #stopped = false;
@@ -123,7 +124,7 @@ export class Attempts {
   }
 
   /**
-   * Adjusts attempts to their rows, which other servers may have changed.
+   * Adjusts running attempts to the rows of their downloads, which other servers may have changed.
    * @param only id of the download to check; by default all are checked
    */
   async check(only?: string): Promise<void> {

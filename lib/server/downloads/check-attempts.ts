@@ -12,8 +12,9 @@ export interface RunningAttempt {
 }
 
 /**
- * Adjusts this server's attempts to their rows, which other servers may have changed. An attempt ends if its
- * download was cancelled or runs elsewhere, and gets the rate limit of its row.
+ * Adjusts this server's attempts to the rows of their downloads, which other servers may have changed. An
+ * attempt ends if its download has ended, waits in the queue or has another attempt. Otherwise it gets the
+ * rate limit of the download's row.
  */
 export async function checkAttempts(
   repository: Pick<Repository, "getDownload" | "servers">,
@@ -25,16 +26,17 @@ export async function checkAttempts(
   for (const { downloadId, receiver } of running) {
     const row = rows.get(downloadId);
     if (row?.epoch === receiver.epoch) receiver.limitRate(row.rateLimit);
-    // The list read above may lack the row although the attempt still runs, so the download's own row
-    // decides.
+    // The list read above may lack a download although its attempt still runs, so the row of the download is
+    // read to decide.
     else if (await isOthers(repository, downloadId, receiver.epoch)) receiver.abandon();
   }
 }
 
 /**
- * Reports whether an attempt's bytes are no longer needed, as its download was cancelled or another server
- * completed it.
- * @param hasItAll true: the attempt received everything, and may have published it itself
+ * Reports whether an attempt's bytes are no longer needed, as its download has ended, for example because it
+ * was cancelled or another server completed it.
+ * @param hasItAll true: the attempt received everything; an end that this attempt itself caused does not
+ * count then
  */
 export async function isNoMoreWanted(
   repository: Pick<Repository, "getDownload" | "servers">,

@@ -15,7 +15,9 @@ import { requireFreeSpace } from "../storage/free-space.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { JobHooks } from "./job-hooks.ts";
 
-/** Longest wait for another server to publish a download, and pause between two checks, in ms. */
+/**
+ * Longest wait until another server has published a download, and pause between two checks of this, in ms.
+ */
 const PUBLISHED_ELSEWHERE_MS = 5_000;
 const PUBLISHED_LOOK_MS = 100;
 
@@ -63,7 +65,8 @@ export class DownloadCommands {
       }
       const after = await this.options.apply(downloadId, { type: "cancelled", now: Date.now() });
       if (after.status === "cancelled") return after;
-      // The download is being published. That takes moments and may still fail, so its end is awaited.
+      // The download is being published. That takes moments and may still fail, so the end of publishing is
+      // awaited.
       if (this.options.work.has(downloadId)) await this.options.work.over(downloadId);
       else if (this.options.repository.servers && performance.now() < patience) {
         await Bun.sleep(PUBLISHED_LOOK_MS);

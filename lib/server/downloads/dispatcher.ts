@@ -84,7 +84,10 @@ export class Dispatcher {
     this.wake();
   }
 
-  /** Looks for downloads to start, now or at a later time. @param at ms since 1970; now if this has passed */
+  /**
+   * Looks for downloads to start, now or at a later time.
+   * @param at ms since 1970; now if this time has passed
+   */
   wake(at = 0): void {
     if (this.#stopped) return;
     const wait = Math.min(at - Date.now(), LONGEST_WAIT_MS);
@@ -176,8 +179,8 @@ export class Dispatcher {
    */
   async #startSome(slots: Slots): Promise<void> {
     const { storage, minFreeDisk, logger } = this.options;
-    // The same pauses serve all claims. If many slots come free at once, other work on the event loop gets
-    // its turn between the claims.
+    // All claims share these pauses. If many slots come free at once, other work on the event loop gets its
+    // turn between the claims.
     const pause = pauses();
     this.#held.clear();
     let isChecked = false;
@@ -210,7 +213,7 @@ export class Dispatcher {
 
   /**
    * Returns the next client with a free slot from the line of a job, or of downloads without a job. Clients
-   * that left are dropped from the line.
+   * that have disconnected are dropped from the line.
    */
   async #nextOf(
     line: Line,
@@ -237,9 +240,9 @@ export class Dispatcher {
   }
 
   /**
-   * Handles a claim that found no download to start. A client without a due download of the job leaves the
-   * job's line. Otherwise another server took the slot, or the job was paused, and the client stays in the
-   * line.
+   * Handles a claim that found no download to start. If the client has no due download in the line, it is
+   * dropped from the line. Otherwise another server took the slot, or the job was paused, and the client
+   * stays in the line to be tried again.
    */
   async #notClaimed(waiting: Waiting, hint: number, slots: Slots): Promise<void> {
     const due = await this.options.repository.waitingFor(waiting.clientId, Date.now());

@@ -116,8 +116,8 @@ export class Downloads {
   }
 
   /**
-   * Handles changes of other servers, up to the given revision of any download.
-   * @param isOneGone whether one of the servers has ended, so that its work is taken over
+   * Takes account of what other servers changed, up to this revision of the rows of downloads.
+   * @param isOneGone whether one of the servers has ended, so that its downloads are taken over
    */
   async check(isOneGone: boolean, revision: number): Promise<void> {
     await this.#attempts.check();
@@ -261,8 +261,8 @@ export class Downloads {
       const isOther = after.status !== before.status;
       if (isOther) this.#log(after).info(`download ${after.status}`);
       if (isOther) this.#changed(after);
-      // The download had already ended, so it was only marked as replaced. Readers of events are told; its
-      // job hears of the new download instead.
+      // The download had ended before, and was now marked as replaced. Only readers of events are told. Its
+      // job is told of the new download instead.
       else if (hasEnded(after)) this.options.onChange(after);
       if (isOther && after.status === "queued") this.#dispatcher.queued(after);
       accountFor(before, after, this.options);

@@ -7,7 +7,7 @@ export interface JobHooks {
   /** Called when a download of a job is new or its status changed. */
   onChange: (jobId: string, status: Download["status"]) => void;
   /**
-   * Reopens a job for a download that replaces an ended one.
+   * Reopens a job, so that a new download can replace an ended one.
    * @param retry makes the new download, once the job is open
    * @throws FdsError `job_ended`
    */

@@ -37,7 +37,7 @@ export interface SetPublishing {
 
 /**
  * Publishes the files of a set.
- * @param download its row must not say `verifying` yet
+ * @param download a download whose row does not say `verifying` yet
  * @returns the download as it is now: completed, unless somebody else changed its row
  * @throws FdsError `storage_full` or `storage_error`
  */
@@ -124,7 +124,8 @@ export function suffixOf(checksum: ChecksumAlgorithm): string {
 
 /**
  * Returns the text of a set's file of checksums, one line for each file. In the client's folder of downloads,
- * `md5sum --check` or `sha256sum --check` reads this file. The names in a set need no escaping.
+ * `md5sum --check` or `sha256sum --check` reads this file. No name in a set contains a character that these
+ * programs would escape.
  */
 async function sumsOf(
   { downloadId, checksum }: Pick<Download, "downloadId" | "checksum">,

@@ -81,7 +81,7 @@ export async function finishPublishing(
       const end = Math.min(published.size, offset + length);
       return published.slice(offset, end).bytes();
     });
-    // The file is published once more, as not every step of the interrupted publishing may have reached the
+    // The file is published once more, as some steps of the interrupted publishing may not have reached the
     // disk.
     if (stored === digest && (await place())) {
       return report({ type: "published", epoch, now: Date.now() });
@@ -94,7 +94,7 @@ export async function finishPublishing(
       const message = `the ${CHECKSUM_NAMES[checksum]} of what was stored is ${stored}, it was ${digest}`;
       throw new FdsError("checksum_mismatch", message);
     }
-    // Bytes that can be read may not be flushed to the disk yet.
+    // The bytes can be read, but they may not be flushed to the disk yet.
     await part.sync();
   } finally {
     await part.close();

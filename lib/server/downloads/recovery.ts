@@ -12,7 +12,7 @@ export interface RecoveryOptions {
   storage: Pick<Storage, "listParts" | "removePart" | "sets">;
   /** Reports whether this process works on a download. */
   isBusy: (downloadId: string) => boolean;
-  /** Runs work on a download. The promise never rejects. */
+  /** Runs work on a download after all earlier work on it. The promise never rejects. */
   run: (downloadId: string, work: () => Promise<void>) => Promise<void>;
   /** Continues an interrupted publishing. */
   finish: (download: Verifying) => Promise<void>;

@@ -6,7 +6,10 @@ import {
   type Waiting,
 } from "../database/repository.ts";
 
-/** Counts the slots that running downloads take: in total, by client, and by job. */
+/**
+ * Counts the slots that running downloads take: in total, by client, and by line. A line stands for a job, by
+ * its id, or for all downloads without a job, if it is null.
+ */
 export class Slots {
   readonly #ofJobs: Limits;
   #all = 0;
@@ -71,8 +74,8 @@ export class Slots {
 
   /**
    * Counts the slots that downloads of a client take.
-   * @param count number of running downloads
-   * @param own number of these that run on this server; only they count to the server's limit
+   * @param count number of the client's running downloads in this line
+   * @param own number of those that run on this server; only these count to the server's total limit
    */
   #take({ clientId, line }: Waiting, count: number, own: number): void {
     this.#all += own;

@@ -1,9 +1,9 @@
 import type { Line, Waiting } from "../database/repository.ts";
 
 /**
- * The clients that wait for downloads to start, as far as this process was told. Each job has a line of
- * clients, and downloads without a job share one. The lines take turns, and so do the clients in a line:
- * after its turn, a client goes to the end. The rows of the database are authoritative.
+ * The clients that wait for downloads to start, as far as this process knows. Each job has a line of clients,
+ * and downloads without a job share one. The lines take turns, and so do the clients in a line: after its
+ * turn, a client goes to the end. The rows of the database are authoritative.
  */
 export class WaitingLines {
   /**
@@ -39,8 +39,8 @@ export class WaitingLines {
   }
 
   /**
-   * Moves a client to the end of its job's line, and this line behind all others, after one of its downloads
-   * was started.
+   * Moves a client to the end of its line, and this line behind all other lines, after a download of the
+   * client was started.
    */
   served({ clientId, line }: Waiting): void {
     const clients = this.#lines.get(line);
@@ -53,7 +53,7 @@ export class WaitingLines {
   }
 
   /**
-   * Drops a client from the line of a job, as it has no due download or has left.
+   * Drops a client from a line, as it has no due download there or has disconnected.
    * @param hint number of the hint that was looked at; nothing is dropped if a newer one has come
    */
   forget({ clientId, line }: Waiting, hint: number): void {

@@ -9,7 +9,10 @@ import { timeZoneOf } from "../clients/time-zone.ts";
 import { type Download, durableOffsetOf, resolvedPath, resolvedSet } from "../download.ts";
 import type { Progress } from "../transfer/incoming-stream.ts";
 
-/** A download as REST shows it. @param progress that of the running attempt, which is newer than the row's */
+/**
+ * A download as REST shows it.
+ * @param progress progress of the running attempt; undefined: the values of the row are shown
+ */
 export function downloadRecord(download: Download, progress?: Progress): DownloadRecord {
   const { source } = download;
   const running = download.status === "downloading";
@@ -139,7 +142,10 @@ export function auditRecord(row: AuditRow): AuditRecord {
   };
 }
 
-/** The rate of a running download now, or the average rate of a completed one, in bytes a second. */
+/**
+ * The rate of a running download now, or the average rate of a completed one, in bytes a second; null: the
+ * download has another status, or the rate is not known.
+ */
 function bytesPerSecond(download: Download, progress: Progress | undefined): number | null {
   if (download.status === "downloading") {
     return progress?.bytesPerSecond == null ? null : Math.round(progress.bytesPerSecond);

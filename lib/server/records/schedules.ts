@@ -9,7 +9,10 @@ import { isoTime } from "./records.ts";
 export interface ScheduleStanding {
   /** The next time at which the schedule makes a job, in ms since 1970; null: there is none. */
   nextAt: number | null;
-  /** Counts of deliveries at the schedule's latest time, for clients that the caller may see; null: none. */
+  /**
+   * Counts of the deliveries at the schedule's latest time, for clients that the caller may see; null: no
+   * deliveries.
+   */
   latest: DeliveryCounts | null;
 }
 

@@ -5,7 +5,7 @@ import type { Stored } from "../keep.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Storage } from "../storage/storage.ts";
 
-/** Rows that are read at once. */
+/** Most rows of downloads that one query reads. */
 const PAGE = 500;
 /**
  * Shortest time between two searches of the storage, in ms. It is also at least `LOOK_SHARE` times as long as
@@ -29,14 +29,17 @@ export interface MissingOptions {
  * arrived.
  */
 export class Missing {
-  /** When a client's content may be searched for again, by `performance.now`; the key null: all clients. */
+  /**
+   * Earliest time of the next search for missing content, by `performance.now`. The key is the id of the
+   * client whose content is searched; null: a search of the content of all clients.
+   */
   readonly #again = new Map<string | null, number>();
 
   constructor(private readonly options: MissingOptions) {}
 
   /**
    * Searches for missing content, unless that was done a short time ago.
-   * @param clientId null: all clients
+   * @param clientId the client whose content is checked; null: all clients
    * @returns the number of downloads that were marked as removed
    * @throws FdsError `storage_error`
    */
@@ -58,8 +61,9 @@ export class Missing {
 
   async #noticeOf(clientId: string): Promise<number> {
     const { repository, storage } = this.options;
-    // The revision is read before the names of the stored files. So each download that was completed by this
-    // revision has its content stored by now, and a missing name means that the content was deleted.
+    // A row says `completed` only after the content is stored. The revision is read before the names of the
+    // stored files, and only rows that have not changed since that revision are checked. So a missing name
+    // means that somebody deleted the content.
     const revision = await repository.latestRevision();
     const names = await storage.namesOf(clientId);
     const pause = pauses();
@@ -78,8 +82,8 @@ export class Missing {
 
   async #mark({ downloadId }: Stored): Promise<boolean> {
     const { repository, storage, metrics, audit, onChange } = this.options;
-    // The bytes that other sets share are first attributed to these sets. If the process ends before the
-    // download is marked, the next search finds it again and repeats this.
+    // The bytes that other sets share with this one are first attributed to those sets. If the process ends
+    // before the download is marked, the next search finds the download again and repeats this.
     if (storage.sets.sharesBytes) await repository.sets.handOver(downloadId);
     const marked = await repository.keep.markMissing(downloadId, Date.now());
     if (!marked) return false;

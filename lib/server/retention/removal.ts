@@ -10,8 +10,8 @@ import type { Storage } from "../storage/storage.ts";
  * interrupted removal finishes it.
  *
  *   1. the row says that the content is removed, unless it is held; then nobody is given the bytes
- *   2. of a set: files that later sets share are counted for those sets
- *   3. of a set: the file of checksums is deleted, which marks the set as complete
+ *   2. only a set: files that later sets share are counted for those sets
+ *   3. only a set: the file of checksums is deleted, as its presence marks a set as complete
  *   4. the bytes are deleted, except those that later sets share
  *   5. the row says that the bytes are gone
  */

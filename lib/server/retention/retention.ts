@@ -22,18 +22,20 @@ export interface RetentionOptions {
   logger: Logger;
 }
 
-/** Downloads that are read at once. */
+/** Most downloads that one query reads. */
 const BATCH = 100;
 /** Shortest time between two searches for downloads to remove, in ms. */
 const LOOK_EVERY_MS = 1_000;
 /**
- * Longest time between two searches, in ms. During a longer one, the clock may be changed, or another server
- * may leave unfinished removals.
+ * Longest time between two searches, in ms. Nothing wakes the loop when the clock is set, or when another
+ * server leaves a removal unfinished because of an error.
  */
 const LONGEST_SLEEP_MS = 60_000;
 /** Delay of the next search after an error of the database or the storage, in ms. */
 const AGAIN_AFTER_MS = 10_000;
-/** Failures after which a search ends, because an unavailable storage fails every time. */
+/**
+ * The number of failed removals after which a search ends, because an unavailable storage fails every time.
+ */
 const MOST_FAILURES = 10;
 
 /**
@@ -71,7 +73,7 @@ export class Retention {
     await this.#removal.idle();
   }
 
-  /** Searches again soon, because a completed or released download may be due. */
+  /** Searches again soon for downloads to remove, because a completed or released one may be due. */
   wake(): void {
     this.#wanted = true;
     if (!this.#looking) this.#sleep(this.#nextLookAt - performance.now());
@@ -148,8 +150,8 @@ export class Retention {
   }
 
   /**
-   * Removes the downloads that are due, until {@link MOST_FAILURES} have failed.
-   * @returns the number of failures
+   * Removes the content of the downloads that are due, until {@link MOST_FAILURES} removals have failed.
+   * @returns the number of failed removals
    */
   async #removeDue(): Promise<number> {
     const { keep } = this.options.repository;
@@ -167,7 +169,10 @@ export class Retention {
     return failures;
   }
 
-  /** Finishes removals that an earlier process or another server began. @returns the number of failures */
+  /**
+   * Finishes removals that an earlier process or another server began.
+   * @returns the number of failed removals
+   */
   async #finishOthers(): Promise<number> {
     let failures = 0;
     for (let after = "", isMore = true; isMore;) {
