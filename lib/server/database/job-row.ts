@@ -49,7 +49,10 @@ export function toJobRow(job: Job): JobRow {
   };
 }
 
-/** Converts a row to a job. @throws Error if the job is a draft, which must never be returned */
+/**
+ * Converts a row to a job.
+ * @throws Error if the job is a draft, to which clients are still being added; a draft must never be returned
+ */
 export function toJob(row: JobRow): Job {
   const { stopPercent, stopAtLeast, keepDays, keepLast, orderJson, status, ...others } = row;
   const { schedule, occursAt, occursLocal: localTime, ...same } = others;

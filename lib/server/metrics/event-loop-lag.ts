@@ -1,6 +1,6 @@
 import type { Histogram } from "./metrics.ts";
 
-/** Time between two samples, in ms. */
+/** Time between two samples of the event loop's lag, in ms. */
 const EVERY_MS = 100;
 
 /**

@@ -52,7 +52,7 @@ export interface AskedListing {
   order: string;
 }
 
-/** An attempt that this server runs, as its row shows it. */
+/** An attempt that this server runs, as the row of its download shows it. */
 export type OwnAttempt = Pick<Downloading, "downloadId" | "epoch" | "rateLimit">;
 
 /**
@@ -110,7 +110,10 @@ export interface ServerRows {
   /** Returns the number of connected clients, at any server. */
   countConnected(): Promise<number>;
 
-  /** Returns active downloads that belong to no existing lease, or to this server's lease. */
+  /**
+   * Returns the downloads that are downloading or verifying under no existing lease, or under this server's
+   * lease.
+   */
   ownerless(): Promise<Active[]>;
   /**
    * Takes over a download that is being published, so that the server that began to publish can record

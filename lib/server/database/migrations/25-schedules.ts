@@ -23,7 +23,7 @@ export const schedules: readonly Change[] = [
     created_with TEXT,
     revision BIGINT NOT NULL
   )`,
-  // The next time of each schedule in each time zone.
+  // The next time at which each schedule makes a job, in each time zone.
   `CREATE TABLE schedule_times (
     schedule_id TEXT NOT NULL,
     time_zone TEXT NOT NULL,
