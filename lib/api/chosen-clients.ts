@@ -2,7 +2,9 @@ import { matchesWildcard } from "../util/wildcard.ts";
 import type { Labels } from "./labels.ts";
 import { matches, parseSelector, type Selector } from "./selector.ts";
 
-/** Which clients a request selects: all of them, or those with certain ids and labels. */
+/**
+ * Which clients a request selects: all of them, or those that match the given ids, the given labels, or both.
+ */
 export interface Naming {
   all?: true | undefined;
   ids?: readonly string[] | undefined;

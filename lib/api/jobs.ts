@@ -23,7 +23,7 @@ export const JobStatus = z
   });
 export type JobStatus = z.infer<typeof JobStatus>;
 
-/** Which clients a job selects: all of them, or those with certain ids and labels. */
+/** Which clients a job selects: all of them, or those that match the given ids, the given labels, or both. */
 export const JobClients = z
   .strictObject({
     all: z.literal(true).optional(),

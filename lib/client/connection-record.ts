@@ -11,10 +11,12 @@ const Contents = z.object({
   state: z.enum(["connecting", "connected", "waiting", "stopped"]),
   /** Time at which the present state of the connection began, in ISO 8601, UTC. */
   since: z.iso.datetime(),
-  /** Why the last try to connect failed; null while connected. */
+  /** If the state is `waiting`, why the last connection ended or could not be made; else null. */
   reason: z.string().nullable(),
   server: z.string(),
-  /** Version of the server that this process was connected to last; null before the first connection. */
+  /**
+   * Version of the server that the client process was connected to last; null before the first connection.
+   */
   server_version: z.string().nullable(),
   /** The client's process id, and its version. */
   pid: z.int(),

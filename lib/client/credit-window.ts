@@ -28,7 +28,7 @@ export class CreditWindow {
 
   /**
    * Allows the stream to send all bytes below `maxOffset`. A lower value than before has no effect, because
-   * messages may arrive out of order.
+   * granted credit is not taken back, as in QUIC.
    * @param offset of the next byte to be sent
    */
   grant(maxOffset: number, offset: number): void {

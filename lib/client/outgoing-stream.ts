@@ -33,20 +33,20 @@ export type SetMessage = Extract<ServerMessage, { type: "set_select" | "set_list
 export interface OutgoingStream {
   readonly about: About;
   /**
-   * Serves the request until the server confirms that it has received everything, or cancels, or until the
-   * connection ends. Never rejects.
+   * Serves the request until the server reports it as done or cancels it, or until the connection ends. Never
+   * rejects.
    */
   run(): Promise<Delivery>;
   /** Reports whether at least this many bytes were sent in this attempt. */
   hasDelivered(bytes: number): boolean;
   /**
    * Allows the stream to send all bytes below `maxOffset`. A lower value than before has no effect, because
-   * messages may arrive out of order.
+   * granted credit is not taken back, as in QUIC.
    */
   grant(maxOffset: number): void;
   /** Sends everything from an offset on again, because the frame at this offset arrived damaged. */
   resend(offset: number): void;
   stop(reason: StopReason): void;
-  /** Handles a message about a set. @throws FdsError `protocol_error` if the stream is not a set */
+  /** Handles a message about a set. @throws FdsError `protocol_error` if the stream does not serve a set */
   onSetMessage(message: SetMessage): void;
 }

@@ -74,8 +74,8 @@ export class Sender implements OutgoingStream {
   }
 
   /**
-   * Sends the file until the server confirms that it has received everything, or cancels, or until the
-   * connection ends. Never rejects.
+   * Sends the file until the server reports the request as done or cancels it, or until the connection ends.
+   * Never rejects.
    */
   async run(): Promise<Delivery> {
     const { request, roots, logger } = this.options;

@@ -41,7 +41,10 @@ export class TlsFiles {
     return (await TlsFiles.open(paths)).pems;
   }
 
-  /** Reads the files again. Logs a file that cannot be used, and returns its last good contents. */
+  /**
+   * Reads the files again. If a file cannot be used, this is logged, and the file's last good contents are
+   * returned.
+   */
   async read(logger: Logger): Promise<TlsPems> {
     for (const group of [() => this.#authorities(), () => this.#own()]) {
       try {

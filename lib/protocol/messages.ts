@@ -247,7 +247,7 @@ export const ServerMessage = z.discriminatedUnion("type", [
    */
   z.object({ type: z.literal("resend"), ...address, offset: byteCount }),
   z.object({ type: z.literal("cancel"), ...address }),
-  /** Tells the client that the download is complete, so that the client can drop its state. */
+  /** Tells the client that the download or listing is complete, so that the client can end the stream. */
   z.object({ type: z.literal("done"), ...address }),
 ]);
 export type ServerMessage = z.infer<typeof ServerMessage>;

@@ -6,7 +6,7 @@ export interface LineFileOptions {
   path: string;
   /** Size in bytes at which the file is rotated. */
   maxBytes: number;
-  /** The number of rotated files to keep. The latest one ends with `.1`. */
+  /** The number of rotated files to keep. The name of the latest one ends with `.1`. */
   older: number;
 }
 

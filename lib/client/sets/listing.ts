@@ -164,7 +164,10 @@ function look(
   }
 }
 
-/** Returns ms since 1970, limited to what a Date can hold, because some file systems store later years. */
+/**
+ * Returns the time of a file's last change in ms since 1970, limited to what a Date can hold. Some file
+ * systems store later years.
+ */
 function timeOf({ mtimeS, mtimeNs }: FileInfo): number {
   const ms = mtimeS * 1000 + Math.floor(mtimeNs / 1e6);
   return Math.max(-MAX_TIME_MS, Math.min(ms, MAX_TIME_MS));
