@@ -9,9 +9,9 @@ import type { Part } from "./storage.ts";
 const FULL = new Set(["ENOSPC", "EDQUOT", "EMFILE", "ENFILE"]);
 
 /**
- * Runs an action on the disk and converts its errors. REST shows these errors, so they contain the system's
- * error code but not its text, which names paths of this machine.
- * @param action the action for the error message, such as `"write the part file"`
+ * Does work on the disk and converts its errors. REST shows these errors, so they contain the system's error
+ * code but not its text, which names paths of this machine.
+ * @param action what the work does, for the error message, such as `"write the part file"`
  * @throws FdsError `storage_full` or `storage_error`
  */
 export async function onDisk<T>(action: string, work: () => Promise<T>): Promise<T> {

@@ -16,8 +16,8 @@ import type { Place } from "./place.ts";
  */
 
 /**
- * Number of segments that are first composed into one object, a group of 1 GiB. The largest object of S3, 5
- * TiB, has 5,120 groups.
+ * Number of segments in a group, which is first composed into an object of 1 GiB. The largest object of S3, 5
+ * TiB, has 5,120 groups, fewer than the 10,000 parts that an upload may have.
  */
 const GROUP = 128;
 /** Number of parts of an upload that are made at the same time. */

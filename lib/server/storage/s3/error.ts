@@ -66,7 +66,7 @@ export function errorOfConnection(cause: unknown): S3Error {
 
 /**
  * Converts an error of S3 to one for REST and the rows of downloads.
- * @param action the action for the error message, such as `"write the part"`
+ * @param action what was being done, for the error message, such as `"write the part"`
  */
 export function problemInS3(action: string, cause: unknown): FdsError {
   if (cause instanceof FdsError) return cause;

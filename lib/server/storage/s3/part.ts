@@ -251,8 +251,8 @@ export class S3Part implements Part {
   }
 
   /**
-   * Waits until all bytes except the buffered tail are stored as objects. Completes the open multipart
-   * upload.
+   * Completes the open multipart upload, and waits until all bytes except the buffered tail are stored as
+   * objects.
    */
   async #settled(): Promise<void> {
     this.#endRun();

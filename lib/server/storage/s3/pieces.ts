@@ -68,8 +68,8 @@ export function readPieceName(name: string): PieceName | null {
 }
 
 /**
- * Returns the pieces of an existing part, from its first byte on; null if there is no part. Multipart uploads
- * that another process left open are completed.
+ * Returns the pieces of an existing part, from its first byte to the first gap; null if there is no part.
+ * Multipart uploads that another process left open are completed.
  */
 export async function piecesIn(objects: Objects, prefix: string): Promise<Piece[] | null> {
   const keys = await Array.fromAsync(objects.list(prefix));

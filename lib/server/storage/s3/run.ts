@@ -4,9 +4,9 @@ import type { Listed, Objects } from "./objects.ts";
 
 /*
  * A run is a sequence of full segments of a part. Each segment is stored as a part of one multipart upload,
- * which becomes one object when the run is completed. Stored segments are durable, but S3 cannot return them
- * before the upload is completed. So bytes are stored only once, and a file that consists of one run gets its
- * final name by one copy inside S3.
+ * which becomes one object when the run is completed. So bytes are stored only once, and a file that consists
+ * of one run gets its final name by one copy inside S3. Stored segments are durable, but S3 cannot return
+ * them before the upload is completed.
  *
  * The upload is not made under the file's final key, although that would save the copy. To read the bytes,
  * the upload has to be completed, which would publish the file. But a server that continues the download or
