@@ -35,7 +35,7 @@ export interface Content {
 
 /**
  * Returns the HTTP response with a completed download's file, or the requested range of it.
- * @param bodyOf makes the response body from the bytes of the range
+ * @param bodyOf makes the response body from the bytes to send
  */
 export function contentResponse(
   { checksum, digest, savedPath }: Content,

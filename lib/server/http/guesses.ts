@@ -26,7 +26,7 @@ export class Guesses {
    */
   readonly #right = new Recent(MAX_REMEMBERED);
   readonly #wrong = new Recent(MAX_REMEMBERED);
-  /** Sign-ins of each address whose result is not known yet. */
+  /** Sign-ins whose result is not known yet, by network address. */
   readonly #checks = new Map<string, Set<Promise<unknown>>>();
 
   /** Creates the limits. @param now returns ms of a monotonic clock */

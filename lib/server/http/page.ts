@@ -25,7 +25,7 @@ const HEADERS = {
  */
 const CACHING = { page: "no-cache", file: "public, max-age=31536000, immutable" };
 
-/** Responses to GET by path, for {@link pageAnswer}. */
+/** The responses to GET for the dashboard's files by path, for {@link pageAnswer}. */
 export type Pages = Readonly<Record<string, { GET: Response }>>;
 
 /**
@@ -51,7 +51,9 @@ export async function pageRoutes(page: Bun.HTMLBundle, secure: Secure): Promise<
   return Object.fromEntries(await Promise.all(routes));
 }
 
-/** Returns the response for a page, or status 304 if the browser's cached copy is current. */
+/**
+ * Returns the response for a file of the dashboard, or status 304 if the browser's cached copy is current.
+ */
 export function pageAnswer({ GET: page }: Pages[string], request: Request): Response {
   const { headers } = page;
   if (names(request.headers.get("If-None-Match"), headers.get("ETag") ?? "")) {

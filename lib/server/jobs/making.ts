@@ -19,7 +19,7 @@ export interface NewJob extends JobPlan {
   request: unknown;
 }
 
-/** The fields of a job that are known before its row is written. */
+/** The fields of a job that its {@link JobPlan} does not have: id, maker, expiry, and the schedule's time. */
 export interface JobOrigin extends Pick<
   Job,
   "createdBy" | "createdWith" | "expiresAt" | "jobId" | "occurrence"

@@ -155,8 +155,9 @@ export class Clockwork {
 }
 
 /**
- * Returns the first time that should run, in ms since 1970. Times that were missed for longer than the
- * schedule allows are skipped. Of the others, only the latest {@link MOST_MADE_UP} run.
+ * Returns the first time of a schedule that should run, in ms since 1970; a time after `now` if none should.
+ * Times that were missed for longer than the schedule allows are skipped. Of the others, only the latest
+ * {@link MOST_MADE_UP} run.
  */
 async function firstToMake(
   cron: Cron,

@@ -232,7 +232,7 @@ export class Schedules {
 
   /**
    * Called at startup, and when another server has ended. Finishes requested runs that are not complete, and
-   * updates all open deliveries, as messages about their downloads may have been lost.
+   * updates deliveries that are not fulfilled, as messages about their downloads may have been lost.
    */
   takeUp(): void {
     this.#inBackground(() => this.#running.takeUp(this.#now()));
