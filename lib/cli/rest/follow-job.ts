@@ -13,7 +13,7 @@ import { findId } from "./find-id.ts";
 /** The maximum number of clients of a job for which each download has a progress bar. */
 const MOST_BARS = 30;
 
-/** Interval at which the downloads of a new job are polled, in ms. */
+/** Interval at which a new job is polled until each of its clients has a download, in ms. */
 const LOOK_EVERY_MS = 50;
 
 /** Finds a job by its id or the beginning of its id; see {@link findId}. */
@@ -29,8 +29,8 @@ export function findJobId(api: ApiClient, text: string, signal: AbortSignal): Pr
 }
 
 /**
- * Shows a job until it has ended. A job with few clients has a progress bar for each download, and a larger
- * job has one bar.
+ * Shows the progress of a job until it has ended. A job with few clients has a progress bar for each
+ * download, and a larger job has one bar.
  * @returns the newest download of each client, by client id
  */
 export async function followJob(

@@ -6,7 +6,7 @@ import { systemCode } from "../../util/system-error.ts";
 /** Flags of open(2). Flags that Windows lacks are 0 there. */
 const { O_APPEND, O_CREAT, O_EXCL, O_RDWR, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
 
-/** Flags to append to a file. A symbolic link is refused, and opening a FIFO does not block. */
+/** Flags of open(2) to append to a file. A symbolic link is refused, and opening a FIFO does not block. */
 const OPEN_FLAGS = O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
 
 /** Errors of open(2) where the path is a link, a FIFO or another user's file. */

@@ -30,7 +30,10 @@ export interface SavedFiles {
   saved: number;
   /** The number of files that existed already with the right checksum. */
   present: number;
-  /** Bytes on this machine: of saved and present files, and the fetched bytes of unfinished files. */
+  /**
+   * The number of bytes on this machine: those of saved and present files, and the fetched bytes of
+   * unfinished files.
+   */
   bytes: number;
   failed: number;
   /** Error messages of the first failed files, one sentence each. */

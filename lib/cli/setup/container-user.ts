@@ -54,7 +54,7 @@ export async function giveToImageUser(folder: string): Promise<Gift> {
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 /**
- * Gives a folder and its content to the user of the container images.
+ * Makes the user of the container images the owner of a folder and its content, where root is the owner.
  * @param name path of the folder, for messages
  */
 async function giveFolder(path: string, name: string, gift: Gift): Promise<void> {

@@ -66,6 +66,7 @@ function patternsShown(patterns: string[]): string {
 /**
  * Returns the counts of a set's files:
  * `62: 60 received, 2 skipped (fds files 0198c0de-7f00 --status skipped)`.
+ * @returns null for a single file, and until the set is listed
  */
 function filesOf(record: DownloadRecord): string | null {
   const { files_total, files_skipped, download_id } = record;

@@ -138,7 +138,8 @@ export function judge(path: string, found: Found, expected: Expected | undefined
 }
 
 /**
- * Returns the MD5 of a pulled file's original, if `checksums.txt` has it below the client's test folder.
+ * Returns the MD5 that `checksums.txt` lists for the original of a pulled file. Originals are listed with
+ * their paths in the client's test folder.
  * @param path path of the file at the client, relative or absolute
  * @param sums MD5 by path, from `checksums.txt`
  * @returns null where `checksums.txt` does not list the original
