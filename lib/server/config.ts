@@ -15,11 +15,17 @@ type ServerSettings = Settings<typeof SERVER_SETTINGS>;
 export interface ServerTls {
   cert: string;
   key: string;
-  /** Path of the CA of the clients' certificates; null: clients need no certificate. */
+  /**
+   * Path of the certificate of the CA that signs the clients' certificates; null: clients need no
+   * certificate.
+   */
   clientCa: string | null;
 }
 
-/** Settings that {@link configOf} reads one by one, to check them or to compute other values from them. */
+/**
+ * Settings that {@link configOf} reads one by one, to check them or to compute other values from them. All
+ * other settings are taken as they are.
+ */
 const MADE_INTO_OTHERS = [
   "host",
   "databaseUrl",

@@ -117,7 +117,7 @@ export interface Completed extends Common {
   source: Source;
   /** Checksum of the content in lower-case hex, by the algorithm of `checksum`. */
   digest: string;
-  /** The saved file or folder, relative to DOWNLOADS_DIR; null: a set without files. */
+  /** Path of the saved file or folder, relative to DOWNLOADS_DIR; null: a set without files. */
   savedPath: string | null;
   /** Bytes that count to the client's quota. Files shared with an earlier set do not count. */
   storedBytes: number;

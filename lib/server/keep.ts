@@ -17,7 +17,7 @@ export const DAY_MS = 86_400_000;
 /** A completed download whose content is stored. */
 export interface Stored {
   downloadId: string;
-  /** The saved file or folder, relative to DOWNLOADS_DIR; null: a set without files. */
+  /** Path of the saved file or folder, relative to DOWNLOADS_DIR; null: a set without files. */
   savedPath: string | null;
 }
 

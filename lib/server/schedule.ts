@@ -206,7 +206,7 @@ export interface ScheduleRows {
   count(): Promise<number>;
   /** Replaces a schedule's row. @returns the row as it is now; null: another change came first */
   replace(next: Schedule): Promise<Schedule | null>;
-  /** Removes a schedule. Its times and deliveries are removed later, by {@link forget}. */
+  /** Removes a schedule. Its next times and deliveries are removed later, by {@link forget}. */
   remove(scheduleId: string): Promise<void>;
   /** Deletes a batch of rows of removed schedules. @returns whether there may be more */
   forget(): Promise<boolean>;
@@ -223,7 +223,7 @@ export interface ScheduleRows {
   addTimes(times: readonly NextTime[]): Promise<void>;
   /** Moves a next time to `at` (null: removes it), unless its row is no longer as in `before`. */
   moveTime(before: NextTime, at: number | null, timing: number): Promise<void>;
-  /** Lists the times of active schedules that are due, earliest first. */
+  /** Lists the next times of active schedules that are due, earliest first. */
   dueTimes(now: number, limit: number): Promise<NextTime[]>;
   /** The earliest next time of all active schedules, in ms since 1970; null: there is none. */
   nextAt(): Promise<number | null>;

@@ -17,7 +17,7 @@ import { isNetwork } from "./access/remote-address.ts";
 /** Fewest characters of a token if other machines can reach the server. Setup makes longer tokens. */
 export const MIN_TOKEN_LENGTH = 16;
 
-/** Smallest allowed size of the audit, in bytes. It holds thousands of rows. */
+/** Smallest allowed size of the audit, in bytes. An audit of this size holds thousands of rows. */
 const MIN_AUDIT_SIZE = 1024 * 1024;
 
 const MOST_DOWNLOADS = 100_000;

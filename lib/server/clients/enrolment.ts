@@ -63,7 +63,9 @@ export class EnrolmentKeys {
     return key;
   }
 
-  /** Finds the enrolment key with a secret, even if the key is no longer valid; null: there is none. */
+  /**
+   * Finds the enrolment key that has this secret, even if the key is no longer valid; null: there is none.
+   */
   async find(secret: string | undefined): Promise<EnrolmentKey | null> {
     return secret === undefined ? null : this.rows.enrolmentKeyByHash(hashSecret(secret));
   }

@@ -3,7 +3,7 @@ import type { Repository } from "../database/repository.ts";
 
 export interface LastSeenOptions {
   repository: Pick<Repository, "clientsSeen">;
-  /** Called for each client after the time when it was last heard was recorded, or could not be recorded. */
+  /** Called for each client whose time of being last heard was recorded, or could not be recorded. */
   onChange: (clientId: string) => void;
   logger: Logger;
 }

@@ -8,8 +8,8 @@ export interface Allowance {
 }
 
 /**
- * Limits the messages of one connection. A working client sends few messages besides frames with new bytes,
- * so many messages would only load the server.
+ * Limits the messages of one connection. A working client sends few messages besides frames with new bytes.
+ * More messages would only load the server.
  */
 export class MessageAllowance {
   #left: number;

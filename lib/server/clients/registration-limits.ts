@@ -3,8 +3,8 @@ import { RateLimiter } from "../../util/rate-limiter.ts";
 import { networkOf } from "../access/remote-address.ts";
 
 /**
- * Limit of refused registrations from one address. Many clients behind one router may enrol at once, and each
- * is refused once before it sends its enrolment token.
+ * Limit of refused registrations from one address. It is high because many clients behind one router may
+ * enrol at once, and each is refused once before it sends its enrolment token.
  */
 const REFUSED = { burst: 2_000, everyMs: 1_000 };
 /** Limit of connections from one address that end without a registration. */

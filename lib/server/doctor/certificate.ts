@@ -6,7 +6,7 @@ import type { ServerConfig } from "../config.ts";
 import { readCertificate } from "../http/certificate.ts";
 
 const DAY_MS = 86_400_000;
-/** A certificate with fewer days left than this is reported. Most are renewed a month before they end. */
+/** A certificate with fewer days left than this is reported, as most are renewed a month before they end. */
 const SOON_DAYS = 14;
 
 /** Makes the check of the server's certificate: its dates, names and issuer. */

@@ -97,9 +97,9 @@ async function takeName(
 }
 
 /**
- * Gives a set its path, and the file of checksums its name.
- * @param text of the file of checksums
- * @returns null if the name is taken on the disk
+ * Gives a set's folder its path and the file of checksums its name, and records that the set is published.
+ * @param text text of the file of checksums
+ * @returns the download as it is after that; null: the name is taken on the disk
  */
 async function place(
   download: Downloading | Verifying,

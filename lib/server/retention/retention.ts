@@ -61,7 +61,7 @@ export class Retention {
     this.#missing = new Missing(options);
   }
 
-  /** Starts the loop, which first finishes removals that an earlier process began. */
+  /** Starts the loop. Its first search also finishes removals that an earlier process began. */
   start(): void {
     this.wake();
   }
