@@ -7,6 +7,11 @@ import type { Found } from "./walk.ts";
 const MAX_MANIFEST_BYTES = 64 * 1024 * 1024;
 /** Characters of manifest lines that are collected before they are sent. */
 const FLUSH_AT = 64 * 1024;
+/**
+ * Characters that are collected before the first lines are sent. They are few, so that the server records the
+ * first files while the client still looks for others. The number doubles up to {@link FLUSH_AT}.
+ */
+const FIRST_FLUSH_AT = 4 * 1024;
 
 /** The server's limits for a set. */
 export interface SetLimits {
@@ -22,6 +27,8 @@ export interface SetLimits {
 export class LineSender {
   readonly #blocks = new PackedBlocks();
   #lines = "";
+  /** Characters of lines that are collected before the next block of lines is sent. */
+  #flushAt = FIRST_FLUSH_AT;
   #sending: Promise<void> | undefined;
 
   constructor(
@@ -40,7 +47,9 @@ export class LineSender {
    */
   async add(line: object): Promise<void> {
     this.#lines += `${JSON.stringify(line)}\n`;
-    if (this.#lines.length >= FLUSH_AT) await this.flush();
+    if (this.#lines.length < this.#flushAt) return;
+    await this.flush();
+    this.#flushAt = Math.min(2 * this.#flushAt, FLUSH_AT);
   }
 
   /** Sends the collected lines. */

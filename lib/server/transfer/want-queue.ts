@@ -4,6 +4,8 @@ import { broken } from "./incoming-attempt.ts";
 
 /** Number of rows that are read at a time. */
 const PAGE = 1_000;
+/** Number of rows that are read first. It is small, so that the client begins while more rows are read. */
+const FIRST_PAGE = 50;
 /**
  * Maximum size of the files' descriptions in one message, in bytes. It leaves room for the message's other
  * fields.
@@ -104,10 +106,11 @@ export class WantQueue {
   async #next(): Promise<WantedSetFile[]> {
     if (this.#isRead) return this.isOwed ? [] : this.#again.splice(0, PAGE);
     const { downloadId, rows } = this.options;
-    const filter = { status: "pending", after: this.#readUpTo, limit: PAGE } as const;
+    const limit = this.#readUpTo < 0 ? FIRST_PAGE : PAGE;
+    const filter = { status: "pending", after: this.#readUpTo, limit } as const;
     const files = await rows.list(downloadId, filter);
     this.#readUpTo = files.at(-1)?.index ?? this.#readUpTo;
-    this.#isRead = files.length < PAGE;
+    this.#isRead = files.length < limit;
     return files.length > 0 ? files.map(wantedOf) : this.#next();
   }
 
