@@ -140,6 +140,7 @@ export async function follow(
     showTotal();
   };
   const onAway = () => {
+    if (withTotal && !terminal.live) return;
     for (const [id, record] of latest) {
       if (hasEnded(record)) continue;
       progress.set(id, { ...barOf(record), bytesPerSecond: null, note: "no answer" });

@@ -9,7 +9,7 @@ import type {
 } from "../access/rows.ts";
 import type { SqlDatabase } from "./database.ts";
 import { numberOrNull } from "./rows.ts";
-import { assignments, insertion, sql } from "./statement.ts";
+import { assignments, insertion, sql, type Statement } from "./statement.ts";
 
 /**
  * A row of an API token. `sites` is a JSON array of the ids of clients that the token may see; null: it names
@@ -123,11 +123,12 @@ export class AccessSql implements AccessRows {
         ORDER BY expires_at LIMIT ${MOST_FORGOTTEN})`);
     await this.database.run(sql`INSERT INTO sessions ${insertion(row)}`);
     const ended = await this.database.keep<Pick<SessionRow, "sessionHash">>(sql`
-      DELETE FROM sessions WHERE session_hash IN (
-        SELECT session_hash FROM sessions
-        WHERE token_hash IS NOT DISTINCT FROM ${session.tokenHash}
-        ORDER BY begun_at DESC, session_hash LIMIT ${MOST_FORGOTTEN} OFFSET ${most})
-      RETURNING session_hash`);
+      ${endedWith(sql`
+        SELECT session_hash FROM (
+          SELECT session_hash FROM sessions
+          WHERE token_hash IS NOT DISTINCT FROM ${session.tokenHash}
+          ORDER BY begun_at DESC, session_hash LIMIT ${MOST_FORGOTTEN} OFFSET ${most}
+        ) AS oldest`)}`);
     return ended.map(({ sessionHash }) => sessionHash);
   }
 
@@ -141,12 +142,7 @@ export class AccessSql implements AccessRows {
 
   async deleteSession(sessionHash: string): Promise<string[]> {
     const ended = await this.database.keep<Pick<SessionRow, "sessionHash">>(sql`
-      WITH RECURSIVE ended (hash) AS (
-        SELECT session_hash FROM sessions WHERE session_hash = ${sessionHash}
-        UNION SELECT session_hash FROM sessions JOIN ended ON begun_with = hash
-      )
-      DELETE FROM sessions WHERE session_hash IN (SELECT hash FROM ended)
-      RETURNING session_hash`);
+      ${endedWith(sql`SELECT session_hash FROM sessions WHERE session_hash = ${sessionHash}`)}`);
     return ended.map((row) => row.sessionHash);
   }
 
@@ -168,6 +164,20 @@ export class AccessSql implements AccessRows {
       DELETE FROM sign_in_codes WHERE code_hash = ${codeHash} RETURNING *`);
     return row ? { ...row, expiresAt: Number(row.expiresAt) } : null;
   }
+}
+
+/**
+ * Returns a statement that deletes sessions, and with each session those that were begun by a code made in it.
+ * @param first query for the hashes of the sessions
+ */
+function endedWith(first: Statement): Statement {
+  return sql`
+    WITH RECURSIVE ended (hash) AS (
+      ${first}
+      UNION SELECT session_hash FROM sessions JOIN ended ON begun_with = hash
+    )
+    DELETE FROM sessions WHERE session_hash IN (SELECT hash FROM ended)
+    RETURNING session_hash`;
 }
 
 function toToken(row: TokenRow): ApiToken {

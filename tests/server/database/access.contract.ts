@@ -161,6 +161,26 @@ export function accessContract(name: string, makeBackend: () => Promise<Backend>
       expect((await left()).join("")).toBe("----e-");
     });
 
+    test("a session that is one too many ends with all that were begun with it", async () => {
+      const begin = (
+        sessionHash: string,
+        begunWith: string | null,
+        tokenHash: string,
+        at: number,
+      ) =>
+        mine.access.insertSession(
+          { sessionHash, tokenHash, begunWith, expiresAt: NOW + 10_000 },
+          NOW + at,
+          1,
+        );
+      expect(await begin("a", null, "night", 1)).toEqual([]);
+      expect(await begin("b", "a", "day", 2)).toEqual([]);
+      expect(await begin("c", "b", "late", 3)).toEqual([]);
+      expect((await begin("d", null, "night", 4)).toSorted()).toEqual(["a", "b", "c"]);
+      const left = await Promise.all([..."abcd"].map((hash) => others.access.getSession(hash)));
+      expect(left.map((row) => row?.sessionHash ?? "-").join("")).toBe("---d");
+    });
+
     test("an enrolment key comes back as it was made", async () => {
       expect(await mine.access.insertEnrolmentKey(enrolmentKey)).toBe(true);
       expect(await others.access.enrolmentKeyByHash(enrolmentKey.keyHash)).toStrictEqual(

@@ -1,5 +1,9 @@
+import { S3Error } from "./error.ts";
 import { Multipart } from "./multipart.ts";
 import type { Listed, Objects } from "./objects.ts";
+
+/** Codes of S3 for a source that does not exist, or is not the object that was meant. */
+const SOURCE_IS_GONE = new Set(["NoSuchKey", "PreconditionFailed"]);
 
 /** Maximum number of bytes that are copied by one request. */
 const MOST_BYTES = 1024 * 1024 * 1024;
@@ -7,7 +11,7 @@ const MOST_BYTES = 1024 * 1024 * 1024;
 /**
  * Copies an object of any size inside S3.
  * @returns false if the source does not exist, or was replaced meanwhile
- * @throws S3Error, also if a source of more than 1 GiB does not exist, or was replaced meanwhile
+ * @throws S3Error
  */
 export async function copyObject(objects: Objects, from: Listed, to: string): Promise<boolean> {
   const { size } = from;
@@ -24,6 +28,7 @@ export async function copyObject(objects: Objects, from: Listed, to: string): Pr
     return true;
   } catch (error) {
     await multipart.abort(upload).catch(() => undefined);
+    if (error instanceof S3Error && SOURCE_IS_GONE.has(error.code)) return false;
     throw error;
   }
 }

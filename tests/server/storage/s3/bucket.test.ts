@@ -1,3 +1,4 @@
+import { copyObject } from "../../../../lib/server/storage/s3/copy.ts";
 import { expect, test } from "bun:test";
 import { Bucket } from "../../../../lib/server/storage/s3/bucket.ts";
 import { S3Error } from "../../../../lib/server/storage/s3/error.ts";
@@ -120,6 +121,16 @@ test("a copy is of what it was meant to be, or none", async () => {
   expect(await objects.copy({ key, etag: '"other"', size }, "d")).toBe(false);
   expect(await objects.copy({ key: "gone", etag, size }, "d")).toBe(false);
   expect(s3.keys).toEqual(["a b/é", "c"]);
+});
+
+test("an object of many GiB that is gone, or was replaced, is not copied", async () => {
+  await using s3 = new FakeS3();
+  const objects = objectsIn(s3);
+  const etag = await objects.put("there", BYTES);
+  const size = 3 * 1024 ** 3;
+  expect(await copyObject(objects, { key: "gone", etag, size }, "d")).toBe(false);
+  expect(await copyObject(objects, { key: "there", etag: '"other"', size }, "d")).toBe(false);
+  expect([s3.keys, [...s3.uploads]]).toEqual([["there"], []]);
 });
 
 test("what is only if new replaces nothing", async () => {
