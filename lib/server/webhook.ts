@@ -156,10 +156,10 @@ export interface OutboxRows {
   /** The number of a webhook's waiting messages. */
   countWaiting(webhookId: string): Promise<number>;
   /**
-   * Applies the limits to a webhook's messages: of those beyond a limit, a batch of waiting ones is given up,
-   * and a batch of delivered and failed ones is removed.
-   * @param latest ms since 1970; a message due later counts as due now, as it means that the clock was set
-   * back
+   * Applies the limits to a webhook's messages. Beyond a limit, a batch of waiting messages is given up, and a
+   * batch of delivered and failed messages is removed.
+   * @param latest the latest time, in ms since 1970, for which a message can be due. A message due later counts
+   *   as due now, because it means that the clock was set back
    * @returns how many waiting messages were given up, and whether there may be more beyond the limits
    */
   trim(

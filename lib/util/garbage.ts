@@ -23,5 +23,5 @@ export class Garbage {
   }
 }
 
-/** The counter that the whole process shares, as it has one heap. */
+/** Counts the new objects of the whole process, because the process has one heap. */
 export const garbage = new Garbage(() => Bun.gc(true));

@@ -121,7 +121,7 @@ const FILE: DownloadColumn = {
 
 /** The maximum number of patterns of a set that are shown. */
 const MAX_PATTERNS = 3;
-/** The maximum number of characters of the shown patterns together. */
+/** The maximum length of a set's name in the list, in characters. The name consists of its patterns. */
 const MAX_NAME = 200;
 
 /**

@@ -12,8 +12,9 @@ export const OWN = sql`(status = 'received' OR inherited = 1)`;
 
 /**
  * Returns a condition that the row `twin` has the same client, path and size as the row of another file.
- * Callers also compare `digest` and `read_at`, which are the same for all hard links to one stored file.
- * @param file name of the table with the row of the other file
+ * Where both also have the same `digest` and `read_at`, which callers compare, they are hard links to one
+ * stored file.
+ * @param file the name that the query gives to the other file's row
  */
 const isTwinOf = (file: string) =>
   new Statement(

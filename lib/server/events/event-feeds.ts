@@ -165,8 +165,9 @@ export class EventFeeds {
   }
 
   /**
-   * Reads rows for a reader.
-   * @returns `earlier`: the events that waited for the reader, older than the rows; `found`: the rows
+   * Reads rows for a reader of events.
+   * @returns `found`: the rows; `earlier`: the events that were queued for the reader before the rows were read,
+   *   and have to be sent before them
    */
   #readFor<T>({ reader, caller }: Audience, read: () => Promise<T>) {
     const { events, turns } = this.options;

@@ -11,8 +11,8 @@ import {
 const PIECE = 400;
 
 /**
- * Once the board holds this many deliveries, no further local time is added, so that the response stays
- * small.
+ * Limit on the deliveries of one response. Once it is reached, the response gets no further occurrence, so that
+ * it stays small.
  */
 const MANY_CELLS = 50_000;
 

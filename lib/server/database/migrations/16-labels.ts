@@ -1,8 +1,8 @@
 import type { Change } from "./change.ts";
 
 export const labels: readonly Change[] = [
-  // Settings of clients that operators made, apart from what clients report. A label whose value is null
-  // counts as missing, and is about to be removed.
+  // Labels and time zones that operators give to clients. What the clients themselves report is in `clients`.
+  // A label whose value is null counts as missing, and is about to be removed.
   `CREATE TABLE client_labels (
     client_id TEXT NOT NULL,
     key TEXT NOT NULL,

@@ -142,7 +142,10 @@ async function joined(objects: Objects, pieces: Piece[]): Promise<Uint8Array<Arr
   return bytes;
 }
 
-/** Aborts the upload that the object `UPLOAD` below a prefix records, if that object exists. */
+/**
+ * Aborts a multipart upload. Its id is in the object with the key `prefix` + `UPLOAD`. Does nothing if there is
+ * no such object.
+ */
 export async function endUpload(objects: Objects, prefix: string): Promise<void> {
   const head = await objects.head(prefix + UPLOAD);
   if (!head) return;

@@ -276,8 +276,8 @@ export class S3Part implements Part {
   }
 
   /**
-   * Shortens the part by storing an object that marks the new end of all existing pieces. Pieces stored later
-   * are not shortened, because they have a newer writer id.
+   * Shortens the part to `length` bytes: stores an object whose key has this length. Bytes beyond it count no
+   * longer, except for those of pieces that are stored later. Their keys have a newer id, made here.
    */
   async #cut(length: number): Promise<void> {
     const { objects, prefix } = this.options;
