@@ -89,7 +89,10 @@ export function readSetting<T>(setting: GivenText, schema: z.ZodType<T>, expecte
   const result = schema.safeParse(setting.text);
   if (result.success) return result.data;
   // Hides a user and password before a host, also where a person forgot the scheme of the URL.
-  const shown = setting.text.replace(/^((?:[a-z][\w+.-]*:)?\/\/|).*@/is, "$1…@");
+  const shown = setting.text.replace(
+    /^((?:[a-z][\w+.-]*:)?\/\/).*@|^[^@]*:.*@/is,
+    (_, scheme = "") => `${scheme}…@`,
+  );
   const found = setting.secret ? "has a wrong value" : `is "${shown}"`;
   throw new UsageError(`${setting.source} ${found}, expected ${exactly(result.error) ?? expected}`);
 }
