@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtemp, open, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,8 +6,10 @@ import type { Repository } from "../../../lib/server/database/repository.ts";
 import { openSqlRepository } from "../../../lib/server/database/sql.ts";
 import { isRead } from "../../../lib/server/database/sqlite.ts";
 import { nextRound } from "../../../lib/util/fair-turns.ts";
-import { waitFor } from "../../support/wait.ts";
+import { TEST_LIMIT, waitFor } from "../../support/wait.ts";
 import { client } from "./samples.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 let folder: string;
 let rows: Repository;
