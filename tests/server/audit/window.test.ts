@@ -1,9 +1,12 @@
-import { beforeEach, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { AuditAction } from "../../../lib/api/audit.ts";
 import { endpoints } from "../../../lib/api/endpoints.ts";
 import type { Endpoint } from "../../../lib/api/endpoints/endpoint.ts";
 import { type AuditEntry, type AuditRow, standingOf } from "../../../lib/server/audit/entry.ts";
 import { AuditWindow } from "../../../lib/server/audit/window.ts";
+import { TEST_LIMIT } from "../../support/wait.ts";
+
+setDefaultTimeout(TEST_LIMIT);
 
 let window: AuditWindow;
 let time: number;
