@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { chmod, link, mkdir, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { chmod, link, mkdir, readdir, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DownloadRecord } from "../../lib/api/schemas.ts";
 import type { SetFileRecord } from "../../lib/api/sets.ts";
@@ -15,7 +15,8 @@ import {
   useSets,
 } from "../support/set-pulls.ts";
 import { spawnSync } from "../support/spawn.ts";
-import { TEST_LIMIT } from "../support/wait.ts";
+import { System } from "../support/system.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 useSets();
@@ -171,6 +172,51 @@ test("files that did not change are linked, and not sent again", async () => {
   expect(await pull({ paths: ["nightly"], unchanged: "skip" })).toMatchObject({
     files_unchanged: 2,
   });
+});
+
+test("links of an attempt that ended early change no earlier set, and are not published", async () => {
+  await using other = await System.start({ QUOTA_PER_CLIENT: "7MiB" });
+  await other.startClient({ id: "site-1" });
+  const write = async (name: string, bytes: number, seconds: number) => {
+    await mkdir(other.source("night"), { recursive: true });
+    await writeFile(other.source(`night/${name}`), Buffer.alloc(bytes, `${name}${seconds}`));
+    await utimes(other.source(`night/${name}`), seconds, seconds);
+  };
+  const request = { client_id: "site-1", paths: ["night"], unchanged: "skip" as const };
+  const begin = async () => (await other.api.startDownload(request)).download_id;
+  const folderOf = ({ saved_path }: DownloadRecord) =>
+    join(other.folder, "downloads", saved_path!, "night");
+  const wrongIn = ({ saved_path }: DownloadRecord) => {
+    const name = saved_path!.split("/")[1];
+    const cwd = join(other.folder, "downloads/site-1");
+    return spawnSync(["md5sum", "-c", "--quiet", `${name}.md5`], { cwd }).stdout.toString();
+  };
+  const files = [
+    ["large", 3 * 1024 ** 2],
+    ["middle", 300 * 1024],
+    ["small", 1024],
+  ] as const;
+  for (const [name, size] of files) await write(name, size, 1_700_000_000);
+  await write("gone", 2048, 1_700_000_000);
+  const first = await other.ended(await begin());
+
+  // Too large with the first set beside it: the attempt ends after it made its links.
+  await write("later", 6 * 1024 ** 2, 1_700_000_000);
+  const waiting = await begin();
+  const isFull = async () => (await other.api.download(waiting)).error_code === "storage_full";
+  await waitFor(isFull, "the second set to wait for room");
+  for (const [name, size] of files) await write(name, size, 1_700_000_999);
+  await rm(other.source("night/gone"));
+  await write("later", 10, 1_700_000_999);
+  const second = await other.ended(waiting);
+  expect(second).toMatchObject({ status: "completed", files_total: 4, files_received: 4 });
+  expect([wrongIn(first), wrongIn(second)]).toEqual(["", ""]);
+  expect((await readdir(folderOf(second))).toSorted()).toEqual([
+    "large",
+    "later",
+    "middle",
+    "small",
+  ]);
 });
 
 test("a set is proven by SHA-256 where that is asked for", async () => {

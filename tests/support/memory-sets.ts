@@ -24,6 +24,7 @@ class MemorySetFolder implements SetFolder {
   readonly hasFormer = false;
   takeOver = async (): Promise<void> => undefined;
   dropFormer = async (): Promise<void> => undefined;
+  empty = async (): Promise<void> => this.parts.clear();
   setTime = async (): Promise<void> => undefined;
   linkFile = async (path: string, savedPath: string, size: number): Promise<boolean> => {
     const bytes = this.storage.files.get(savedPath);

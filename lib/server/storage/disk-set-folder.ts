@@ -1,5 +1,5 @@
 import fs, { constants } from "node:fs";
-import { copyFile, link, mkdir, open, rm, truncate } from "node:fs/promises";
+import { copyFile, link, mkdir, open, readdir, rm, truncate } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { syncFolder } from "../../util/durable.ts";
 import { eventLoopBudget } from "../../util/event-loop-budget.ts";
@@ -12,7 +12,7 @@ import { SetFileHandle } from "./set-file-handle.ts";
 import type { SetFolder } from "./storage.ts";
 import type { Part } from "./storage.ts";
 
-const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
+const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const LARGE_FILE = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
 /**
  * Error codes of link(2) for a file that cannot get another hard link: the file system supports none, the
@@ -91,9 +91,22 @@ export class DiskSetFolder implements SetFolder {
     });
   }
 
+  async empty(): Promise<void> {
+    await this.dropFormer();
+    await onDisk("empty the folder of the set", async () => {
+      const names = await readdir(this.path);
+      if (names.length === 0) return;
+      for (const name of names) await rm(join(this.path, name), { recursive: true, force: true });
+      this.#folders.clear();
+      this.#folders.add("");
+      this.#unflushed.clear();
+      if (!(await fileSystemSync.flush(this.fd))) await syncFolder(this.path);
+    });
+  }
+
   writeFile(path: string, bytes: Uint8Array, mtimeNs: bigint): void {
     try {
-      const file = fs.openSync(this.#place(path), NEW_FILE, this.options.fileMode);
+      const file = openNew(this.#place(path), this.options.fileMode);
       try {
         for (let done = 0; done < bytes.length;) {
           done += fs.writeSync(file, bytes, done, bytes.length - done, done);
@@ -110,9 +123,17 @@ export class DiskSetFolder implements SetFolder {
 
   async openFile(path: string): Promise<Part> {
     return onDisk("open a file of the set", async () => {
-      const { fileMode } = this.options;
+      const place = this.#place(path);
       const onClosing = (closing: Promise<void>) => this.#awaitClosing(closing);
-      const file = SetFileHandle.open(this.#place(path), LARGE_FILE, fileMode, onClosing);
+      const openLarge = () =>
+        SetFileHandle.open(place, LARGE_FILE, this.options.fileMode, onClosing);
+      let file = openLarge();
+      if (file.isLinked) {
+        // Its bytes belong to a published file, too.
+        await file.close();
+        fs.unlinkSync(place);
+        file = openLarge();
+      }
       this.#unflushed.add(path);
       return new PartFile(file, file.size, Promise.resolve());
     });
@@ -145,7 +166,8 @@ export class DiskSetFolder implements SetFolder {
   }
 
   sizeOf(path: string): number | null {
-    const stats = fs.lstatSync(this.#place(path), { throwIfNoEntry: false });
+    const place = join(this.path, checkedSetFile(path));
+    const stats = fs.lstatSync(place, { throwIfNoEntry: false });
     return stats?.isFile() ? stats.size : null;
   }
 
@@ -209,6 +231,20 @@ export class DiskSetFolder implements SetFolder {
   }
 }
 
+/**
+ * Creates a file, and opens it for writing. An existing file is unlinked and not overwritten, because it may be
+ * a hard link to a published file.
+ */
+function openNew(path: string, mode: number): number {
+  try {
+    return fs.openSync(path, NEW_FILE, mode);
+  } catch (error) {
+    if (systemCode(error) !== "EEXIST") throw error;
+    fs.unlinkSync(path);
+    return fs.openSync(path, NEW_FILE, mode);
+  }
+}
+
 async function linkOrCopy(from: string, to: string): Promise<void> {
   try {
     await link(from, to);
@@ -240,5 +276,6 @@ function linkSame(from: string, to: string, size: number): boolean {
  * Converts a time from ns to seconds, as the system calls need it. A double is exact to a fraction of 1 µs.
  */
 function secondsOf(ns: bigint): number {
-  return Number(ns / 1_000n) / 1e6;
+  // Half a microsecond more, because the system calls round down what a double may hold a little too low.
+  return (Number(ns / 1_000n) + 0.5) / 1e6;
 }

@@ -29,6 +29,11 @@ export class SetFileHandle implements OpenFile {
     return new SetFileHandle(fs.openSync(path, flags, mode), onClosing);
   }
 
+  /** Whether the file has other names, which are hard links to the same bytes. */
+  get isLinked(): boolean {
+    return fs.fstatSync(this.fd).nlink > 1;
+  }
+
   /** Length of the file, in bytes. */
   get size(): number {
     return fs.fstatSync(this.fd).size;

@@ -87,6 +87,11 @@ export interface SetFolder {
   /** Removes the files of earlier attempts by other servers. */
   dropFormer(): Promise<void>;
   /**
+   * Removes all files, also those of earlier attempts. Called before the set is listed: an attempt that ended
+   * during the listing may have left links to published files.
+   */
+  empty(): Promise<void>;
+  /**
    * Returns the size of a flushed file, in bytes; null if it does not exist. Synchronous, because many files
    * are checked.
    */

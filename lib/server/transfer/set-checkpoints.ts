@@ -84,7 +84,8 @@ export class SetCheckpoints {
    * @throws FdsError if the flush fails
    */
   async finish(): Promise<boolean> {
-    await this.#running;
+    // The end of a checkpoint may start the next one at once.
+    while (this.#running) await this.#running;
     if (!this.#hasFailed) await this.#make();
     return !this.#hasFailed;
   }

@@ -129,7 +129,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     this.#folder = folder;
     if (!source) {
       await rows.clear(download);
-      await folder.dropFormer();
+      await folder.empty();
     }
     if (this.isOver) return;
     this.#flow.grant();

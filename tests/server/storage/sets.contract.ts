@@ -105,6 +105,42 @@ export function setsContract(backend: string, open: () => Promise<TemporaryStora
         return { kept: "kept" };
       }));
 
+    test("is emptied of all that an attempt left there", () =>
+      withFolder(async (folder) => {
+        for (const path of ["a", "b/c"]) folder.writeFile(path, bytes(path), TIME);
+        const part = await folder.openFile("large");
+        await part.write(bytes("large"), 0);
+        await folder.sync();
+        await part.close();
+        await folder.empty();
+        expect(["a", "b/c"].map((path) => folder.sizeOf(path))).toEqual([null, null]);
+        // The name of a file may be that of a folder now, and the other way round.
+        for (const path of ["a/x", "b"]) folder.writeFile(path, bytes(path), TIME);
+        await folder.sync();
+        return { "a/x": "a/x", b: "b" };
+      }));
+
+    test("writes no byte into a published file that it has a link to", () =>
+      withFolder(async (folder, storage) => {
+        const id = Bun.randomUUIDv7();
+        await fillSet(storage, id, { small: "same", large: "same" });
+        expect(await storage.sets.publish(id, "site-1/one", SUMS)).toBe(true);
+        for (const path of ["small", "large"]) {
+          expect(await folder.linkFile(path, `site-1/one/${path}`, 4)).toBe(true);
+        }
+        folder.writeFile("small", bytes("other"), TIME);
+        const part = await folder.openFile("large");
+        await part.truncate(0);
+        await part.write(bytes("other"), 0);
+        await part.close();
+        await folder.setTime("large", TIME);
+        await folder.sync();
+        for (const path of ["small", "large"]) {
+          expect(await text(storage, `site-1/one/${path}`)).toBe("same");
+        }
+        return { small: "other", large: "other" };
+      }));
+
     test("links what was published before, if it is still as it was", () =>
       withFolder(async (folder, storage) => {
         const id = Bun.randomUUIDv7();

@@ -64,6 +64,29 @@ test("a file that is left out is removed before the flush, and then recorded", a
   );
 });
 
+test("the end waits for each checkpoint that is under way, also for one that just began", async () => {
+  const { made, folder, recorded } = checkpoints(0);
+  const flushes = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const sync = folder.sync.bind(folder);
+  folder.sync = async () => {
+    await flushes[folder.flushes]?.promise;
+    await sync();
+  };
+  const add = (from: number) => {
+    for (let index = from; index < from + 4_000; index++) {
+      made.leaveOut(index, null, { code: "file_not_found", message: "" });
+    }
+  };
+  add(0);
+  add(4_000);
+  const ended = made.finish();
+  flushes[0]?.resolve();
+  await waitFor(() => recorded.length >= 4_000, "the first checkpoint");
+  flushes[1]?.resolve();
+  expect(await ended).toBe(true);
+  expect(recorded.filter(({ status }) => status === "skipped")).toHaveLength(8_000);
+});
+
 describe("what arrived", () => {
   test("is in the rows once it is flushed, with the file in the middle of which the set is", async () => {
     const { made, recorded, durable } = checkpoints(0);

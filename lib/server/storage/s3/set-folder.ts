@@ -1,9 +1,10 @@
 import { atOnce } from "../../../util/at-once.ts";
 import { checkedFilePath, checkedSetFile } from "../paths.ts";
 import type { Part, SetFolder } from "../storage.ts";
-import { compose } from "./compose.ts";
+import { compose, endUpload, UPLOAD } from "./compose.ts";
 import { copyObject } from "./copy.ts";
 import { inS3 } from "./error.ts";
+import type { Objects } from "./objects.ts";
 import { S3Part } from "./part.ts";
 import { piecesIn } from "./pieces.ts";
 import type { Place } from "./place.ts";
@@ -57,6 +58,16 @@ export class S3SetFolder implements SetFolder {
 
   get hasFormer(): boolean {
     return this.options.former.length > 0;
+  }
+
+  async empty(): Promise<void> {
+    await this.dropFormer();
+    this.#unsent.clear();
+    this.sizes.clear();
+    await inS3("empty the set", async () => {
+      for (const folder of [FILES, LARGE])
+        await removeAll(this.place.objects, this.prefix + folder);
+    });
   }
 
   writeFile(path: string, bytes: Uint8Array): void {
@@ -184,6 +195,14 @@ export class S3SetFolder implements SetFolder {
   #largePrefix(path: string): string {
     return largePrefix(this.prefix, path);
   }
+}
+
+/** Removes all objects with a key prefix, and aborts the uploads that are recorded there. */
+export async function removeAll(objects: Objects, prefix: string): Promise<void> {
+  for await (const { key } of objects.list(prefix)) {
+    if (key.endsWith(`/${UPLOAD}`)) await endUpload(objects, key.slice(0, -UPLOAD.length));
+  }
+  await objects.removeAll(prefix);
 }
 
 /**

@@ -1,12 +1,11 @@
 import { FdsError } from "../../../protocol/errors.ts";
 import { checkedDownloadId, checkedPublishedPath, isDownloadId } from "../paths.ts";
 import type { SetFolder, SetStorage } from "../storage.ts";
-import { endUpload, UPLOAD } from "./compose.ts";
 import { inS3, S3Error } from "./error.ts";
 import { copyObject } from "./copy.ts";
 import type { Listed } from "./objects.ts";
 import type { Place } from "./place.ts";
-import { FILES, S3SetFolder } from "./set-folder.ts";
+import { FILES, removeAll, S3SetFolder } from "./set-folder.ts";
 import { atOnce } from "../../../util/at-once.ts";
 
 /** Number of objects that are copied at the same time. */
@@ -57,12 +56,7 @@ export class S3Sets implements SetStorage {
     const { objects } = this.place;
     const prefix = this.#setPrefix(downloadId);
     this.#atRest.delete(downloadId);
-    await inS3("remove the set", async () => {
-      for await (const { key } of objects.list(prefix)) {
-        if (key.endsWith(`/${UPLOAD}`)) await endUpload(objects, key.slice(0, -UPLOAD.length));
-      }
-      await objects.removeAll(prefix);
-    });
+    await inS3("remove the set", () => removeAll(objects, prefix));
   }
 
   async list(): Promise<string[]> {
