@@ -140,7 +140,7 @@ function buildCore(options: EngineOptions) {
     noticeMissing: (clientId) => retention.noticeMissing(clientId),
     jobs: {
       mostOf: (jobId) => jobs.mostOf(jobId),
-      onChange: (jobId, status) => jobs.onChange(jobId, status),
+      onChange: (jobId, status, at) => jobs.onChange(jobId, status, at),
       reopen: (jobId, retry) => jobs.reopen(jobId, retry),
     },
   });

@@ -87,7 +87,7 @@ export function startMemoryServer({ repository: rows, opened, clientId, bugs }: 
     noticeMissing: async () => 0,
     jobs: {
       mostOf: (jobId) => jobs.mostOf(jobId),
-      onChange: (jobId, status) => jobs.onChange(jobId, status),
+      onChange: (jobId, status, at) => jobs.onChange(jobId, status, at),
       reopen: (jobId, retry) => jobs.reopen(jobId, retry),
     },
     metrics,

@@ -215,10 +215,11 @@ export class Downloads {
     return progress ?? this.#elsewhere?.of(download);
   }
 
-  #changed(download: Download): void {
+  /** @param at when the change began, by `performance.now` */
+  #changed(download: Download, at = performance.now()): void {
     const { jobId, status } = download;
     this.options.onChange(download);
-    if (jobId !== null) this.options.jobs.onChange(jobId, status);
+    if (jobId !== null) this.options.jobs.onChange(jobId, status, at);
   }
 
   /** Begins to run downloads, first those that an earlier process left unfinished. */
@@ -255,14 +256,13 @@ export class Downloads {
       const before = await this.get(downloadId);
       const { next, effects } = transition(before, event);
       if (next === before) return before;
+      const at = performance.now();
       const after = await this.options.repository.replaceDownload(next, before);
-      // Another change of the row came first, so the event is applied to the changed row.
-      if (!after) continue;
+      if (!after) continue; // Another change of the row came first.
       const isOther = after.status !== before.status;
       if (isOther) this.#log(after).info(`download ${after.status}`);
-      if (isOther) this.#changed(after);
-      // The download had ended before, and was now marked as replaced. Only readers of events are told. Its
-      // job is told of the new download instead.
+      if (isOther) this.#changed(after, at);
+      // An ended download was marked as replaced. Its job is told of the new download instead.
       else if (hasEnded(after)) this.options.onChange(after);
       if (isOther && after.status === "queued") this.#dispatcher.queued(after);
       accountFor(before, after, this.options);

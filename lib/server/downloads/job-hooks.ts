@@ -4,8 +4,11 @@ import type { Download } from "../download.ts";
 export interface JobHooks {
   /** Returns how many downloads of a job may run at once; 0: none may start now. */
   mostOf: (jobId: string) => Promise<number>;
-  /** Called when a download of a job is new or its status changed. */
-  onChange: (jobId: string, status: Download["status"]) => void;
+  /**
+   * Called when a download of a job is new or its status changed, once that is durable.
+   * @param at when the change began, by `performance.now`. Others could read the change from then on
+   */
+  onChange: (jobId: string, status: Download["status"], at: number) => void;
   /**
    * Reopens a job, so that a new download can replace an ended one.
    * @param retry makes the new download, once the job is open

@@ -147,9 +147,9 @@ export class Jobs implements JobHooks {
    */
   async rerun(jobId: string, statuses: Rerun["statuses"]): Promise<Job> {
     const { counts } = await this.totals(jobId, null);
-    const before = await this.get(jobId);
-    requireTime(before);
+    const before = requireTime(await this.get(jobId));
     if (statuses.every((status) => counts[status] === 0)) return before;
+    this.#watch.forgetFailures(jobId);
     await this.#change(jobId, (job) => ({
       ...requireTime(job),
       status: job.status === "paused" ? "paused" : "running",
@@ -217,13 +217,14 @@ export class Jobs implements JobHooks {
     return job.maxConcurrent ?? Infinity;
   };
 
-  onChange = (jobId: string, status: Download["status"]): void =>
-    this.#watch.downloadChanged(jobId, { hasFailed: status === "failed" });
+  onChange = (jobId: string, status: Download["status"], at: number): void =>
+    this.#watch.downloadChanged(jobId, status === "failed" ? { failedAt: at } : {});
 
   reopen = async <T>(jobId: string, retry: () => Promise<T>): Promise<T> => {
     const job = await this.#change(jobId, (before) => {
       requireTime(before);
       if (!isEnded(before)) return before;
+      this.#watch.forgetFailures(jobId);
       // An empty `rerun` keeps the job from ending before the new download exists.
       const rerun = { statuses: [], before: "" };
       return { ...before, status: "running", endedAt: null, rerun, unsettled: true };

@@ -34,8 +34,10 @@ class Look {
   timer: Timer | undefined;
   isRunning = false;
   isWanted = false;
-  /** True: a download of the job failed since the last check. */
-  hasFailed = false;
+  /** When the latest download failed that no check has taken into account; -Infinity: none. */
+  failedAt = -Infinity;
+  /** Downloads that failed before this time do not stop the job. */
+  reopenedAt = -Infinity;
 
   get isIdle(): boolean {
     return !this.isRunning && this.timer === undefined;
@@ -60,14 +62,15 @@ export class JobWatch {
 
   /**
    * Checks a job soon, as the job or one of its downloads changed.
-   * @param hasFailed whether a download failed. The job may then have to stop, so it is checked without
-   * delay.
+   * @param failedAt when a download failed. The job may then have to stop, so it is checked without delay.
+   * -Infinity: no download failed
    * @param after shortest delay of the check, in ms, if no download failed
    */
-  downloadChanged(jobId: string, { hasFailed = false, after = 0 } = {}): void {
+  downloadChanged(jobId: string, { failedAt = -Infinity, after = 0 } = {}): void {
     if (this.#stopped) return;
     const look = this.#lookOf(jobId);
-    look.hasFailed ||= hasFailed;
+    look.failedAt = Math.max(look.failedAt, failedAt);
+    const hasFailed = failedAt > look.reopenedAt;
     if (look.isRunning) {
       look.isWanted = true;
       return;
@@ -78,6 +81,14 @@ export class JobWatch {
     look.timer = undefined;
     if (wait > 0) look.timer = setTimeout(() => this.#look(jobId, look), wait);
     else this.#look(jobId, look);
+  }
+
+  /**
+   * Forgets the downloads of a job that have failed up to now, as the job is reopened. The report of such a
+   * failure may still come, because it waits for a flush.
+   */
+  forgetFailures(jobId: string): void {
+    this.#lookOf(jobId).reopenedAt = performance.now();
   }
 
   /** Sets a timer for the time at which the next job expires. */
@@ -136,18 +147,17 @@ export class JobWatch {
 
   async #lookAt(jobId: string, look: Look): Promise<void> {
     let after: number | null = AGAIN_AFTER_MS;
-    const { hasFailed: hadFailed } = look;
+    const { failedAt } = look;
     try {
       after = await this.#judge(jobId, look);
     } catch (error) {
       // The failed download was not taken into account, so the next check has to do it.
-      look.hasFailed ||= hadFailed;
+      look.failedAt = Math.max(look.failedAt, failedAt);
       this.#report(error, jobId);
     }
     look.isRunning = false;
     look.at = performance.now();
-    const { hasFailed } = look;
-    if (look.isWanted) this.downloadChanged(jobId, { hasFailed });
+    if (look.isWanted) this.downloadChanged(jobId, { failedAt: look.failedAt });
     else if (after !== null) this.downloadChanged(jobId, { after });
   }
 
@@ -157,13 +167,13 @@ export class JobWatch {
    */
   async #judge(jobId: string, look: Look): Promise<number | null> {
     const { rows, logger } = this.options;
-    const { hasFailed } = look;
-    look.hasFailed = false;
+    const { failedAt } = look;
+    look.failedAt = -Infinity;
     const job = await rows.get(jobId);
     if (!job || this.#stopped) return null;
     const totals = await rows.totals(jobId, null);
     const now = Date.now();
-    const stops = hasFailed && hasToStop(job, totals);
+    const stops = failedAt > look.reopenedAt && hasToStop(job, totals);
     const status = stops ? "stopped" : statusOf(job, totals, now);
     let after = job;
     if (status !== job.status) {
@@ -175,7 +185,7 @@ export class JobWatch {
         unsettled: job.unsettled || stops,
       });
       if (!written) {
-        look.hasFailed ||= hasFailed;
+        look.failedAt = Math.max(look.failedAt, failedAt);
         return 0;
       }
       after = written;

@@ -1,4 +1,5 @@
 import { describe, expect, jest, spyOn, test } from "bun:test";
+import { NO_JOBS, order, problem } from "../../support/downloads.ts";
 import { WriteAheadLog } from "../../../lib/server/database/write-ahead-log.ts";
 import {
   BYTES,
@@ -16,7 +17,26 @@ import {
 
 useDownloads();
 
-/* Downloads while the database fails. */
+/* Downloads while the database fails, or takes long. */
+
+test("a job is told when a failure could first be read, which is before the flush", async () => {
+  using onChange = spyOn(NO_JOBS, "onChange");
+  const { downloadId } = await downloads.create(order(SITE, "a.bin", { jobId: "a job" }));
+  const flushed = Promise.withResolvers<void>();
+  using flush = spyOn(WriteAheadLog.prototype, "flush").mockReturnValue(flushed.promise);
+  const ended = downloads.giveUp(downloadId, problem("client_not_connected"));
+  await settle();
+  expect(await statusOf(downloadId)).toBe("failed");
+  expect(onChange).not.toHaveBeenCalledWith("a job", "failed", expect.anything());
+  const seenAt = performance.now();
+  jest.advanceTimersByTime(1);
+  flush.mockResolvedValue(undefined);
+  flushed.resolve();
+  await ended;
+  const [, , at] = onChange.mock.lastCall!;
+  expect(onChange).toHaveBeenLastCalledWith("a job", "failed", at);
+  expect(at).toBeLessThanOrEqual(seenAt);
+});
 
 describe("an error of the database", () => {
   const broken = new Error("disk I/O error");

@@ -77,7 +77,8 @@ describe("a job is told of", () => {
     ["a failure each 50 ms", 50, true],
   ])("at most four times a second: %s", async (_, every, hasFailed) => {
     for (let at = 0; at < 5_000; at += every) {
-      for (const jobId of ["a", "b"]) watch.downloadChanged(jobId, { hasFailed });
+      const failedAt = hasFailed ? performance.now() : -Infinity;
+      for (const jobId of ["a", "b"]) watch.downloadChanged(jobId, { failedAt });
       await pass(every);
     }
     for (const jobId of ["a", "b"]) expect(mostInASecond(jobId)).toBe(MOST_A_SECOND);
@@ -112,9 +113,22 @@ test("a failure that could not be judged is judged by the next check", async () 
   stopWhen = { atLeast: 1, failedPercent: 10 };
   failures = 1;
   counts.failed = 1;
-  watch.downloadChanged("a", { hasFailed: true });
+  watch.downloadChanged("a", { failedAt: performance.now() });
   await settle();
   expect(recorded).toEqual([]);
   await pass(5_000);
+  expect(recorded).toEqual(["stopped"]);
+});
+
+test("a reopened job is stopped by what fails from then on only", async () => {
+  stopWhen = { atLeast: 1, failedPercent: 10 };
+  counts.failed = 1;
+  const before = performance.now();
+  watch.forgetFailures("a");
+  watch.downloadChanged("a", { failedAt: before });
+  await pass(5_000);
+  expect(recorded).toEqual([]);
+  watch.downloadChanged("a", { failedAt: performance.now() });
+  await settle();
   expect(recorded).toEqual(["stopped"]);
 });
