@@ -3,7 +3,7 @@
 export const SHARED_SYNC = "tests/util/shared-sync.test.ts";
 export const DURABLE = "tests/util/durable.test.ts";
 export const LOG = "tests/server/database/write-ahead-log.test.ts";
-export const POSTGRES_CUTS = "tests/server/database/postgres-cuts.test.ts";
+export const POSTGRES_CUTS = "tests/faults/postgres-cuts.test.ts";
 export const POWER = "tests/faults/power-loss.test.ts";
 export const PART = "tests/server/storage/part.test.ts";
 export const RECEIVER = "tests/server/transfer/file-receiver.test.ts";

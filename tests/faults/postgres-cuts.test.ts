@@ -1,11 +1,11 @@
 import { SQL } from "bun";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import type { Repository } from "../../../lib/server/database/repository.ts";
-import { openSqlRepository } from "../../../lib/server/database/sql.ts";
-import { type Cut, CuttingProxy } from "../../support/cutting-proxy.ts";
-import { emptyDatabase, NO_POSTGRES, Postgres } from "../../support/postgres.ts";
-import { TEST_LIMIT, waitFor } from "../../support/wait.ts";
-import { client, completed, id, queued } from "./samples.ts";
+import type { Repository } from "../../lib/server/database/repository.ts";
+import { openSqlRepository } from "../../lib/server/database/sql.ts";
+import { type Cut, CuttingProxy } from "../support/cutting-proxy.ts";
+import { emptyDatabase, NO_POSTGRES, Postgres } from "../support/postgres.ts";
+import { TEST_LIMIT, waitFor } from "../support/wait.ts";
+import { client, completed, id, queued } from "../server/database/samples.ts";
 
 setDefaultTimeout(TEST_LIMIT);
 
