@@ -138,11 +138,8 @@ describe("a server that sends", () => {
     await using started = await clientOf((socket) => {
       socket.pause();
       socket.write(REGISTERED);
-      const more = () => {
-        sent += 2000 * 125;
-        if (!socket.destroyed) socket.write(many(PING), more);
-      };
-      more();
+      const pings = many(PING);
+      void sendForEver(socket, pings, () => (sent += pings.length));
     });
     const { client } = started;
     await client.waitForLine(/registered as/);

@@ -86,8 +86,13 @@ export function textFrame(message: unknown): Buffer {
 /**
  * Writes the same bytes again and again until the connection closes. Each write waits for the one before and
  * for the event loop, because writes to a broken socket would otherwise fill the memory.
+ * @param onSent called after each write
  */
-export async function sendForEver(socket: Socket, bytes: Buffer): Promise<void> {
+export async function sendForEver(
+  socket: Socket,
+  bytes: Buffer,
+  onSent: () => void = () => undefined,
+): Promise<void> {
   const gone = new Promise<Error>((resolve) => {
     socket.once("close", () => resolve(new Error("closed")));
     socket.once("error", resolve);
@@ -97,6 +102,7 @@ export async function sendForEver(socket: Socket, bytes: Buffer): Promise<void> 
       socket.write(bytes, (error) => resolve(error ?? undefined));
     });
     failure = await Promise.race([taken, gone]);
+    onSent();
     await Bun.sleep(0);
   }
 }
