@@ -28,7 +28,7 @@ import { stdout } from "./lib/util/output.ts";
 if (import.meta.main) await runClient(process.argv.slice(2));
 
 /**
- * Runs the client until it is stopped, as the only task of the process.
+ * Runs the client, or `client doctor`, as the only task of the process.
  * @param argv the command line's arguments, without the program's name
  */
 export async function runClient(argv: string[]): Promise<void> {

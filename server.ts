@@ -53,16 +53,16 @@ const CALLS_END_WITHIN_MS = 3_000;
 const SERVER_ID = Bun.randomUUIDv7();
 
 /**
- * Owner of the server's own long work in {@link FairTurns}, where all other owners are API tokens. A token
- * cannot have this name, as it contains a space.
+ * Owner of the server's own long work in {@link FairTurns}. All other owners are names of API tokens, and the
+ * name of a token has no spaces.
  */
 const THE_SERVER = "the server";
 
 if (import.meta.main) await runServer(process.argv.slice(2));
 
 /**
- * Runs the server, or `server doctor`, as the whole process.
- * @param argv the words behind the program's name
+ * Runs the server, or `server doctor`, as the only task of the process.
+ * @param argv the command line's arguments, without the program's name
  */
 export async function runServer(argv: string[]): Promise<void> {
   await runService(async (toStop) => {
@@ -79,7 +79,7 @@ function readConfig(argv: string[], isTerminal: boolean) {
   return { config: readServerConfig(argv, env, isTerminal), ...files };
 }
 
-/** Runs `server doctor`: checks the settings and what they name, and prints the results. */
+/** Runs `server doctor`: checks the settings, the database, the storage and more, and prints the results. */
 async function doctor(argv: string[]) {
   const { isHelp, json, flags } = readOrder(argv, SERVER_SETTINGS);
   if (isHelp) return DOCTOR_HELP;
@@ -147,7 +147,7 @@ async function openEngine(
   return buildEngine({ config, storage, repository, turns, version, logger });
 }
 
-/** Opens the storage for files, S3 or a disk. @throws Away if it cannot be reached now */
+/** Opens the storage for downloaded files, S3 or a disk. @throws Away if it cannot be reached now */
 function openStorage({ storage, isShared }: ServerConfig): Promise<Storage> {
   return storage.type === "s3"
     ? openS3Storage({ ...storage, isShared })
@@ -167,8 +167,8 @@ function buildApp(
   { engine, access, runningCalls, logger }: AppOptions,
 ): Hono<RestEnv> {
   const { audit, turns, repository } = engine;
-  // A burst of two seconds' worth of requests is allowed, as a browser that opens the dashboard sends many at
-  // once.
+  // A burst of two seconds' worth of requests is allowed, because a browser that opens the dashboard sends
+  // many at once.
   const requests = new RateLimiter({ burst: 2 * requestRate, everyMs: 1000 / requestRate });
   const longAnswers = new LongAnswers({ turns, openCalls: access.openCalls, logger });
   const app = new Hono<RestEnv>();
@@ -184,7 +184,7 @@ function buildApp(
 }
 
 /**
- * Adds the routes of the REST interface, each with the lowest role that may call it and its handler. The
+ * Adds the routes of the REST interface, each with its handler and the lowest role that may call it. The
  * types require each route to agree with its request and response in lib/api/endpoints.
  */
 function addRoutes(app: RestRoutes, calls: RestCalls): void {
@@ -288,7 +288,7 @@ async function stop({ engine, listener, runningCalls, sharing }: Running): Promi
   await engine.telling.stop();
   const heard = Bun.sleep(GOODBYE_MS);
   engine.events.close();
-  // Running REST calls end before the audit log and the database are closed, as they use both.
+  // Running REST calls end before the audit log and the database are closed, because the calls use both.
   await runningCalls.end(CALLS_END_WITHIN_MS);
   await engine.audit.close();
   await sharing?.stop();

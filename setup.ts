@@ -79,7 +79,7 @@ await runProgram(async (signal) => {
 
 /**
  * Writes an `.env` file with fresh tokens.
- * @returns false if the file exists already, and is left unchanged
+ * @returns false if the file exists already; it is then left unchanged
  */
 async function makeEnvironmentFile(file: string): Promise<boolean> {
   const token = () => randomBytes(32).toString("hex");

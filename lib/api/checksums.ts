@@ -6,7 +6,10 @@ export {
   type ChecksumAlgorithm,
 } from "../protocol/checksum.ts";
 
-/** The fields of a download's record that hold the digest of its file. */
+/**
+ * The fields of a download's record about the checksum of its file: `checksum` names the algorithm, and the
+ * field of that name holds the digest.
+ */
 export type Digested = { checksum: ChecksumAlgorithm } & Record<ChecksumAlgorithm, string | null>;
 
 /**
@@ -18,7 +21,8 @@ export function digestOf(record: Digested): string | null {
 }
 
 /**
- * Returns the ETag of a download's file: an MD5 digest as it is, any other digest prefixed by its algorithm.
+ * Returns the ETag of a download's file: the digest in quotes. A digest other than MD5 is prefixed by its
+ * algorithm.
  */
 export function entityTag(checksum: ChecksumAlgorithm, digest: string): string {
   return checksum === "md5" ? `"${digest}"` : `"${checksum}:${digest}"`;

@@ -2,8 +2,8 @@ import * as z from "zod";
 import { RateLimit } from "./schemas.ts";
 
 /**
- * What can be changed about a download: the rate limit, until the download has ended, and the hold, which
- * protects its files from removal, at any time.
+ * What a request can change about a download. The rate limit can be changed until the download has ended. The
+ * hold, which protects the download's files from removal, can be changed at any time.
  */
 export const DownloadChange = z
   .strictObject({

@@ -8,8 +8,8 @@ import { serverEndpoints } from "./endpoints/server.ts";
 import { webhookEndpoints } from "./endpoints/webhooks.ts";
 
 /**
- * All REST calls by name. The server's routes, the OpenAPI document, and the types of handlers and callers
- * are derived from this table.
+ * All REST calls by name. The OpenAPI document is generated from this table. The types require the server's
+ * routes and handlers, and the callers, to agree with it.
  */
 export const endpoints = {
   ...serverEndpoints,

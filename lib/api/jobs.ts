@@ -206,7 +206,7 @@ export const JobChange = z
   .meta({ id: "JobChange" });
 export type JobChange = z.input<typeof JobChange>;
 
-/** The events in a job's stream of events. */
+/** An event in a stream of events: a changed download, client or job. */
 export const Change = z.discriminatedUnion("event", [
   z.object({ event: z.literal("download"), data: DownloadRecord }),
   z.object({ event: z.literal("client"), data: ClientRecord }),

@@ -5,8 +5,8 @@ const MAX_NAMED = 3;
 const MAX_LENGTH = 60;
 
 /**
- * Describes the patterns of a set that no file matches, as in `no file matches "*.csv"`. Null if every
- * pattern matches a file.
+ * Describes the patterns of a set that no file matches, as in `no file matches "*.csv"`. Returns null if
+ * there are no such patterns, or they are not known yet.
  */
 export function lackOf({
   unmatched_paths,

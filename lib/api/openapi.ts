@@ -100,8 +100,8 @@ class SchemaCollector {
 }
 
 /**
- * Moves a default value into the description. With `default` in a request's schema, type generators such as
- * openapi-typescript make the field required.
+ * Moves the default value of a schema from `default` to `description`. With `default` in a request's schema,
+ * type generators such as openapi-typescript make the field required.
  */
 function tellDefault(schema: JsonSchema): void {
   if (!("default" in schema)) return;
@@ -190,7 +190,7 @@ function response(answer: Answer, schemas: SchemaCollector): Response {
   };
 }
 
-/** Returns an error response for each HTTP status, with the error codes that it can contain. */
+/** Returns the error responses of a call: one for each HTTP status, with the error codes of that status. */
 function errorResponses(endpoint: Endpoint, schemas: SchemaCollector): Record<string, Response> {
   const common: ErrorCode[] = ["invalid_request", "rate_limited", "internal_error", "unavailable"];
   const codes = [...endpoint.errors, ...common];

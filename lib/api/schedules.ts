@@ -16,10 +16,10 @@ const time = z.iso.datetime().meta({ description: "ISO 8601, UTC" });
 /** Most client ids in a request to run a schedule. */
 const MAX_IDS = 1_000;
 
-/** Longest time in ms after which a missed run of a schedule may still be made up for. */
+/** Largest `catch_up` of a schedule, in ms. A run that was missed is made up for within this time. */
 const MAX_CATCH_UP_MS = 30 * 86_400_000;
 
-/** Most future times that a preview of a schedule shows. */
+/** Most future times that a preview of a schedule shows for each time zone. */
 const MAX_PREVIEW = 100;
 
 export const ScheduleName = z

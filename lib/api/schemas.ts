@@ -260,7 +260,7 @@ export const TotalsQuery = z.strictObject({
   since: time.meta({ description: "Counts the downloads that were asked for from then on" }),
 });
 
-/** Most items on a page of downloads or of similar lists; 50 by default. */
+/** Most items on a page of downloads or of audit records; 50 by default. */
 export const PageLimit = pageLimit(50);
 
 /** The query of the list of clients. Without a limit, all clients are on one page. */
@@ -288,7 +288,7 @@ export const DownloadQuery = z
     message: "only what failed is open, ask for status=failed",
   });
 
-/** The parameters in the paths of all calls. Any text is accepted, as an invalid id just finds nothing. */
+/** The parameters in the paths of all calls. Any text is accepted: with an invalid id, nothing is found. */
 export const PathParams = z.object({
   client_id: z.string(),
   download_id: z.string(),

@@ -40,13 +40,13 @@ export function matches(selector: Selector, labels: Readonly<Record<string, stri
 
 /**
  * Parses a selector.
- * @throws SelectorError with the position of the error
+ * @throws SelectorError if the text is no valid selector
  */
 export function parseSelector(text: string): Selector {
   return new SelectorParser(text).parse();
 }
 
-/** Thrown for an invalid selector. The message says where and why. */
+/** Thrown for an invalid selector. The message says what is wrong, and where if it is a syntax error. */
 export class SelectorError extends Error {
   override name = "SelectorError";
 }

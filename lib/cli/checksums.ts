@@ -9,7 +9,10 @@ export const CHECKSUMS_FILE = "checksums.txt";
 
 /** The parsed content of a file in the format of `md5sum`. */
 export interface Checksums {
-  /** MD5 by path, without a leading `./`. If a path is listed twice, the last one counts. */
+  /**
+   * The MD5 of each file. The key is the file's path, without a leading `./`. If a path is listed twice, the
+   * last line counts.
+   */
   sums: Map<string, string>;
   /**
    * Line numbers, counted from 1, of lines in an unknown format or with a second, different checksum for a
@@ -95,7 +98,8 @@ async function requireRegularFile(file: string): Promise<void> {
 }
 
 /**
- * Replaces the text of a checksum file atomically. After an interruption, the file still has its old text.
+ * Replaces the text of a checksum file atomically. After an interruption, the file has either its old or its
+ * new text.
  */
 export async function writeChecksums(file: string, text: string): Promise<void> {
   const temporary = `${file}.${crypto.randomUUID()}.tmp`;
@@ -110,7 +114,7 @@ export async function writeChecksums(file: string, text: string): Promise<void> 
 /**
  * Computes several digests of a file, which is read once and in pieces.
  * @param onBytes called after each piece with the size of the piece in bytes
- * @returns the digests in lower-case hex, by algorithm
+ * @returns the digests in lower-case hex; the key is the algorithm
  * @throws Failure where the path is not a regular file
  * @throws the reason of `signal` when `signal` is aborted
  */

@@ -122,7 +122,7 @@ async function runDemo(
 /**
  * Prints the dashboard's address, the API token and the path of the logs. Records the server's address and
  * the token in a file, for other programs.
- * @param code signs a browser in to the dashboard, once
+ * @param code one-time code that signs a browser in to the dashboard
  */
 async function describeKept(demo: KeptDemo, code: string, terminal: Terminal) {
   await announceDemo(demo);

@@ -3,7 +3,7 @@ import { exit, OutputLost, stderr, stdout } from "../util/output.ts";
 import { plainLines } from "../util/plain-text.ts";
 import { systemCode } from "../util/system-error.ts";
 
-/** A failure at run time that the user can correct. It is printed in one line, and the exit code is 1. */
+/** A failure at run time that the user can correct. Only its message is printed, and the exit code is 1. */
 export class Failure extends Error {
   override name = "Failure";
 }
@@ -76,12 +76,13 @@ export class Interruptions {
 }
 
 /**
- * Runs a command-line program, and ends the process once its output was written. The exit code is 0, 2 for a
- * wrong flag or value, 1 for a failure, and 128 or more after a signal or if the program that reads the
- * output has ended.
- * @param main the program. Its first argument is a signal that Ctrl-C aborts. On the abort, `main` must clean
- *   up and throw the signal's reason. If `main` returns a number, this is the exit code
- * @param endWithin time limit for cleaning up after the signal, in ms
+ * Runs a command-line program, and ends the process once its output was written. The exit code is the number
+ * that `main` returns, or 0 if it returns none. If `main` throws, the exit code is 2 for a wrong flag or
+ * value, and 1 for another failure. It is 128 or more after a signal, or if the program that reads the output
+ * has ended.
+ * @param main the program. Its first argument is {@link Interruptions.signal}. When this signal is aborted,
+ *   `main` must clean up and throw the signal's reason
+ * @param endWithin time limit for cleaning up after the abort, in ms
  */
 export async function runProgram(
   main: (signal: AbortSignal, interruptions: Interruptions) => Promise<number | void>,
@@ -122,8 +123,8 @@ function report(error: unknown): number {
 }
 
 /**
- * Returns the message for an error: one line for an expected error or a system error, a stack trace for a
- * bug.
+ * Returns the text to print for an error. Only the message is printed for an expected error or a system
+ * error. Any other error is a bug, and is printed with its stack trace.
  */
 function describe(error: unknown): string {
   const known = [Failure, UsageError, OutputLost].some((kind) => error instanceof kind);

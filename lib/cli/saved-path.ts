@@ -10,8 +10,8 @@ export function downloadsDirOf(env: Environment): string {
 }
 
 /**
- * Returns where a completed download was saved, as text for the user: an absolute path on this machine, or
- * the path at the server.
+ * Returns where a completed download was saved, as text for the user: an absolute path if the file is on this
+ * machine, otherwise the path at the server.
  * @param downloadsDir the server's folder of downloads, which may not exist on this machine
  * @returns null where nothing was saved
  */
@@ -21,8 +21,8 @@ export function savedPathOf(record: DownloadRecord, downloadsDir: string): strin
 }
 
 /**
- * Returns the folder that `saved_path` is relative to, as text for the user. This is a path where the saved
- * file is on this machine, otherwise a description of the server's folder.
+ * Returns the folder that `saved_path` is relative to, as text for the user. If the saved file is on this
+ * machine, the text is the folder's absolute path, otherwise a description of the server's folder.
  */
 export function savedFolderOf(record: DownloadRecord, downloadsDir: string): string {
   return plainText(pathHere(record, downloadsDir) === null ? AT_SERVER : resolve(downloadsDir));

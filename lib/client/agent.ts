@@ -27,7 +27,7 @@ export interface AgentOptions {
   roots: Roots;
   /** Most bytes of a file in one frame. */
   chunkSize: number;
-  /** Limits the rate, in bytes a second, of everything that this client sends, over all its connections. */
+  /** Limits the rate, in bytes a second, of all frames that this client sends, over all its connections. */
   rateLimit: TokenBucket;
   /** Most bytes that may leave the site in a day; null for no limit. */
   dailyLimit: DailyLimit | null;
@@ -38,7 +38,9 @@ export interface AgentOptions {
   logger: Logger;
 }
 
-/** Once a connection has sent this many bytes of one file, the wait before the next reconnect is short. */
+/**
+ * Once a connection has sent this many bytes of one file or set, the wait before the next reconnect is short.
+ */
 const WORTH_BYTES = 4 * 1024 * 1024;
 
 /**
@@ -56,7 +58,7 @@ const REST_MS = 3_000;
 
 /**
  * Collects garbage while no request runs, because the runtime itself collects only when it needs more memory.
- * All agents of a process share this object, as they share one heap.
+ * All agents of a process share this object, because they share one heap.
  */
 const atRest = new AtRest(() => Bun.gc(true), REST_MS);
 
@@ -75,7 +77,7 @@ export class Agent {
     atRest.idle();
   }
 
-  /** Whether the server has received a whole file, or a large part of one, over this connection. */
+  /** Whether this connection has delivered a whole file, set or listing, or a large part of a file or set. */
   get worked(): boolean {
     return this.#worked;
   }

@@ -34,8 +34,8 @@ export class BlockReader {
     const block = await this.#ahead.block;
     const next = offset + block.length;
     this.#ahead = { offset: next, block: this.#read(next) };
-    // Prevents an unhandled rejection if nobody awaits the block. Whoever awaits the block still gets the
-    // error.
+    // Prevents an unhandled rejection if the block is never awaited. Code that awaits the block still gets
+    // the error.
     this.#ahead.block.catch(() => undefined);
     return block;
   }

@@ -2,15 +2,16 @@
  * The zstd level. The fastest level is used, because compression that is slower than the link saves no time.
  */
 const LEVEL = 1;
-/** Least share of its bytes that a chunk must save to be sent compressed. */
+/** A chunk is sent compressed only if compression saves at least this share of the chunk's bytes. */
 const LEAST_SAVING = 0.03;
-/** Chunks of fewer bytes are not compressed. */
+/** Chunks with fewer bytes than this are not compressed. */
 const SMALLEST = 1024;
 /** Bytes of a chunk that are compressed first, to see whether the file compresses at all. */
 const SAMPLE = 64 * 1024;
 /**
- * How many bytes, beginning with a chunk that did not compress, are sent uncompressed. The number doubles
- * with each further such chunk in a row, up to LONGEST_REST.
+ * After a chunk that did not shrink, this many bytes of the stream, counted from the chunk's start, are sent
+ * without trying to compress them. The number doubles with each further chunk that does not shrink, up to
+ * LONGEST_REST. A chunk that shrinks resets the number.
  */
 const FIRST_REST = 1024 * 1024;
 const LONGEST_REST = 16 * 1024 * 1024;

@@ -38,8 +38,8 @@ const MADE_INTO_OTHERS = [
 ] as const;
 
 /**
- * The client's configuration: the settings by their names in settings.ts, and values that are derived from
- * them.
+ * The client's configuration: settings that are used unchanged, under their names in settings.ts, and values
+ * that are derived from the other settings.
  */
 export type ClientConfig = ReturnType<typeof configOf>;
 
@@ -67,7 +67,7 @@ interface Surroundings {
  * @param isTerminal whether the log is written to a terminal
  * @param exists reports whether a path exists
  * @returns the configuration; "help" if the flags ask for the help text
- * @throws UsageError with the setting, its value unless secret, and what was expected
+ * @throws UsageError if a flag is unknown, or if a setting is missing or invalid
  */
 export function readClientConfig(
   argv: string[],
@@ -102,7 +102,7 @@ function configOf(settings: ClientSettings, { env, isTerminal, exists }: Surroun
 /**
  * Returns the server's URL. Refuses a connection without TLS to another machine unless --insecure is given,
  * because others could read the key and the files.
- * @throws UsageError
+ * @throws UsageError if the URL is invalid, or if the connection is refused
  */
 function readServerUrl(settings: ClientSettings): URL {
   const url = settings.read("serverUrl");

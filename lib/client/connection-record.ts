@@ -11,7 +11,7 @@ const Contents = z.object({
   state: z.enum(["connecting", "connected", "waiting", "stopped"]),
   /** Time at which the present state of the connection began, in ISO 8601, UTC. */
   since: z.iso.datetime(),
-  /** If the state is `waiting`, why the last connection ended or could not be made; else null. */
+  /** Why the last connection ended or could not be made, if the state is `waiting`; else null. */
   reason: z.string().nullable(),
   server: z.string(),
   /**

@@ -30,7 +30,7 @@ const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
 export interface ConnectionOptions extends AgentOptions, DialOptions, IntroductionOptions {
   /**
    * Called when the server has accepted the registration.
-   * @param newKeyTaken whether the server has replaced the client's key by the new one
+   * @param newKeyTaken whether the server has also accepted the client's new key, in place of the old one
    */
   onRegistered: (newKeyTaken: boolean, serverVersion: string) => void;
 }
@@ -46,7 +46,7 @@ export interface Ending {
   code: ErrorCode | undefined;
   /** Whether the server had accepted the registration. */
   registered: boolean;
-  /** Whether the connection delivered a whole file, or a large part of one. */
+  /** Whether the connection delivered a whole file, set or listing, or a large part of a file or set. */
   worked: boolean;
   /** Duration of the connection in ms, from dialling to its end. */
   lasted: number;

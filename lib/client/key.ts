@@ -29,8 +29,8 @@ export interface ClientKeys {
  * @param stateDir folder of the key, made if missing
  * @returns 256 random bits as base64url, and whether the key was made just now, so that no server knows it
  * @throws UsageError when the folder cannot be used
- * @throws Error when the key file holds no valid key. No other key is made, because the server accepts only
- *   the old key for this client id.
+ * @throws Error when the key file holds no valid key. No other key is made, because the server would not
+ *   accept another key for this client id.
  */
 export async function loadOrCreateKey(stateDir: string): Promise<{ key: string; isNew: boolean }> {
   const path = keyPath(stateDir);
@@ -54,7 +54,7 @@ export async function loadOrCreateKey(stateDir: string): Promise<{ key: string; 
  * between.
  * @param maxAge age in ms above which a key is replaced
  * @throws Error when the key file is missing or holds no valid key. No other key is made then, because the
- *   server accepts only the old key for this client id.
+ *   server would not accept another key for this client id.
  */
 export async function keysToShow(stateDir: string, maxAge: number): Promise<ClientKeys> {
   const path = keyPath(stateDir);
@@ -68,7 +68,7 @@ export async function keysToShow(stateDir: string, maxAge: number): Promise<Clie
 /**
  * Reads the client's keys and the time at which the key was made. Does not make or remove any key.
  * @returns null if there is no key yet
- * @throws Error when the file holds no valid key, or an error of the system
+ * @throws Error when the key file holds no valid key; an error of the system when a file cannot be read
  */
 export async function lookAtKeys(
   stateDir: string,

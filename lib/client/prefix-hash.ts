@@ -6,8 +6,8 @@ import { release } from "../util/release.ts";
 const BLOCK = 1024 * 1024;
 
 /**
- * Reads bytes of a file, fewer than asked for at the end of the file. The result has its own buffer, which is
- * released after hashing.
+ * Reads bytes of a file. At the end of the file, the result is shorter than `length`. The result has its own
+ * buffer, which is released after hashing.
  */
 export type Read = (offset: number, length: number) => Promise<Uint8Array>;
 

@@ -10,7 +10,8 @@ const DEFAULT_PORTS: Record<string, string> = { "ws:": "80", "wss:": "443" };
  * because that connection may be without TLS, and then a proxy could read the client's key.
  * @param server a ws or wss URL
  * @returns the proxy's URL; null for a direct connection
- * @throws UsageError with the variable's name. The value is left out, because it may contain a password.
+ * @throws UsageError if the variable contains no http or https URL. The message does not quote the value,
+ *   because it may contain a password.
  */
 export function proxyFor(server: URL, env: Environment): string | null {
   if (leadsHere(server.hostname)) return null;
@@ -24,8 +25,8 @@ export function proxyFor(server: URL, env: Environment): string | null {
 }
 
 /**
- * Reports whether the `NO_PROXY` list names the server. An entry also covers all subdomains, with or without
- * a leading dot.
+ * Reports whether the `NO_PROXY` list names the server. An entry, with or without a leading dot, also covers
+ * all subdomains.
  */
 function isExempt(server: URL, list: string): boolean {
   const port = server.port || DEFAULT_PORTS[server.protocol];

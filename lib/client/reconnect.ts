@@ -53,8 +53,8 @@ class Connections {
   readonly #requestLogger: Logger;
   #keys: ClientKeys;
   /**
-   * The number of connections in a row that neither delivered a file nor lasted STABLE_MS. Refused
-   * registrations are not counted.
+   * The number of connections in a row that neither delivered anything ({@link Ending.worked}) nor lasted
+   * STABLE_MS. Refused registrations are not counted.
    */
   #attempt = 0;
   /** Whether to send the enrolment token with the next connection. */
@@ -89,7 +89,7 @@ class Connections {
 
   /**
    * Connects to the server, and waits for the connection's end.
-   * @throws any error that prevents a try to connect, such as an unreadable TLS file
+   * @throws any error that prevents a try to connect, such as an error of the runtime about the TLS options
    */
   async #connect(): Promise<Ending> {
     const { options, stop } = this;

@@ -18,7 +18,7 @@ export interface Start {
 }
 
 /**
- * Decides whether a download may resume. It must be the same file, not shorter than before, and the bytes
+ * Decides whether a download may resume. The file must be the same and no shorter than before, and the bytes
  * that the server already has must have the same checksum as the file's first bytes. Otherwise the download
  * starts over. A resumed file is delivered with the size that it had when the download began.
  * @param identity the open file's present attributes

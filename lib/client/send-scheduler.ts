@@ -54,7 +54,7 @@ export class SendScheduler {
   #drained = 0;
   #closed = false;
 
-  /** @param limit on the bytes a second that the client sends over all its connections */
+  /** @param limit on the bytes a second of all frames that the client sends, over all its connections */
   constructor(
     private readonly socket: Outgoing,
     private readonly limit: TokenBucket,

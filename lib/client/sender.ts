@@ -25,7 +25,7 @@ export interface SenderOptions {
   request: DownloadRequest;
   roots: Roots;
   scheduler: SendScheduler;
-  /** The client's limit of bytes in a frame. The lower one of this and the server's limit is used. */
+  /** The client's limit of bytes in a frame. The smaller of this limit and the server's limit is used. */
   chunkSize: number;
   /** Whether frames may be compressed if the server accepts this. */
   compress: boolean;
@@ -161,8 +161,8 @@ export class Sender implements OutgoingStream {
     this.#hash = hash;
     await this.#allowance.ensure(totalSize - offset);
     if (reason !== undefined) logger.warn(`starts over: ${reason}`);
-    // The request's credit counts from the offset that the server offered, so it is void when the file starts
-    // over.
+    // The credit in the request is for sending from the request's offset on. When the file starts over, this
+    // credit is dropped.
     if (offset < request.offset) this.#credit.restart();
     this.#send({ type: "file_start", identity, total_size: totalSize, offset, reason });
     return source;
@@ -216,8 +216,8 @@ export class Sender implements OutgoingStream {
       if (this.#interrupted()) return;
       let next = this.#granted(rest);
       const packed = (await this.#compressor?.pack(this.#offset, next)) ?? null;
-      // The bytes of the file were reserved once, at the start. Bytes that are sent again need a further
-      // reservation.
+      // The file's bytes were reserved in the daily limit once, at the start. Bytes that are sent again need
+      // a further reservation.
       await this.#allowance.ensure(rest.length);
       await this.#turn();
       if (this.#interrupted()) return;

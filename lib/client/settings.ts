@@ -17,7 +17,10 @@ import type { SettingTable } from "../util/settings.ts";
 import { isTimeZone } from "../util/time-zone.ts";
 import { PIN_PATTERN } from "./server-identity.ts";
 
-/** Lowest rate limit, in bytes a second, because the server would take a slower client for dead. */
+/**
+ * Lowest rate limit that may be set, in bytes a second. While other downloads wait, the server cancels a
+ * slower one.
+ */
 const MIN_RATE_LIMIT = 16 * 1024;
 
 const ID: Kind<string> = {
@@ -42,7 +45,7 @@ const PIN: Kind<string> = {
 
 /**
  * The client's settings. Sizes are in bytes, times in ms. A setting without a value and without a default is
- * null.
+ * null, or an empty list.
  */
 export const CLIENT_SETTINGS = {
   id: {

@@ -1,12 +1,13 @@
 /**
- * How long, in ms, the client may be without a connection or a planned try. After a connection has ended, its
- * files are closed before the next try is planned. This can take long on a network share that hangs.
+ * How long, in ms, the client may have neither a connection nor a planned try. After a connection has ended,
+ * its files are closed before the next try is planned. Closing a file on a network share that hangs can take
+ * long.
  */
 const PATIENCE_MS = 60_000;
 const LOOK_EVERY_MS = 5_000;
 
 /**
- * Runs a task that should never end, and throws once the task is stuck. The process can then exit, and the
+ * Waits for the end of a long task, and throws once the task is stuck. The process can then exit, and the
  * service manager starts it again.
  * @param isWell reports whether the task is doing or has planned something
  * @throws Error if `isWell` returned false for a minute; any error of `run`

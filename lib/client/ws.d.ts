@@ -1,6 +1,6 @@
 /**
- * The part that the client uses of the `ws` module, which is built into Bun and so is not a dependency.
- * Unlike the global WebSocket, it limits the size of messages, and gives the HTTP answer to a refused
+ * The part of the `ws` module that the client uses. The module is built into Bun, so it is not a dependency.
+ * Unlike the global WebSocket, the module limits the size of messages, and gives the HTTP answer to a refused
  * upgrade.
  */
 declare module "ws" {
@@ -11,7 +11,7 @@ declare module "ws" {
     /** How long, in ms, the other side may take to answer a close frame. */
     closeTimeout: number;
     tls?: Bun.TLSOptions & Pick<import("node:tls").ConnectionOptions, "checkServerIdentity">;
-    /** URL of the proxy; none for a direct connection. */
+    /** URL of the proxy; left out for a direct connection. */
     proxy?: string;
   }
 

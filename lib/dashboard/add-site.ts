@@ -19,8 +19,8 @@ export class AddSite {
   readonly #root = byId("new-root", HTMLInputElement);
   readonly #command = byId("command", HTMLElement);
   /**
-   * The last enrolment key that this form made, and the client id it is for; null once that client has
-   * connected.
+   * The last enrolment key that this form made, and the client id for which it was made. Null before a key is
+   * made, and again once that client has connected.
    */
   #expected: { id: string; key: string } | null = null;
   #sites: Site[] = [];
@@ -34,8 +34,8 @@ export class AddSite {
   /**
    * Prepares the form. If the server is run from its sources, the shown command runs the client from its
    * sources, too. Otherwise it installs the built program.
-   * @param onMake called when the form is sent. It has to run the given function, which makes a key and
-   *   copies the command, and to show the function's errors.
+   * @param onMake called when the form is sent. It has to run the given function and to show its errors. The
+   *   function makes a key if one is needed, and copies the command.
    */
   constructor(onMake: (work: () => Promise<void>) => void) {
     if (BUILD !== null) {
@@ -68,10 +68,11 @@ export class AddSite {
     this.#toggle.ariaExpanded = String(!this.#form.hidden);
     this.#toggle.hidden = !hasSites;
     byId("no-site", HTMLElement).hidden = hasSites;
-    // Without sites, a narrow page shows this form above everything else.
+    // While there are no sites, a narrow page shows this form near the top, just below the overview.
     byId("board", HTMLElement).classList.toggle("without-sites", !hasSites);
     const isKnown = sites.some(({ client }) => client.client_id === this.#id.value);
-    // A key for an existing site's name would let another machine connect under that name.
+    // With a key for a known site that never enrolled, another machine could connect under the site's name.
+    // For a site that has enrolled, such a key is useless.
     this.#id.setCustomValidity(isKnown ? "There is a site of this name already" : "");
     setText(this.#command, this.#commandText());
     const words = this.#needsKey ? "Copy, with a fresh key" : "Copy";

@@ -34,7 +34,10 @@ export const EVERYTHING: Readonly<Shown> = {
   onlyOffline: false,
 };
 
-/** Names of the fields that the fragment of the URL can have for filters. */
+/**
+ * Fields of the fragment that are filters by themselves. The field `open` is missing, because it has an
+ * effect only together with `status=failed`.
+ */
 const FIELDS = ["status", "site", "job", "schedule", "download", "sites"];
 
 /**

@@ -23,13 +23,13 @@ import { StartForm } from "./start-form.ts";
 import { midnight, TotalsView } from "./totals-view.ts";
 import { WebhooksSheet } from "./webhooks/webhooks-sheet.ts";
 
-/** How often times such as "5 min. ago", totals and schedules are brought up to date, in ms. */
+/** Time between two updates of totals, schedules and texts such as "5 min. ago", in ms. */
 const CLOCK_MS = 15_000;
 
-/** How long after an event the page is drawn, in ms. Events in between are drawn with it. */
+/** Time, in ms, from the first event that is not drawn yet until the page is drawn. */
 const RENDER_MS = 100;
 
-/** How long after a download has ended or left the list the totals and lists are loaded again, in ms. */
+/** Time from the end of a download, or a gap in the list, until totals and lists are loaded again, in ms. */
 const SETTLE_MS = 1_000;
 
 /** The page: creates its parts, such as the list of sites, and passes events from each to the others. */
@@ -88,13 +88,13 @@ class App {
   #isOpen = false;
   /** Time at which the session expires, ISO 8601; null if it never does. */
   #expiresAt: string | null = null;
-  /** True once the server has sent all sites, so that an empty list means that there are none. */
+  /** True once the server has sent all sites. Until then, an empty list may mean that they are not loaded. */
   #isKnown = false;
   #rendering: ReturnType<typeof setTimeout> | undefined;
   #settling: ReturnType<typeof setTimeout> | undefined;
   /** True if the list of downloads may lack rows at its end, and has to be loaded again. */
   #hasGap = false;
-  /** Actions that are running, as `cancel <download_id>`. A second click on one of them is ignored. */
+  /** Keys of running actions, such as `cancel <download_id>`. A click that repeats one of them is ignored. */
   readonly #underWay = new Set<string>();
 
   constructor() {

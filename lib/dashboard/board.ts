@@ -14,7 +14,10 @@ const MAX_LINGERING = 10;
 /** A site with its present downloads. */
 export interface Site {
   client: ClientRecord;
-  /** Downloads of the site that are received or verified now, oldest first. */
+  /**
+   * Downloads of the site that are being received or verified, in the order in which the page learnt of
+   * them.
+   */
   active: DownloadRecord[];
   /** Number of the site's downloads that wait in the queue. */
   queued: number;
@@ -26,7 +29,7 @@ export interface RunningOf {
   jobId?: string;
 }
 
-/** Sorts names with numbers by their value, so that till-2 comes before till-10. */
+/** Sorts names, and compares numbers in them by value, so that till-2 comes before till-10. */
 const byName = new Intl.Collator("en", { numeric: true });
 
 /**
@@ -81,7 +84,7 @@ export class Board {
     return sum;
   }
 
-  /** The number of downloads that are received or verified now, and of those that wait in the queue. */
+  /** The number of downloads that are being received or verified, and the number that wait in the queue. */
   get underWay(): { active: number; queued: number } {
     let queued = 0;
     for (const { status } of this.#open.values()) if (status === "queued") queued++;

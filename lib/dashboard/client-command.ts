@@ -1,7 +1,7 @@
 /** Values for the command that connects a new client. */
 export interface NewClient {
   id: string;
-  /** Folder at the site whose files may be pulled; empty for the client's default. */
+  /** Folder at the site whose files may be pulled; empty for a default folder. */
   root: string;
   /** URL of this page, from which the server's URL follows. */
   page: URL;

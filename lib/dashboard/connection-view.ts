@@ -13,7 +13,7 @@ const WORDS = {
 export class ConnectionView {
   readonly #state = byId("connection", HTMLElement);
   readonly #lost = byId("lost", HTMLElement);
-  /** Since when the page is out of date; null while it is connected. */
+  /** When the connection was lost or paused; null if neither. The page is out of date since then. */
   #since: Date | null = null;
 
   /** Shows a state of the connection. @param why the server's reason if it refused the connection */

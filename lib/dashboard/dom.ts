@@ -1,11 +1,14 @@
-/** Returns the element with an id. @throws Error if the HTML has no such element of this class */
+/** Returns the element with an id. @throws Error if there is none, or it is not of the class `kind` */
 export function byId<E extends Element>(id: string, kind: new () => E): E {
   const element = document.getElementById(id);
   if (element instanceof kind) return element;
   throw new Error(`the page has no ${kind.name} "${id}"`);
 }
 
-/** Returns the first element below `parent` that matches a selector. @throws Error if there is none */
+/**
+ * Returns the first element below `parent` that matches a selector.
+ * @throws Error if there is none, or it is not of the class `kind`
+ */
 export function find<E extends Element>(
   parent: ParentNode,
   selector: string,

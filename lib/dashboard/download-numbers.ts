@@ -43,7 +43,10 @@ function speedOf({ bytes_per_second, rate_limit, eta_seconds }: DownloadRecord):
   ];
 }
 
-/** Formats the numbers of a completed download: size, duration, rate, and compressed size if much smaller. */
+/**
+ * Formats the numbers of a completed download: files of a set, size, duration, rate, and the compressed size
+ * if compression saved more than {@link WORTH_TELLING}.
+ */
 function takenBy(download: DownloadRecord): string[] {
   const { total_size, bytes_per_second, bytes_on_wire } = download;
   const size = total_size ?? 0;

@@ -4,7 +4,7 @@ import { type ApiProblem, EVENTS, refusalOfEvents } from "./api.ts";
 
 /**
  * How long to wait before a new connection to the event stream, in ms, if the browser does not reconnect
- * itself.
+ * by itself.
  */
 const RECONNECT_MS = 2_000;
 
@@ -15,7 +15,7 @@ const RECONNECT_MS = 2_000;
 const UNSEEN_MS = 60_000;
 
 export interface FeedListener {
-  /** Called on each connection. The server then sends the present state as events. */
+  /** Called each time the connection is established. The server then sends the present state as events. */
   onLive(): void;
   /** Called when the connection was closed because the page is hidden. */
   onPaused(): void;

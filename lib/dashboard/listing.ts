@@ -120,8 +120,8 @@ export class Listing {
     if (at < 0 && this.hasOlder) return;
     this.#rows.splice(at < 0 ? this.#rows.length : at, 0, download);
     const [dropped] = this.#rows.splice(PAGE_SIZE);
-    // The first page overflowed, so there is a second one now. Any cursor serves to say so: older() loads
-    // the first page again, and with it the exact cursor.
+    // The first page overflowed, so there is a second page now. Any cursor serves to show that, because
+    // older() loads the first page again, and the exact cursor with it.
     if (dropped) this.#nextCursor ??= dropped.download_id;
   }
 

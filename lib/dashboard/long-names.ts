@@ -16,14 +16,14 @@ const RIGHT_TO_LEFT = /[\u0590-\u08FF\uFB1D-\uFDFF\uFE70-\uFEFC]/;
 const characters = new Intl.Segmenter("en", { granularity: "grapheme" });
 
 /**
- * A path in three parts, for a place that may be too narrow. Then the ends of `folder` and of `base` are cut
- * off, `tail` never is.
+ * A path in three parts, for display. If the place is too narrow, the ends of `folder` and `base` are cut
+ * off, and `tail` is still shown whole.
  */
 export interface PathParts {
   folder: string;
   /**
-   * The start of the file's name, without the tail. Empty for a short name; the whole of a long name with
-   * right-to-left letters.
+   * The start of the file's name, without the tail. Empty if the name is short. The whole name if it is long
+   * and has right-to-left letters.
    */
   base: string;
   tail: string;

@@ -25,7 +25,7 @@ const KEPT = "sign-in-reason";
 export function leave(reason: SignInReason): void {
   sessionStorage.setItem(KEPT, reason);
   // If a person signs out, the filters are removed from the URL, so that the next person does not see them.
-  // If the session has ended by itself, they are kept for the time after the next sign-in.
+  // If the session has ended by itself, the filters are kept for the time after the next sign-in.
   if (reason === "left") history.replaceState(null, "", location.pathname);
   location.reload();
 }
@@ -79,7 +79,7 @@ function isReason(text: string): text is SignInReason {
 
 /**
  * Removes a sign-in code from the page's URL, so that it is not bookmarked.
- * @returns the code; null if none
+ * @returns the code; null if there is none
  */
 export function takeCode(): string | null {
   const code = new URLSearchParams(location.hash.slice(1)).get("code");

@@ -22,7 +22,7 @@ export interface SitesListener {
 
 /** Which sites the list shows, and which one is marked as chosen. */
 export interface SiteFilter {
-  /** True once the server has sent all sites, so that an empty list means that there are none. */
+  /** True once the server has sent all sites. Until then, an empty list may mean that they are not loaded. */
   isKnown: boolean;
   /** Client id of the only site whose downloads are shown; null if the downloads of all sites are shown. */
   chosen: string | null;

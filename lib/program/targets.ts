@@ -1,6 +1,6 @@
 /**
- * The kinds of machines to build for, by the name that is part of the program's file name. Each value is
- * Bun's name for the kind of machine.
+ * The kinds of machines to build for. The key is the name that is part of the program's file name. The value
+ * is Bun's name for the kind of machine.
  */
 export const TARGETS = {
   "linux-x64": "bun-linux-x64",

@@ -31,9 +31,10 @@ export function stillTheSame(before: FileIdentity, now: FileIdentity): boolean {
 }
 
 /**
- * Reports whether a file's first `before.size` bytes may be unchanged, so that reading them again can decide.
- * It must be the same file and no shorter. Times can change without the bytes, as when a file is renamed or
- * gets a hard link, or on a network share with unreliable times.
+ * Reports whether it is worth reading a file's first `before.size` bytes again to find out if they are
+ * unchanged: the file has the same inode and device, and is not shorter. Times are not compared, because they
+ * can change while the bytes stay the same: when a file is renamed or gets a hard link, or on a network share
+ * with unreliable times.
  */
 export function mayBeTheSame(before: FileIdentity, now: FileIdentity): boolean {
   return isSameFile(before, now) && now.size >= before.size;

@@ -33,7 +33,7 @@ export const MAX_MESSAGE_BYTES = 64 * 1024;
 /** The only method by which frames can be compressed. */
 export const ZSTD = "zstd";
 
-/** Most requests that a server may have open at one client, one stream each. */
+/** Limit on the requests that a server may have open at one client. Each request is one stream. */
 export const MAX_STREAMS = 64;
 
 /** Most names in one page of a folder's listing. */
@@ -42,7 +42,7 @@ export const MAX_LISTED = 1_000;
 /** Most files in a set. */
 export const MAX_SET_FILES = 100_000;
 
-/** Most files of a set that the server may have asked for and not yet received. */
+/** Limit on the files of a set that the server has asked for and not yet received. */
 export const MAX_WANTED = 4_096;
 
 /** Most characters of an error message. */
@@ -97,8 +97,8 @@ export const ClientMessage = z.discriminatedUnion("type", [
     total_size: byteCount,
     offset: byteCount,
     /**
-     * Why the client sends the file from its start although the server asked to resume; undefined if it
-     * resumes.
+     * Why the client sends the file from its start although the server asked to resume; undefined in all
+     * other cases.
      */
     reason: label.optional(),
   }),

@@ -35,8 +35,9 @@ export class NamePattern {
     const chars = [...name];
     let at = 0;
     let token = 0;
-    // Positions at which to resume after a mismatch: in the pattern, behind the last star, and in the name,
-    // behind the characters that this star matches. After each mismatch the star matches one character more.
+    // Where to resume after a mismatch. `afterStar` is the position in the pattern behind the last star, or
+    // -1. `starEnd` is the position in the name behind the characters that this star matches. After each
+    // mismatch, the star matches one character more.
     let afterStar = -1;
     let starEnd = 0;
     while (at < chars.length) {
@@ -96,7 +97,8 @@ class Reader {
   }
 
   /**
-   * Takes a character, or the character after a backslash. Undefined at the end.
+   * Takes the next character. If it is a backslash, takes the character after it instead.
+   * @returns undefined at the end of the pattern
    * @throws PatternError for a lone backslash at the end
    */
   takeLiteral(): string | undefined {

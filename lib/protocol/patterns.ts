@@ -60,7 +60,8 @@ export class PathPatterns {
 
   /**
    * Returns the state of the patterns at the start of a walk through a root.
-   * @param root the names in the root's own absolute path, which absolute patterns must begin with
+   * @param root the names that make up the root's absolute path. An absolute pattern can match in the root
+   *   only if its first parts match these names
    */
   startIn(root: readonly string[]): PatternWalk {
     const fresh = (alternatives: Alternative[]) => alternatives.map((of) => ({ of, next: 0 }));

@@ -11,7 +11,7 @@ export const MAX_CHUNK_SIZE = 8 * 1024 * 1024;
 /** Optional features that client and server announce to each other, besides downloads of single files. */
 export const FEATURES = { list: "list", set: "set" } as const;
 
-/** Features that the server announces: those of FEATURES, and that it can answer `probe`. */
+/** Features that the server announces: all of FEATURES, and `probe`, which it answers (see {@link Probe}). */
 export const SERVER_FEATURES: readonly string[] = [...Object.values(FEATURES), "probe"];
 
 /** A client's id. It is also the name of the client's folder on the server. */
@@ -22,17 +22,17 @@ export const ClientId = z
     "must be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit",
   );
 
-/** Most bytes in a frame. */
+/** Schema of a limit of the uncompressed bytes in a frame. */
 export const chunkSize = z.int().min(MIN_CHUNK_SIZE).max(MAX_CHUNK_SIZE);
 const secret = z.string().min(1).max(512);
-/** A short text. */
+/** A short text, such as a version or a host name. */
 export const label = z.string().max(255);
 const features = z.array(label).max(32);
 
 /**
- * The fields by which a client identifies itself. `new_key` is to replace `key`, and the server accepts
- * either, because after a lost answer the client cannot know which one is valid. `enroll_token` is present if
- * the client enrols.
+ * The fields by which a client identifies itself. `new_key` is to replace `key`. The server accepts the
+ * client if it knows either of the two keys, because after a lost answer the client cannot know which one is
+ * valid. `enroll_token` is present if the client enrols.
  */
 const introduction = {
   client_id: ClientId,

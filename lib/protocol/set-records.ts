@@ -51,7 +51,7 @@ export function recordLength(record: SetRecord): number {
 
 /**
  * Writes a record into a frame.
- * @param target with room for {@link recordLength} bytes at the offset `at`
+ * @param target buffer with room for {@link recordLength} bytes from the offset `at` on
  * @returns the offset after the record
  */
 export function writeRecord(target: Uint8Array, at: number, record: SetRecord): number {

@@ -59,7 +59,7 @@ ${describeSettings(SERVER_SETTINGS)}
 
 /**
  * Reads the server's flags and environment.
- * @param argv without the program's name
+ * @param argv arguments without the program's name
  * @param isTerminal whether the log goes to a terminal
  * @returns "help" when the flags ask for help
  * @throws UsageError that names the setting, what was expected, and the value unless it is a secret

@@ -6,8 +6,8 @@ import type { SetCounts } from "./set.ts";
 
 /**
  * An event of a download. `cancelled`, `given_up`, `rate_limited` and `retried` concern the whole download.
- * Each other event belongs to the attempt with its `epoch`, and is ignored if that is not the current
- * attempt.
+ * Every other event belongs to one attempt, whose number is the event's `epoch`. It is ignored if that
+ * attempt is not the current one.
  */
 export type DownloadEvent =
   | { type: "started"; epoch: number; now: number; source: Source; offset: number; reason?: string }
@@ -54,8 +54,8 @@ export type DownloadEvent =
   | { type: "published"; epoch: number; now: number; storedBytes?: number }
   | { type: "lost"; epoch: number; now: number }
   /**
-   * The attempt is ended for a while: its client was slow while other downloads waited, or two machines use
-   * the client's id.
+   * The attempt was stopped, and the download waits before its next attempt: the client was slow while other
+   * downloads waited, or two machines use the client's id.
    */
   | { type: "gave_way"; epoch: number; now: number; problem: Problem }
   /** The attempt failed. `final`: true if the download is not tried again, whatever the error code says. */

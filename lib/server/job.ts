@@ -73,7 +73,7 @@ export interface Job {
   createdBy: string | null;
   /** Hash of the token that made the job; null: the API_TOKEN of the settings, or no token was needed. */
   createdWith: string | null;
-  /** When downloads that are still queued fail, in ms since 1970; null: the job never expires. */
+  /** Time at which downloads that are still queued fail, in ms since 1970; null: the job never expires. */
   expiresAt: number | null;
   endedAt: number | null;
   /** Most downloads of the job that run at once; null: only the server's limits apply. */
@@ -89,7 +89,7 @@ export interface Job {
   keep: Keep | null;
   /** The schedule and the time for which the job was made; null: no schedule made the job. */
   occurrence: Occurrence | null;
-  /** A request to repeat failed or cancelled downloads that is still being carried out; null: none. */
+  /** A request, still being carried out, to repeat failed or cancelled downloads; null: there is none. */
   rerun: Rerun | null;
   /** True: some downloads of the job may still have to be made or changed to match the job. */
   unsettled: boolean;
@@ -140,8 +140,8 @@ export interface Member {
 }
 
 /**
- * A download that replaces another one and may not be made yet. The row of the replaced download names the
- * new one before the new one is made.
+ * A download that replaces another one. It may not exist yet, because the row of the replaced download
+ * names the new one before the new one is made.
  */
 export type Promised = Pick<Download, "downloadId" | "localTime">;
 
@@ -237,8 +237,8 @@ export interface JobRows {
     limit: number,
   ): Promise<Pick<Download, "clientId" | "downloadId" | "localTime">[]>;
   /**
-   * Returns the download that is recorded as the replacement of a client's earlier one, but may not be made
-   * yet; null: none.
+   * Returns the download that is recorded as the replacement of a client's earlier one, and may not exist
+   * yet; null: none is recorded.
    */
   promised(jobId: string, clientId: string): Promise<Promised | null>;
   /**

@@ -24,7 +24,7 @@ export interface Schedule {
   job: unknown;
   /** Time over which the starts of downloads are spread, in ms; null: as the job's plan says. */
   spreadMs: number | null;
-  /** A missed time of the schedule is still made up for if it is at most this many ms ago. */
+  /** A missed time of the schedule is run late if it is at most this many ms ago. */
   catchUpMs: number;
   /** Whether a client with an unfinished download of an earlier time is skipped or asked all the same. */
   overlap: "skip" | "allow";
@@ -42,7 +42,7 @@ export interface Schedule {
   createdAt: number;
   /** Name of the token that made the schedule, or `API_TOKEN`; null: no token was needed. */
   createdBy: string | null;
-  /** Hash of that token; null: it is the API_TOKEN of the settings, or no token was needed. */
+  /** Hash of the token that made the schedule; null: the API_TOKEN of the settings, or no token needed. */
   createdWith: string | null;
   /** How often the schedule's row has changed. Compare-and-set checks this number. */
   revision: number;
@@ -115,7 +115,7 @@ export interface Delivery {
 /** The fields of a delivery that change while downloads progress. */
 export type DeliveryState = Pick<Delivery, "bytes" | "downloadId" | "files" | "status">;
 
-/** A delivery, with the newest download that its job made for its client; null: there is no download. */
+/** A delivery, and the newest download that its job made for its client, which is null if there is none. */
 export interface Asked {
   delivery: Delivery;
   download: AskedDownload | null;
@@ -219,9 +219,9 @@ export interface ScheduleRows {
 
   /** Lists a schedule's next times, one for each time zone. */
   times(scheduleId: string): Promise<NextTime[]>;
-  /** Adds next times of schedules. One of the same schedule and zone with a lower `timing` is replaced. */
+  /** Adds next times of schedules. A row of the same schedule and zone with a lower `timing` is replaced. */
   addTimes(times: readonly NextTime[]): Promise<void>;
-  /** Moves a next time to `at` (null: removes it), unless its row is no longer as in `before`. */
+  /** Moves a next time to `at` (null: removes it), unless its row has changed since `before` was read. */
   moveTime(before: NextTime, at: number | null, timing: number): Promise<void>;
   /** Lists the next times of active schedules that are due, earliest first. */
   dueTimes(now: number, limit: number): Promise<NextTime[]>;
@@ -234,9 +234,9 @@ export interface ScheduleRows {
 
   /** Records requested runs before they are carried out: all of them or none. */
   promise(runs: readonly PromisedRun[]): Promise<void>;
-  /** Lists the recorded runs, whose jobs may not be made yet. */
+  /** Lists the recorded runs. Their jobs may not exist yet. */
   promised(): Promise<PromisedRun[]>;
-  /** Deletes a recorded run whose job is made, or must not be made. */
+  /** Deletes a recorded run. Called when its job exists, or will not be made. */
   keepPromise(jobId: string): Promise<void>;
 }
 
@@ -253,7 +253,7 @@ export interface DeliveryRows {
   at(scheduleId: string, localTime: string, clientIds: readonly string[]): Promise<Delivery[]>;
   /** Lists the deliveries that a job asks for, in the order of client ids, starting after `after`. */
   ofJob(jobId: string, after: string, limit: number): Promise<Delivery[]>;
-  /** Assigns a delivery to another job. @returns false: the delivery changed meanwhile */
+  /** Assigns a delivery to another job. A skipped one becomes expected. @returns false: it changed first */
   askAgain(delivery: Delivery, jobId: string): Promise<boolean>;
   /** Returns the deliveries of some clients of a job, with their newest downloads. */
   asked(jobId: string, clientIds: readonly string[]): Promise<Asked[]>;
@@ -264,7 +264,7 @@ export interface DeliveryRows {
   /** When the next awaited delivery is due, in ms since 1970; null: none is awaited. */
   nextDue(): Promise<number | null>;
   /**
-   * Compare and set of at most {@link CHANGED_AT_ONCE} deliveries. Only this changes a delivery's status.
+   * Compare and set of at most {@link CHANGED_AT_ONCE} deliveries. Updates their status, files and bytes.
    * @returns the changed deliveries, in any order, without those that somebody else changed first
    */
   change(changes: readonly DeliveryChange[]): Promise<Delivery[]>;

@@ -154,8 +154,9 @@ export interface SetRows {
    */
   storedBytes(downloadId: string, shares: boolean): Promise<number>;
   /**
-   * Makes the files that a removed set shares with others count to the stored bytes of the oldest of the
-   * others. Doing this again changes nothing.
+   * Makes the files that a removed set shares with other sets count to the stored bytes of these sets: each
+   * file to the oldest completed set that has it, or else to the oldest one under way. Doing this again
+   * changes nothing.
    */
   handOver(downloadId: string): Promise<void>;
   /**

@@ -53,7 +53,7 @@ export class Sharing {
   }
 
   /**
-   * Begins to work as one of several servers, before any downloads are recovered.
+   * Begins to work as one of several servers. Must be called before any downloads are recovered.
    * @returns null: the database serves only one server
    * @throws Error when another server uses the same database with another storage
    */
@@ -65,7 +65,7 @@ export class Sharing {
     return sharing;
   }
 
-  /** Starts to send and receive hints, once clients may connect. */
+  /** Starts to send and receive hints. Called when the server has begun to listen for clients. */
   start(): void {
     const { engine, openCalls } = this.options;
     const { asked, client, download, job } = engine.changes;

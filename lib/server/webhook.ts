@@ -103,7 +103,8 @@ export interface OutboxBounds {
   /** Most waiting messages. Beyond that, the oldest ones are given up. */
   waiting: number;
   /**
-   * Most delivered messages that are kept, and most failed ones. Beyond that, the oldest ones are removed.
+   * Limit on the delivered messages that are kept, and also on the failed ones. Beyond this limit, the oldest
+   * messages are removed.
    */
   over: number;
   /**
@@ -156,10 +157,10 @@ export interface OutboxRows {
   /** The number of a webhook's waiting messages. */
   countWaiting(webhookId: string): Promise<number>;
   /**
-   * Applies the limits to a webhook's messages. Beyond a limit, a batch of waiting messages is given up, and a
-   * batch of delivered and failed messages is removed.
-   * @param latest the latest time, in ms since 1970, for which a message can be due. A message due later counts
-   *   as due now, because it means that the clock was set back
+   * Applies the limits to a webhook's messages. Beyond a limit, a batch of waiting messages is given up, and
+   * a batch of delivered and failed messages is removed.
+   * @param latest the latest time, in ms since 1970, for which a message can be due. A message due later
+   *   counts as due now, because it means that the clock was set back
    * @returns how many waiting messages were given up, and whether there may be more beyond the limits
    */
   trim(

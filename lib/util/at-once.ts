@@ -1,6 +1,6 @@
 /**
  * Calls `work` for each item, in order, with at most `most` calls running at the same time.
- * @throws the first error of a call, after all running calls have ended; later items are not begun
+ * @throws the error of a failed call, after all running calls have ended; no more items are begun
  */
 export async function atOnce<T>(
   most: number,

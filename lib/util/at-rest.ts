@@ -13,7 +13,7 @@ export class AtRest {
     clearTimeout(this.#timer);
   }
 
-  /** Plans a call of `run` after the set time. To be called when no work is running any more. */
+  /** Plans a call of `run` after the time `after`. To be called when no work is running any more. */
   idle(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(this.run, this.after);

@@ -18,7 +18,7 @@ export function howToRun(program: "fds" | "client" | "server"): string {
   return program === "fds" ? "fds" : `fds ${program}`;
 }
 
-/** Returns a help text about installing the program as a service; empty when run from its sources. */
+/** Returns a help text about installing the program as a service; empty if it is run from its sources. */
 export function serviceNote(program: "client" | "server"): string {
   if (BUILD === null) return "";
   const name = `fds ${program}`;
@@ -28,7 +28,7 @@ As a service of this machine: ${name} install, ${name} status, ${name} uninstall
 }
 
 /**
- * Returns a help text on what `doctor` examines when called without flags; empty when run from its sources.
+ * Returns a help text on what `doctor` examines without flags; empty if the program is run from its sources.
  */
 export function installedNote(program: "client" | "server"): string {
   if (BUILD === null) return "";
@@ -38,7 +38,7 @@ Without flags it looks at the ${program} that "fds ${program} install" put here:
 }
 
 /**
- * Text behind the words "the environment" in help texts. Bun reads `.env` by itself when it runs the sources.
- * A built program does not.
+ * Text that follows the words "the environment" in help texts. Bun reads `.env` by itself when it runs the
+ * sources. A built program does not read this file.
  */
 export const ENVIRONMENT_NOTE = BUILD === null ? ", of which .env is a part" : "";

@@ -31,7 +31,7 @@ export interface Checked {
   advice: string | null;
 }
 
-/** Longest time for one check, in ms. A firewall that drops packets would otherwise block it forever. */
+/** Longest time for one check, in ms. A firewall that drops packets would otherwise block a check forever. */
 const CHECK_WITHIN_MS = 5_000;
 
 const MARKS: Record<Checked["status"], string> = {

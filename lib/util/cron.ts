@@ -13,7 +13,7 @@ export interface NextTimes {
   at: number;
   /**
    * The matching local times without an offset, such as `2026-11-30T02:30:00`. Usually there is one. There
-   * are two if 02:30 is skipped as clocks go forward and so moved to 03:30, and 03:30 matches too.
+   * can be two when clocks go forward: a skipped 02:30 is moved to 03:30, and 03:30 may match, too.
    */
   localTimes: string[];
 }
@@ -29,7 +29,7 @@ const DAY_MS = 86_400_000;
 /** A cron expression of five fields (minute, hour, day, month, day of the week), or `@daily` and the like. */
 export class Cron {
   /**
-   * Whether the expression names hours, as `30 2 * * *`. If it does, a time that is skipped as clocks go
+   * Whether the expression names hours, as in `30 2 * * *`. If it does, a time that is skipped as clocks go
    * forward is moved to after the gap. If not, as in `30 * * * *`, such a time is left out.
    */
   readonly #hasHours: boolean;
@@ -61,8 +61,9 @@ export class Cron {
   next(timeZone: string, after: number): NextTimes | null {
     const clock = new ZoneClock(timeZone);
     let found: { at: number; locals: number[] } | null = null;
-    // Clocks may have gone forward in the last day, by `putForward` ms. A local time that was skipped then,
-    // and so is moved by as much, may still lie ahead. So the search begins as much earlier.
+    // Clocks may have gone forward in the last day, by `putForward` ms. A local time that was skipped then is
+    // moved later by `putForward`, so its moment may still lie ahead. To find such times, the search begins
+    // earlier by `putForward`.
     const putForward = Math.max(0, clock.offsetAt(after) - clock.offsetAt(after - DAY_MS));
     const from = after + clock.offsetAt(after) - putForward;
     for (let local = this.#after(from); local !== null; local = this.#after(local)) {
@@ -95,7 +96,7 @@ export class Cron {
   }
 }
 
-/** The local clock of a zone. Its local times are numbers: the ms since 1970 that they would have as UTC. */
+/** The local clock of a zone. A local time is a number: its ms since 1970 if it were a time in UTC. */
 class ZoneClock {
   constructor(private readonly timeZone: string) {}
 

@@ -4,7 +4,8 @@ import { stat } from "node:fs/promises";
 const OTHERS_READ = 0o004;
 
 /**
- * Returns a warning for each file with a secret that every user of this machine may read. On Windows, none.
+ * Returns a warning for each file with a secret that every user of this machine may read. Returns no warnings
+ * on Windows.
  * @param paths files with secrets; null and files that do not exist are skipped
  * @returns a sentence for each exposed file
  */

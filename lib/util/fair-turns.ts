@@ -23,8 +23,8 @@ export class FairTurns {
   readonly #lines = new Map<string, (() => Promise<void>)[]>();
   #isRunning = false;
   /**
-   * Time at which no more pieces may begin in this round of the event loop, in ms of `now`; null if none ran
-   * in this round.
+   * Time after which no piece may begin in this round of the event loop, in ms of `now`; null if no piece ran
+   * in this round yet.
    */
   #roundEndsAt: number | null = null;
 

@@ -16,7 +16,7 @@ export interface FileInfo {
   blocks: number;
   /** Number of hard links to the file. */
   links: number;
-  /** Number of the device, and of the inode in two halves of 32 bits. */
+  /** Device number, and then the inode number in two halves of 32 bits. */
   device: number;
   inodeHigh: number;
   inodeLow: number;
@@ -47,9 +47,9 @@ const answer = new Int32Array(64);
 const unsigned = new Uint32Array(answer.buffer);
 
 /**
- * Opens a file by its name in an open folder, as openat(2). Linux only.
+ * Opens a file by its name in an open folder, as openat(2) does. Linux only.
  * @param folder descriptor of the folder
- * @param flags of open(2), such as O_RDONLY
+ * @param flags flags as for open(2), such as O_RDONLY
  * @returns the file's descriptor
  * @throws an error of the system, such as ENOENT
  */
@@ -112,7 +112,7 @@ export function isUntouched(before: FileInfo, now: FileInfo): boolean {
 
 /** Formats a time as ns since 1970 in decimal digits, wrapped to a signed 64-bit integer. */
 export function nanosecondsOf(s: number, ns: number): string {
-  // Times from 1970 to 2255 are built as text. Only others need slower BigInts.
+  // Times from 1970 to 2255 are built as text. Other times need BigInts, which are slower.
   if (s > 0 && s < 9e9) return `${s}${String(ns).padStart(9, "0")}`;
   return String(BigInt.asIntN(64, BigInt(s) * 1_000_000_000n + BigInt(ns)));
 }

@@ -8,7 +8,7 @@ export class UsageError extends Error {
   override name = "UsageError";
 }
 
-/** A command-line flag of a program. Every program also has `--help`, which is never listed. */
+/** A command-line flag of a program. Every program also has `--help`, which {@link parseFlags} adds. */
 export interface Flag {
   type: "string" | "boolean";
   multiple?: boolean;
@@ -71,7 +71,7 @@ function isFlagLike(token: { value?: string; inlineValue?: boolean }): boolean {
   return token.inlineValue === false && token.value !== undefined && /^--?[a-z]/i.test(token.value);
 }
 
-/** The text that a person gave for a setting, and by which flag or variable. */
+/** The text that a person gave for a setting, and the flag or variable by which it was given. */
 export interface GivenText {
   /** The flag or variable by which the text was given, such as `--port` or `SERVER_PORT`. */
   source: string;

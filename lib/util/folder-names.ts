@@ -27,7 +27,7 @@ const TYPES: Record<number, FolderName["type"]> = { 0: "unknown", 4: "folder", 8
 
 /**
  * Reads the names in a folder, unsorted and in batches, as a folder may have millions of names. Without
- * getdents64(2), which only Linux has, all names come in one batch, as Bun 1.4.5 cannot read fewer.
+ * getdents64(2), which only Linux has, all names come in one batch, as Bun 1.4.5 can read only all at once.
  * @param path path of the folder, or of a symbolic link to the folder
  * @throws an error of the system, such as ENOENT
  */

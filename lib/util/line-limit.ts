@@ -5,7 +5,7 @@ import { RateLimiter } from "./rate-limiter.ts";
 const OF_A_PEER = { burst: 50, everyMs: 2_000 };
 /** Limit of log lines about all peers together: 2,000 at once, then one every 20 ms. */
 const OF_ALL = { burst: 2_000, everyMs: 20 };
-/** How long after a first dropped line the number of dropped lines is logged, in ms. */
+/** Time from the first dropped line until the number of dropped lines is logged, in ms. */
 const TOLD_EVERY_MS = 10_000;
 
 /**
@@ -19,7 +19,7 @@ export class LineLimit {
 
   /**
    * @param logger logs the number of dropped lines
-   * @param about whom the dropped lines concern, such as "clients", for the line with their number
+   * @param about what the limited lines are about, such as "clients", for the report of dropped lines
    */
   constructor(
     private readonly logger: Logger,

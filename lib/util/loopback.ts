@@ -11,8 +11,8 @@ export function isLoopback(host: string): boolean {
 
 /**
  * Reports whether a URL's host is meant to be this machine, so that requests to it need no proxy. Names such
- * as `a.localhost` count (RFC 6761, 6.3), which they do not for {@link isLoopback}. Some resolvers send such
- * names elsewhere, so the result must not decide on trust.
+ * as `a.localhost` count as this machine (RFC 6761, 6.3), but not in {@link isLoopback}. Some resolvers give
+ * such names the address of another machine, so the result must not decide on trust.
  * @param hostname a host as in `URL.hostname`
  */
 export function leadsHere(hostname: string): boolean {

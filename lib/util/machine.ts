@@ -9,8 +9,8 @@ import { systemCode } from "./system-error.ts";
  */
 
 /**
- * Returns the name of the user that this program runs as. It is looked up by user id, as os.userInfo() of Bun
- * takes it from the environment, where services have no user name.
+ * Returns the name of the user that this program runs as. The name is looked up by user id. Bun's
+ * os.userInfo() would take the name from the environment, which contains none for a service.
  */
 export async function userName(): Promise<string> {
   const id = process.getuid?.();

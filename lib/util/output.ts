@@ -16,7 +16,7 @@ export class OutputLost extends Error {
     this.readerLeft = systemCode(cause) === "EPIPE";
   }
 
-  /** Exit code for this loss: 141, as shells report for SIGPIPE, if the reader has ended; otherwise 1. */
+  /** Exit code for this loss: 1, or 141 if the reader has ended. Shells report 141 for SIGPIPE. */
   get exitCode(): number {
     return this.readerLeft ? 141 : 1;
   }
@@ -29,9 +29,9 @@ export class OutputLost extends Error {
 export class Output {
   /** Called once, when output is lost for the first time. */
   onLost: (lost: OutputLost) => void = () => undefined;
-  /** The error by which output was first lost; null if none is lost. */
+  /** The error by which output was first lost; null if no output is lost. */
   lost: OutputLost | null = null;
-  /** The number of writes that are not completed yet, as the reader is slow. */
+  /** The number of writes that have not completed yet. */
   private waiting = 0;
   private idle = Promise.withResolvers<void>();
 

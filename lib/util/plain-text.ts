@@ -18,8 +18,8 @@ export function plainText(text: string): string {
 const SHORT: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
 /**
- * Makes a file name safe to print on one line. Invisible characters are escaped, while {@link plainText}
- * drops them, so that two different names never look the same.
+ * Makes a file name safe to print on one line. Invisible characters are escaped, so that a name with such
+ * characters looks different from the name without them. {@link plainText} drops them instead.
  */
 export function plainName(name: string): string {
   return name.toWellFormed().replace(INVISIBLE, (one) => SHORT[one] ?? escaped(one));

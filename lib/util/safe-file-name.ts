@@ -33,16 +33,16 @@ export function isSafeFileName(name: string): boolean {
 }
 
 /**
- * Reports whether a name is an ordinary file name on Windows. It is not if Windows forbids a character of it,
- * takes it for a device, or would drop a dot or space at its end.
+ * Reports whether a name is an ordinary file name on Windows. Returns false if Windows forbids a character in
+ * the name, takes the name for a device, or would drop a dot or space at the end.
  */
 export function isNameOnWindows(name: string): boolean {
   return !/[<>:"|?*\p{Cc}]|[. ]$/u.test(name) && !DEVICE.test(name);
 }
 
 /**
- * Inserts a suffix before the extension of a name. Shortens the part before both if the result would be too
- * long.
+ * Inserts a suffix before the extension of a name. Shortens the part before the suffix if the result would be
+ * too long.
  * @param most longest result, in bytes of UTF-8
  */
 export function shortFileName(name: string, suffix = "", most = MAX_NAME_BYTES): string {
@@ -59,7 +59,10 @@ function cut(text: string, bytes: number): string {
   return text.slice(0, new TextEncoder().encodeInto(text, new Uint8Array(bytes)).read);
 }
 
-/** Removes dots and spaces from both ends. A leading dot hides a file, and Windows drops trailing ones. */
+/**
+ * Removes dots and spaces from both ends. A leading dot hides a file, and Windows drops dots and spaces at
+ * the end.
+ */
 function trim(name: string): string {
   return name.replaceAll(/^[\s.]+|[\s.]+$/g, "");
 }

@@ -6,7 +6,7 @@ export interface ServerSentEvent {
   /** The event's type; `message` if the stream does not name one. */
   event: string;
   data: string;
-  /** Id of this event or, if this one has none, of the last event with an id; empty if none had one. */
+  /** The last id in the stream up to and including this event; empty if there was none. */
   id: string;
 }
 

@@ -44,8 +44,8 @@ export interface Finished {
  * start, go on or stop cleanly, and 2 for a mistake in the command line or the settings. The service goes on
  * if the reader of its log ends, and stops when its terminal is closed.
  * @param start starts the service. It may instead return a text to print, such as the help, or the result of
- *   another command. It gets a signal that is aborted when the process is told to stop, and each of its waits
- *   has to end then.
+ *   another command. `toStop` is aborted when the process is told to stop. `start` must then end all of its
+ *   waits.
  */
 export async function runService(
   start: (toStop: AbortSignal) => Promise<Service | Finished | string>,

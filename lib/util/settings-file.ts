@@ -7,7 +7,7 @@ import { systemCode } from "./system-error.ts";
 /** Largest settings file, in bytes: far more than all settings need. */
 const MAX_FILE_BYTES = 64 * 1024;
 
-/** The settings in a file: values by the names of their variables. */
+/** The values of the settings in a file. The key is the name of the variable. */
 export type FileSettings = Record<string, string>;
 
 /** The settings of a program from the environment and from a file, without those from flags. */
@@ -50,7 +50,7 @@ export function readSettingsFile(path: string, table: SettingTable | null): File
 }
 
 /**
- * Parses the text of a settings file, as {@link readSettingsFile}.
+ * Parses the text of a settings file that was already read, like {@link readSettingsFile}.
  * @param path the file's name in error messages
  */
 export function parseSettings(
@@ -75,7 +75,7 @@ export function parseSettings(
 
 /**
  * Changes settings in the text of a settings file. Other lines and comments stay as they are.
- * @param changes new values by the names of their variables; null removes the variable's line
+ * @param changes the new value of each variable, with the variable's name as the key; null removes its line
  * @returns the new text of the file
  * @throws UsageError for a value of more than one line
  */
@@ -116,7 +116,8 @@ function linesOf(text: string): SettingLine[] {
 
 function lineOf(name: string, value: string): string {
   if (/[\r\n\0]/.test(value)) throw new UsageError(`${name} has a value of more than one line`);
-  // A value with white space or quotes at its ends is quoted, as a parser would strip these otherwise.
+  // A value that begins with a quote, or begins or ends with white space, is quoted. A parser would otherwise
+  // strip these characters.
   return /^\s|\s$|^["']/.test(value) ? `${name}="${value}"` : `${name}=${value}`;
 }
 

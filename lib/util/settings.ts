@@ -29,10 +29,13 @@ export interface Setting<T = unknown> {
   help: string;
 }
 
-/** All settings of a program, by the names that its code uses for them. */
+/** All settings of a program. The key is the name that the program's code uses for a setting. */
 export type SettingTable = Record<string, Setting>;
 
-/** Type of a setting's parsed value, which can be null only without `default` and `isRequired`. */
+/**
+ * Type of a setting's parsed value. The value can be null only if the setting is no list, has no default and
+ * is not required.
+ */
 type ValueOf<S extends Setting> =
   S["kind"] extends Kind<infer T>
     ? S extends { separator: string }
@@ -42,7 +45,7 @@ type ValueOf<S extends Setting> =
         : T | null
     : never;
 
-/** Types of the parsed values of all settings in a table, by name. */
+/** Types of the parsed values of all settings in a table. The keys are those of the table. */
 export type ValuesOf<Table extends SettingTable> = {
   [Name in keyof Table]: ValueOf<Table[Name]>;
 };

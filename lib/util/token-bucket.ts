@@ -1,5 +1,5 @@
 /**
- * Size of the burst that may pass after a pause, as a time in seconds: the bytes that the rate allows in it.
+ * Size of the burst that may pass after a pause, in seconds: as many bytes as the rate allows in this time.
  */
 const BURST_SECONDS = 0.1;
 
@@ -75,7 +75,7 @@ export class TokenBucket {
 
   /**
    * Returns the ms until a number of bytes may pass. A number above the burst waits only as long as a full
-   * burst, as no more tokens can collect.
+   * burst, because the bucket never holds more tokens.
    */
   msUntil(bytes: number): number {
     this.#fill();

@@ -1,6 +1,6 @@
 /**
  * Reports whether a text matches a pattern in which `*` stands for any number of characters, also none.
- * Regular expressions are not used, as a pattern with many stars could make one take extremely long.
+ * Regular expressions are not used, as matching a pattern with many stars could take extremely long.
  */
 export function matchesWildcard(pattern: string, text: string): boolean {
   const [first = "", ...rest] = pattern.split("*");

@@ -3,7 +3,7 @@ import type { ErrorCode } from "../../protocol/errors.ts";
 import type { AuditAction } from "../audit.ts";
 import type { Role } from "../roles.ts";
 
-/** A possible answer of a REST call: JSON that matches a schema, or a body of another media type. */
+/** A possible answer of a REST call: JSON that matches a schema, a body of another media type, or no body. */
 export interface Answer {
   status: number;
   description: string;
@@ -24,8 +24,8 @@ export interface Endpoint {
   /** Name of the call in the audit. If undefined, only denied calls are recorded. */
   audit?: AuditAction;
   /**
-   * True if the answer can last long, as a stream of events does. Such an answer is cut off when the caller's
-   * token or session ends.
+   * True if it can take long to make or to send the answer, as for a stream of events. Before such an answer
+   * is sent, the server checks the caller's access again.
    */
   goesOn?: boolean;
   /** True if HEAD requests are answered, too. */

@@ -70,8 +70,8 @@ export async function runNights(options: NightOptions): Promise<DeliveryRecord[]
 }
 
 /**
- * Renames a test file, runs a function, and gives the file its name back. Meanwhile the site seems to lack
- * the file. Without a file, only runs the function.
+ * Renames a test file while a function runs, so that the site does not have the file, and then gives the file
+ * its name back. If `file` is undefined, only runs the function.
  */
 async function withFileAway(
   { folder }: NightOptions,
@@ -101,8 +101,8 @@ async function oneNight({ api, signal }: NightOptions): Promise<void> {
 }
 
 /**
- * Runs the schedule again for one site, whose file has its name back by now, and waits until the delivery has
- * the status `late`.
+ * Runs the schedule once more for one site, after {@link withFileAway} has given the site's file its name
+ * back. Waits until the delivery has the status `late`.
  */
 async function comesLate({ api, signal }: NightOptions, clientId: string): Promise<void> {
   const query = { client_id: clientId, limit: "1" };

@@ -62,7 +62,10 @@ export function readFlag<T>(
   return readSetting({ source: `--${flag}`, text: String(text) }, kind.schema, kind.expected);
 }
 
-/** The value of `--cursor`: the `next_cursor` of an earlier page, from which the list continues. */
+/**
+ * The format of `--cursor`. The value is the `next_cursor` of an earlier page, and the list continues after
+ * that page.
+ */
 export const CURSOR: Kind<string> = {
   schema: z.uuid(),
   expected: "the next_cursor of an earlier list",

@@ -28,8 +28,8 @@ with. It leads to the server by the address that this program calls.`,
 };
 
 /**
- * Returns a URL of the dashboard that signs a browser in. If the server has no tokens, the URL has no code,
- * as every browser has access.
+ * Returns a URL that opens the dashboard and signs the browser in. If the server requires no tokens, the URL
+ * has no sign-in code, as every browser has access.
  */
 async function link({ api, interruptions }: CommandContext) {
   try {

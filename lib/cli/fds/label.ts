@@ -35,15 +35,15 @@ SELECTOR choose clients by them.`,
 
 /**
  * Parses a change of a label: `KEY=VALUE`, or `KEY-` to remove the label.
- * @returns null as the value where the label is to be removed
- * @throws UsageError
+ * @returns the key and the new value; the value is null if the label is to be removed
+ * @throws UsageError for any other text
  */
 function readChange(text: string): [key: string, value: string | null] {
   const removed = text.slice(0, -1);
   return text.endsWith("-") && LABEL_PART.test(removed) ? [removed, null] : readLabel(text);
 }
 
-/** Parses a label, `KEY=VALUE`. @throws UsageError */
+/** Parses a label, `KEY=VALUE`. @throws UsageError for any other text */
 export function readLabel(text: string): [key: string, value: string] {
   const [, key = "", value = ""] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
   if (LABEL_PART.test(key) && LABEL_PART.test(value)) return [key, value];

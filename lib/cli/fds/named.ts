@@ -45,9 +45,9 @@ export async function runNamed(
 
 /**
  * Reads `--expires`: how long a new token or key is valid.
- * @param usual the lifetime in seconds where the flag was not given; null means without end
+ * @param usual the lifetime in seconds if the flag is not given; null means without end
  * @returns the lifetime in seconds; null means without end
- * @throws UsageError
+ * @throws UsageError for a wrong value
  */
 export function readLifetime(context: CommandContext, usual: number | null): number | null {
   if (context.values["expires"] === "never") return null;

@@ -8,7 +8,10 @@ import type { CommandContext } from "./command.ts";
 export interface Attended<T> {
   /** The noun for questions to the user: `the download`. */
   what: string;
-  /** The download's id, or the command that shows the job, for a message. */
+  /**
+   * Names the download or job in the message that is printed if following it is interrupted: the download's
+   * id, or the command that shows the job.
+   */
   id: string;
   /** Shows the progress until the download or job has ended. */
   follow: (options: FollowOptions) => Promise<T>;
@@ -38,8 +41,8 @@ export async function followToTheEnd<T>(
 }
 
 /**
- * Follows a download or job until it has ended. If the user can answer questions, Ctrl-C stops only the
- * following, not the program.
+ * Follows a download or job until it has ended. If the user can answer questions, Ctrl-C makes this function
+ * return, and does not end the program.
  * @returns null after Ctrl-C
  */
 async function followUntilCtrlC<T>(

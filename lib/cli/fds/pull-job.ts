@@ -113,7 +113,7 @@ function withoutAway(
 }
 
 /**
- * Returns the job that the arguments and flags of `fds pull` request. Clients that are not connected are left
+ * Reads the job to create from the arguments and flags of `fds pull`. Clients that are not connected are left
  * out, unless `--if-offline` is given.
  * @throws UsageError for a wrong argument or flag
  * @throws Failure where no client is chosen, or all chosen clients are left out
@@ -133,8 +133,8 @@ async function readJob(context: CommandContext) {
 
 /**
  * Returns the clients and the download of a job that pulls only from the clients in `asked`. Clients in
- * `leftOut` are chosen by the user, too, but not connected. If `asked` is longer than MAX_JOB_IDS, the job is
- * for all chosen clients, and its downloads fail at once for clients that are not connected.
+ * `leftOut` were chosen by the user, too, but are not connected. If `asked` is longer than MAX_JOB_IDS, the
+ * job is for all chosen clients, and its downloads from clients that are not connected fail at once.
  */
 export function orderOf(
   { clients, download }: Pick<NewJob, "clients" | "download">,
@@ -146,7 +146,10 @@ export function orderOf(
   return { clients, download: { ...download, if_offline: "fail" } };
 }
 
-/** Reads `--all`, `--labels` and `--ids`, which choose the clients. @throws UsageError */
+/**
+ * Reads `--all`, `--labels` and `--ids`, which choose the clients.
+ * @throws UsageError for a wrong value, and for `--all` together with `--labels` or `--ids`
+ */
 export function readChoice({ values }: CommandContext): NewJob["clients"] {
   const { all, labels } = values;
   if (all) {
@@ -178,7 +181,10 @@ export function readSelector(text: string): string {
   }
 }
 
-/** Reads the flags for the job's options, such as `--name` and `--spread`. @throws UsageError */
+/**
+ * Reads the flags for the job's options, such as `--name` and `--spread`.
+ * @throws UsageError for a wrong value
+ */
 export function readOptions(
   context: CommandContext,
 ): Partial<Omit<NewJob, "dry_run" | "membership">> {

@@ -12,7 +12,8 @@ import type { CommandContext } from "./command.ts";
 /**
  * Reads `-o`, the path on this machine where `fds pull` saves the file or set.
  * @returns a path, {@link STANDARD_OUTPUT}, or null where `-o` was not given
- * @throws UsageError, Failure for a path that cannot be used
+ * @throws UsageError for `-o -` with a set, with `--json`, or where standard output is a terminal
+ * @throws Failure where the file or set cannot be saved at the path
  */
 export async function readOutput(
   { values, json }: CommandContext,

@@ -49,7 +49,7 @@ export type SetRequest = Pick<NewDownload, keyof typeof SetFields>;
  * Reads the arguments after the client as patterns, and the flags for sets.
  * @returns null where a single file is meant: no flag for sets is given, and there is at most one argument,
  *   which is not a pattern and does not end in `/`
- * @throws UsageError
+ * @throws UsageError for a wrong pattern or flag, and for a flag for sets without a pattern
  */
 export function readSet(context: CommandContext, words: string[]): SetRequest | null {
   const flag = Object.keys(SET_FLAGS).find((name) => context.values[name] !== undefined);

@@ -49,7 +49,7 @@ class View {
   readonly #unended = new Map<string, DownloadRecord>();
   readonly #ended = new Map<string, DownloadRecord>();
 
-  /** All clients, connected ones first, then by id. */
+  /** All clients: first the connected ones, then the others, each group sorted by id. */
   get clients(): ClientRecord[] {
     const byId = [...this.#clients.values()].toSorted((a, b) =>
       a.client_id < b.client_id ? -1 : 1,
@@ -88,7 +88,8 @@ function newestFirst(records: Map<string, DownloadRecord>): DownloadRecord[] {
 }
 
 /**
- * Yields the latest downloads and all clients as they are now, then each change.
+ * Yields the latest downloads as they are now, then all that {@link ApiClient.changes} yields: the present
+ * clients, jobs and unended downloads, then each change.
  * @param onAway called after each failed try to reach the server
  */
 async function* changes(
@@ -98,7 +99,8 @@ async function* changes(
 ): AsyncGenerator<Change> {
   let isFirst = true;
   for await (const change of api.changes({ signal, patience: Infinity, onAway })) {
-    // The downloads are listed after the first event, so that no change between list and stream is missed.
+    // The downloads are listed only after the first event. In the other order, a change between the list and
+    // the start of the stream would be missed.
     if (isFirst) {
       const { downloads } = await api.downloads({ limit: String(MAX_ENDED) }, signal);
       for (const data of downloads.toReversed()) yield { event: "download", data };
@@ -172,7 +174,10 @@ function draw(lines: string[], terminal: Terminal): void {
   terminal.write(`\x1b[H${lines.map((line) => `${line}\x1b[K`).join("\r\n")}\x1b[J`);
 }
 
-/** Prints a line for each client and for each of the latest downloads, then a line for each change. */
+/**
+ * Prints a line for each record that {@link changes} yields: first the present clients, jobs and downloads,
+ * then each change.
+ */
 async function writeChanges({ api, out, json, interruptions }: CommandContext): Promise<void> {
   const { signal } = interruptions;
   await api.health(signal);

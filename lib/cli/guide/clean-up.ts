@@ -81,8 +81,8 @@ async function remember(context: GuideContext, removed: string[]): Promise<void>
 
 /**
  * Lists the published files and sets in the clients' folders, and counts all other entries of these folders.
- * Folders beside them whose name begins with a dot, such as the server's folder of unfinished files, are
- * skipped.
+ * Folders in `downloadsDir` whose name begins with a dot, such as the server's folder of unfinished files,
+ * are skipped.
  */
 async function lookAround(downloadsDir: string) {
   const published: Published[] = [];

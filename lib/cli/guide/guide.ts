@@ -39,7 +39,8 @@ export function complain({ out }: Pick<GuideContext, "out">, text: string): void
 
 /**
  * Lets the user choose from a list numbered from 1, or type a name.
- * @returns the chosen item; the typed text where it is not a number of the list; null for an empty answer
+ * @returns the chosen item; the typed text where it is not the number of an item; null for an empty answer,
+ *   and at the end of the input
  */
 export async function pick<T>(
   { input, signal }: GuideContext,

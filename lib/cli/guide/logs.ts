@@ -8,7 +8,7 @@ export const LAST_LINES = 50;
 /** Time limit for a call of docker-compose, in ms. */
 const COMPOSE_TIMEOUT = 15_000;
 
-/** The two commands of Docker Compose: the plugin of Docker, and the older program of its own. */
+/** The two commands of Docker Compose: Docker's plugin, and the older stand-alone program. */
 const COMPOSE_COMMANDS = [["docker", "compose"], ["docker-compose"]];
 
 /** Logs of running programs. */

@@ -71,7 +71,7 @@ export async function runMenu({ findTarget, ...rest }: GuideOptions): Promise<vo
     tell(rest, "", paint(choice.title, "bold", rest.out.colour), "");
     target = await findTarget();
     await attempt(choice.run, { ...rest, target });
-    // Only the key is shown that opens the menu again. The whole menu would push the result off a small
+    // Only the key that shows the menu again is printed. The whole menu would push the result off a small
     // screen.
     tell(rest, "", paint(`${MENU_KEY} shows the menu again`, "dim", rest.out.colour));
   }

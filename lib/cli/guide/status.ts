@@ -32,7 +32,7 @@ export async function checkStatus(context: GuideContext): Promise<void> {
   tell(context, "", ...downloadFields(record, savedPath, out.colour));
 }
 
-/** Returns a line that describes a download. Of a long file name, only the end is shown. */
+/** Returns a line that describes a download. Only the end of a long file name is shown. */
 function offer(download: DownloadRecord, number: number, out: Terminal): string {
   const { client_id, status, created_at, error_code } = download;
   const state = show(statusShown(status), out.colour);

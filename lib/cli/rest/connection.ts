@@ -78,7 +78,9 @@ export function namesServer(values: ParsedFlags["values"], env: Environment): bo
   return Boolean(values["server"] ?? env["SERVER_URL"]);
 }
 
-/** Returns the address at which a server with the environment of this program listens on this machine. */
+/**
+ * Returns the address of a server on this machine that was started with the same environment as this program.
+ */
 function localAddress(env: Environment): string {
   const port = read("SERVER_PORT", env["SERVER_PORT"], wholeNumber(1, 65_535)) ?? 8080;
   return `${env["TLS_CERT"] ? "https" : "http"}://${localName(env["SERVER_HOST"] ?? "")}:${port}`;

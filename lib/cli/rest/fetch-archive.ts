@@ -5,7 +5,7 @@ import type { Transport } from "./transport.ts";
 
 /**
  * Yields all files of a completed set as one tar archive, in pieces.
- * @throws UnreachableError also where the archive is cut off
+ * @throws UnreachableError where the server does not answer, or the archive is cut off
  */
 export function fetchArchive(
   transport: Transport,

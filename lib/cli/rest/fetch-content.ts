@@ -7,7 +7,7 @@ import type { Transport } from "./transport.ts";
 /**
  * Yields the bytes of a stored file, in pieces.
  * @param offset position of the first byte to fetch, less than the file's size
- * @throws UnreachableError also where bytes at the end are missing
+ * @throws UnreachableError where the server does not answer, or bytes at the end are missing
  */
 export async function* fetchContent(
   transport: Transport,

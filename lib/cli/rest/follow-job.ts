@@ -10,7 +10,9 @@ import type { ApiClient } from "./api-client.ts";
 import { follow, type FollowOptions } from "./follow.ts";
 import { findId } from "./find-id.ts";
 
-/** The maximum number of clients of a job for which each download has a progress bar. */
+/**
+ * A job with at most this number of clients has a progress bar for each download. A larger job has one bar.
+ */
 const MOST_BARS = 30;
 
 /** Interval at which a new job is polled until each of its clients has a download, in ms. */
@@ -31,7 +33,7 @@ export function findJobId(api: ApiClient, text: string, signal: AbortSignal): Pr
 /**
  * Shows the progress of a job until it has ended. A job with few clients has a progress bar for each
  * download, and a larger job has one bar.
- * @returns the newest download of each client, by client id
+ * @returns the newest download of each client, sorted by client id
  */
 export async function followJob(
   api: ApiClient,
@@ -45,7 +47,7 @@ export async function followJob(
   return newestOf(api, jobId, options.signal);
 }
 
-/** Returns the newest download of each client of a job, by client id. */
+/** Returns the newest download of each client of a job, sorted by client id. */
 export async function newestOf(
   api: ApiClient,
   jobId: string,

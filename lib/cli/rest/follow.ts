@@ -50,8 +50,8 @@ export interface Refused {
 /**
  * Requests downloads, several at a time.
  * @returns the accepted and the refused downloads, each in the order of the requests
- * @throws UnreachableError
- * @throws the reason of the signal when the signal is aborted while the server is busy
+ * @throws UnreachableError where the server does not answer
+ * @throws the reason of `signal` when `signal` is aborted while the server is busy
  */
 export async function startDownloads(
   api: ApiClient,

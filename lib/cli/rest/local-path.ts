@@ -12,7 +12,8 @@ export const STANDARD_OUTPUT = "-";
  * @param output path of a file, or an existing folder. In a folder, the file gets the name that it has at the
  *   client, changed where that name is not valid on every system
  * @param filePath path of the file at the client
- * @throws Failure where the folder does not exist, or the path is neither free nor a regular file
+ * @throws Failure where the folder above the path does not exist, or something other than a regular file has
+ *   the path
  */
 export async function localPath(output: string, filePath: string): Promise<string> {
   const isFolder = (await kindOf(output)) === "folder";

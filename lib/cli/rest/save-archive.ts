@@ -30,7 +30,10 @@ export interface SaveArchiveOptions {
   signal: AbortSignal;
   onBytes: (file: FileHere, bytes: number) => void;
   onSaved: (file: FileHere) => void;
-  /** Called for an error of one file. @throws the error itself, where it concerns all files */
+  /**
+   * Called with an error that occurred while a file was saved.
+   * @throws the error itself, if it concerns all files
+   */
   onProblem: (file: FileHere, error: unknown) => void;
 }
 
@@ -38,7 +41,8 @@ export interface SaveArchiveOptions {
  * Saves the missing files of a set from its archive. A file with a wrong digest is not saved, and stays
  * missing.
  * @param files all files of the archive, in the archive's order
- * @throws Failure where a file in the archive has another path or size than the file at its place in `files`
+ * @throws Failure where a file in the archive has another path or size than the file with the same index in
+ *   `files`
  * @throws errors of {@link ApiClient}, after saving the files that were complete
  */
 export async function saveArchive(

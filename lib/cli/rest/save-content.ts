@@ -21,7 +21,7 @@ export interface SaveOptions {
   signal: AbortSignal;
   /** Time without a received byte after which fetching from an unreachable server fails, in ms. */
   patience: number;
-  /** Called with the number of the file's bytes that are saved so far. */
+  /** Called after each received piece, with the number of the file's bytes that are saved so far. */
   onProgress: (bytes: number) => void;
 }
 
@@ -79,7 +79,7 @@ async function isRight(name: string, file: StoredFile, signal: AbortSignal): Pro
 /**
  * Writes the bytes of a stored file to an output, and compares the checksum at the end.
  * @throws Failure where the checksum is wrong, so the written bytes must be discarded
- * @throws OutputLost when nobody reads the output any more
+ * @throws OutputLost where the output cannot be written any more
  */
 export async function streamContent(
   api: ApiClient,
@@ -146,7 +146,7 @@ async function* content(
   }
 }
 
-/** Renames a flushed part to its final path. @throws Failure where the path is taken by now */
+/** Renames a flushed part to its final path. @throws Failure where a file has this path already */
 export async function takeName(part: string, path: string, file: StoredFile): Promise<void> {
   try {
     // Reserves the name by an empty file, which rename() then replaces. A hard link would not need this, but

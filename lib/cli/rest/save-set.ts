@@ -13,8 +13,8 @@ import { SetSums } from "./set-sums.ts";
 import { storedFileIn } from "./stored-file.ts";
 
 /**
- * The number of files that are checked or fetched at the same time. Each file takes several calls of the
- * server and the disk, so one file after the other would be slow.
+ * The number of files that are checked or fetched at the same time. Each file takes several calls to the
+ * server and to the disk, so one file after the other would be slow.
  */
 const AT_ONCE = 16;
 
@@ -119,8 +119,8 @@ async function lookAtFiles(saving: Saving): Promise<FileHere[]> {
 
 /**
  * Saves missing files from the set's archive, if at least MANY files are missing and they make up at least
- * half of the set's bytes. After an interruption, the archive is fetched again, as long as this still holds
- * and the last try has saved a file.
+ * half of the set's bytes. After an interruption, the archive is fetched again, as long as this condition
+ * still holds and the last try has saved a file.
  */
 async function saveFromArchive(saving: Saving, files: FileHere[]): Promise<void> {
   const { api, record, folder, options, so } = saving;
@@ -222,7 +222,10 @@ function placeOf({ saved_path }: DownloadRecord, file: SetFileRecord): string {
 /** System error codes that concern one file, while other files can still be saved. */
 const OF_ONE_FILE = new Set(["EACCES", "EPERM", "EISDIR", "ENOTDIR", "ENAMETOOLONG", "EILSEQ"]);
 
-/** Records an error of one file for the report. @throws the error itself, where it concerns all files */
+/**
+ * Records an error for the report, if it concerns only one file.
+ * @throws the error itself, if it concerns all files
+ */
 function noteProblem(so: SavedFiles, file: FileHere, error: unknown): void {
   if (!(error instanceof Error) || !isOfOneFile(error)) throw error;
   file.state = "over";

@@ -22,7 +22,7 @@ export interface SetFileListOptions {
 
 /**
  * Yields the files of a set, page by page, in the order of the manifest.
- * @throws Failure for more files than a set can have
+ * @throws Failure where the server lists more files than a set can have
  * @throws errors of {@link ApiClient}; an unreachable or busy server is called again for up to `patience` ms
  */
 export async function* setFilePages(

@@ -5,11 +5,11 @@ import { systemCode } from "../../util/system-error.ts";
 import { Failure } from "../program.ts";
 
 /**
- * The folder of this machine in which the files of a set are saved. Subfolders are made as needed. Unsafe
+ * The folder on this machine in which the files of a set are saved. Subfolders are made as needed. Unsafe
  * names and links are refused, so a server cannot make a file outside the folder.
  */
 export class SetFolders {
-  /** Subfolders that were made or checked in this run, by path. */
+  /** The folders that were made or checked in this run. The key is the folder's path. */
   readonly #folders = new Map<string, Promise<void>>();
 
   readonly #root: string;

@@ -79,7 +79,8 @@ export class Transport {
   /**
    * Yields the body of a response in pieces, with no limit on the total time.
    * @param options `isWanted` checks whether the response has the expected status and headers
-   * @throws UnreachableError also where the body is cut off, or no byte arrives within CALL_TIMEOUT
+   * @throws UnreachableError where the server does not answer, the body is cut off, or no byte arrives within
+   *   CALL_TIMEOUT
    */
   pieces<E extends Endpoint>(
     endpoint: E,

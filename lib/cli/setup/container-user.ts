@@ -35,8 +35,8 @@ export const IMAGE_USER_NAME = `user ${IMAGE_USER.uid}`;
 
 /**
  * Changes the owner of root's files and folders in `folder` to the user of the container images, who could
- * not write to them otherwise. Files of other owners are left alone. Does nothing unless root runs it on
- * Linux.
+ * not write to them otherwise. Files of other owners are left alone. Does nothing unless this process runs as
+ * root on Linux.
  * @param folder may be a symbolic link
  */
 export async function giveToImageUser(folder: string): Promise<Gift> {
@@ -54,13 +54,14 @@ export async function giveToImageUser(folder: string): Promise<Gift> {
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 /**
- * Makes the user of the container images the owner of a folder and its content, where root is the owner.
+ * Changes the owner of a folder and its content from root to the user of the container images. Entries of
+ * other owners are left alone.
  * @param name path of the folder, for messages
  */
 async function giveFolder(path: string, name: string, gift: Gift): Promise<void> {
   await using folder = await open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   await give(folder, gift);
-  // Names are resolved from the open folder, as another user could replace its path by a link.
+  // Names are resolved from the open folder, as another user could replace the folder's path by a link.
   const here = `/proc/self/fd/${folder.fd}`;
   for (const entry of await readdir(here, { withFileTypes: true })) {
     const [inside, itsName] = [join(here, entry.name), join(name, entry.name)];

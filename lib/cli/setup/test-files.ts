@@ -135,7 +135,10 @@ async function makeFile(clientId: string, options: TestFileOptions): Promise<str
   }
 }
 
-/** Removes temporary files of a killed run. If another run is still active, that run fails with a message. */
+/**
+ * Removes temporary files that a killed run left behind. A run that is still active loses its temporary file,
+ * too, and fails with a message.
+ */
 async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     if (name.startsWith(`.${TEST_FILE_NAME}.`) && name.endsWith(".tmp"))

@@ -24,7 +24,8 @@ export function barOf(record: DownloadRecord, isPaused = false): BarState {
     bytesPerSecond: record.bytes_per_second,
     etaSeconds: record.eta_seconds,
     note: isHeld ? "paused" : noteOf(record),
-    // The error of a queued download tells why it waits. Failures are reported in full at the end.
+    // Only a queued download's error is shown, as it tells why the download waits. Failures are reported in
+    // full at the end.
     ...(record.status === "queued" && !isHeld && record.error !== null && { reason: record.error }),
     tone: TONES[record.status] ?? "active",
   };

@@ -22,8 +22,8 @@ const COLOURS: Record<DownloadRecord["status"], Colour> = {
 const PATH_COLUMNS = 12;
 
 /**
- * The number of characters at the start of an id that are enough to tell ids apart: the time in ms, and the
- * counter within each ms.
+ * The number of characters at the start of an id that are enough to tell ids apart. They contain the time in
+ * ms, and a counter of the ids that were made in the same ms.
  */
 const SHORT_ID = 18;
 

@@ -33,7 +33,7 @@ const PLAIN_STEP = 10;
 /** The key of the total bar, for the sum of all downloads. */
 const TOTAL_KEY = "\0total";
 
-/** The maximum width of a label is the screen's width divided by this number. */
+/** The maximum width of a label is the screen's width divided by this number, but at least NAME_COLUMNS. */
 const LABEL_SHARE = 4;
 
 /** The maximum number of terminal columns of a note with its detail. */
@@ -151,15 +151,21 @@ export class Progress {
   private readonly bars = new Map<string, BarState>();
   /** The total bar, for the sum of all downloads; null for none. */
   private total: BarState | null = null;
-  /** The width of each line on the screen that the next drawing replaces. */
+  /**
+   * The width of each line of the last drawing, in terminal columns. The next drawing replaces these lines.
+   */
   private drawn: number[] = [];
   private lastDrawing = -Infinity;
   private timer: ReturnType<typeof setTimeout> | null = null;
   /**
-   * The state of each bar at its last written line, by the bar's key. Used only if the output is no terminal.
+   * The state of each bar when a line was last written for it. The map has the same keys as `bars`, and
+   * {@link TOTAL_KEY}. Used only if the output is no terminal.
    */
   private readonly steps = new Map<string, string>();
-  /** The last written line of each bar, by the bar's key. Used only if the output is no terminal. */
+  /**
+   * The last line that was written for each bar, with the same keys as `steps`. Used only if the output is no
+   * terminal.
+   */
   private readonly lines = new Map<string, string>();
   private readonly showCursor = () => this.terminal.write(SHOW_CURSOR);
 
@@ -209,7 +215,7 @@ export class Progress {
     this.writeLine(key, state);
   }
 
-  /** Writes the line of a bar, unless the line equals the last one with this key. */
+  /** Writes the line of a bar, unless it equals the last line that was written for this key. */
   private writeLine(key: string, state: BarState): void {
     const line = renderPlainLine(state);
     if (this.lines.get(key) === line) return;

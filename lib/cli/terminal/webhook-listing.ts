@@ -83,7 +83,7 @@ export const ATTEMPT_COLUMNS: ListingColumn<WebhookAttempt>[] = [
   },
 ];
 
-/** Returns the HTTP status with which the receiver responded, or that there was no response. */
+/** Returns the result of an attempt as text: `delivered 200`, `refused 500` or `no answer`. */
 function resultOf({ delivered, response_status: status }: WebhookAttempt): string {
   return status === null ? "no answer" : `${delivered ? "delivered" : "refused"} ${status}`;
 }

@@ -141,7 +141,7 @@ export function judge(path: string, found: Found, expected: Expected | undefined
  * Returns the MD5 that `checksums.txt` lists for the original of a pulled file. Originals are listed with
  * their paths in the client's test folder.
  * @param path path of the file at the client, relative or absolute
- * @param sums MD5 by path, from `checksums.txt`
+ * @param sums the MD5 of each original, from `checksums.txt`; the key is the path that is listed there
  * @returns null where `checksums.txt` does not list the original
  */
 export function originalSum(

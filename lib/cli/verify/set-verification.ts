@@ -30,7 +30,7 @@ export interface SetVerificationOptions {
   api: ApiClient;
   /** The server's folder of downloads, as a path on this machine. */
   downloadsDir: string;
-  /** MD5 of the originals by path, from `checksums.txt`. */
+  /** The MD5 of each original, from `checksums.txt`. The key is the path that is listed there. */
   sums: Map<string, string>;
   signal: AbortSignal;
   check: Check;

@@ -19,10 +19,10 @@ export interface VerificationOptions {
   api: ApiClient;
   /** The server's folder of downloads, as a path on this machine. */
   downloadsDir: string;
-  /** MD5 of the originals by path, from `checksums.txt`. */
+  /** The MD5 of each original, from `checksums.txt`. The key is the path that is listed there. */
   sums: Map<string, string>;
   signal: AbortSignal;
-  /** Called with the number of bytes read so far, and with the total number. */
+  /** Called after each piece that was read, with the number of bytes read so far, and the total number. */
   onProgress?: (done: number, total: number) => void;
 }
 

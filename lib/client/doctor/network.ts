@@ -80,7 +80,7 @@ async function checkConnection(
   }
 }
 
-/** Advice for a proxy's HTTP status. */
+/** Advice for people if a proxy refuses the tunnel. The key is the HTTP status of the proxy's answer. */
 const PROXY_ADVICE: Record<string, string> = {
   "407":
     "it wants a user and a password: put them into its URL, http://USER:PASSWORD@HOST:PORT, or ask for an exception for the server",
@@ -111,7 +111,7 @@ async function checkProxy(
   };
 }
 
-/** Returns the code of a system error, else the error as text. */
+/** Returns an error's system error code, such as ENOTFOUND; the error as text if it has no code. */
 function codeOf(error: unknown): string {
   return systemCode(error) ?? String(error);
 }

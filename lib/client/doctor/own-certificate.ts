@@ -10,7 +10,7 @@ type Way = Pick<ClientConfig, "serverUrl" | "tls">;
  * client's handshake ends before the server has checked this certificate, so a request is sent and its answer
  * awaited.
  * @param socket a fresh TLS connection on which nothing was sent yet
- * @returns null if the server accepts; else what is wrong
+ * @returns what is wrong; null if the server answers, or if there is no answer before `signal` is aborted
  */
 export async function checkOwnCertificate(
   socket: TLSSocket,

@@ -55,7 +55,9 @@ function asksToEnrol(code: ErrorCode | undefined): boolean {
   return code !== undefined && meaningOf(code).asksToEnrol === true;
 }
 
-/** Descriptions of the server's optional features, for people. */
+/**
+ * Descriptions of the server's optional features, for people. The key is the feature's name in the protocol.
+ */
 const ABILITIES: Record<string, string> = {
   [FEATURES.list]: "look into folders",
   [FEATURES.set]: "ask for many files at once",

@@ -5,7 +5,10 @@ import { TlsFiles } from "../tls-files.ts";
 
 type Way = Pick<ClientConfig, "serverUrl" | "proxy" | "tls">;
 
-/** Difference in ms between this machine's clock and the server's above which a clock counts as wrong. */
+/**
+ * Largest difference, in ms, between this machine's clock and the server's at which this machine's clock
+ * still counts as right.
+ */
 const MAX_SKEW_MS = 60_000;
 
 /**
@@ -30,7 +33,7 @@ interface Answer {
   text: string;
 }
 
-/** Checks of the server's health and clock. */
+/** The doctor's checks of the server's health, and of this machine's clock against the server's. */
 export class ServerChecks {
   #answer: Answer | undefined;
   #isSilent = false;

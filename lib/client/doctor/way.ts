@@ -37,7 +37,7 @@ export interface Tunnel {
 
 /**
  * Asks a proxy for a tunnel to a server by HTTP CONNECT, as the client's connection does.
- * @param pems the client's TLS files, also used for a proxy that speaks TLS
+ * @param pems contents of the client's TLS files, used if the proxy's URL begins with https:
  * @throws an error of the system
  */
 export async function openTunnel(
@@ -84,7 +84,7 @@ export async function opened(
 ): Promise<void> {
   try {
     await once(socket, event, { signal });
-    // A later error closes the socket, and whoever reads from the socket notices the end.
+    // A later error closes the socket. Code that reads from the socket then gets the event "close".
     socket.on("error", () => socket.destroy());
   } catch (error) {
     socket.on("error", () => undefined).destroy();
@@ -94,7 +94,8 @@ export async function opened(
 
 /**
  * Reads an HTTP answer until its head is complete.
- * @returns the first line, possibly cut off if the connection ends early
+ * @returns the first line, at most 200 characters; incomplete if the connection ends or `signal` is aborted
+ *   early
  */
 async function headOf(socket: Socket, signal: AbortSignal): Promise<string> {
   let text = "";

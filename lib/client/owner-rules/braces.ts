@@ -3,7 +3,7 @@
  * brackets stands for itself, and ranges such as `{1..9}` are not expanded.
  * @param most limit of the number of results, which can grow exponentially with the length of the pattern
  * @returns the expanded patterns; null if there would be more than `most`
- * @throws Error that names the brace or bracket without a partner
+ * @throws Error if a brace or bracket has no partner
  */
 export function expandBraces(pattern: string, most: number): string[] | null {
   const group = findGroup(pattern);

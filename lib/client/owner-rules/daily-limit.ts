@@ -31,8 +31,8 @@ export interface DailyLimitOptions {
 }
 
 /**
- * The most bytes of files that may leave the site in a day, by the site's own clock. The count is written to
- * the disk before the bytes are sent, so that the limit is kept even across a crash or restart.
+ * Limits the bytes of files that leave the site in a day, by the site's own clock. Bytes are counted in a
+ * file on the disk before they are sent, so that the limit is kept even across a crash or restart.
  */
 export class DailyLimit {
   readonly #saving = new SerialQueue();

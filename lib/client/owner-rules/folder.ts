@@ -9,16 +9,19 @@ export interface Place {
   real: string;
 }
 
-/** A name in the path of a folder that the site's owner gave. */
+/**
+ * A name in a path that the site's owner gave, and whether it was a symbolic link when the client started.
+ */
 interface Step {
   name: string;
   isLink: boolean;
 }
 
 /**
- * A folder that the site's owner named. If its path contains symbolic links and one of these is changed, the
- * folder is found at its new place. A name that was no link when the client started is not followed if it
- * becomes one, because anybody who can write to its parent folder could have replaced it.
+ * A folder that the site's owner named by a path. Symbolic links that were in this path when the client
+ * started are followed again at each look-up, so a changed link leads to the folder's new place. A link that
+ * later replaces another name of the path is not followed, because anybody who can write to the folder above
+ * the name could have made the link.
  */
 export class Folder implements Place {
   private last: string;
@@ -78,7 +81,10 @@ export class Folder implements Place {
     return { given, real };
   }
 
-  /** Reports whether a path is in the folder, at the folder's first or last known place. */
+  /**
+   * Reports whether a path is in the folder. Checks the place where the folder was when the client started,
+   * and the place where it was found last.
+   */
   holds(path: string): boolean {
     return [this.real, this.last].some((place) => contains(place, path));
   }

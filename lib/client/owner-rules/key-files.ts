@@ -1,6 +1,6 @@
 /*
- * Names of files and folders that are likely to hold keys or passwords, after the names that common programs
- * use. The site's owner has to deny secrets with other names.
+ * Names of files and folders that are likely to hold keys or passwords. Common programs use these names. The
+ * site's owner has to deny secrets with other names.
  */
 
 /** Extensions of files that hold secrets. The extension of a copy may follow, as in `server.key.old`. */

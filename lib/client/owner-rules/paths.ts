@@ -27,13 +27,13 @@ export function stepsOf(path: string): string[] {
 /** Callbacks that control how symbolic links are resolved. */
 export interface Guide {
   /**
-   * Returns true if the path is known to be a real folder, so that the disk need not be accessed. May throw
-   * to end the resolution.
+   * Called with each path on the way, before the disk is accessed. Returns true if the path is known to be a
+   * real folder, so that the disk need not be accessed. May throw to end the resolution.
    */
   isKnown(path: string): boolean;
   /** Called with the path of each link before the link is followed. May throw to end the resolution. */
   onLink?: (path: string) => void;
-  /** Returns the path to use instead of a link's target. */
+  /** Called with the target of each link that is followed. Returns the path to use instead of the target. */
   respell?: (target: string) => string;
 }
 

@@ -29,7 +29,7 @@ const MAX_PATTERNS = 1000;
  * Parses the site owner's patterns of files that may or may not leave. Absolute paths are turned into paths
  * within a root. A pattern that cannot match anything is refused, because it would protect nothing.
  * @param setting name of the setting, for the error message
- * @throws UsageError that says how to write the pattern
+ * @throws UsageError if a pattern is invalid or there are too many. The message says what is expected.
  */
 export function readPatterns(setting: string, texts: readonly string[], places: Places): Pattern[] {
   const patterns = texts.flatMap((text) => {

@@ -13,18 +13,18 @@ const MiB = 1024 * 1024;
  */
 const SPAN = 10 * 60 * 1000;
 
-/** Name of the log file for requests that sent files to the server. */
+/** Name of the log file for requests for which files, or the names in a folder, were sent to the server. */
 export const LEFT_FILE = "requests.log";
 
-/** Limits of the log of sent files: 64 MiB in all, and 20 lines for each path and span of time. */
+/** Limits of {@link LEFT_FILE}: 64 MiB in all, and 20 lines for each path and span of time. */
 const LEFT = { file: LEFT_FILE, maxBytes: 8 * MiB, older: 7, most: 20 };
 
-/** Limits of the log of all other requests, of which a server can send any number. */
+/** Limits of the log of requests for which nothing was sent. A server can send any number of them. */
 const REFUSED = { file: "requests-refused.log", maxBytes: MiB, older: 1, most: 200 };
 
 /**
- * Most bytes of a path or reason as JSON, where one character can take six bytes. The limit for requests that
- * sent files is as long as Linux allows a path to be.
+ * Most bytes of a path or reason as JSON, where one character can take six bytes. The limit in {@link
+ * LEFT_FILE} is as long as Linux allows a path to be.
  */
 const MAX_PATH_OF_LEFT = 4096;
 const MAX_TEXT_OF_REFUSED = 512;
@@ -40,8 +40,8 @@ export interface RequestEntry extends About {
 }
 
 /**
- * The site's own record of the server's requests, as lines of JSON in the state folder. Requests that sent
- * files have a log file of their own, so that many refused requests cannot displace them.
+ * The site's own record of the server's requests, as lines of JSON in the state folder. Requests for which
+ * something was sent have a log file of their own, so that many refused requests cannot displace their lines.
  */
 export class RequestLog {
   readonly #left: Kept;

@@ -82,7 +82,7 @@ export class Roots {
 
   /**
    * Resolves the present real path of a root or of a withheld folder. A link inside another root is not
-   * followed, because whoever can write there must not be able to move this folder.
+   * followed, because users who can write in that root must not be able to move this folder.
    */
   #locate(folder: Folder) {
     return folder.locate((link) =>

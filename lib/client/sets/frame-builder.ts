@@ -8,16 +8,19 @@ import {
 } from "../../protocol/set-records.ts";
 import type { FrameOutlet } from "./frame-outlet.ts";
 
-/** Least number of bytes that the server must permit to be sent before a new frame is begun. */
+/** A new frame is begun once the server's credit allows at least this many bytes. */
 const LEAST_ROOM = 4 * 1024;
 /** Most frames whose position is remembered, so that a frame that arrived damaged can be sent again. */
 const MAX_PLACES = 16 * 1024;
 
 /** The position in a set at which a frame begins. */
 export interface Place {
-  /** Offset in this file, in bytes, at which the frame begins. */
+  /**
+   * Number of the file in which the frame begins, among all files that the server asked for in this attempt,
+   * from 0.
+   */
   want: number;
-  /** Bytes of the file that were sent in earlier frames. */
+  /** Offset in this file, in bytes, at which the frame begins. */
   offset: number;
 }
 

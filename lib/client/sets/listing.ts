@@ -8,7 +8,7 @@ import type { PathCheck } from "../owner-rules/path-check.ts";
 import { contains } from "../owner-rules/paths.ts";
 import { compareNames, type EntryType, OpenFolder, typeOf } from "./open-folder.ts";
 
-/** Most names that are read of one folder. Further names are left out of the listing. */
+/** Most names that are read from one folder. Further names are left out of the listing. */
 const MAX_NAMES = 100_000;
 /** The largest number of ms before or after 1970 that a JavaScript Date can hold. */
 const MAX_TIME_MS = 8.64e15;
@@ -44,7 +44,7 @@ export interface ListOptions {
 }
 
 /**
- * Reads a page of the names in a folder, as far as the site owner's rules show them.
+ * Reads a page of the names in a folder. Names that the site owner's rules hide are left out.
  * @throws FdsError `access_denied` if the path is outside the roots or the rules deny it, whether or not the
  *   folder exists; `file_not_found`; `not_a_folder`
  */

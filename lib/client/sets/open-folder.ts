@@ -12,8 +12,10 @@ const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NO
 const FILE_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /**
- * An open folder. Names inside are looked up relative to its descriptor, one at a time, and symbolic links
- * are not followed. So renaming a folder meanwhile, or replacing it with a link, cannot redirect a look-up.
+ * An open folder. Symbolic links inside are not followed. On Linux, names inside are looked up relative to
+ * the folder's descriptor, one at a time, so renaming the folder meanwhile, or replacing it with a link,
+ * cannot redirect a look-up. On other systems, names are looked up by path, and what was opened is checked
+ * afterwards.
  */
 export class OpenFolder implements Disposable {
   private constructor(
@@ -108,7 +110,8 @@ export type EntryType = "file" | "folder" | "other";
 
 /**
  * Returns the type of a name. Calls stat if the type is unknown, or if the name contains U+FFFD. This
- * character can replace bytes that are not UTF-8, and then the name may be that of another file, or of none.
+ * character can replace bytes that are not UTF-8, and the decoded name may then be that of another file, or
+ * of no file.
  * @throws an error of the system
  */
 export function typeOf({ name, type }: FolderName, folder: OpenFolder): EntryType {

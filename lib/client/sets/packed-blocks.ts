@@ -1,7 +1,7 @@
 /**
- * Keeps the bytes of a manifest that were sent, as the server may ask for some again. Blocks are kept
- * compressed, because the paths in a manifest resemble each other and are rarely read again. Only the block
- * used last is also kept uncompressed.
+ * Keeps the sent bytes of a manifest or a listing, because the server may ask for some of them again. Blocks
+ * are kept compressed, because the paths in a manifest resemble each other and are rarely read again. Only
+ * the block used last is also kept uncompressed.
  */
 export class PackedBlocks {
   /** The compressed blocks, in order, each with the offset of its first byte. */

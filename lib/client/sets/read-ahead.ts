@@ -49,8 +49,8 @@ export class ReadAhead implements Disposable {
     const left = size - offset;
     const length = left <= BLOCK + SURPLUS ? left : BLOCK;
     const block = readAt({ fd }, offset, this.#buffer(length));
-    // Prevents an unhandled rejection if nobody awaits the block. Whoever awaits the block still gets the
-    // error.
+    // Prevents an unhandled rejection if the block is never awaited. Code that awaits the block still gets
+    // the error.
     block.catch(() => undefined);
     this.#ahead = { fd, offset, block };
   }

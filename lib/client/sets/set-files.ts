@@ -54,7 +54,7 @@ export class SetFile implements Disposable {
 export class SetFiles implements Disposable {
   #root = -1;
   #names: string[] = [];
-  /** The open folders on the path of the last file, its root first. */
+  /** The open folders on the path of the last file, the root first. */
   #folders: OpenFolder[] = [];
 
   constructor(private readonly pathCheck: PathCheck) {}

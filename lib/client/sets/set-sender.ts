@@ -33,8 +33,8 @@ import { WantList } from "./want-list.ts";
 import { Walk } from "./walk.ts";
 
 /**
- * Bytes of the daily limit that are reserved at a time. Each reservation is written to the disk, so small
- * files share one.
+ * Bytes of the daily limit that are reserved at a time. Each reservation is written to the disk, so many
+ * small files share one reservation.
  */
 const RESERVED_AHEAD = 16 * 1024 * 1024;
 

@@ -15,7 +15,11 @@ export class WalkBounds {
     return this.#names;
   }
 
-  /** Counts examined names. @param names number of further names @throws FdsError `too_many_files` */
+  /**
+   * Counts examined names.
+   * @param names number of further names
+   * @throws FdsError `too_many_files` if the walk has examined too many names, or has taken too long
+   */
   count(names: number): void {
     this.#names += names;
     if (this.#names > MAX_NAMES) throw tooMany(`over ${MAX_NAMES}`);

@@ -11,7 +11,7 @@ import { compareNames, OpenFolder, typeOf } from "./open-folder.ts";
 import { NotText, reasonOf, type Skipped } from "./skipped.ts";
 import { tooMany, WalkBounds } from "./walk-bounds.ts";
 
-/** The maximum number of names of one folder that are kept in memory. A set may have far fewer files. */
+/** Most names of one folder that are kept in memory. A set may have fewer files than this. */
 const MAX_IN_FOLDER = 500_000;
 /** Longest path of a file in bytes of UTF-8, because the server cannot store a longer path. */
 const MAX_PATH_BYTES = 900;
@@ -131,8 +131,8 @@ export class Walk {
 
   /**
    * Examines some names of a folder.
-   * @param isRepeated whether the n-th name equals the name before it. Such names are not valid UTF-8, as
-   *   only decoding can make two names of a folder equal.
+   * @param isRepeated whether the n-th of these names equals the name before it. Such names are not valid
+   *   UTF-8, because only decoding can make two names of a folder equal.
    */
   #look(
     batch: FolderName[],

@@ -12,13 +12,16 @@ const ENTRY_PX = 32;
 /** Number of entries that are drawn above and below the visible ones, for smooth scrolling. */
 const MARGIN = 20;
 
-/** Further entries are loaded from the server when fewer than this many loaded ones follow the drawn ones. */
+/**
+ * Number of entries that are kept loaded below the drawn ones. If there are fewer, further entries are loaded
+ * from the server.
+ */
 const NEAR_END = 50;
 
 export interface FolderListListener {
   onOpen(folder: ClientFile): void;
   onUp(): void;
-  /** Called when an entry's tick was set or removed. */
+  /** Called when a person ticks or unticks an entry. The listener stores the change. */
   onTick(entry: ClientFile): void;
   /** Called when the list is scrolled close to its end, to load more entries. */
   onEnd(): void;
@@ -39,7 +42,7 @@ export class FolderList {
   #typed = "";
   #typedAt = 0;
 
-  /** @param isTicked returns whether the entry with a path is ticked */
+  /** @param isTicked reports whether the entry with this path is ticked */
   constructor(
     private readonly isTicked: (path: string) => boolean,
     private readonly listener: FolderListListener,

@@ -39,7 +39,7 @@ export class JobList {
   ) {
     this.#list.addEventListener("click", ({ target }) => {
       const pressed = target instanceof Element ? target.closest("button, a") : null;
-      // A click on a link changes the filters in the URL. Here, the page only scrolls to the downloads.
+      // The browser follows the link, which changes the filters in the URL. This only shows the downloads.
       if (pressed instanceof HTMLAnchorElement) lead("downloads");
       const row = pressed?.closest<HTMLElement>(".job");
       const id = row?.dataset["jobId"];
@@ -145,8 +145,8 @@ function amountOf(job: JobRecord): string {
 
 function showActions(row: HTMLElement, job: JobRecord, now: number): void {
   const focused = row.contains(document.activeElement) ? document.activeElement : null;
-  // `may_change` is true for the token that made the job, and for tokens of all sites. The server refuses
-  // changes by others.
+  // `may_change` is true if the signed-in token made the job, or sees all sites. The server refuses changes
+  // by other tokens.
   const isOpen = job.may_change && !isOver(job);
   find(row, ".pause", HTMLElement).hidden = !isOpen || job.status !== "running";
   find(row, ".resume", HTMLElement).hidden = !isOpen || job.status !== "paused";

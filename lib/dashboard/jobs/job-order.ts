@@ -39,7 +39,9 @@ export interface JobFields extends KeepFields {
   isSkipping: boolean;
 }
 
-/** Returns the selection of sites in a form; null if its field for sites is empty. */
+/**
+ * Returns the selection of sites in a form; null if sites are selected by labels or ids, and none are typed.
+ */
 export function namingOf({ by, sites }: Pick<JobFields, "by" | "sites">): Naming | null {
   if (by === "all") return { all: true };
   const text = sites.trim();

@@ -14,8 +14,8 @@ import { NewJobForm } from "./new-job.ts";
 export type Run = (work: () => Promise<void>) => Promise<boolean>;
 
 /**
- * Number of jobs per request. The event stream also begins with as many of the latest jobs, and with all
- * unfinished ones.
+ * Number of jobs per request. It is also the number of the latest jobs with which the event stream begins,
+ * besides all unfinished ones.
  */
 const PAGE_SIZE = 50;
 
@@ -34,11 +34,11 @@ export class JobsPanel {
     }),
   );
   readonly #form = new NewJobForm((order, key) => this.#run(() => this.#make(order, key)));
-  /** Cursor for older jobs; undefined if none were loaded yet, null if there are no more. */
+  /** Cursor for older jobs; undefined before the first page is loaded, null if there are no more jobs. */
   #cursor: string | null | undefined;
   /** Id of the last job that was loaded because it was selected but not known from events. */
   #asked: string | null = null;
-  /** Actions that are running, as `pause <job_id>`. A second click on one of them is ignored. */
+  /** Keys of running actions, such as `pause <job_id>`. A click that repeats one of them is ignored. */
   readonly #underWay = new Set<string>();
   readonly #run: Run;
 
@@ -52,9 +52,9 @@ export class JobsPanel {
   }
 
   /**
-   * Loads the jobs again that the page takes for unfinished, after a new connection to the event stream. A
-   * job that ended while the connection was lost may be missing in the stream, which begins with unfinished
-   * jobs and the latest ones.
+   * Called after each new connection to the event stream. Loads each job again that has not ended as far as
+   * the page knows. The stream begins only with unfinished jobs and the latest ones, so a job that ended
+   * while the connection was lost may be missing there.
    */
   async refresh(): Promise<void> {
     for (const { job_id } of this.#book.open) {

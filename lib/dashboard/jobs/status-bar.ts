@@ -2,8 +2,8 @@ import type { JobRecord } from "../../api/jobs.ts";
 import { BAR_ORDER, countsOf } from "./job-words.ts";
 
 /**
- * Draws a job's progress bar, with a part for each status as wide as its share of the job's downloads. For
- * screen readers, the bar's label has the same counts as text.
+ * Draws a job's progress bar. It has a part for each status, whose width is the share of the job's downloads
+ * with this status. The bar's label tells the counts to screen readers.
  */
 export function showBar(bar: HTMLElement, job: JobRecord): void {
   const { counts } = job;

@@ -4,7 +4,7 @@ import { formatWhen } from "../format.ts";
 
 /**
  * Shows in a download's row whether its content is held or removed, and the buttons to hold, release or
- * remove.
+ * remove it.
  */
 export function showKeeping(row: HTMLElement, download: DownloadRecord, now: number): void {
   const { status, hold, removed_at } = download;

@@ -5,7 +5,7 @@ import { DeliveryGrid } from "./delivery-grid.ts";
 import { isOwed, nightWords, sumsOf, WORST_FIRST, worstOf } from "./delivery-words.ts";
 import { showLegend } from "./legend.ts";
 
-/** Highest number of sites in one request to ask sites again. */
+/** Highest number of sites in one request for missing and partial deliveries. */
 const MAX_ASKED = 1_000;
 
 /** How much of a schedule's board is loaded, and what the person may do there. */

@@ -12,11 +12,11 @@ export interface SiteRow {
 interface Night {
   statuses: Map<string, DeliveryStatus>;
   counts: DeliveryCounts;
-  /** The earliest due time of the deliveries that are still expected, in ms since 1970; null if none are. */
+  /** Earliest due time of the expected and running deliveries, in ms since 1970; null if there are none. */
   nextDue: number | null;
 }
 
-/** Sorts names with numbers by their value, so that till-2 comes before till-10. */
+/** Sorts names, and compares numbers in them by value, so that till-2 comes before till-10. */
 const byName = new Intl.Collator("en", { numeric: true });
 
 /**
@@ -120,8 +120,8 @@ export class DeliveryBook {
   }
 
   /**
-   * Returns the earliest due time of all deliveries that are still expected, in ms since 1970; null if none
-   * are.
+   * Returns the earliest due time of all expected and running deliveries, in ms since 1970; null if there are
+   * none.
    */
   nextDue(): number | null {
     const due = [...this.#nights.values()].flatMap(({ nextDue }) => nextDue ?? []);
@@ -129,7 +129,8 @@ export class DeliveryBook {
   }
 
   /**
-   * Returns the scheduled times with a delivery that is overdue but still "expected".
+   * Returns the scheduled times with a delivery that is past its due time, but still has the status
+   * "expected" or "running".
    * @param now ms since 1970
    */
   overdue(now: number): string[] {

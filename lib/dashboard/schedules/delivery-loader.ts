@@ -11,7 +11,7 @@ const MAX_AT_ONCE = 100_000;
 /** Shortest pause between a load of deliveries and the next one, in ms. */
 const LEAST_PAUSE_MS = 1_000;
 
-/** Pause after a load of deliveries, as a multiple of the time that it took, to spare the server. */
+/** Pause after a load of deliveries, as a multiple of the time that the load took. It spares the server. */
 const PAUSE_FACTOR = 5;
 
 /**
@@ -37,8 +37,8 @@ export class DeliveryLoader {
   /** Scheduled local times whose deliveries have changed and are to be loaded again. */
   readonly #changed = new Set<string>();
   /**
-   * Scheduled times whose deliveries are loaded once more some seconds after a change, as the server sets the
-   * status of a delivery only shortly after its download has changed.
+   * Scheduled times whose deliveries are loaded once more some seconds after a change. The server sets the
+   * status of a delivery a little later than that of its download, so the first load may come too early.
    */
   readonly #again = new Set<string>();
   #againTimer: ReturnType<typeof setTimeout> | undefined;
@@ -61,7 +61,7 @@ export class DeliveryLoader {
     return this.#wanted;
   }
 
-  /** Loads the deliveries of another schedule. @param name null loads nothing, as no board is shown */
+  /** Loads the deliveries of another schedule. @param name null if no board is shown: nothing is loaded */
   show(name: string | null): void {
     if (name === this.#schedule) return;
     this.#schedule = name;

@@ -20,7 +20,7 @@ export const WORST_FIRST = Object.keys(DELIVERY_WORDS) as DeliveryStatus[];
 /** The number of deliveries with each status. */
 export type DeliveryCounts = Record<DeliveryStatus, number>;
 
-/** Reports whether a delivery is past its due time, and missing or incomplete. */
+/** Reports whether a delivery with this status is missing or incomplete: its site still owes files. */
 export function isOwed(status: DeliveryStatus): boolean {
   return status === "missing" || status === "partial";
 }

@@ -19,7 +19,8 @@ const SHAPES = {
 } satisfies Record<DeliveryStatus, string>;
 
 /**
- * Returns the mark of a status as an image, hidden from screen readers as text with the same meaning is near.
+ * Returns the mark of a status as an image. Screen readers skip the image, because the name of the status is
+ * shown beside it.
  */
 export function markOf(status: DeliveryStatus): SVGElement {
   const mark = newMarks("mark");

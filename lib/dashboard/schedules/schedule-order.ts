@@ -151,8 +151,8 @@ export function changeOf(fields: ScheduleFields, before: ScheduleRecord): Schedu
 export function previewOf(fields: ScheduleFields): NewPreview | null {
   const { when, time, cron, zone } = fields;
   const naming = namingOf(fields);
-  // An expression that is neither `@…` nor of five fields is taken as still being typed, so no times are
-  // requested. The server checks all others.
+  // A cron expression that neither begins with `@` nor has five fields is not completely typed, so no times
+  // are requested. The server checks every other expression.
   const isTimeSaid = when === "cron" ? /^(?:@|\S+(?:\s+\S+){4}$)/.test(cron.trim()) : time !== "";
   if (naming === null || !isTimeSaid) return null;
   const { ids, ...others } = naming;

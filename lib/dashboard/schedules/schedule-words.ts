@@ -38,7 +38,7 @@ export function cronOf({ time, days }: DailyTime): string {
 
 /**
  * Converts a cron expression to a time of day on days of the week.
- * @returns null if it means anything else
+ * @returns null if the expression means anything else
  */
 export function dailyTimeOf(cron: string): DailyTime | null {
   const found = /^(\d{1,2}) (\d{1,2}) \* \* (\*|[a-z]{3}(?:[,-][a-z]{3})*)$/i.exec(cron.trim());

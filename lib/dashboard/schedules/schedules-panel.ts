@@ -24,10 +24,10 @@ const TIMES_AHEAD = 3;
 /** Pause before the list of schedules is loaded again, as a multiple of how long its last load took. */
 const PAUSE_FACTOR = 10;
 
-/** Longest wait until the list of schedules is loaded again after a change, in ms. */
+/** Longest time from a change of the board until {@link SchedulesPanel.refresh} is called, in ms. */
 const MOST_WAIT_MS = 5_000;
 
-/** How long after a button's request has ended another click on it counts as a double click, in ms. */
+/** Time during which a button still ignores clicks after its request has ended, in ms. */
 const SAME_PRESS_MS = 1_000;
 
 /** Key in `#underWay` while the details of the open delivery are being updated. */
@@ -44,7 +44,7 @@ export interface SchedulesPanelOptions {
   onChoose: (name: string | null) => void;
 }
 
-/** The part of the page for schedules: their list, the form, and the board with the deliveries of one. */
+/** The part of the page for schedules: their list, the form, and the board of the chosen schedule. */
 export class SchedulesPanel {
   readonly #book = new DeliveryBook();
   readonly #loader = new DeliveryLoader(this.#book, {
@@ -109,13 +109,11 @@ export class SchedulesPanel {
   #drawing: number | undefined;
   /** When the board was last drawn, in ms of `performance.now()`. */
   #drawnAt = 0;
-  /**
-   * When the schedules may be loaded again, in ms of `performance.now()`; Infinity while they are loading.
-   */
+  /** The schedules are not loaded before this time, in ms of `performance.now()`; Infinity while loading. */
   #notBefore = 0;
   #refreshing: ReturnType<typeof setTimeout> | undefined;
   #sites = new Map<string, Site>();
-  /** Actions that are running, as `pause <schedule>`. A second click on one of them is ignored. */
+  /** Keys of running actions, such as `pause <schedule>`. A click that repeats one of them is ignored. */
   readonly #underWay = new Set<string>();
 
   constructor(private readonly options: SchedulesPanelOptions) {}
@@ -131,13 +129,16 @@ export class SchedulesPanel {
   setDownload({ job_id, client_id, status }: DownloadRecord): void {
     const night = job_id === null ? undefined : this.#book.nightOf(job_id);
     if (night === undefined) return;
-    // Nothing is loaded if the board shows the delivery as running already, as it does not show progress.
+    // The board shows no progress, so nothing is loaded if it shows the delivery as running already.
     const isComing = status === "downloading" || status === "verifying";
     if (isComing && this.#book.get(night, client_id) === "running") return;
     this.#loader.touch(night);
   }
 
-  /** Loads everything again after a new connection to the event stream, as events may have been missed. */
+  /**
+   * Called after each new connection to the event stream, because events may have been missed. Loads the
+   * shown board again, and lets the next {@link refresh} load the list of schedules.
+   */
   reconnected(): void {
     this.#notBefore = 0;
     if (this.#chosen !== null) this.#loader.touchAll();

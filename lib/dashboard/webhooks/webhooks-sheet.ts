@@ -136,7 +136,7 @@ export class WebhooksSheet {
   }
 
   /**
-   * Runs work and shows its result inside the dialog, as the dialog covers notices.
+   * Runs work and shows its result inside the dialog, because the dialog would cover a notice.
    * @returns whether it succeeded
    */
   async #run(work: () => Promise<string>): Promise<boolean> {

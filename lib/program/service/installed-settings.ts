@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 
 /**
- * Returns the arguments for the command `doctor`. If the user gave none, or only `--json`, a flag is added
- * that names the settings of the service installed on this machine, if there is one.
+ * Returns the arguments for the command `doctor`. If the user gave none, or only `--json`, and a service is
+ * installed on this machine, a flag is added that names the settings of the service.
  * @param argv arguments after `doctor`
  * @param file path of the installed service's settings, which need not exist
  */

@@ -1,7 +1,8 @@
 import { command, fileSteps, type ServiceManager } from "./service.ts";
 
 /**
- * The macOS user that runs the service, with few rights. A separate user would have to be created by hand.
+ * The user that the service runs as. macOS has this user, which has few rights. A user for this service alone
+ * would have to be created by hand.
  */
 const USER = "daemon";
 

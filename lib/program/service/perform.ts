@@ -30,7 +30,8 @@ export interface PlannedStep {
 
 /**
  * Compares steps with the system, without changing anything.
- * @param destdir folder that replaces `/`, without system commands in the plan; null for this system
+ * @param destdir folder that is used in place of `/`. The plan then contains no system commands. null: the
+ *   plan is for this system itself
  */
 export async function planOf(steps: Step[], destdir: string | null): Promise<PlannedStep[]> {
   const own = destdir === null ? steps : steps.flatMap((step) => within(step, destdir));

@@ -68,7 +68,7 @@ async function stateOf(api: ApiClient, signal: AbortSignal): Promise<ApiState> {
 }
 
 /**
- * Returns a link to the dashboard that signs a browser in, once.
+ * Returns a link to the dashboard that signs a browser in. The link works once.
  * @throws Error where the server does not respond
  */
 export async function dashboardLink(settings: FileSettings, signal: AbortSignal): Promise<string> {

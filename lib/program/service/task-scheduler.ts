@@ -15,10 +15,10 @@ const ADMINISTRATORS = "*S-1-5-32-544";
 const LOCAL_SERVICE = "S-1-5-19";
 
 /**
- * Returns the manager of Windows tasks that start with the machine. A real Windows service would have to
- * implement the protocol of the service manager.
+ * Returns the manager that runs services as Windows tasks, which start with the machine. They are no real
+ * Windows services, because those have to implement a protocol of Windows' service manager.
  * @param thisProgram path of the program to install
- * @param folders of programs and of their data: `%ProgramFiles%` and `%ProgramData%`
+ * @param folders the folder of programs, `%ProgramFiles%`, and the folder of their data, `%ProgramData%`
  */
 export function taskScheduler(
   thisProgram: string,

@@ -63,7 +63,7 @@ interface Wanted {
   places: Places;
   settings: FileSettings;
   purge: boolean;
-  /** The folder that replaces `/`. Empty for the system itself. */
+  /** The folder that `--destdir` names to be used in place of `/`; empty without that flag. */
   below: string;
 }
 
@@ -81,7 +81,7 @@ async function tidy({ service, tell }: CommandContext, wanted: Wanted): Promise<
   if (!`${downloads}/`.startsWith(`${places.state}/`)) tell(await tellLeft(downloads, below, ""));
 }
 
-/** Returns the steps that remove the service's files. The program stays if the other service needs it. */
+/** Returns the steps that remove the service's files. The program file stays if the other service uses it. */
 async function filesOf({ service, manager }: CommandContext, wanted: Wanted): Promise<Step[]> {
   const { places, settings, purge, below } = wanted;
   const other = service.program === "client" ? SERVICES.server : SERVICES.client;
@@ -114,8 +114,8 @@ async function tellLeft(folder: string, below: string, hint: string): Promise<st
 }
 
 /**
- * Matches the names of the files, except the key, that a client writes. A file that is neither of these nor
- * the key is not removed from the client's folder.
+ * Matches the names of all files that a client writes to its folder, except its key. The key is removed only
+ * with `--purge`, and files with other names are not removed.
  */
 const OURS =
   /^(?:connection\.json|requests(?:-refused)?\.log(?:\.\d+)?|sent-today\.json|enroll-token)(?:\.[\w-]*\.?tmp|\.new)?$/;

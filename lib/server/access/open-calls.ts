@@ -69,7 +69,9 @@ export class OpenCalls {
   }
 }
 
-/** Returns a text that callers have in common exactly if they use the same token and the same session. */
+/**
+ * Returns a text that is the same for two callers exactly if they use the same token and the same session.
+ */
 function rightOf({ tokenHash, sessionHash }: Caller): string {
   return `${tokenHash} ${sessionHash}`;
 }

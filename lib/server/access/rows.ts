@@ -22,7 +22,7 @@ export interface ApiToken {
 
 /** The row of an enrolment key, by which new clients register. Times are ms since 1970. */
 export interface EnrolmentKey {
-  /** Name of the key. No two keys that are valid and have uses left have the same name. */
+  /** Name of the key. Two keys cannot have the same name while both are valid and have uses left. */
   name: string;
   /** SHA-256 of the key, in hex. */
   keyHash: string;
@@ -81,7 +81,10 @@ export interface NamesPage {
  * The rows of tokens, enrolment keys, sessions and sign-in codes. Each change is one conditional statement.
  */
 export interface AccessRows {
-  /** Inserts a token, in place of an ended one with this name. @returns false: a valid token has the name */
+  /**
+   * Inserts a token. An ended token with the same name is replaced.
+   * @returns false: a valid token has the name
+   */
   insertToken(token: ApiToken): Promise<boolean>;
   /** Lists tokens in the order of their names. */
   listTokens(page: NamesPage): Promise<ApiToken[]>;
@@ -94,7 +97,8 @@ export interface AccessRows {
   tokenUsed(tokenHash: string, at: number): Promise<void>;
 
   /**
-   * Inserts an enrolment key, in place of a key with this name that is no longer valid or has no uses left.
+   * Inserts an enrolment key. A key with the same name that is no longer valid or has no uses left is
+   * replaced.
    * @returns false: the name belongs to a key that is valid and has uses left
    */
   insertEnrolmentKey(key: EnrolmentKey): Promise<boolean>;
@@ -121,7 +125,8 @@ export interface AccessRows {
    */
   getSession(sessionHash: string): Promise<SessionRow | null>;
   /**
-   * Deletes a session, and with it every session that was begun by a code made in a deleted one.
+   * Deletes a session. If a sign-in code was made in a deleted session, the session that was begun with this
+   * code is deleted, too.
    * @returns the hashes of all deleted sessions
    */
   deleteSession(sessionHash: string): Promise<string[]>;

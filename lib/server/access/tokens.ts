@@ -22,8 +22,8 @@ export interface TokenOrder {
 }
 
 /**
- * Thrown when the server knows no token with a secret. This includes a token that ended and whose name was
- * given to a newer token, as only the newer one is stored.
+ * Thrown when no stored token has the secret that a caller sent. This includes the secret of a token that
+ * ended and whose name was given to a newer token, as only the newer one is stored.
  */
 export class UnknownToken extends FdsError {
   constructor() {

@@ -32,10 +32,13 @@ export interface AuditFilter {
   limit: number;
 }
 
-/** The rows of the audit. Rows are added, and are removed only by age and total size. */
+/** The rows of the audit. They are removed only if they are too old, or if their total size is too large. */
 export interface AuditRows extends RoomRows {
   insertAudit(rows: AuditRow[]): Promise<void>;
-  /** Lists rows, newest first. @param inTurn runs each piece of the search, taking turns with other callers */
+  /**
+   * Lists rows, newest first.
+   * @param inTurn runs each piece of the search, taking turns with other callers
+   */
   listAudit(filter: AuditFilter, inTurn?: InTurn): Promise<AuditRow[]>;
 }
 
@@ -70,7 +73,7 @@ export class Audit {
     if (row !== null) this.#add(row);
   }
 
-  /** Lists rows, newest first. Rows that wait in memory are written before that. */
+  /** Lists rows, newest first. Rows that wait in memory are written to the database first. */
   async list(filter: AuditFilter, inTurn?: InTurn): Promise<AuditRow[]> {
     // A filter with `before` selects only rows that are older than those in memory, so these need not be
     // written first.
@@ -121,8 +124,8 @@ export class Audit {
 }
 
 /**
- * Keeps the most important rows. The rows of the least important {@link Standing} are dropped first, the
- * oldest before the others.
+ * Keeps the most important rows. The rows of the least important {@link Standing} are dropped first. Of the
+ * same standing, the oldest rows are dropped first.
  * @param rows oldest first
  * @param most number of rows to keep
  */

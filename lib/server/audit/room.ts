@@ -4,7 +4,7 @@ import { steadyNow } from "../../util/steady-clock.ts";
 import { type AuditRow, type Standing, STANDINGS } from "./entry.ts";
 
 /**
- * Shares of the audit's largest size that the rows of each {@link Standing} may use: changes, other actions
+ * Shares of the audit's maximum size that the rows of each {@link Standing} may use: changes, other actions
  * of callers with access, and attempts of anybody else. Rows of one standing never push out rows of another.
  */
 const SHARES: Record<Standing, number> = { act: 1 / 2, known: 1 / 4, stranger: 1 / 4 };
@@ -18,9 +18,9 @@ export interface RoomRows {
   /** Returns the number of bytes of all rows of each {@link Standing}. */
   auditSizes(): Promise<Record<Standing, number>>;
   /**
-   * Removes a batch of rows, oldest first.
-   * @param which `standing`: only rows of this importance; `before`: only rows whose last repetition was
-   * before this time, in ms since 1970
+   * Removes a batch of rows.
+   * @param which `standing`: only rows of this importance, oldest first; `before`: only rows whose last
+   *   repetition was before this time, in ms since 1970, in any order
    * @returns the removed rows; an empty list: no such row is left
    */
   removeAudit(which: { standing: Standing } | { before: number }): Promise<Removed[]>;

@@ -13,19 +13,20 @@ const MAX_NETWORKS = 100;
 
 /**
  * Merges the actions of a span of time into few rows, except for actions that changed something for good.
- * Equal actions are counted in one row. If an actor has too many rows, its further actions share a row that
- * names only the actor. The same holds for each network of callers without access, and for all these callers
- * together.
+ * Equal actions are counted in one row. If there are too many rows of an actor, its further actions are
+ * counted in a row that has no details except the actor. The rows of callers without access are limited in
+ * the same way for each network. If there are too many networks, the actions from further ones are counted in
+ * a row without an address.
  */
 export class AuditWindow {
   /**
-   * The window's rows, by the fields of their entry. `count` is the number of repetitions since the last
-   * {@link take}.
+   * The rows of the window. The key is the text that {@link keyOf} makes from the fields of the entry.
+   * `count` is the number of repetitions since the last {@link take}.
    */
   readonly #rows = new Map<string, AuditRow>();
   /**
-   * The numbers that the limits above apply to: rows of each actor or network, and networks of each action
-   * and outcome.
+   * Counts for the limits above: the rows of each actor, the rows of each network, and the networks. Each
+   * count is for one action and outcome. The key is a text that names what is counted.
    */
   readonly #counts = new Map<string, number>();
 

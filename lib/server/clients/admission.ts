@@ -26,8 +26,8 @@ export interface Admission {
  * Decides whether a client may register. An enrolled id belongs to one key, until the client itself replaces
  * the key, or a machine enrols with an enrolment key that is allowed to take over ids. A revoked id can be
  * used again only after such an enrolment. An id that never enrolled needs the ENROLL_TOKEN of the settings
- * or an enrolment key. If the settings have no ENROLL_TOKEN, such an id is only refused while it is connected
- * with another key.
+ * or an enrolment key. If the settings have no ENROLL_TOKEN, such an id is refused only while a client with
+ * another key is connected under the id.
  * @param known the client's row; null: there is none
  * @param connected whether a client with this id is connected
  * @throws FdsError `key_mismatch`, `client_revoked`, `enrolment_required` or `id_in_use`

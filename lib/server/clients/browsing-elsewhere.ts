@@ -6,8 +6,8 @@ import type { Listing, ListingOrder } from "../transfer/listing-receiver.ts";
 /** Time between two reads of the row in which the other server writes its answer, in ms. */
 const LOOK_EVERY_MS = 50;
 /**
- * Longest wait for the answer of the server to which the client is connected, in ms: the time that the client
- * has to answer, and some seconds more, as that server may notice the request late.
+ * Longest wait for the answer of the server to which the client is connected, in ms: the time limit of the
+ * client's answer, and some seconds more, because that server may notice the request late.
  */
 const ANSWER_WITHIN_MS = 14_000;
 
@@ -16,7 +16,10 @@ type Answer = { listing: Listing } | { code: ErrorCode; message: string };
 
 export interface BrowsingElsewhereOptions {
   rows: Pick<ServerRows, "answer" | "answerTo" | "ask" | "forget" | "takeAsked">;
-  /** Sends a hint to the server to which the client is connected: somebody requests a listing. */
+  /**
+   * Called when the row of a request for a listing is written. Sends a hint, so that the server to which the
+   * client is connected reads the row at once.
+   */
   onAsked: (clientId: string) => void;
   /** Lists a folder of a client that is connected to this server. */
   list: (clientId: string, order: ListingOrder, signal: AbortSignal) => Promise<Listing>;

@@ -8,7 +8,7 @@ import { type Listing, type ListingOrder, ListingReceiver } from "../transfer/li
 import { BrowsingElsewhere } from "./browsing-elsewhere.ts";
 import { clientNotFound, type Clients } from "./clients.ts";
 
-/** Most listings of one client's folders at the same time. */
+/** Maximum number of listings of one client's folders that run at the same time. */
 const MAX_AT_ONCE = 4;
 
 export interface BrowsingOptions {
@@ -16,7 +16,10 @@ export interface BrowsingOptions {
   clients: Pick<Clients, "get" | "isConnected" | "sessionOf">;
   credit: FlowControl;
   metrics: Metrics;
-  /** Sends a hint to the server to which the client is connected: somebody requests a listing. */
+  /**
+   * Called when the row of a request for a listing is written. Sends a hint, so that the server to which the
+   * client is connected reads the row at once.
+   */
   onAsked: (clientId: string) => void;
   logger: Logger;
 }

@@ -28,7 +28,7 @@ export interface ClientsOptions {
   /** The ENROLL_TOKEN of the settings, with which clients enrol; null: clients need not enrol. */
   enrolToken: string | null;
   enrolmentKeys: Pick<EnrolmentKeys, "find" | "use">;
-  /** Most bytes in a frame that this server accepts. */
+  /** Maximum number of bytes in a frame that this server accepts. */
   chunkSize: number;
   version: string;
   metrics: Metrics;
@@ -46,7 +46,7 @@ export interface ClientsOptions {
 export class Clients implements SessionHost {
   readonly #sessions = new OpenSessions();
   readonly #byId = new Map<string, Session>();
-  /** Rates and round trips of the last links of disconnected clients, for their next connections. */
+  /** Rate and round trip of each client's last connection, for its next one. The key is the client's id. */
   readonly #ways = new Map<string, Way>();
   readonly #lastSeen: LastSeen;
   readonly #registrations = new SerialQueue();
@@ -90,7 +90,7 @@ export class Clients implements SessionHost {
     return (await this.options.repository.servers?.isHeldElsewhere(clientId)) ?? false;
   }
 
-  /** How long an address may not connect, in ms, after too many connections without a registration. */
+  /** Returns how long an address must still wait before it may connect, in ms; 0: it may connect now. */
   waitOf(remoteAddress: string): number {
     return this.#limits.waitOf(remoteAddress);
   }
@@ -217,7 +217,7 @@ export class Clients implements SessionHost {
    * @throws FdsError `client_not_found`; `invalid_request` if the client would have too many labels
    */
   change(clientId: string, changes: OwnedChanges): Promise<KnownClient> {
-    // Changes of one client run one after the other, as two at once could exceed the limit on its labels.
+    // Changes of one client run one by one, because together they could exceed the limit on its labels.
     return this.#registrations.run(async () => {
       const before = await this.options.repository.getClient(clientId);
       if (!before) throw clientNotFound(clientId);
@@ -254,7 +254,7 @@ export class Clients implements SessionHost {
     return this.#known.withConnection(client);
   }
 
-  /** Reports that two machines use one id, as both of them answer. @returns a sentence for people */
+  /** Reports that two machines use one id: both have answered. @returns a sentence for people */
   #noticeTwo(clientId: string, first: Machine, second: Machine): string {
     const message = this.#shared.notice(clientId, first, second);
     const { logger, audit, onChange } = this.options;
@@ -283,7 +283,7 @@ export class Clients implements SessionHost {
     this.#lastSeen.left(clientId, session.lastHeardAt);
   }
 
-  /** Ends every session as the server stops. The clients connect again later. */
+  /** Ends every session, because the server stops. The clients connect again later. */
   async close(): Promise<void> {
     this.#sessions.close();
     await this.#lastSeen.settled();

@@ -1,6 +1,6 @@
 import type { FdsError } from "../../protocol/errors.ts";
 
-/** Most bytes of a WebSocket's close reason (RFC 6455, 5.5). */
+/** Maximum length of a WebSocket's close reason, in bytes (RFC 6455, 5.5). */
 const MAX_REASON_BYTES = 123;
 
 /** Returns the reason for a WebSocket's close frame, from an error. */

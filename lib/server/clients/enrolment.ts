@@ -25,7 +25,7 @@ export class EnrolmentKeys {
 
   /**
    * Makes an enrolment key.
-   * @returns the row of the key and its secret, which is stored nowhere
+   * @returns the key's row, and its secret, which is stored nowhere
    * @throws FdsError `invalid_request` when a valid key has this name
    */
   async create(order: EnrolmentOrder): Promise<{ secret: string; key: EnrolmentKey }> {
@@ -72,7 +72,7 @@ export class EnrolmentKeys {
 
   /**
    * Counts a use of an enrolment key. If two clients want the last use, one of them gets it. A crash before
-   * the client is recorded may lose a use, but never adds one.
+   * the client is recorded may waste a use, but never allows one more.
    * @throws FdsError `enrolment_required` when the key is not valid any more or has no use left
    */
   async use({ keyHash }: EnrolmentKey): Promise<void> {

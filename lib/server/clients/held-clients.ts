@@ -80,13 +80,13 @@ export class HeldClients {
       session.end(new FdsError("client_revoked", "an operator revoked this client"));
     } else if (await servers.isHeldElsewhere(clientId)) this.#leave(session, client);
     else if (!(await servers.isHeldBy(clientId, session.id))) {
-      // No server has a row for this client, as the last one that had it has ended. So this server writes the
+      // The client's row is missing, or belongs to a server whose lease has lapsed. So this server writes the
       // row again.
       await servers.hold({ clientId, sessionId: session.id });
     }
   }
 
-  /** Ends a session here, as its client is now connected to another server. */
+  /** Ends a session of this server, because its client is now connected to another server. */
   #leave(session: Session, { clientId, remoteAddress, hostname }: Client): void {
     const { repository, noticeTwo } = this.options;
     session.replace(() => {

@@ -18,7 +18,7 @@ export interface ClientListFilter extends Omit<ClientFilter, "ids"> {
 
 export interface KnownClientsOptions {
   repository: Pick<Repository, "getClient" | "listClients" | "servers">;
-  /** The sessions of this server, by client id. */
+  /** The sessions of this server. The key is the client's id. */
   here: ReadonlyMap<string, Session>;
   shared: Pick<SharedIds, "problemOf">;
 }

@@ -3,7 +3,9 @@ import type { Repository } from "../database/repository.ts";
 
 export interface LastSeenOptions {
   repository: Pick<Repository, "clientsSeen">;
-  /** Called for each client whose time of being last heard was recorded, or could not be recorded. */
+  /**
+   * Called for each disconnected client after its `last_seen_at` was recorded, or after the recording failed.
+   */
   onChange: (clientId: string) => void;
   logger: Logger;
 }
@@ -13,7 +15,10 @@ export interface LastSeenOptions {
  * the previous statement ran.
  */
 export class LastSeen {
-  /** Times that are still to be recorded: when each disconnected client was last heard, in ms since 1970. */
+  /**
+   * Times that are still to be recorded. The key is the id of a disconnected client. The value is when the
+   * client was last heard, in ms since 1970.
+   */
   readonly #left = new Map<string, number>();
   #recording: Promise<void> | undefined;
 

@@ -1,6 +1,6 @@
 /**
- * The number of messages that a connection may send at once, and each second after that. Frames that bring
- * new bytes of a file do not count.
+ * How many messages a connection may send: `burst` at once, then `perSecond` in each second. Frames count
+ * only if they are shorter than `MIN_CHUNK_SIZE`.
  */
 export interface Allowance {
   burst: number;

@@ -22,7 +22,7 @@ export class OpenSessions {
     return this.#sessions.has(session);
   }
 
-  /** Ends all sessions for good, as the server stops. The clients connect again later. */
+  /** Ends all sessions and stops the checks, because the server stops. The clients connect again later. */
   close(): void {
     clearTimeout(this.#timer);
     this.endAll();
@@ -35,7 +35,10 @@ export class OpenSessions {
     }
   }
 
-  /** Checks all sessions after a random time. A client that knew the time could look busy just then. */
+  /**
+   * Checks all sessions after a random time. If a client knew the time, it could pretend to be active just
+   * then.
+   */
   #tendLater(): Timer {
     return setTimeout(() => void this.#tend(), TEND_INTERVAL_MS * (0.5 + Math.random()));
   }

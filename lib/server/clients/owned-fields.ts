@@ -7,7 +7,7 @@ import type { Client, Repository } from "../database/repository.ts";
 
 /** Changes of labels and time zone. Absent fields stay as they are. */
 export interface OwnedChanges {
-  /** New values by the name of the label; null removes the label. */
+  /** The key is a label's name, the value its new value; null removes the label. */
   labels?: LabelChanges | undefined;
   /** The client's time zone; null: the one that the client reports is used. */
   timeZone?: string | null | undefined;

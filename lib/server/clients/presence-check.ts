@@ -1,4 +1,4 @@
-/** Time that the other side has to answer a ping, in ms. */
+/** Time within which the other side must answer a ping, in ms. */
 const ANSWER_WITHIN_MS = 5_000;
 
 interface Question {
@@ -7,7 +7,9 @@ interface Question {
   timer: Timer;
 }
 
-/** Checks that the other side of a connection still answers. Only that side can return the nonce of a ping. */
+/**
+ * Checks that the other side of a connection still answers. Only that side can return the nonce of a ping.
+ */
 export class PresenceCheck {
   #question: Question | undefined;
 
@@ -15,8 +17,8 @@ export class PresenceCheck {
   constructor(private readonly ping: (word: string) => void) {}
 
   /**
-   * Sends a ping. Then calls `onAnswer` if its pong comes in time, otherwise `onSilence`; neither after
-   * {@link stop}.
+   * Sends a ping. Then calls `onAnswer` if the pong comes in time, otherwise `onSilence`. After {@link stop},
+   * neither is called.
    */
   ask({ onAnswer, onSilence }: { onAnswer: () => void; onSilence: () => void }): void {
     // A new nonce each time, so that the pong to an earlier ping does not count as the answer.

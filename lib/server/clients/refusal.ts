@@ -17,8 +17,8 @@ export function refusalOf(
     return new FdsError("internal_error", "the server could not register the client");
   }
   const fields = { code: error.code, client_id, remote_address: remoteAddress };
-  // This refusal is no reason for a warning. A client that is already enrolled tries without its enrolment
-  // token, and sends the token only after this refusal.
+  // This refusal is no reason for a warning. A client that started with an existing key sends its enrolment
+  // token only after this refusal.
   if (error.code === "enrolment_required" && enroll_token === undefined) {
     logger.info("client has to enrol", fields);
   } else {

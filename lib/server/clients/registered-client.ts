@@ -4,7 +4,7 @@ import type { Probed } from "../../protocol/messages.ts";
 export interface RegisteredClient {
   clientId: string;
   keyHash: string;
-  /** Most bytes in a frame, as agreed between client and server. */
+  /** Maximum number of bytes in a frame, as agreed between client and server. */
   chunkSize: number;
   connectedAt: number;
   /** Abilities of the client beyond sending single files; see FEATURES of the protocol. */

@@ -33,7 +33,8 @@ export class Registrar {
   /**
    * Records a client that registers.
    * @param address the client's address
-   * @throws FdsError when the client may not register, see {@link admit}; `rate_limited`
+   * @throws FdsError if the client may not register, see {@link admit}; `rate_limited` if it or its address
+   *   registers too often
    */
   async record(message: Register, address: string): Promise<Registration> {
     const { repository, enrolmentKeys, limits, ownedFields } = this.options;
@@ -60,7 +61,7 @@ export class Registrar {
    * Checks whether a client could register, and records nothing.
    * @param address the client's address
    * @returns whether the registration would enrol the client
-   * @throws FdsError as {@link record}
+   * @throws the same errors as {@link record}
    */
   async probe(message: Introduction, address: string): Promise<boolean> {
     const { known, admission } = await this.#admit(message);

@@ -16,7 +16,9 @@ const OF_A_CLIENT = { burst: 60, everyMs: 1_000 };
 /** Limit of registrations of all clients from one address. */
 const OF_AN_ADDRESS = { burst: 20_000, everyMs: 10 };
 
-/** Limits how often clients may connect and register, by address and by client. */
+/**
+ * Limits how often clients may connect and register. There are limits for each address and for each client.
+ */
 export class RegistrationLimits {
   readonly #refused = new RateLimiter(REFUSED);
   readonly #unregistered = new RateLimiter(UNREGISTERED);
@@ -41,8 +43,8 @@ export class RegistrationLimits {
   }
 
   /**
-   * Counts the registration of a client that has proved its identity. So nobody can use up a client's limit
-   * by sending only its id.
+   * Counts a registration, after {@link admit} has allowed it. So nobody can use up a client's limit by
+   * sending only its id.
    * @param isNew whether the client id is new to the server
    * @throws FdsError `rate_limited`
    */

@@ -1,6 +1,6 @@
 /**
  * How many measured round trips are kept. The shortest of them counts as the round trip of the link. Older
- * ones are dropped, as the route of the connection may change.
+ * ones are dropped, because the route of the connection may change.
  */
 const ROUND_TRIPS_KEPT = 8;
 
@@ -27,7 +27,10 @@ export class RoundTrips {
     return performance.now() - this.#pingedAt;
   }
 
-  /** Sets the round trip of the client's previous connection, in ms. It is used until one is measured. */
+  /**
+   * Sets the round trip of the client's previous connection, in ms. It is used until a round trip of this
+   * connection is measured.
+   */
   recall(roundTripMs: number): void {
     this.#former = roundTripMs;
   }

@@ -24,7 +24,7 @@ import { RoundTrips } from "./round-trips.ts";
 import type { Socket } from "./socket.ts";
 import { Streams } from "./streams.ts";
 
-/** Time that a client has to register, in ms. */
+/** Time within which a client must register, in ms. */
 const REGISTER_WITHIN_MS = 10_000;
 /** Limits of a connection's messages, before and after its registration. */
 const STRANGERS_MESSAGES = { burst: 20, perSecond: 1 };
@@ -58,7 +58,7 @@ export class Session implements ClientLink {
   // These times are from a monotonic clock, in ms, so that setting the system's clock ends no connection.
   readonly #openedAt = performance.now();
   #heardAt = performance.now();
-  /** Limits the number of messages, and of frames that bring no new bytes. */
+  /** Limits the number of messages. Pings, pongs and short frames count as messages. */
   #allowance = new MessageAllowance(STRANGERS_MESSAGES);
   /**
    * Checks, after another connection has taken the client's id, whether the machine of this connection still
@@ -140,8 +140,8 @@ export class Session implements ClientLink {
       const frame = decodeFrame(bytes, this.client.chunkSize);
       this.#mustBeRegistered();
       const isOfUse = this.#streams.hand(frame, (stream) => stream.onFrame(frame)) ?? false;
-      // Frames shorter than MIN_CHUNK_SIZE count as messages. The length of a frame that brings new bytes is
-      // the uncompressed one, the length of any other frame is that on the wire.
+      // Frames shorter than MIN_CHUNK_SIZE count as messages. For a frame that brings new bytes, the
+      // uncompressed length counts, for any other frame the length on the wire.
       const length = isOfUse ? frame.rawLength : frame.payload.length;
       if (length < MIN_CHUNK_SIZE) this.#count();
     });
@@ -206,7 +206,7 @@ export class Session implements ClientLink {
     for (const stream of this.#streams.values()) stream.giveWay(problem);
   }
 
-  /** Ends the connection without a close frame, as the client could not read one. */
+  /** Ends the connection without a close frame, because the client would not read one. */
   drop(reason: string): void {
     if (this.#state === "ended") return;
     this.logger.warn(`connection dropped: ${reason}`, { client_id: this.client?.clientId });

@@ -1,7 +1,7 @@
 import { FdsError } from "../../protocol/errors.ts";
 import type { IncomingStream } from "../transfer/incoming-stream.ts";
 
-/** The streams of one client's connection, by number. */
+/** The streams of one client's connection. Each has a number on the connection. */
 export class Streams {
   readonly #open = new Map<number, IncomingStream>();
   #last = 0;
@@ -26,8 +26,10 @@ export class Streams {
    * Passes a message or frame to its stream. An unexpected error ends only that stream, as a bug of the
    * server must not affect the client's other downloads.
    * @param over passes the message or frame to the stream
-   * @returns the result of `over`; undefined: the stream has ended, so the message came too late
-   * @throws FdsError `protocol_error` if the connection never had this stream; an FdsError of `over`
+   * @returns the result of `over`; undefined: the stream has ended, so the message came too late, or `over`
+   *   threw an unexpected error
+   * @throws FdsError `protocol_error` if the connection never had this stream; any FdsError that `over`
+   *   throws
    */
   hand<T>(
     address: { stream: number; epoch: number },

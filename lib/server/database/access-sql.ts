@@ -11,10 +11,7 @@ import type { SqlDatabase } from "./database.ts";
 import { numberOrNull } from "./rows.ts";
 import { assignments, insertion, sql, type Statement } from "./statement.ts";
 
-/**
- * A row of an API token. `sites` is a JSON array of the ids of clients that the token may see; null: it names
- * none.
- */
+/** A row of an API token. `sites` is a JSON array of client ids, or null, as in {@link ApiToken}. */
 interface TokenRow extends Omit<ApiToken, "sites"> {
   sites: string | null;
 }
@@ -26,8 +23,8 @@ interface EnrolmentKeyRow extends Omit<EnrolmentKey, "labels" | "replaces"> {
 }
 
 /**
- * Limit on the sessions or sign-in codes that one statement removes, as they have expired or are too many.
- * Other callers wait meanwhile. Later statements remove the rest.
+ * Limit on the sessions that one statement removes because they have expired or are too many. The same limit
+ * holds for sign-in codes. Other callers wait while the statement runs. Later statements remove the rest.
  */
 const MOST_FORGOTTEN = 10;
 
@@ -167,8 +164,9 @@ export class AccessSql implements AccessRows {
 }
 
 /**
- * Returns a statement that deletes sessions, and with each session those that were begun by a code made in it.
- * @param first query for the hashes of the sessions
+ * Returns a statement that deletes sessions. If a sign-in code was made in a deleted session, the session
+ * that was begun with this code is deleted, too.
+ * @param first query for the hashes of the sessions to delete
  */
 function endedWith(first: Statement): Statement {
   return sql`

@@ -6,11 +6,13 @@ import { unindexed } from "./engines.ts";
 import { insertion, sql, type Statement } from "./statement.ts";
 import { idBefore } from "./totals-sql.ts";
 
-/** Limits on the audit rows that one statement inserts or removes, which takes some ms. */
+/**
+ * Limits on the audit rows that one statement inserts or removes. Such a statement takes some milliseconds.
+ */
 const WRITTEN_AT_ONCE = 100;
 const REMOVED_AT_ONCE = 100;
 
-/** Number of audit rows that one query searches, which takes about a millisecond. */
+/** Number of audit rows that one query searches. Such a query takes about a millisecond. */
 const SLICE = 1_000;
 
 /** Reads and writes the rows of the audit, which records who did what. */
@@ -95,10 +97,10 @@ export class AuditSql implements AuditRows {
   }
 
   /**
-   * Returns the size of the next slice of audit rows, in bytes.
+   * Returns the size of the next slice of audit rows, in bytes, and the id of the last row of the slice. The
+   * id is null if there are no more rows.
    * @param standing only rows of this importance are counted
    * @param after id of the audit row after which the slice begins
-   * @returns also the id of the last row that was counted; null: there are no more rows
    */
   async #sizeOfSlice(standing: Standing, after: string) {
     const [slice] = await this.database.run<{ bytes: number | null; end: string | null }>(sql`

@@ -34,10 +34,10 @@ export function changeOf(next: Download, before: Download | undefined): Statemen
 const DURABLE_EACH = 64 * 1024 * 1024;
 
 /**
- * Reports whether a power cut may undo a change of a running download, so that the change needs no flush. An
- * undone attempt is simply made again. But progress across a multiple of {@link DURABLE_EACH} bytes is
- * flushed, or a large file would start again from its beginning. A change to a lower number of durable bytes
- * is flushed, too, as the part will soon be shorter.
+ * Reports whether a change of a running download needs no flush, because a power cut may undo it without
+ * harm. An undone attempt is simply made again. But progress past a multiple of {@link DURABLE_EACH} bytes is
+ * flushed, as a large file would otherwise start again from its beginning. A change to a lower number of
+ * durable bytes is flushed, too, as the part will soon be shorter.
  */
 export function mayBeTakenBack(next: Download, before: Download | undefined): boolean {
   if (next.status !== "downloading" || !before) return false;

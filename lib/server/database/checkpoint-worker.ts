@@ -7,8 +7,8 @@ import { parentPort, workerData } from "node:worker_threads";
  */
 
 /**
- * How long a checkpoint waits for locks of other programs, in ms. In mode RESTART, this server's changes
- * wait, too.
+ * How long a checkpoint waits for locks of other programs, in ms. In mode RESTART, this server's changes also
+ * wait meanwhile.
  */
 const PATIENCE_MS = 200;
 

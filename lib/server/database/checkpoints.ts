@@ -37,7 +37,8 @@ export class Checkpoints {
     if (++this.#changes < MOVED_AFTER || this.#running) return;
     this.#changes = 0;
     this.#running = this.#move()
-      // After an error the log keeps growing, and is moved after the same number of further changes.
+      // After an error, the log keeps growing. The next attempt to move it begins after `MOVED_AFTER` further
+      // changes.
       .catch(() => undefined)
       .finally(() => (this.#running = undefined));
   }

@@ -11,7 +11,10 @@ import { assignments, insertion, list, ofEach, sql, type Statement } from "./sta
  */
 const PROBLEM_MS = 150_000;
 
-/** Selects clients with their settings, except labels, and with the server to which each is connected. */
+/**
+ * Selects clients with their settings, except labels. In Postgres, also selects when the server to which a
+ * client is connected last renewed its lease, and the problem of the client.
+ */
 export const CLIENTS = ofEach({
   sqlite: sql`
     SELECT clients.*, settings.time_zone FROM clients
@@ -28,6 +31,7 @@ export const CLIENTS = ofEach({
 
 /**
  * Condition that a client is connected to any server, for use in statements that begin with {@link CLIENTS}.
+ * Works only in Postgres.
  */
 const IS_HELD = sql`(holder.lease_id IS NOT NULL)`;
 

@@ -28,8 +28,8 @@ import { insertion, sql, type Statement } from "./statement.ts";
 const IS_AWAITED = sql`status IN ('expected', 'running')`;
 
 /**
- * Condition for deliveries that are not fulfilled. It must equal the condition of the index
- * `deliveries_open`.
+ * Condition for deliveries that were asked for and of which no file has arrived. It must equal the condition
+ * of the index `deliveries_open`.
  */
 const IS_OPEN = sql`status IN ('expected', 'running', 'missing')`;
 
@@ -151,7 +151,7 @@ export class DeliveriesSql implements DeliveryRows {
       return inTurn(() => this.#page(sql`${isOfSchedule} ${isBehind} ${areOf(sites)}`, limit));
     }
     // Reads the deliveries of one local time after another. Within a local time, the index finds the rows of
-    // the wanted clients, so that no others are read.
+    // the wanted clients, so that no other rows are read.
     const found: Delivery[] = [];
     let night = after?.localTime;
     let behind = after?.clientId ?? "";

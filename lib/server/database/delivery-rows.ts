@@ -16,8 +16,9 @@ export interface AskedRow extends Delivery {
 }
 
 /**
- * Returns a query that joins each delivery of a query with the newest download that its job made for its
- * client.
+ * Returns a query that adds, to each delivery that another query returns, the newest download that its job
+ * made for its client.
+ * @param deliveries the other query
  */
 export function withDownloads(deliveries: Statement): Statement {
   return sql`

@@ -72,8 +72,8 @@ export function downloadsOfEach(ids: Statement): Statement {
 }
 
 /**
- * Returns an SQL expression for the revision of a row that a statement changes. This revision is unique among
- * all changes of downloads.
+ * Returns an SQL expression for the new revision of a row that a statement changes. No other change of any
+ * download has the same revision.
  * @param before number of rows that the same statement changes before this row
  */
 export function nextRevision(before = 0): Statement {
@@ -84,8 +84,8 @@ export function nextRevision(before = 0): Statement {
 }
 
 /**
- * Returns a query for `latest`, a revision up to which all changes are visible. A reader that goes on after
- * this revision misses no change.
+ * Returns a query for `latest`, a revision up to which all changes are visible. A reader that has read the
+ * changes up to this revision, and next reads those after it, misses no change.
  */
 export function settledRevision(): Statement {
   return ofEach({

@@ -20,7 +20,7 @@ import { numberOrNull, toDownload, toRow, type DownloadRow } from "./rows.ts";
 import { assignments, insertion, list, sql, type Statement } from "./statement.ts";
 import { NONE } from "./totals-sql.ts";
 
-/** Number of clients that one statement adds to a job, which takes about a millisecond. */
+/** Number of clients that one statement adds to a job. Such a statement takes about a millisecond. */
 const ADDED_AT_ONCE = 200;
 
 interface TotalsRow {

@@ -6,8 +6,9 @@ import { numberOrNull, toDownload, type DownloadRow } from "./rows.ts";
 import { sql, type Statement } from "./statement.ts";
 
 /**
- * Conditions for downloads whose content is stored, for those whose content has a time of removal, and for
- * those whose content is stored without a hold or a rule. Each must equal the condition of a partial index.
+ * Conditions for downloads. IS_STORED: the content is stored. TO_REMOVE: the content has a time of removal,
+ * and is not held. WITHOUT_RULE: the content is stored, and no hold and no rule of retention applies to it.
+ * Each must equal the condition of a partial index.
  */
 const IS_STORED = sql`status = 'completed' AND removed_at IS NULL`;
 const TO_REMOVE = sql`remove_at IS NOT NULL AND removed_at IS NULL AND held = 0`;
@@ -24,8 +25,8 @@ export function ruleOf(jobId: string, completedAt: number) {
   return {
     keepDays: ofJob(sql`keep_days`),
     keepLast: ofJob(sql`keep_last`),
-    // The group is named after the job's schedule, with a slash before it, or else after the job. Since no
-    // job's id begins with a slash, the two kinds of names differ.
+    // The group's name is a slash and the name of the job's schedule, or the id of the job if no schedule
+    // made it. No job's id begins with a slash, so the two kinds of names differ.
     keepGroup: ofJob(sql`COALESCE('/' || schedule, job_id)`, withLast),
     unranked: ofJob(sql`1`, withLast),
     removeAt: ofJob(
@@ -62,7 +63,7 @@ export class KeepSql implements KeepRows {
       sql`AND held = 0 AND ((${TO_REMOVE} AND remove_at <= ${now} AND ${isPushedOut()}) ${isOld})`,
     );
     if (marked) return marked;
-    // If newer downloads were removed, this one is among the newest `keep_last` again, and is kept.
+    // If newer downloads were removed, this one may be among the newest `keep_last` again. Then it is kept.
     await this.database.run(sql`
       UPDATE downloads SET remove_at = NULL
       WHERE download_id = ${downloadId} AND ${TO_REMOVE} AND NOT ${isPushedOut()}`);
@@ -177,8 +178,9 @@ export class KeepSql implements KeepRows {
 }
 
 /**
- * Returns a condition that a download is not among the newest `keep_last` of its job, or of the jobs of its
- * schedule. If its rule has no `keep_last`, the condition is true.
+ * Returns a condition that a download is not among its client's newest `keep_last` downloads of the same job,
+ * or of all jobs of the same schedule if a schedule made the job. If the download's rule has no `keep_last`,
+ * the condition is true.
  */
 function isPushedOut(): Statement {
   return sql`(keep_last IS NULL OR keep_last <= (

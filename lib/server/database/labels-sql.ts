@@ -13,7 +13,7 @@ interface LabelRow {
 export class LabelsSql {
   constructor(private readonly database: SqlDatabase) {}
 
-  /** Returns the labels of clients, by client id. Clients without labels are left out. */
+  /** Returns the labels of clients. The key is the client's id. Clients without labels are left out. */
   async of(clientIds: readonly string[]): Promise<Map<string, Labels>> {
     const rows = await this.database.run<LabelRow>(sql`
       SELECT client_id, key, value FROM client_labels

@@ -8,12 +8,15 @@ import { sql, type Statement } from "./statement.ts";
 const IS_OPEN = sql`status = 'failed' AND retried_as IS NULL`;
 
 /**
- * The table of failed downloads that nobody has retried, by id. The named index keeps SQLite from reading all
- * failed downloads.
+ * The table of failed downloads that nobody has retried, with the index that sorts them by id. Without this
+ * index, SQLite might read all failed downloads.
  */
 export const OPEN_FAILURES = sql`${indexed("downloads", "downloads_open")} WHERE ${IS_OPEN}`;
 
-/** The table of failed downloads that nobody has retried, by client and id. */
+/**
+ * The table of failed downloads that nobody has retried, with the index that sorts them by client, then by
+ * id.
+ */
 export const OPEN_FAILURES_BY_CLIENT = sql`
   ${indexed("downloads", "downloads_open_by_client")} WHERE ${IS_OPEN}`;
 

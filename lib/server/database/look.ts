@@ -15,7 +15,7 @@ const MAX_CHECKED = 64 * 1024 * 1024;
 export interface DatabaseLook {
   /** Path of the file, or host and name of the Postgres database, without the password. */
   place: string;
-  /** Version of the database's schema; null: the database is empty. */
+  /** Version of the database's schema; null: the database is empty, or the SQLite file does not exist. */
   version: number | null;
   /** Version of the schema that this program needs. */
   latest: number;
@@ -25,7 +25,8 @@ export interface DatabaseLook {
 
 /**
  * Inspects a database without changing it.
- * @throws Error if the database cannot be used or does not exist; UsageError if the URL is wrong
+ * @throws UsageError if the URL is wrong
+ * @throws Error if the database cannot be used, or a Postgres database does not exist
  */
 export async function lookAtDatabase(databaseUrl: string): Promise<DatabaseLook> {
   if (engineOf(databaseUrl) === "postgres") return lookAtPostgres(databaseUrl);

@@ -7,7 +7,7 @@ import { openSqlite } from "./sqlite.ts";
 /**
  * Opens the database of a URL: a SQLite file, which is created if it does not exist, or a Postgres database.
  * @param options `busyTimeoutMs`: how long a SQLite statement waits while another program writes, in ms;
- *   `logger`: logs when the database stops and starts to answer
+ *   `logger`: logs when Postgres stops answering, and when it answers again
  * @throws UsageError if the URL is wrong
  * @throws Away if the database does not answer
  * @throws Error if the database cannot be used; it is not changed then

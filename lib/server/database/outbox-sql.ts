@@ -5,7 +5,10 @@ import { numberOrNull } from "./rows.ts";
 import { insertion, sql } from "./statement.ts";
 import type { AttemptRow } from "./webhooks-sql.ts";
 
-/** Limit on the messages that one statement removes, or marks as given up, which takes about a millisecond. */
+/**
+ * Limit on the messages that one statement removes, gives up or makes due. Such a statement takes about a
+ * millisecond.
+ */
 const AT_ONCE = 100;
 
 const COLUMNS = sql`message_id, webhook_id, type, subject, at, attempts, body`;

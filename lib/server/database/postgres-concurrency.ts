@@ -2,7 +2,10 @@
 const REVISIONS_LOCK = "7305803162";
 const CLIENTS_LOCK = "730580316";
 
-/** Statements of a migration that Postgres needs, as several connections write at the same time. */
+/**
+ * Statements of a migration that only Postgres needs, because several connections write to it at the same
+ * time. SQLite runs one statement at a time.
+ */
 export const CONCURRENCY: readonly string[] = [
   // A statement that takes a revision holds a shared lock until its change is visible. A reader takes the
   // exclusive lock, so it waits for such statements, and misses no change up to the returned revision.
@@ -27,7 +30,8 @@ export const CONCURRENCY: readonly string[] = [
       RETURN (SELECT COUNT(*) FROM downloads
         WHERE client_id = client AND status IN ('downloading', 'verifying'));
     END $$`,
-  // Changes that were made, with their results, until the server that made them has received the results.
+  // The result of each change that was made. A row is kept at least until the server that made the change has
+  // received the result.
   `CREATE TABLE made_changes (
       server TEXT NOT NULL,
       number BIGINT NOT NULL,

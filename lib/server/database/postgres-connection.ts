@@ -33,7 +33,8 @@ export class ConnectionLost extends Error {
  */
 export class PostgresConnection {
   /**
-   * Texts of the statements that were prepared on this connection. Postgres keeps them until it is closed.
+   * Texts of the statements that were prepared on this connection. Postgres keeps the statements until the
+   * connection is closed.
    */
   readonly #prepared = new Set<string>();
 
@@ -52,8 +53,8 @@ export class PostgresConnection {
       max: 1,
       idleTimeout: 0,
       connectionTimeout: CONNECT_S,
-      // Without this option, large integers would be returned as text, which could not be told from text
-      // columns.
+      // Without this option, large integers would be returned as text, and could not be distinguished from
+      // the values of text columns.
       bigint: true,
       connection: {
         application_name: "file-download-system",
@@ -112,8 +113,8 @@ export class PostgresConnection {
 }
 
 /**
- * SQLSTATEs with which Postgres reports that it stops, starts, has too many connections or was demoted: class
- * 08 and some others.
+ * SQLSTATEs of a lost connection: class 08 and some others. With these, Postgres reports that it is stopping
+ * or starting, has too many connections, is read-only, or has closed an idle connection.
  */
 const SERVER_IS_AWAY = /^(?:08...|57P01|57P02|57P03|57P05|53300|25006|25P03)$/;
 

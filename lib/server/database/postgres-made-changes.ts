@@ -6,9 +6,9 @@ import type { Value } from "./statement.ts";
 const FORGOTTEN_AFTER = 500;
 
 /**
- * How long the stored result of a change that was tried more than once is kept, in ms. If packets are lost,
- * the system resends the data of a connection for up to 15 minutes, even after it was closed. So an earlier
- * try may reach Postgres long after a later one was answered.
+ * How long a stored result is kept if its change was tried more than once, in ms. If packets are lost, the
+ * system resends the data of a connection for up to 15 minutes, even after the connection was closed. So an
+ * earlier try may reach Postgres long after a later one was answered.
  */
 const LATE_MS = 1_200_000;
 
@@ -26,7 +26,8 @@ export class MadeChanges {
   /** Numbers of unfinished changes, earliest first. */
   readonly #underWay = new Set<number>();
   /**
-   * When each change that was tried more than once was answered, in ms of `performance.now`, earliest first.
+   * When the changes that were tried more than once were answered, in ms of `performance.now`, earliest
+   * first. The key is the number of the change.
    */
   readonly #late = new Map<number, number>();
   #known = 0;
@@ -83,7 +84,7 @@ export class MadeChange {
     private readonly onAnswered: (isAgain: boolean) => void,
   ) {}
 
-  /** Called when the result of the change was received, so that the stored result can be removed. */
+  /** Called when the change will not be tried again, so that its stored result can be removed. */
   forget(): void {
     this.onAnswered(this.#isAgain);
   }
@@ -119,8 +120,8 @@ export class MadeChange {
   }
 
   /**
-   * Stores an empty result, unless a try has made the change and stored its result. Then no further try can
-   * make the change.
+   * Stores an empty result, unless a try has made the change and stored its result. After that, no try can
+   * make the change, as its own result could not be stored.
    */
   async #mark(): Promise<void> {
     const text = "INSERT INTO made_changes VALUES ($1, $2, $3, '[]') ON CONFLICT DO NOTHING";

@@ -21,8 +21,8 @@ export class PostgresPool {
   constructor(private readonly databaseUrl: string) {}
 
   /**
-   * Runs work with a connection that nobody else uses meanwhile.
-   * @throws ConnectionLost if no connection can be opened, or it broke
+   * Runs work with a connection that no other caller uses meanwhile.
+   * @throws ConnectionLost if no connection can be opened, or the connection broke
    */
   async use<T>(work: (connection: PostgresConnection) => Promise<T>): Promise<T> {
     const connection = await this.#take();
@@ -45,7 +45,7 @@ export class PostgresPool {
 
   async #take(): Promise<PostgresConnection> {
     for (;;) {
-      // A connection may have been returned while opening another one failed.
+      // If no connection could be opened, another caller may have returned one meanwhile.
       const found = this.#idle.pop() ?? (await this.#openOne()) ?? this.#idle.pop();
       if (found) return found;
       const waiting: Waiting = Promise.withResolvers();
@@ -57,8 +57,8 @@ export class PostgresPool {
 
   /**
    * Opens a connection.
-   * @returns undefined: the limit is reached, or Postgres does not answer; other connections are open, so the
-   *   caller can wait for one of them
+   * @returns undefined: no connection was opened, because the limit is reached or Postgres does not answer,
+   *   but the caller can wait for another connection
    */
   async #openOne(): Promise<PostgresConnection | undefined> {
     if (this.#open + this.#opening >= MOST_CONNECTIONS) return undefined;

@@ -6,8 +6,8 @@ import type { PostgresPool } from "./postgres-pool.ts";
 const CHANNEL = "fds_servers";
 
 /**
- * Returns the notifications between servers, by LISTEN and NOTIFY. Each server listens on a separate
- * connection.
+ * Returns a {@link Wire} that uses LISTEN and NOTIFY of Postgres. It listens on a connection that does not
+ * belong to the pool.
  */
 export function wireOf(databaseUrl: string, pool: PostgresPool): Wire {
   return {

@@ -53,9 +53,9 @@ class PostgresDatabase implements SqlDatabase {
   #closed = false;
   /** Since when no statement has succeeded, in ms of `performance.now`; null: the last one succeeded. */
   #awaySince: number | null = null;
-  /** Resolves when Postgres answers again; undefined: nobody waits for it. */
+  /** The running check of Postgres, which resolves when Postgres answers again; undefined: no check runs. */
   #asking: Promise<void> | undefined;
-  /** Number of statements that wait until Postgres answers again. */
+  /** Number of statements that failed and are being retried. */
   #waiting = 0;
 
   constructor(
@@ -190,8 +190,8 @@ function isPassing(error: unknown): boolean {
 }
 
 /**
- * Converts an error of Postgres to a class that does not depend on the engine, if there is one. Other errors
- * are returned unchanged.
+ * Converts an error of Postgres to an error class that does not depend on the engine, if there is such a
+ * class. Other errors are returned unchanged.
  */
 function translated(error: unknown): unknown {
   const message = error instanceof Error ? error.message : String(error);

@@ -87,9 +87,9 @@ export function isDue(now: number): Statement {
 }
 
 /**
- * Returns a condition that a job spreads the start times of its downloads from a time in the future. That
- * time was the current time when it was set. So the clock was set back since then, and the downloads are due
- * at once. A time up to a minute ahead does not count, as the clocks of servers differ.
+ * Returns a condition that a job's `spread_from` lies in the future. A job gets the current time as its
+ * `spread_from`. So the clock was set back since then, and the downloads of the job are due at once. A time
+ * up to a minute ahead does not count, as the clocks of servers differ.
  */
 function beginsLater(now: number): Statement {
   return sql`jobs.spread_from > ${now + LONGEST_WAIT_MS}`;
@@ -124,7 +124,8 @@ export function waitingFor(clientId: string, now: number): Statement {
  * Returns a query for the clients with downloads that became due between two times, and the jobs of these
  * downloads. A due time further ahead than the longest wait counts as reached, as it means that the clock was
  * set back.
- * @param after start in ms since 1970; 0: everything that is due
+ * @param after start of the span, in ms since 1970; 0: all due downloads count
+ * @param now end of the span
  */
 export function dueSince(after: number, now: number): Statement {
   const byDueTime = indexed("downloads", "downloads_by_due_time");
@@ -141,8 +142,8 @@ export function dueSince(after: number, now: number): Statement {
 }
 
 /**
- * Returns a query for queued downloads that would start too late, because the clock was set back after their
- * job spread the starts over time.
+ * Returns a query for the clients and jobs of queued downloads that would start too late, because the clock
+ * was set back after the job spread the starts over time.
  */
 function hiddenByClock(now: number): Statement {
   return sql`
@@ -153,10 +154,10 @@ function hiddenByClock(now: number): Statement {
 
 /**
  * Returns a query for two times, in two rows: the next due time of a queued download, and the next start time
- * that a job gave to a queued download. null: there is none.
+ * that a job gave to a queued download. A time is null if there is none.
  */
 export function nextDueAfter(now: number): Statement {
-  // Each part of the query reads only the first entry of an index after the time, not the whole queue.
+  // Each part of the query reads only the first index entry after `now`, not the whole queue.
   return sql`
     SELECT MIN(not_before) AS due FROM ${indexed("downloads", "downloads_by_due_time")}
     WHERE status = 'queued' AND not_before > ${now}

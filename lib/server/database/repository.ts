@@ -47,7 +47,7 @@ export interface ClientSettings {
 export interface Client extends RegisteredClient, ClientSettings {
   /**
    * When the server to which the client is connected last renewed its lease, in ms since 1970; undefined: the
-   * client is connected to no server, or there is only one server.
+   * client is connected to no server, or the database is SQLite.
    */
   heldAt?: number;
   /**
@@ -128,7 +128,7 @@ export interface Waiting {
   line: Line;
 }
 
-/** How many downloads of a client are downloading or verifying, counted for one job, or without a job. */
+/** The number of a client's downloads of one job, or without a job, that are downloading or verifying. */
 export interface ActiveLine {
   clientId: string;
   line: Line;
@@ -178,8 +178,8 @@ export interface Repository {
   /** Returns which of the given download ids belong to unfinished downloads. */
   unendedAmong(downloadIds: string[]): Promise<Set<string>>;
   /**
-   * Returns the number of downloads that are downloading or verifying, by client id. Clients without any are
-   * left out.
+   * Returns the number of downloads that are downloading or verifying for each client. The key is the
+   * client's id. Clients without any are left out.
    */
   countActive(): Promise<Map<string, number>>;
   /** Returns the revision of the latest change of a download; 0: there are no downloads. */

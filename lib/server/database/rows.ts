@@ -196,7 +196,7 @@ export interface RegisteredRow extends Omit<RegisteredClient, "features"> {
 /** A row of a client, with the settings that operators made. */
 export interface ClientRow extends RegisteredRow {
   timeZone: string | null;
-  /** Set only if several servers share the database. */
+  /** Set only if the database is Postgres, and null there if the client is connected to no server. */
   heldAt?: number | null;
   heldProblem?: string | null;
 }

@@ -16,14 +16,14 @@ import { numberOrNull } from "./rows.ts";
 import { assignments, insertion, list, sql, type Statement } from "./statement.ts";
 
 /**
- * Limit on the rows of deliveries or jobs that one statement deletes for a removed schedule, which takes a
- * few milliseconds at most.
+ * Limit on the rows of deliveries or jobs that one statement deletes for a removed schedule. Such a statement
+ * takes a few milliseconds at most.
  */
 const FORGOTTEN_AT_ONCE = 500;
 
 /**
- * Limit on the old rows of deliveries or jobs that one statement deletes for an existing schedule, which
- * takes about a millisecond.
+ * Limit on the old rows of deliveries or jobs that one statement deletes for an existing schedule. Such a
+ * statement takes about a millisecond.
  */
 const PRUNED_AT_ONCE = 100;
 

@@ -32,7 +32,7 @@ function isLabel(requirement: Requirement, label: Statement): Statement {
 
 /**
  * Returns a query for the ids of clients whose labels match a selector. If an index can find the clients that
- * meet one of its requirements, only these clients are checked for the others.
+ * meet one of the requirements, only these clients are checked for the other requirements.
  */
 export function withLabels(selector: Selector): Statement {
   const way = selector.find(({ is }) => is === "in") ?? selector.find(({ is }) => is === "present");

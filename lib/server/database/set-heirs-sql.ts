@@ -28,8 +28,8 @@ const TWINS = sql`${indexed("set_files AS twin", "set_files_stored")}
   JOIN downloads AS whole ON whole.download_id = twin.download_id`;
 
 /**
- * Conditions that the set with a hard link is complete, or is under way. A set under way may still fail, and
- * its hard links are then removed.
+ * Conditions that the set that contains the hard link is complete, or is under way. A set under way may still
+ * fail, and its hard links are then removed.
  */
 const IS_THERE = sql`whole.status = 'completed'`;
 const IS_UNDER_WAY = sql`whole.status IN ('downloading', 'verifying')`;

@@ -16,11 +16,9 @@ import { arraysOf, indexed, isLatest } from "./engines.ts";
 import { handOverOf, ID_LENGTH, isOrphan, OWN } from "./set-heirs-sql.ts";
 import { sql, Statement } from "./statement.ts";
 
-/** Number of set files' rows that one statement writes, which blocks the event loop for some milliseconds. */
+/** Number of set files' rows that one statement writes. It blocks the event loop for some milliseconds. */
 const BATCH = 100;
-/**
- * Number of set files' rows that one statement reads, which blocks the event loop for about a millisecond.
- */
+/** Number of set files' rows that one statement reads. It blocks the event loop for about a millisecond. */
 const SLICE = 1_000;
 /**
  * A file may count as unchanged later only if it was read at least this long after its last change, in ms.
@@ -50,13 +48,14 @@ interface SetFileRow {
 }
 
 /**
- * Reads and writes the rows of sets' files. A set may have very many, so they are written in batches and read
- * in slices, with other work in between. The rows of a batch are passed to one statement as JSON.
+ * Reads and writes the rows of sets' files. A set may have very many files, so their rows are written in
+ * batches and read in slices, with other work in between. The rows of a batch are passed to one statement as
+ * JSON.
  */
 export class SetRowsSql implements SetRows {
   /**
-   * Waits for the next round of the event loop if its callers have kept the current round busy for 2 ms.
-   * Called before each batch and each slice.
+   * Waits for the next round of the event loop if at least 2 ms have passed since it last did so. Called
+   * before each batch and each slice.
    */
   readonly #pause = pauses();
 
@@ -166,7 +165,7 @@ export class SetRowsSql implements SetRows {
         "error" in change ? change.error.code : null,
         "error" in change ? change.error.message : null,
       ]);
-      // An upsert instead of an UPDATE, which would search all rows of the set for each change.
+      // An upsert, because an UPDATE would search all rows of the set for each change.
       await this.database.run(sql`
         INSERT INTO set_files (download_id, client_id, idx, path, root, size, mtime_ns, place, status,
           digest, read_at, inherited, safe_offset, error_code, error)

@@ -55,7 +55,7 @@ export interface SqlRepositoryOptions {
 }
 
 /**
- * Opens a database, which is created if it is a SQLite file that does not exist, for access to its rows.
+ * Opens a database for access to its rows. A SQLite file that does not exist is created.
  * @throws see {@link openDatabase}
  */
 export async function openSqlRepository(
@@ -65,7 +65,7 @@ export async function openSqlRepository(
   return new SqlRepository(await openDatabase(databaseUrl, options), inTurn);
 }
 
-/** Limit on the clients or ids in one statement, which takes about a millisecond. */
+/** Limit on the clients or ids in one statement. Such a statement takes about a millisecond. */
 const IN_ONE_STATEMENT = 200;
 
 /** Condition for ended downloads. It must equal the condition of the index `downloads_ended`. */

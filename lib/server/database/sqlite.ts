@@ -12,8 +12,8 @@ import { WriteAheadLog } from "./write-ahead-log.ts";
  * Opens a SQLite database, which is created if it does not exist, and migrates it to the version of the
  * schema that this program needs.
  * @param databaseUrl `sqlite:///absolute/path.db` or `sqlite://./relative/path.db`
- * @param busyTimeoutMs how long a statement, which blocks the event loop, waits while another program writes,
- *   in ms
+ * @param busyTimeoutMs how long a statement waits while another program writes, in ms; the event loop is
+ *   blocked meanwhile
  * @throws UsageError if the URL is wrong
  * @throws Error if the database is damaged, locked by another program, or made by a newer version of this
  *   program; it is not changed then
@@ -58,7 +58,7 @@ export function isRead(text: string): boolean {
  */
 class SqliteDatabase implements SqlDatabase {
   readonly wire = null;
-  /** Prepared statements by text, in the order of their last use. */
+  /** Prepared statements, least recently used first. The key is the text of the statement. */
   readonly #prepared = new Map<string, PreparedStatement>();
 
   constructor(
@@ -135,8 +135,8 @@ function valuesOf(prepared: Prepared<unknown, Value[]>, values: readonly Value[]
 
 /** Returns the path in the URL of a SQLite database. @throws UsageError if the URL is wrong */
 export function pathOf(databaseUrl: string): string {
-  // A "?" is refused, as Bun would cut the path there, and `:memory:`, as its rows would be lost when the
-  // process ends.
+  // Refuses a "?", as Bun would cut the path there. Also refuses `:memory:`, as its rows would be lost when
+  // the process ends.
   const [, path] = /^sqlite:\/\/(?!:memory:$)([^?]+)$/.exec(databaseUrl) ?? [];
   if (path !== undefined) return resolve(path);
   throw new UsageError(
@@ -151,7 +151,7 @@ function prepare(database: Database, busyTimeoutMs: number): void {
   if (check !== "ok") throw new Error("it is damaged", { cause: check });
   database.run("PRAGMA journal_mode = WAL");
   // The database stays intact after a power cut. A commit survives the power cut if the log was flushed after
-  // it.
+  // the commit.
   database.run("PRAGMA synchronous = NORMAL");
   database.run(`PRAGMA wal_autocheckpoint = ${LOG_PAGES}`);
   migrate(database);
@@ -170,8 +170,8 @@ function prepare(database: Database, busyTimeoutMs: number): void {
 const LOG_PAGES = 64_000;
 
 /**
- * Number of revisions that are skipped at each start. A power cut can undo only changes that are in the log,
- * which holds fewer changes than this, as each change takes a page of it.
+ * Number of revisions that are skipped at each start. A power cut can undo only changes that are in the log.
+ * The log holds fewer changes than this, as each change takes at least one of its pages.
  */
 const LEAP = 1_000_000;
 
@@ -194,8 +194,8 @@ export function reasonOf(error: unknown): string {
 }
 
 /**
- * Converts an error of SQLite to a class that does not depend on the engine, if there is one. Other errors
- * are returned unchanged.
+ * Converts an error of SQLite to an error class that does not depend on the engine, if there is such a class.
+ * Other errors are returned unchanged.
  */
 function translated(error: unknown): unknown {
   const { code, message } = error instanceof SQLiteError ? error : {};

@@ -116,7 +116,7 @@ export function assignments<Row extends NewRow<Row>>(row: Row): Statement {
   return joined([...texts, ""], Object.values<Value | Statement>(row));
 }
 
-/** Cache of the names of columns, by the names of their fields. It has a few hundred entries at most. */
+/** Cache of the names of columns. The key is the name of the field. It has a few hundred entries at most. */
 const columns = new Map<string, string>();
 
 /** Returns the name of a field's column. Names come only from this program, never from a request. */

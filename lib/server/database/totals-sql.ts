@@ -6,7 +6,7 @@ import { OPEN_FAILURES, OPEN_FAILURES_BY_CLIENT, sitesOf } from "./list-sql.ts";
 import type { Totals } from "./repository.ts";
 import { sql, type Statement } from "./statement.ts";
 
-/** Index entries that are counted by one statement, which takes about a millisecond. */
+/** Number of index entries that one statement counts. Such a statement takes about a millisecond. */
 const PAGE = 2_000;
 
 /** A count of 0 for each status. */

@@ -28,7 +28,7 @@ export interface AttemptsOptions {
   minFreeDisk: number;
   quotas: Quotas;
   /**
-   * Marks the downloads of a client (null: of all clients) whose content somebody deleted from the storage.
+   * Marks the client's downloads whose content somebody deleted from the storage; null: those of all clients.
    * @returns the number of marked downloads
    */
   noticeMissing: (clientId: string | null) => Promise<number>;
@@ -93,8 +93,8 @@ export class Attempts {
   /** Runs an attempt at a claimed download. @param claimedAt when it was claimed, by `performance.now` */
   async run(download: Downloading, claimedAt: number): Promise<void> {
     const { downloadId, clientId } = download;
-    // If two machines were found to use the client's id after this claim, the attempts that ran then were
-    // ended. This attempt did not run yet, so it is ended here.
+    // Two machines may have been found to use the client's id since this download was claimed. The attempts
+    // that ran at that moment were ended. This one did not run yet, so it is ended here.
     const problem = this.options.clients.problemOf(clientId, claimedAt);
     if (problem !== null) return this.#gaveWay(download, { code: "id_in_use", message: problem });
     const session = this.options.clients.sessionOf(clientId);
@@ -208,7 +208,10 @@ export class Attempts {
     return isShort || this.options.isCrowded();
   }
 
-  /** Checks the quota again once all bytes are received, as other downloads may have used it up. */
+  /**
+   * Returns a function that reports events, and first checks the quota again when all bytes are received,
+   * because other downloads may have used it up.
+   */
   #withinQuota(download: Download, report: Report): Report {
     return (event) => {
       if (event.type !== "received") return report(event);
@@ -286,7 +289,7 @@ export class Attempts {
   }
 }
 
-/** Outcomes after which the client waits to be told the result. */
+/** Types of outcome after which the client waits for the server's `done` or `cancel`. */
 const AWAITED: ReadonlySet<Outcome["type"]> = new Set(["received", "set_received", "nothing"]);
 
 function setOf<D extends Download>(download: D): D & { set: SetOrder } {

@@ -33,10 +33,10 @@ export async function checkAttempts(
 }
 
 /**
- * Reports whether an attempt's bytes are no longer needed, as its download has ended, for example because it
- * was cancelled or another server completed it.
- * @param hasItAll true: the attempt received everything; an end that this attempt itself caused does not
- * count then
+ * Reports whether an attempt's bytes are no longer needed, because its download has ended, for example
+ * because it was cancelled or another server completed it.
+ * @param hasItAll true: the attempt received everything, so it may have completed the download itself. An end
+ *   that was recorded under the attempt's epoch then does not count
  */
 export async function isNoMoreWanted(
   repository: Pick<Repository, "getDownload" | "servers">,

@@ -7,7 +7,7 @@ import { LONGEST_WAIT_MS } from "../transition.ts";
 import { Slots } from "./slots.ts";
 import { WaitingLines } from "./waiting-lines.ts";
 
-/** Time between two checks of a full disk while nothing can start, in ms. */
+/** Delay of the next try while the disk is too full, or after the queue could not be read, in ms. */
 const ROOM_RECHECK_MS = 5_000;
 
 /** Delay until a due download that could not be claimed is tried again, in ms. */
@@ -56,7 +56,7 @@ export class Dispatcher {
   readonly #waiting = new WaitingLines();
   /** Clients that registered and whose waiting downloads have not been looked up yet. */
   readonly #registered = new Set<string>();
-  /** Jobs that allowed no download to start when last asked. */
+  /** Jobs that, in the last run, allowed no download to start. */
   readonly #held = new Set<Line>();
 
   constructor(private readonly options: DispatcherOptions) {}
@@ -76,7 +76,7 @@ export class Dispatcher {
 
   /**
    * Looks for downloads that other servers queued, and for slots that they freed.
-   * @param revision of the latest change of a download
+   * @param revision revision of the latest change of a download
    */
   lookElsewhere(revision: number): void {
     if (revision === this.#foundUpToRevision && this.#waiting.lines().length === 0) return;
@@ -212,8 +212,8 @@ export class Dispatcher {
   }
 
   /**
-   * Returns the next client with a free slot from the line of a job, or of downloads without a job. Clients
-   * that have disconnected are dropped from the line.
+   * Returns the next client in a line for which a slot is free; null: there is none. Clients that are no
+   * longer connected are removed from the line.
    */
   async #nextOf(
     line: Line,

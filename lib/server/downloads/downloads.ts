@@ -35,7 +35,7 @@ export interface DownloadsOptions {
   /** Called for each new or changed download. */
   onChange: (download: Download) => void;
   /**
-   * Marks the downloads of a client (null: of all clients) whose content somebody deleted from the storage.
+   * Marks the client's downloads whose content somebody deleted from the storage; null: those of all clients.
    * @returns the number of marked downloads
    */
   noticeMissing: (clientId: string | null) => Promise<number>;

@@ -5,8 +5,9 @@ export interface JobHooks {
   /** Returns how many downloads of a job may run at once; 0: none may start now. */
   mostOf: (jobId: string) => Promise<number>;
   /**
-   * Called when a download of a job is new or its status changed, once that is durable.
-   * @param at when the change began, by `performance.now`. Others could read the change from then on
+   * Called after a download of a job was made, or its status or rate limit was changed. The change is durable
+   * by then, except for the claim of a download.
+   * @param at when the change began, by `performance.now`. Queries may return the change from then on
    */
   onChange: (jobId: string, status: Download["status"], at: number) => void;
   /**

@@ -4,7 +4,7 @@ import type { Progress } from "../transfer/incoming-stream.ts";
 
 /** Time over which a rate is measured, in ms. It is long because rows change less often than bytes arrive. */
 const SPAN_MS = 5_000;
-/** The number of downloads whose rates are remembered. */
+/** Maximum number of downloads whose rates are remembered. */
 const MOST = 1_000;
 
 interface Seen {
@@ -15,7 +15,7 @@ interface Seen {
 
 /** The progress of downloads that other servers run, estimated from their rows. */
 export class ProgressElsewhere {
-  /** The downloads, in the order in which their rows were last seen, oldest first. */
+  /** The downloads seen, by id. The one whose row was read longest ago comes first. */
   readonly #seen = new Map<string, Seen>();
 
   /** @param now returns the time of a monotonic clock, in ms */

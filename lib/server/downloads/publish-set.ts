@@ -38,7 +38,7 @@ export interface SetPublishing {
 /**
  * Publishes the files of a set.
  * @param download a download whose row does not say `verifying` yet
- * @returns the download as it is now: completed, unless somebody else changed its row
+ * @returns the download as it is now: completed, unless another change of its row came first
  * @throws FdsError `storage_full` or `storage_error`
  */
 export async function publishSet(
@@ -97,7 +97,7 @@ async function takeName(
 }
 
 /**
- * Gives a set's folder its path and the file of checksums its name, and records that the set is published.
+ * Gives a set's folder its path, gives the file of checksums its name, and records that the set is published.
  * @param text text of the file of checksums
  * @returns the download as it is after that; null: the name is taken on the disk
  */
@@ -123,9 +123,9 @@ export function suffixOf(checksum: ChecksumAlgorithm): string {
 }
 
 /**
- * Returns the text of a set's file of checksums, one line for each file. In the client's folder of downloads,
- * `md5sum --check` or `sha256sum --check` reads this file. No name in a set contains a character that these
- * programs would escape.
+ * Returns the text of a set's file of checksums, one line for each file. The paths in it are relative to the
+ * server's folder `DOWNLOADS_DIR/<client_id>`, where `md5sum --check` or `sha256sum --check` can verify the
+ * set. No name in a set contains a character that these programs would escape.
  */
 async function sumsOf(
   { downloadId, checksum }: Pick<Download, "downloadId" | "checksum">,

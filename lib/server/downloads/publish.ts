@@ -30,7 +30,7 @@ export interface FilePublishing {
 /**
  * Publishes the verified part of a download.
  * @param verdict what was received, to record it if the row does not say `verifying` yet
- * @returns the download as it is now: completed, unless somebody else changed its row
+ * @returns the download as it is now: completed, unless another change of its row came first
  * @throws FdsError `storage_full` or `storage_error`
  */
 export async function publish(
@@ -81,8 +81,8 @@ export async function finishPublishing(
       const end = Math.min(published.size, offset + length);
       return published.slice(offset, end).bytes();
     });
-    // The file is published once more, as some steps of the interrupted publishing may not have reached the
-    // disk.
+    // The file is published once more, because some steps of the interrupted publishing may not have reached
+    // the disk.
     if (stored === digest && (await place())) {
       return report({ type: "published", epoch, now: Date.now() });
     }

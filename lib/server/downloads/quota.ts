@@ -46,7 +46,7 @@ export function reservedFor(download: Active, now: number): number {
 /**
  * Checks whether a file exceeds a quota, given the stored bytes and those reserved for other downloads. A
  * file that is larger than the quota never fits. Any other file waits until there is space.
- * @param totalSize of the file, in bytes
+ * @param totalSize size of the file, in bytes
  * @param now ms since 1970
  * @returns null: the file fits
  */

@@ -7,8 +7,8 @@ import {
 } from "../database/repository.ts";
 
 /**
- * Counts the slots that running downloads take: in total, by client, and by line. A line stands for a job, by
- * its id, or for all downloads without a job, if it is null.
+ * Counts the slots that running downloads take: in total, by client, and by line. A line is the id of a job,
+ * or null for all downloads without a job.
  */
 export class Slots {
   readonly #ofJobs: Limits;

@@ -22,8 +22,8 @@ export class WaitingLines {
   }
 
   /**
-   * The jobs with waiting clients, in the order of their turns. First comes null, the line of downloads
-   * without a job.
+   * The lines with waiting clients, in the order of their turns: first the line of downloads without a job,
+   * then those of jobs.
    */
   lines(): Line[] {
     const jobs = [...this.#lines.keys()].filter((line) => line !== null);
@@ -53,8 +53,8 @@ export class WaitingLines {
   }
 
   /**
-   * Drops a client from a line, as it has no due download there or has disconnected.
-   * @param hint number of the hint that was looked at; nothing is dropped if a newer one has come
+   * Drops a client from a line, because it has no due download there or has disconnected.
+   * @param hint number of the hint that was looked at; nothing is dropped if a newer hint has come
    */
   forget({ clientId, line }: Waiting, hint: number): void {
     const clients = this.#lines.get(line);

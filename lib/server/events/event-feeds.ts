@@ -166,8 +166,8 @@ export class EventFeeds {
 
   /**
    * Reads rows for a reader of events.
-   * @returns `found`: the rows; `earlier`: the events that were queued for the reader before the rows were read,
-   *   and have to be sent before them
+   * @returns `found`: the rows; `earlier`: the events that were queued for the reader before the rows were
+   *   read, and have to be sent before them
    */
   #readFor<T>({ reader, caller }: Audience, read: () => Promise<T>) {
     const { events, turns } = this.options;

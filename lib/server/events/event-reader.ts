@@ -6,13 +6,13 @@ import { areOf, type Sites } from "../access/sites.ts";
 const MAX_WAITING_BYTES = 512 * 1024;
 
 /**
- * Most bytes that one waiting event counts towards {@link MAX_WAITING_BYTES}. A single event about a set with
- * many long patterns can have over 1 MiB, and would otherwise disconnect every reader. All readers share the
- * bytes of an event.
+ * Most bytes that are counted for one waiting event, whatever its size, when a reader's waiting bytes are
+ * compared with {@link MAX_WAITING_BYTES}. A single event about a set with many long patterns can have over
+ * 1 MiB, and would otherwise disconnect every reader. All readers share the bytes of an event.
  */
 const MAX_COUNTED_BYTES = 8 * 1024;
 
-/** About how many bytes are handed to a reader at once. Only these bytes are held for this reader alone. */
+/** The approximate number of bytes handed to a reader at once. Only these bytes are held for it alone. */
 export const PIECE_BYTES = 32 * 1024;
 
 const COMMENT_BYTES = new TextEncoder().encode(COMMENT);
@@ -101,7 +101,7 @@ export class EventReader {
 
   /**
    * Takes waiting events in their order.
-   * @param most bytes to take; a first event with more bytes is taken all the same
+   * @param most limit of the bytes to take; the first event is taken even if it has more bytes
    */
   take(most = Infinity): Uint8Array[] {
     const taken: Uint8Array[] = [];
@@ -167,7 +167,8 @@ function countOf(bytes: Uint8Array | undefined): number {
 }
 
 /**
- * Bytes joined from several pieces, by the first piece. Readers that get the same events share these bytes.
+ * Pieces and the bytes that result from joining them. The key is the first piece. Readers that get the same
+ * events share the joined bytes.
  */
 const joined = new WeakMap<Uint8Array, { pieces: Uint8Array[]; whole: Uint8Array }>();
 

@@ -14,9 +14,9 @@ export function headResponse(): Response {
 
 /**
  * A response with server-sent events.
- * @param feed yields the events. It is asked for more only when the connection has taken the last piece.
- * @param over aborted when no more events follow. A connection that has not taken the last piece by then is
- * reset, which frees its memory.
+ * @param feed yields the events. It is asked for more only when the connection has taken the previous piece.
+ * @param over aborted when no more events follow. A connection that has not taken the previous piece by then
+ * is reset, which frees its memory.
  * @param onGone called when the connection is closed or reset
  */
 export function eventResponse(

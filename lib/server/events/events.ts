@@ -79,7 +79,7 @@ export class Events {
 
   /**
    * Adds a reader. Every later change is sent to the reader.
-   * @returns the revision of the last earlier change, which is not sent
+   * @returns the revision of the last change before the reader joined; this change is not sent
    */
   join(reader: EventReader): Promise<number> {
     return this.inTurn(async () => {
@@ -104,8 +104,8 @@ export class Events {
   }
 
   /**
-   * Runs work that reads rows in order to report them. Such work runs one after the other, so that no reader
-   * gets an old state after a newer one.
+   * Runs work that reads rows and reports them. Only one such work runs at a time, so that no reader gets an
+   * old state after a newer one.
    */
   inTurn<T>(work: () => Promise<T>): Promise<T> {
     return this.#turns.run(work);
@@ -141,7 +141,7 @@ export class Events {
 
   /**
    * Formats a client as an event.
-   * @param active number of running downloads by client id
+   * @param active number of running downloads of each client; the key is the client's id
    * @param id id of the event
    */
   clientEvent(client: KnownClient, active: Map<string, number>, id: number): string {

@@ -6,7 +6,10 @@ const MAX_IN_ALL = 1_000;
 
 /** Counts the open event streams and limits their number, as each takes memory. */
 export class OpenStreams {
-  /** The number of open streams by name of the token; null: callers of a server that needs no token. */
+  /**
+   * The number of open streams of each token. The key is the token's name, or null for callers of a server
+   * that needs no token.
+   */
   readonly #ofToken = new Map<string | null, number>();
   #inAll = 0;
 

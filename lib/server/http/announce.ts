@@ -41,7 +41,7 @@ export async function announce(
 }
 
 /**
- * Returns the host for a link. A browser cannot open a wildcard address, so it is replaced by `localhost`.
+ * Returns the host for a link. A browser cannot open a wildcard address, so `localhost` replaces the address.
  */
 function hostToOpen(host: string): string {
   return host === "0.0.0.0" || host === "::" ? "localhost" : hostInUrl(host);

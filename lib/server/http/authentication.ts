@@ -19,7 +19,8 @@ export interface Access {
 /**
  * Returns the caller of a request, by its token or its session cookie. Without API_TOKEN, every request from
  * this machine counts as an admin's. A web page from elsewhere can make the browser send requests to this
- * server, even with the session cookie. So a change without a token must come from the server's own page.
+ * server, even with the session cookie. So a request that may change something and has no Authorization
+ * header must come from the server's own page.
  * @param address where the request came from
  * @throws FdsError `unauthorized`, `forbidden`, or `rate_limited` after many wrong tokens from the address
  */
@@ -58,7 +59,7 @@ function tokenIn(authorization: string): string {
 }
 
 /**
- * Requires that a change comes from the server's own page.
+ * Requires that a request comes from the server's own page, unless it is GET or HEAD.
  * @param always true: an Origin header is required; false: a request without Origin comes from a program, and
  *   is allowed
  * @throws FdsError `forbidden`

@@ -4,7 +4,7 @@ import { FdsError } from "../../protocol/errors.ts";
 export interface BodyLimits {
   /** Largest size of the body, in bytes. */
   size: number;
-  /** Longest time from the first byte of the body to its last, in ms. */
+  /** Longest time from the start of reading until all of the body has arrived, in ms. */
   time: number;
 }
 
@@ -15,7 +15,7 @@ export function tooLarge(size: number): FdsError {
 
 /**
  * Reads a request's body, limited in size and time, so that a slow or endless body cannot hold the server.
- * @throws FdsError `request_too_large`, or `invalid_request` when it takes too long
+ * @throws FdsError `request_too_large`, or `invalid_request` if the body takes too long
  */
 export async function readBody(request: Request, { size, time }: BodyLimits): Promise<Uint8Array> {
   if (Number(request.headers.get("Content-Length")) > size) throw tooLarge(size);

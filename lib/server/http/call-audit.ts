@@ -38,8 +38,8 @@ export async function audited(
 }
 
 /**
- * Records in the audit that a caller was not authenticated, or asked for something that the caller may not
- * see.
+ * Records an error in the audit if it denies access: the caller was not authenticated, lacks a right, made
+ * too many requests, or asked for something that the caller may not see.
  */
 export function auditDenial(error: Error, c: Context<RestEnv>, audit: Pick<Audit, "record">): void {
   if (!(error instanceof FdsError)) return;

@@ -18,7 +18,7 @@ import { IN_OUR_WORDS, refuseInvalid } from "./validation.ts";
  */
 const NO_QUERY = z.strictObject({});
 
-/** The response of an endpoint: JSON by the endpoint's schema, or another body. */
+/** The response of an endpoint: JSON that matches the endpoint's schema, or another body. */
 type Answer<E extends Endpoint> = [AnswerOf<E>] extends [never]
   ? Response
   : JsonResponse<AnswerOf<E>>;

@@ -68,7 +68,7 @@ async function shakeHands(tls: { cert: string; key: string; ciphers: string }): 
 /**
  * Checks that every certificate in a PEM file is complete. The runtime would silently ignore one that is cut
  * off.
- * @throws Error
+ * @throws Error if a certificate is incomplete, or the file contains none
  */
 function requireCertificates(pem: string, file: string): void {
   const begun = pem.split("-----BEGIN ").length - 1;

@@ -161,7 +161,7 @@ export class ClientSockets {
 
   #refuse(address: string, code: ErrorCode, message: string): Response {
     this.options.audit.record({ action: "denied", outcome: code, address, target: "GET /ws" });
-    // The connection is closed, as its sender wanted only a WebSocket and will send no other request.
+    // The connection is closed, as the peer wanted only a WebSocket and will send no other request.
     return problem(code, message, { Connection: "close" });
   }
 }

@@ -82,7 +82,10 @@ export function names(header: string | null, etag: string): boolean {
   return tags.includes("*") || tags.includes(etag);
 }
 
-/** Returns the Content-Disposition header for saving a file under any name (RFC 6266, RFC 8187). */
+/**
+ * Returns the Content-Disposition header that suggests the name of the file to save (RFC 6266, RFC 8187).
+ * @param name any text, also with non-ASCII characters
+ */
 export function contentDisposition(name: string): string {
   const ascii = name.replace(/[^\x20-\x7e]|["\\%]/g, "_");
   const encoded = encodeURIComponent(name).replace(

@@ -69,8 +69,8 @@ async function setContent(
 }
 
 /**
- * Returns a function that wraps a response body so that it ends when its caller loses access. The response to
- * HEAD has no body.
+ * Returns a function that wraps a response body, so that the body ends when the caller loses access. If that
+ * cannot happen, the function returns the body unchanged. The response to HEAD has no body to wrap.
  */
 function ending({ request, caller }: Asking, openCalls: Pick<OpenCalls, "add">) {
   return (bytes: StoredBytes): StoredBytes =>

@@ -74,8 +74,8 @@ export class FrontDoor {
 }
 
 /**
- * Makes the length of a HEAD response undefined if a GET would have no Content-Length either. The runtime
- * would send 0, the length of the empty body.
+ * Makes the runtime send no Content-Length with a HEAD response if the response to GET would have none. By
+ * default, the runtime would send 0, the length of the empty body.
  */
 function leaveLengthOpen(answer: Response): void {
   if (answer.status !== 200 || answer.headers.has("Content-Length")) return;

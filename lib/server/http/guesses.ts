@@ -26,7 +26,7 @@ export class Guesses {
    */
   readonly #right = new Recent(MAX_REMEMBERED);
   readonly #wrong = new Recent(MAX_REMEMBERED);
-  /** Sign-ins whose result is not known yet, by network address. */
+  /** Sign-ins whose result is not known yet. The key is what {@link networkOf} returns. */
   readonly #checks = new Map<string, Set<Promise<unknown>>>();
 
   /** Creates the limits. @param now returns ms of a monotonic clock */
@@ -35,7 +35,7 @@ export class Guesses {
   }
 
   /**
-   * Runs the check of a sign-in. Each failed sign-in counts as a guess of its address.
+   * Runs the check of a sign-in. Each sign-in with a wrong secret counts as a guess from its address.
    * @throws RateLimited after too many failures, without running the check; errors of `check`
    */
   async signIn(address: string, check: () => Promise<Caller>): Promise<Caller> {

@@ -1,6 +1,6 @@
 import type * as z from "zod";
 
-/** Names of JSON types for people, by zod's names. */
+/** Names of JSON types for people. The key is zod's name of the type. */
 const KINDS: Record<string, string> = {
   string: "a text",
   number: "a number",
@@ -11,15 +11,15 @@ const KINDS: Record<string, string> = {
   record: "an object",
 };
 
-/** Descriptions of the string formats that requests use, by zod's names. */
+/** Descriptions of the string formats that requests use. The key is zod's name of the format. */
 const FORMATS: Record<string, string> = {
   datetime: "a time such as 2026-01-02T03:04:05Z",
   uuid: "a UUID such as 0198d2a5-3b5c-7d1e-8f2a-6c4b9e0d7a31",
 };
 
 /**
- * Returns an error message for a wrong value, if its schema defines none.
- * @returns undefined: requests never cause this kind of issue, and zod's own message is used
+ * Returns the error message for a wrong value whose schema defines no message of its own.
+ * @returns undefined if requests never cause this kind of issue; zod's own message is then used
  */
 export function wordsOf(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {

@@ -35,7 +35,11 @@ export class Listener {
     this.#all.add(now);
   }
 
-  /** Starts to listen. @throws Error with advice for people; UsageError if the certificate cannot be used */
+  /**
+   * Starts to listen.
+   * @throws UsageError if the certificate cannot be used
+   * @throws Error if the program cannot listen on the host and port; the message gives advice
+   */
   static async start(options: ListenerOptions): Promise<Listener> {
     const tls = await options.readTls?.();
     const now = listen(options, options.port, tls);

@@ -22,7 +22,10 @@ export interface LongAnswersOptions {
 /** The helpers with which the handler of a call makes a response that is long, or takes long to compute. */
 export interface Answering {
   request: Request;
-  /** Runs a piece of work when it is the caller's turn. @throws FdsError `rate_limited` */
+  /**
+   * Runs a piece of work when it is the caller's turn.
+   * @throws FdsError `rate_limited` if too many of the caller's pieces wait
+   */
   inTurn: InTurn;
   /**
    * Returns a body whose pieces are computed as fast as the caller reads them. The body ends if the caller

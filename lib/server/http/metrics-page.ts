@@ -8,7 +8,7 @@ import type { Metrics } from "../metrics/metrics.ts";
 import { byLabel, counter, type Family, gauge, histogram } from "../metrics/prometheus.ts";
 import type { FreeSpace, Storage } from "../storage/storage.ts";
 
-/** The number of bytes that clients have been allowed to send and that are not yet written, and its limit. */
+/** The number of bytes that are granted to clients but not written yet, and the limit on this number. */
 type Credit = Pick<FlowControl, "outstanding" | "budget">;
 
 export interface MetricsPageOptions {

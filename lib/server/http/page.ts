@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import { names } from "./content.ts";
 import type { Secure } from "./security-headers.ts";
 
-/** Headers of the dashboard's files. They allow a page to load from and call only this server. */
+/** Headers of the dashboard's files. They let a page load files and fetch data from this server only. */
 const HEADERS = {
   "Content-Security-Policy": [
     "default-src 'none'",
@@ -25,7 +25,7 @@ const HEADERS = {
  */
 const CACHING = { page: "no-cache", file: "public, max-age=31536000, immutable" };
 
-/** The responses to GET for the dashboard's files by path, for {@link pageAnswer}. */
+/** The responses to GET for the dashboard's files, for {@link pageAnswer}. The key is the file's path. */
 export type Pages = Readonly<Record<string, { GET: Response }>>;
 
 /**

@@ -44,7 +44,8 @@ export class RunningCalls {
   }
 
   /**
-   * Waits until no call is running. Calls that take longer are answered `unavailable`.
+   * Refuses new calls, and waits until no call is running. Calls that are still running after the time limit
+   * are answered `unavailable`.
    * @param within time limit in ms
    */
   async end(within: number): Promise<void> {

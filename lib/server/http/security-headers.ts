@@ -1,4 +1,4 @@
-/** Default security headers of responses. Browsers must not run, frame or cache them. */
+/** Default security headers of responses. Browsers must not run, frame or cache such responses. */
 const HEADERS = {
   "Cache-Control": "no-store",
   "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",

@@ -33,7 +33,8 @@ export interface ServeOptions {
 
 /**
  * Starts to accept connections: HTTP requests, and WebSockets of clients.
- * @throws Error with advice for people; UsageError if the certificate cannot be used
+ * @throws UsageError if the certificate cannot be used
+ * @throws Error if the program cannot listen on the host and port; the message gives advice
  */
 export async function serve(options: ServeOptions): Promise<Listener> {
   const { config, app, page, clients, audit, logger } = options;

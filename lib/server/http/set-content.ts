@@ -7,7 +7,7 @@ import type { Storage, StoredFile } from "../storage/storage.ts";
 import { contentDisposition } from "./content.ts";
 import { TAR_END, tarHeader, tarPadding } from "./tar.ts";
 
-/** Rows of a set's files that are read in one query. */
+/** Number of rows of a set's files that one query reads. */
 const PAGE = 500;
 
 export interface SetContentOptions {

@@ -137,8 +137,8 @@ export class SignIn {
   }
 
   /**
-   * Uses a sign-in code, and returns its maker, if that maker is still allowed to make codes.
-   * @throws FdsError `unauthorized`
+   * Uses a sign-in code, and returns the caller who made it.
+   * @throws FdsError `unauthorized` if the code is not valid, or the maker's token or session has ended
    */
   async #redeem(code: string): Promise<Caller> {
     const maker = await this.#codes.use(code);

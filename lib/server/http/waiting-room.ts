@@ -2,7 +2,7 @@ import { networkOf } from "../access/remote-address.ts";
 
 /** A connection that has not registered yet. */
 export interface Guest {
-  /** Stops reading from the connection. Bytes that arrive then wait in the kernel, at most 128 KiB. */
+  /** Stops reading from the connection. Bytes that arrive later stay in the kernel, at most 128 KiB. */
   pause(): void;
   /** Reads from the connection again. */
   resume(): void;
@@ -38,7 +38,10 @@ interface Group<G> {
  * keep out the others.
  */
 export class WaitingRoom<G extends Guest> {
-  /** The connections by network address, in the order in which addresses were last read. */
+  /**
+   * The connections of each address. The key is what {@link networkOf} returns for the address. An address
+   * moves to the end of the map when one of its connections is read.
+   */
   readonly #groups = new Map<string, Group<G>>();
   /**
    * Connections that are being read, with the start of their turn in ms of `performance.now`. The one that
@@ -93,7 +96,7 @@ export class WaitingRoom<G extends Guest> {
     this.#giveTurns();
   }
 
-  /** Called when a connection has registered or was closed. */
+  /** Removes a connection that has registered or was closed. */
   leave(guest: G): void {
     if (this.#remove(guest)) this.#giveTurns();
   }
@@ -117,8 +120,8 @@ export class WaitingRoom<G extends Guest> {
   }
 
   /**
-   * Ends a connection of the address with the most connections, to make room for one of an address with
-   * fewer.
+   * Ends a connection of the address with the most connections, to make room for a connection of an address
+   * with fewer connections.
    * @returns false if no place could be freed
    */
   #makeRoomFor({ size }: Group<G>): boolean {

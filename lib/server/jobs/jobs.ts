@@ -143,7 +143,7 @@ export class Jobs implements JobHooks {
   /**
    * Repeats the newest download of each client of a job, if it ended with one of the statuses. A job that has
    * ended is reopened.
-   * @throws FdsError `job_not_found`; `job_ended` when it expired
+   * @throws FdsError `job_not_found`; `job_ended` if the job has expired
    */
   async rerun(jobId: string, statuses: Rerun["statuses"]): Promise<Job> {
     const { counts } = await this.totals(jobId, null);
@@ -179,7 +179,7 @@ export class Jobs implements JobHooks {
     return job;
   }
 
-  /** Removes abandoned jobs, and continues the others, as the server starts. Clients may connect by then. */
+  /** Removes abandoned jobs, and continues the others in the background. Called when the server starts. */
   async recover(): Promise<void> {
     await this.#rows.dropDrafts(Date.now() - (this.options.repository.servers ? DRAFT_MS : 0));
     return this.takeUp();
@@ -199,7 +199,7 @@ export class Jobs implements JobHooks {
     this.#inBackground(() => this.#membership.consider(clientId), clientId);
   }
 
-  /** Pauses the jobs that an ended token made and that still take new clients. Somebody may resume them. */
+  /** Pauses the continuous jobs that were made with a token that has ended. An operator may resume them. */
   async tokenEnded(tokenHash: string): Promise<void> {
     for (const job of await this.#rows.continuous()) {
       if (job.createdWith === tokenHash) await this.pause(job.jobId);

@@ -5,10 +5,11 @@ import { isDated } from "../download.ts";
 import type { Job } from "../job.ts";
 
 /**
- * Returns the local times that fill in the dates in a job's paths. A client's local time is the time of the
- * schedule for which the job was made, or the time when the job was requested, in the client's zone.
+ * Returns the local times that replace the placeholders for dates in a job's paths. If the job was made for
+ * an occurrence of a schedule, the time is that of the occurrence, otherwise that of the request for the job.
+ * Each client's local time is in the client's time zone.
  * @returns a function from client id to local time; it returns null for each client if the paths have no
- * dates
+ *   dates
  */
 export async function localTimes(
   { order, createdAt, occurrence }: Pick<Job, "createdAt" | "occurrence" | "order">,

@@ -16,8 +16,9 @@ export interface MembershipOptions {
 }
 
 /**
- * Adds clients to continuous jobs, which take new clients until they expire: when a client registers or its
- * labels change, and when the server starts, as an earlier process may have missed some.
+ * Adds clients to continuous jobs, which take new clients until they expire. This happens when a client
+ * registers, when its labels change, and when the server starts, because an earlier process may have missed
+ * some clients.
  */
 export class Membership {
   constructor(private readonly options: MembershipOptions) {}

@@ -9,7 +9,7 @@ import { localTimes } from "./local-times.ts";
 import { startOf } from "./spread.ts";
 import { isOver } from "./status.ts";
 
-/** Clients of a job that are read by one query. */
+/** Number of a job's clients that one query reads. */
 const BATCH = 200;
 
 /**
@@ -140,9 +140,9 @@ export class Settling {
   }
 
   /**
-   * Calls a function for the newest download of each client of a job, if it has a given status and no more
-   * downloads of the job may start. A retry can reopen the job meanwhile, so this is checked again for each
-   * batch of downloads.
+   * Calls a function for the newest download of each client of a job, if that download has a given status.
+   * Stops when downloads of the job may start again, which is checked for each batch, because a retry can
+   * reopen the job meanwhile.
    */
   #eachOfEnded(
     job: Job,

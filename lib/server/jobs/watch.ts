@@ -13,7 +13,7 @@ const PROGRESS_EVERY_MS = 1_000;
 const AGAIN_AFTER_MS = 5_000;
 
 /**
- * Longest wait of a timer, in ms. The time at which a job expires is checked this often, as the system's
+ * Longest wait of a timer, in ms. The time at which a job expires is checked this often, because the system's
  * clock may be set meanwhile.
  */
 const LONGEST_WAIT_MS = 60_000;
@@ -34,7 +34,9 @@ class Look {
   timer: Timer | undefined;
   isRunning = false;
   isWanted = false;
-  /** When the latest download failed that no check has taken into account; -Infinity: none. */
+  /**
+   * Time of the latest failure of a download that no check has taken into account; -Infinity: there is none.
+   */
   failedAt = -Infinity;
   /** Downloads that failed before this time do not stop the job. */
   reopenedAt = -Infinity;
@@ -61,10 +63,10 @@ export class JobWatch {
   constructor(private readonly options: JobWatchOptions) {}
 
   /**
-   * Checks a job soon, as the job or one of its downloads changed.
+   * Checks a job soon, because the job or one of its downloads changed.
    * @param failedAt when a download failed. The job may then have to stop, so it is checked without delay.
-   * -Infinity: no download failed
-   * @param after shortest delay of the check, in ms, if no download failed
+   *   -Infinity: no download failed
+   * @param after shortest delay of the check, in ms
    */
   downloadChanged(jobId: string, { failedAt = -Infinity, after = 0 } = {}): void {
     if (this.#stopped) return;
@@ -84,8 +86,8 @@ export class JobWatch {
   }
 
   /**
-   * Forgets the downloads of a job that have failed up to now, as the job is reopened. The report of such a
-   * failure may still come, because it waits for a flush.
+   * Forgets the failures that a job's downloads had up to now. Called when the job is reopened. The report of
+   * such a failure may still come, because it waits for a flush.
    */
   forgetFailures(jobId: string): void {
     this.#lookOf(jobId).reopenedAt = performance.now();

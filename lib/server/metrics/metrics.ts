@@ -31,7 +31,7 @@ export class Metrics {
   receivedBytes = 0;
   /** Payload bytes of the frames that clients sent, counted after compression where a frame is compressed. */
   wireBytes = 0;
-  /** Received bytes that have to be sent again, because they were damaged or their attempt started over. */
+  /** Received bytes that have to be sent again, because a frame was damaged or the attempt started over. */
   resentBytes = 0;
   /** Bytes that did not have to be sent again because a download resumed after a break. */
   resumedBytes = 0;

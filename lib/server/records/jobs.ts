@@ -50,8 +50,8 @@ export function keepRecord({ keep }: Pick<Job, "keep">): JobRecord["keep"] {
 }
 
 /**
- * Reports whether a caller may change a job or schedule. This takes access to all sites, or the token that
- * made it.
+ * Reports whether a caller may change a job or schedule. The caller must have access to all sites, or use the
+ * token that made the job or schedule.
  */
 export function mayChange(
   { createdWith }: Pick<Job, "createdWith">,
@@ -61,8 +61,8 @@ export function mayChange(
 }
 
 /**
- * A job's or schedule's selection, without the ids of clients that the caller may not see. The token that
- * made the job or schedule sees all of its ids.
+ * A job's or schedule's selection, without the ids of clients that the caller may not see. A caller with the
+ * token that made the job or schedule gets all ids.
  */
 export function clientsFor(
   { selection, createdWith }: Pick<Job, "createdWith" | "selection">,
@@ -85,7 +85,7 @@ const UNITS = [
 ] as const;
 
 /**
- * Formats a duration as in requests, in the largest unit of which it is a whole number.
+ * Formats a duration in the form that requests use, in the largest unit that divides it evenly.
  * @param ms a number of whole seconds
  */
 export function durationOf(ms: number): string {

@@ -2,7 +2,7 @@ import type { WebhookAttempt, WebhookRecord } from "../../api/webhooks.ts";
 import type { Attempt, Webhook } from "../webhook.ts";
 import { isoTime } from "./records.ts";
 
-/** A webhook as REST shows it, without its secrets. @param waiting number of waiting messages */
+/** A webhook as REST shows it, without its secrets. @param webhook `waiting`: number of waiting messages */
 export function webhookRecord(webhook: Webhook & { waiting: number }): WebhookRecord {
   const { disabledAt, oldSecretUntil } = webhook;
   return {

@@ -8,8 +8,8 @@ import type { Storage } from "../storage/storage.ts";
 /** Most rows of downloads that one query reads. */
 const PAGE = 500;
 /**
- * Shortest time between two searches of the storage, in ms. It is also at least `LOOK_SHARE` times as long as
- * the last search took.
+ * Shortest time between two searches of the storage, in ms. The time is also at least `LOOK_SHARE` times as
+ * long as the last search took.
  */
 const LOOK_AGAIN_MS = 2_000;
 const LOOK_SHARE = 10;
@@ -24,8 +24,8 @@ export interface MissingOptions {
 }
 
 /**
- * Finds downloads whose content somebody deleted from the storage by hand, and marks them as removed. It
- * deletes nothing, as a network folder may show an old state, and a file that seems missing may have just
+ * Finds downloads whose content somebody deleted from the storage by hand, and marks them as removed. Nothing
+ * is deleted here, as a network folder may show an old state, and a file that seems missing may have just
  * arrived.
  */
 export class Missing {

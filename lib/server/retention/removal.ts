@@ -9,7 +9,7 @@ import type { Storage } from "../storage/storage.ts";
  * The order of removing a download's content. Each step may be repeated, so whoever finds the row of an
  * interrupted removal finishes it.
  *
- *   1. the row says that the content is removed, unless it is held; then nobody is given the bytes
+ *   1. the row says that the content is removed, unless it is held; from then on no caller is given the bytes
  *   2. only a set: files that later sets share are counted for those sets
  *   3. only a set: the file of checksums is deleted, as its presence marks a set as complete
  *   4. the bytes are deleted, except those that later sets share
@@ -31,7 +31,7 @@ export class Removal {
 
   /**
    * Deletes the bytes of a download whose row says that its content is removed.
-   * @returns false: another server had done so
+   * @returns false: the deletion was already recorded, by another server or an earlier call
    * @throws FdsError `storage_error`
    */
   finish(download: Completed): Promise<boolean> {

@@ -109,8 +109,8 @@ export class Retention {
   }
 
   /**
-   * Marks downloads whose content somebody deleted from the storage by hand.
-   * @param clientId null: all clients
+   * Marks as removed the downloads whose content somebody deleted from the storage by hand.
+   * @param clientId only downloads of this client; null: of all clients
    * @returns the number of marked downloads
    * @throws FdsError `storage_error`
    */

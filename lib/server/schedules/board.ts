@@ -11,8 +11,8 @@ import {
 const PIECE = 400;
 
 /**
- * Limit on the deliveries of one response. Once it is reached, the response gets no further occurrence, so that
- * it stays small.
+ * Limit on the deliveries of one response. Once the limit is reached, no further occurrence is added, so that
+ * the response stays small.
  */
 const MANY_CELLS = 50_000;
 
@@ -39,8 +39,8 @@ type BoardRows = Pick<DeliveryRows, "cells" | "newestTime">;
 
 /**
  * Returns the board of a schedule: its local times, newest first, each with its clients grouped by delivery
- * status. Only the fields that the board shows are included, so that a month of a chain of restaurants fits
- * in one response.
+ * status. Only the fields that the board shows are included, so that one response has room for many times of
+ * many clients.
  * @param inTurn runs one query, taking turns with other callers
  */
 export async function boardOf(

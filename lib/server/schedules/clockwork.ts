@@ -22,7 +22,7 @@ const MOST_MADE_UP = 100;
 /** Due times that are handled before the list of due times is read again. */
 const PAGE = 50;
 
-/** Longest sleep of the timer, in ms. The clock of the system may be changed during a longer sleep. */
+/** Longest sleep of the timer, in ms. A change of the system's clock is noticed within this time. */
 const LONGEST_WAIT_MS = 60_000;
 
 /** Delay after an error until the next try, in ms. */
@@ -52,7 +52,7 @@ export class Clockwork {
   #isRunning = false;
   #isWanted = false;
   #stopped = true;
-  /** The time for which due work was done last, in ms since 1970. */
+  /** The time of the last step, in ms since 1970. It shows whether the clock was set back since then. */
   #latest = -Infinity;
 
   constructor(private readonly options: ClockworkOptions) {}

@@ -35,7 +35,7 @@ export interface DeliveriesOptions {
  * Notifications about downloads are only hints; the database rows decide.
  */
 export class Deliveries {
-  /** Ids of clients whose downloads changed, by the id of the job. */
+  /** Ids of clients whose downloads changed. The key is the id of the downloads' job. */
   readonly #changed = new Map<string, Set<string>>();
   #isLooking = false;
   #stopped = false;
@@ -128,7 +128,7 @@ export class Deliveries {
 
   /**
    * Writes changed deliveries to the database, and logs each new status.
-   * @param schedules the schedules of these deliveries by id; null: removed meanwhile
+   * @param schedules the schedules of these deliveries. The key is the id; null: the schedule was removed
    */
   async #record(
     changes: readonly DeliveryChange[],
@@ -151,8 +151,8 @@ export class Deliveries {
   }
 
   /**
-   * Returns the size in bytes of all files of a delivery's download. The total of the download's row leaves
-   * out unchanged files, so with such files the rows of all files are summed.
+   * Returns the size in bytes of all files of a delivery's download. The total in the download's row leaves
+   * out unchanged files. If the download has such files, the sizes in the rows of all its files are added up.
    */
   async #bytesOf({ download }: Asked): Promise<number> {
     if (download === null) return 0;

@@ -53,8 +53,8 @@ function judge(
 }
 
 /**
- * Returns the number of files that a download delivered: 0 if it is not completed, or completed without
- * content, as a set without files does.
+ * Returns the number of files that a download delivered: 0 if the download is not completed, or has no
+ * content because it is a set without files.
  */
 function filesOf(download: AskedDownload): number {
   const { status, hasContent, isSet, filesReceived, filesUnchanged } = download;

@@ -18,7 +18,7 @@ export function dueAt(due: Due, { timeZone, at, localTime }: Occasion): number {
   const sameDay = Date.parse(`${localTime.slice(0, 10)}T${due.at}:00Z`);
   const dueWall = sameDay > wall ? sameDay : sameDay + DAY_MS;
   const moment = momentOf(new Date(dueWall).toISOString().slice(0, 19), timeZone);
-  // Where clocks go forward between the schedule's time and the due time, the due time may fall before the
-  // schedule's time.
+  // A local time that is skipped when clocks go forward is moved to a later moment. If this is done with the
+  // schedule's time, its moment can be later than the moment of the due time.
   return moment > at ? moment : at + (dueWall - wall);
 }

@@ -18,7 +18,7 @@ import { cronOf } from "./timetable.ts";
 export interface Run {
   /** Ids of the clients to ask; null: all clients of the schedule. */
   clientIds: string[] | null;
-  /** The schedule's local time to run again, for which dates in paths are filled in, too; null: now. */
+  /** The past local time to run the schedule for. Dates in paths are filled in for this time. null: now. */
   localTime: string | null;
   /** The clients that the schedule's maker may see; null: all. */
   right: Sites | null;
@@ -160,7 +160,7 @@ export class Running {
 
   /**
    * Returns the moment, in ms since 1970, of the deliveries that these clients already have at a local time,
-   * as after an earlier requested run; null: there are none.
+   * for example from an earlier requested run; null: there are none.
    */
   async #momentOfRun({ scheduleId }: Schedule, localTime: string, clientIds: readonly string[]) {
     const { deliveries } = this.options.repository;
@@ -173,8 +173,8 @@ export class Running {
   }
 
   /**
-   * Makes the job of a run. Clients with an unfinished download of the schedule are left out; if the schedule
-   * allows overlap, only those that already have a delivery at the run's local time.
+   * Makes the job of a run. Clients with an unfinished download of the schedule are left out. If the schedule
+   * allows overlap, such a client is left out only if it already has a delivery at the run's local time.
    * @returns the number of clients asked
    */
   async #ask(schedule: Schedule, promise: PromisedRun, now: number): Promise<number> {

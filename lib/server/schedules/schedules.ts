@@ -160,7 +160,8 @@ export class Schedules {
   }
 
   /**
-   * Returns when a schedule runs next in the time zones of those of its clients that the caller may see.
+   * Returns when a schedule runs next: in its own time zone, or in any zone of the clients that the caller
+   * may see.
    * @returns ms since 1970; null: the schedule is paused, or does not run again in these zones
    */
   async nextAt(schedule: Schedule, sites: Sites | null): Promise<number | null> {
@@ -178,7 +179,7 @@ export class Schedules {
     return next();
   }
 
-  /** Returns, sorted, a schedule's own time zone, or the zones of its clients that the caller may see. */
+  /** Returns a schedule's own time zone, or the zones of its clients that the caller may see, sorted. */
   async zonesOf(schedule: Timing, sites: Sites | null): Promise<string[]> {
     const zones = new Set<string>();
     for await (const zone of this.#zones(schedule, sites)) zones.add(zone);
@@ -215,7 +216,7 @@ export class Schedules {
     return this.options.repository.deliveries.list(schedule.scheduleId, filter, inTurn);
   }
 
-  /** Returns a schedule's local times, newest first, each with its clients by delivery status. */
+  /** Returns a schedule's local times, newest first, each with its clients grouped by delivery status. */
   board(schedule: Schedule, filter: BoardFilter, inTurn: InTurn): Promise<Board> {
     return boardOf(this.options.repository.deliveries, schedule.scheduleId, filter, inTurn);
   }

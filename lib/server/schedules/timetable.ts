@@ -10,11 +10,14 @@ const PAGE = 200;
 export type TimetableRows = Pick<Repository, "listClients" | "schedules">;
 
 /**
- * Stores when each schedule runs next, in its own time zone or in each zone that has clients. The server runs
- * schedules from these rows.
+ * Stores when each schedule runs next, in its own time zone or in each zone that has clients. From these
+ * rows, the server knows which schedules are due.
  */
 export class Timetable {
-  /** Time zones in which the next run of each schedule that uses the clients' own zones is stored. */
+  /**
+   * Time zones that {@link zoneSeen} has handled. For each of them, the next run of every schedule that uses
+   * the clients' own zones is stored.
+   */
   readonly #known = new Set<string>();
 
   constructor(private readonly rows: TimetableRows) {}

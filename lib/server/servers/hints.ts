@@ -2,10 +2,10 @@ import type { Logger } from "../../util/logger.ts";
 import type { ServerRows } from "./rows.ts";
 
 /**
- * The kind of change that a server tells other servers of. `queue`: a client has a queued download. `client`:
- * a client registered, disconnected or changed. `download`, `job`: a row changed. `callers`: the access of a
- * token or session ended. `asked`: a request to list a folder waits for the server to which the client is
- * connected.
+ * The kind of change about which a server tells other servers. `queue`: a client has a queued download.
+ * `client`: a client registered, disconnected or changed. `download`, `job`: a row changed. `callers`: the
+ * access of a token or session ended. `asked`: a request to list a folder waits for the server to which the
+ * client is connected.
  */
 export type HintKind = "queue" | "client" | "download" | "job" | "callers" | "asked";
 
@@ -27,7 +27,10 @@ export interface HintsOptions {
   rows: Pick<ServerRows, "notify" | "listen">;
   /** Called with each hint that another server sent. */
   hear: (kind: HintKind, id: string) => void;
-  /** Called when another server had too many hints to list, so that anything may have changed. */
+  /**
+   * Called when any row may have changed: another server had too many hints to list, or hints were missed
+   * while the connection was lost.
+   */
   hearMuch: () => void;
   /** Time within which a server must receive its own notification, in ms. The default is {@link ECHO_MS}. */
   echoMs?: number;
@@ -62,7 +65,7 @@ export class Hints {
           (text) => this.#heard(text),
           () => this.#deafened(),
         );
-        // Stops listening, as stop() was called while the connection was being made.
+        // stop() was called while the connection was being made, so listening ends at once.
         if (this.#stopped) await this.#stop();
       } catch (error) {
         logger.debug("hints of other servers are not heard", { reason: String(error) });
@@ -88,7 +91,7 @@ export class Hints {
     void this.start().then(() => this.#stopped || this.options.hearMuch());
   }
 
-  /** Whether no hints wait to be sent. */
+  /** Whether no hints are waiting or being sent. */
   get isIdle(): boolean {
     return this.#bytes === 0 && !this.#isSending;
   }

@@ -22,8 +22,8 @@ export interface LeaseOptions {
    */
   onLost: () => Promise<void>;
   /**
-   * Called at each check, unless the previous call still runs. Looks for changes by other servers, as
-   * messages about them may have been lost. It may take long, as the lease is renewed meanwhile.
+   * Called at each check, unless the previous call still runs. Looks for changes by other servers, because
+   * messages about them may have been lost. It may take long, because the lease is renewed meanwhile.
    * @param hasEnded whether the lease of another server has ended, so that its work must be taken over
    */
   onLook: (hasEnded: boolean) => Promise<void>;

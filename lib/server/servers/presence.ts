@@ -1,8 +1,8 @@
 import type { ServerRows } from "./rows.ts";
 
 /**
- * Finds clients that connected to any server or disconnected. It compares rows, as messages between servers
- * may be lost.
+ * Finds clients that connected to any server or disconnected. It compares rows, because messages between
+ * servers may be lost.
  */
 export class Presence {
   #known = new Map<string, string>();

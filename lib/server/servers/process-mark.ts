@@ -1,18 +1,18 @@
 import { readFileSync, readlinkSync } from "node:fs";
 
 /**
- * Returns a mark that identifies a process. It names the boot of the machine and the start time of the
- * process, too, as process ids are reused.
+ * Returns a mark that identifies a process. Process ids are reused, so the mark also names the boot of the
+ * machine and the start time of the process.
  * @returns null if the system does not provide the mark, or the process does not exist
  */
 export function markOfProcess(pid: number): string | null {
   try {
     const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    // The namespace is part of the mark, as process ids are relative to a container's namespace.
+    // The namespace is part of the mark, because each container may number its processes by itself.
     const space = readlinkSync("/proc/self/ns/pid");
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // Fields of `/proc/PID/stat` from the 3rd on, as the 2nd, the name, may contain spaces. The 3rd is the
-    // state, the 22nd the start time.
+    // The fields of `/proc/PID/stat` from the 3rd on. The 2nd, the name in parentheses, may contain spaces.
+    // The 3rd is the state, the 22nd the start time.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return fields[0] === "Z" ? null : `${boot} ${space} ${pid} ${fields[19]}`;
   } catch {

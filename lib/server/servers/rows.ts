@@ -24,7 +24,7 @@ export interface OtherLease {
 export interface News {
   /** Number of client sessions that this server holds. */
   held: number;
-  /** Whether requests of other servers to list folders of this server's clients are waiting. */
+  /** Whether there are requests by other servers to list folders of this server's clients. */
   isAsked: boolean;
   /** Revision of the latest change of a download. */
   revision: number;
@@ -118,7 +118,8 @@ export interface ServerRows {
   /**
    * Takes over a download that is being published, so that the server that began to publish can record
    * nothing more.
-   * @returns null: another server took over the download
+   * @returns the download with its new epoch; null: its row was changed meanwhile, for example by another
+   *   server that took it over
    */
   takeOver(download: Verifying): Promise<Verifying | null>;
   /** Returns the running downloads of a client that other servers started. */
@@ -126,9 +127,9 @@ export interface ServerRows {
   /** Returns the attempts that this server runs. */
   ownAttempts(): Promise<OwnAttempt[]>;
   /**
-   * Returns the clients of this server that have due downloads whose rows changed after a revision.
+   * Finds queued downloads of this server's clients that are due and that changed after a revision.
    * @param now ms since 1970
-   * @returns the clients with the jobs of these downloads, and the revision for the next call
+   * @returns the clients and jobs of these downloads, and the revision for the next call
    */
   waitingSince(revision: number, now: number): Promise<{ waiting: WaitingClient[]; upTo: number }>;
 

@@ -16,8 +16,8 @@ export interface OfAttempt {
  */
 export class AttemptNames {
   /**
-   * Epoch of the latest attempt of this process that is over, by download id. This process no longer writes
-   * to that attempt's file.
+   * The key is a download's id. The value is the epoch of this process's latest attempt that is over. This
+   * process no longer writes to that attempt's file.
    */
   readonly #over = new Map<string, number>();
 
@@ -33,7 +33,7 @@ export class AttemptNames {
     return join(this.folder, `${id}${this.isShared ? `.${epoch}` : ""}${this.suffix}`);
   }
 
-  /** Returns the file of the latest attempt up to the epoch `upTo`; null if no attempt has a file. */
+  /** Returns the file of the latest attempt whose epoch is at most `upTo`; null if there is none. */
   async latest(downloadId: string, upTo: number): Promise<OfAttempt | null> {
     const all = await this.all(downloadId);
     return all.findLast(({ epoch }) => epoch <= upTo) ?? null;

@@ -129,7 +129,7 @@ export class DiskSetFolder implements SetFolder {
         SetFileHandle.open(place, LARGE_FILE, this.options.fileMode, onClosing);
       let file = openLarge();
       if (file.isLinked) {
-        // Its bytes belong to a published file, too.
+        // The file is a hard link to a published file, whose bytes must not change.
         await file.close();
         fs.unlinkSync(place);
         file = openLarge();
@@ -232,8 +232,8 @@ export class DiskSetFolder implements SetFolder {
 }
 
 /**
- * Creates a file, and opens it for writing. An existing file is unlinked and not overwritten, because it may be
- * a hard link to a published file.
+ * Creates a file, and opens it for writing. An existing file is unlinked and not overwritten, because it may
+ * be a hard link to a published file.
  */
 function openNew(path: string, mode: number): number {
   try {
@@ -273,9 +273,10 @@ function linkSame(from: string, to: string, size: number): boolean {
 }
 
 /**
- * Converts a time from ns to seconds, as the system calls need it. A double is exact to a fraction of 1 µs.
+ * Converts a time from ns to seconds, the unit of the system calls. A double is exact to a fraction of 1 µs.
  */
 function secondsOf(ns: bigint): number {
-  // Half a microsecond more, because the system calls round down what a double may hold a little too low.
+  // Half a microsecond is added, because a double may be slightly below the exact time, and the system calls
+  // round down.
   return (Number(ns / 1_000n) + 0.5) / 1e6;
 }

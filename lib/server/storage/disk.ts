@@ -16,8 +16,8 @@ const PART = ".part";
 /** Ending of the name of an incomplete copy of an earlier attempt's part. */
 const COPY = ".copy";
 /**
- * Mode of published files, so that operators can read them, minus the umask. Parts have the same mode from
- * the start, in a private folder, because changing it later would need another flush.
+ * Mode of published files: all users may read them, unless the umask forbids it. Parts have this mode from
+ * the start, because changing it later would need another flush. Their folder is private.
  */
 const PUBLISHED_MODE = 0o644 & ~process.umask();
 /**
@@ -127,8 +127,8 @@ class DiskStorage implements Storage {
         await this.#shared.flush(folder);
         await this.#removeParts(downloadId, part);
       } catch (error) {
-        // The next try publishes the file under another name, so this name is removed. It stays if the part
-        // is gone, because it is then the file's only name, or if another server has taken over the
+        // The next try publishes the file under another name, so this name is removed. It stays in two cases:
+        // the part is gone, so that the file has no other name, or another server has taken over the
         // publishing.
         const isToGo = (await statIfThere(part)) && (await isOurs().catch(() => false));
         if (isToGo) await unlinkIfThere(final);
@@ -251,8 +251,8 @@ class DiskStorage implements Storage {
       return await takeName(part, final);
     } catch (error) {
       if (systemCode(error) !== "ENOENT") throw error;
-      // The part's own name is removed last. If it is gone and the final name exists, an earlier, interrupted
-      // call has finished.
+      // The part's own name is removed last. If it is gone and the final name exists, an earlier call has
+      // already published the file.
       if (!(await statIfThere(part)) && (await statIfThere(final))) return true;
       await this.#makeFolderAgain(dirname(final));
       return takeName(part, final);

@@ -7,9 +7,10 @@ interface Folder {
   /** Subfolders, by their names at the site. */
   folders: Map<string, Folder>;
   /**
-   * Used names in lower case and Unicode form NFC, because some file systems compare names in this form. The
-   * value is the next number to append if the same name comes again, so that the search for a free number
-   * does not begin at 2 each time. The value is negative if a file at the site has exactly this name.
+   * The key is a used name in lower case and Unicode form NFC, because some file systems compare names in
+   * this form. The value is the next number to append if the same name comes again, so that the search for a
+   * free number does not begin at 2 each time. The value is negative if a file at the site has exactly this
+   * name.
    */
   taken: Map<string, number>;
   /**

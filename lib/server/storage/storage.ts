@@ -15,8 +15,8 @@ export interface StoredFile {
 export type StoredBytes = Blob | ReadableStream<Uint8Array>;
 
 /**
- * Reports whether this server may still publish the download, because no other server has taken over the
- * publishing.
+ * Reports whether this server may still publish the download. It may not after another server has taken over
+ * the publishing.
  */
 export type IsOurs = () => Promise<boolean>;
 
@@ -27,7 +27,7 @@ export interface Part {
   /** Current length of the part in bytes, as far as this server has written it. */
   readonly size: number;
   /**
-   * Number of bytes written but not durable after which a checkpoint is due. Bytes being written are not
+   * A checkpoint is due when this many bytes are written but not durable. Bytes being written are not
    * counted.
    */
   readonly maxUnsafe: number;
@@ -74,14 +74,13 @@ export interface SetFolder {
    */
   linkFile(path: string, savedPath: string, size: number): Promise<boolean>;
   /**
-   * Whether files of earlier attempts by other servers are still in folders of their own. False after {@link
-   * SetFolder.dropFormer}.
+   * Whether there are folders of earlier attempts by other servers. False after {@link SetFolder.dropFormer}.
    */
   readonly hasFormer: boolean;
   /**
-   * Takes over a file of an earlier attempt, if it exists.
-   * @param length number of the file's bytes to take over; null: the file is complete, and no longer written
-   *   to
+   * Takes over a file of an earlier attempt, if it exists, by a link or a copy.
+   * @param length number of the file's bytes to take over; null: the whole file, which is complete and no
+   *   longer written to
    */
   takeOver(path: string, length: number | null): Promise<void>;
   /** Removes the files of earlier attempts by other servers. */
@@ -114,7 +113,7 @@ export interface SetStorage {
   readonly checkpointBytes: number;
   /**
    * Opens the folder of an unfinished set. Creates it if it does not exist.
-   * @param epoch epoch of the attempt. If several servers write, each attempt has its own folder
+   * @param epoch epoch of the attempt. If several servers write, each of them has its own folder
    */
   open(downloadId: string, epoch?: number): Promise<SetFolder>;
   /** Removes an unfinished set with all its files. */
@@ -156,13 +155,13 @@ export interface Storage {
   /** The storage of sets, which are downloads of many files. */
   readonly sets: SetStorage;
   /**
-   * Whether checkpoints of different parts run one after the other, because they would only wait for each
+   * Whether checkpoints of different parts run one after the other. True if they would only wait for each
    * other.
    */
   readonly checkpointsInTurn: boolean;
   /**
-   * Opens the part of a download. Creates it if it does not exist. If several servers write, an earlier
-   * attempt's part is copied, because its server may still write to it.
+   * Opens the part of a download. Creates it if it does not exist. If several servers write to a disk, an
+   * earlier attempt's part is copied when its server may still write to it.
    * @param epoch epoch of the attempt
    * @param isWhole true: the part is complete, and no server writes to it any more
    */

@@ -82,8 +82,8 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
 
   protected async begin(): Promise<void> {
     const { storage, download } = this.options;
-    // If an earlier attempt recorded the file's size, free space and quotas are checked before the client is
-    // asked for the file. Every attempt checks them when the client has stated the size.
+    // Free space and quotas are checked before the client is asked for the file, if an earlier attempt
+    // recorded the file's size. Every attempt checks them after the client has stated the size.
     if (download.source) {
       await this.#checkRoom();
       await this.endIfOverQuota(download.source.totalSize);
@@ -151,8 +151,8 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
   async #request(part: Part, bytes: IncomingBytes): Promise<void> {
     const { download, chunkSize } = this.options;
     const { durableOffset } = download;
-    // The part is shorter than the durable offset in the row, so its content cannot be trusted. Start at the
-    // first byte.
+    // If the part is shorter than the durable offset in the row, its content cannot be trusted. Then the file
+    // is requested from its first byte.
     const isShort = part.size < durableOffset;
     if (isShort) this.#restartReason = "the part file is shorter than recorded";
     const offset = isShort ? 0 : durableOffset;
@@ -166,7 +166,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
 
   /**
    * Handles a report of how many bytes of the file the client has hashed, which postpones the timeout. Before
-   * it sends anything, the client hashes the bytes that the server already has. After the last frame, it
+   * the client sends anything, it hashes the bytes that the server already has. After the last frame, it
    * hashes the whole file once more if the file's modification time changed.
    */
   #onProving(offset: number): void {
@@ -197,8 +197,8 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
     if (!this.isOver) await bytes.emptyIfBehind(offset);
     const phase = this.#phase;
     if (phase.name !== "starting") return;
-    // At the end, the file's identity at the client is compared with the one recorded first. That one may
-    // come from an earlier attempt.
+    // At the end, the file's identity at the client is compared with the identity that was recorded first,
+    // perhaps by an earlier attempt.
     const agreed = after?.source ?? source;
     this.#phase = { name: "receiving", bytes, source: agreed };
     this.#hasBegun = true;

@@ -63,8 +63,9 @@ export class FlowControl {
   }
 
   /**
-   * Maximum number of bytes granted and not yet written of a stream whose link has not shown yet that it
-   * needs more: the whole share of a single stream, otherwise a quarter of the stream's share.
+   * Maximum number of a stream's bytes that are granted and not yet written, as long as the stream's link has
+   * not shown that it needs more: the whole {@link share} if there is only one stream, otherwise a quarter of
+   * it.
    */
   get modestShare(): number {
     const { share } = this;

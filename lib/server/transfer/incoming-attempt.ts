@@ -43,7 +43,7 @@ export interface AttemptOptions {
 /** How many times in a row a damaged chunk or frame is requested again before the download fails. */
 const MAX_RESENDS = 3;
 
-/** Outcomes decided by the server. The client learns of these by a `cancel` message. */
+/** Types of outcome that the client learns of by a `cancel` message. */
 const IS_UNKNOWN_TO_CLIENT: ReadonlySet<Outcome["type"]> = new Set([
   "failed",
   "abandoned",

@@ -141,8 +141,9 @@ export class IncomingBytes {
   }
 
   /**
-   * Empties the part if the client sends the file from before the part's end. In this case the client sends
+   * Empties the part if the client sends the file from an offset before the part's end. Such a client sends
    * the whole file again, from offset 0.
+   * @param offset offset of the first byte that the client sends
    */
   async emptyIfBehind(offset: number): Promise<void> {
     if (offset < this.written) await this.#writer.startOver();
@@ -155,8 +156,8 @@ export class IncomingBytes {
   }
 
   /**
-   * Starts writing the bytes that arrived so far and all later ones. Called once the client's `file_start` is
-   * recorded in the download's row.
+   * Starts writing the bytes that arrived so far and all later ones. Called after the client's `file_start`
+   * was recorded in the download's row.
    */
   begin(): void {
     this.#rate.add(0);
@@ -174,8 +175,8 @@ export class IncomingBytes {
     if (end > maxOffset) throw broken(`a frame reaches beyond the ${maxOffset} bytes granted`);
     this.#flow?.arrived(frame.rawLength);
     const isOfUse = this.#frames.take(frame);
-    // Bytes that are sent again do not count as progress until the file grows beyond the highest offset
-    // reached before.
+    // Only bytes beyond the highest offset reached before count as progress, so bytes that are sent again do
+    // not count.
     const progress = Math.max(0, this.arrived - this.#reached);
     this.#reached += progress;
     return { isOfUse, progress };

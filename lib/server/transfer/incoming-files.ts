@@ -16,8 +16,9 @@ const GROWTH_STEP = 1024 * 1024;
 export interface IncomingFilesOptions extends OpenSet {
   metrics: Metrics;
   /**
-   * Called before a file grows beyond its listed size by this many bytes. Ends the attempt if the disk has
-   * too little space.
+   * Called when a file is larger at the client than known so far, before its additional bytes are written.
+   * Ends the attempt if the disk has too little space.
+   * @param bytes number of additional bytes
    */
   checkRoom: (bytes: number) => Promise<void>;
   /**
@@ -189,8 +190,8 @@ export class IncomingFiles {
   }
 
   /**
-   * Accepts that a file's size differs from the size known so far.
-   * @param bytes the difference in bytes, negative if the file is smaller
+   * Accepts that the client states another size for a file than the one known so far.
+   * @param bytes the stated size minus the known size
    * @returns a promise if space and quotas have to be checked; undefined: nothing to wait for
    * @throws FdsError `set_too_large`
    */

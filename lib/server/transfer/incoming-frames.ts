@@ -6,7 +6,7 @@ import type { Metrics } from "../metrics/metrics.ts";
 export interface IncomingFramesOptions {
   /** Number of payload bytes received for the download by earlier attempts, as sent (compressed or not). */
   bytesOnWire: number;
-  /** Reports whether the attempt is over. Damaged chunks are then no longer requested again. */
+  /** Reports whether the attempt is over. If so, damaged chunks are not requested again. */
   isOver: () => boolean;
   /** Called with the next decompressed bytes of the file. The callee then owns the bytes. */
   onBytes: (bytes: Uint8Array) => void;
@@ -23,7 +23,7 @@ export interface IncomingFramesOptions {
  * ended.
  */
 export class IncomingFrames {
-  /** Offset at which the next frame must begin. All bytes below have arrived, written or not. */
+  /** Offset at which the next frame must begin. All bytes below it have arrived, written or not. */
   #arrived = 0;
   #bytesOnWire: number;
   readonly #decompressor = new Decompressor({

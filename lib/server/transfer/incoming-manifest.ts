@@ -77,8 +77,8 @@ export class IncomingManifest {
   }
 
   /**
-   * Handles a report of how many files and folders the client has looked at during its walk. A higher number
-   * postpones the timeout, for at most {@link SILENT_WALK_MS} after the last bytes of the manifest.
+   * Handles a report of how many files and folders the client has looked at during its walk. A number that
+   * has grown restarts the timeout, until {@link SILENT_WALK_MS} after the last bytes of the manifest.
    */
   proving(names: number): void {
     if (names <= this.#seen || performance.now() - this.#namedAt > SILENT_WALK_MS) return;

@@ -107,7 +107,7 @@ export class LinkWindow {
 
   /**
    * Counts written bytes. After each round trip, sets the window to twice the measured bandwidth-delay
-   * product, which doubles the window until the link is full.
+   * product. So the window doubles each time until the link is full.
    */
   wrote(bytes: number): void {
     if (this.#sampleAt === undefined) {

@@ -224,8 +224,8 @@ export class ListingReceiver implements IncomingStream {
 }
 
 /**
- * Checks that a listing matches the request: at most `limit` valid names, in order, and after the previous
- * page. The order guarantees that reading page after page ends.
+ * Checks that a listing matches the request: at most `limit` valid names, in order, all after the last name
+ * of the previous page. The order guarantees that reading page after page ends.
  * @throws FdsError `protocol_error`
  */
 function checkEntries(entries: Entry[], { path, after = "", limit }: ListingOrder): void {

@@ -102,7 +102,7 @@ export class PartWriter {
     await this.options.part.truncate(0);
   }
 
-  /** Queues the next bytes of the file to be written. The writer then owns the bytes. */
+  /** Queues the next bytes of the file for writing. The writer then owns the bytes. */
   push(chunk: Uint8Array): void {
     this.#queue.push(chunk);
     this.#writing ??= this.#writeQueued()

@@ -42,7 +42,10 @@ export interface SetCheckpointsOptions {
  */
 export class SetCheckpoints {
   #changes: SetFileChange[] = [];
-  /** Paths in the set's folder of the files that are left out since the last checkpoint. */
+  /**
+   * Paths of files that were left out of the set since the last checkpoint. The paths are relative to the
+   * set's folder.
+   */
   #leftOut: string[] = [];
   #bytes = 0;
   #timer: Timer | undefined;

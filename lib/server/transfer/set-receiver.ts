@@ -186,7 +186,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     manifest.ask();
   }
 
-  /** Runs `work` when all work given to this method before has finished. An error ends the attempt. */
+  /** Runs `work` after the work of all earlier calls has finished. An error ends the attempt. */
   #inTurn(work: () => Promise<void>): void {
     void this.#work.run(async () => {
       try {

@@ -60,8 +60,8 @@ export class SetTally {
   }
 
   /**
-   * Changes the size of a file.
-   * @param bytes the difference in bytes, negative if the file is smaller
+   * Adds the change of one file's size to the total size.
+   * @param bytes the new size minus the old size
    * @param maxBytes maximum size of the set in bytes; null: no limit
    * @throws FdsError `set_too_large`
    */

@@ -8,8 +8,8 @@ import type { Part, SetFolder } from "../storage/storage.ts";
 import { broken } from "./incoming-attempt.ts";
 
 /**
- * Maximum size in bytes of a small file. Small files are collected in memory, and written at once when
- * complete.
+ * Maximum size in bytes of a small file. A small file is collected in memory, and written in one call when it
+ * is complete.
  */
 const SMALL = 256 * 1024;
 
@@ -33,7 +33,8 @@ export interface SetWriterOptions {
    */
   expect: (index: number) => WantedSetFile;
   /**
-   * Called with the difference in bytes between a file's size and the size known so far.
+   * Called when the client begins to send a file, or continues one after a damaged frame.
+   * @param bytes the size that the client states for the file, minus the size known so far
    * @returns a promise if the file has to wait for a check of space and quotas
    * @throws FdsError if the set would become too large
    */
@@ -252,7 +253,10 @@ function mismatch(stored: string, theirs: string): Problem {
   return { code: "checksum_mismatch", message };
 }
 
-/** Returns the error for a file that the client cannot send. A code that clients may not use is replaced. */
+/**
+ * Returns the error for a file that the client cannot send. A code that clients may not use is replaced by
+ * `file_unreadable`.
+ */
 function errorOf({ code, message }: Extract<SetRecord, { type: "skip" }>): Problem {
   const known = CLIENT_ERROR_CODES.find((each) => each === code);
   const isOfClient = known !== undefined && isDownloadErrorCode(known);

@@ -5,8 +5,8 @@ const PACE_OVER_MS = 10_000;
 /** Rate in bytes a second below which a client is considered slow. */
 const LEAST_PACE = 16 * 1024;
 /**
- * Weight of a byte that the client hashes again, relative to a received byte, because disks are faster than
- * links.
+ * A byte that the client hashes again counts as this fraction of a received byte, because disks are faster
+ * than links.
  */
 const PROVEN_WORTH = 1 / 8;
 /** Maximum number of times that hashing the same bytes counts as progress. */
@@ -37,7 +37,7 @@ export class StallWatch {
   /** How many times the client began to hash bytes that the server has. */
   #readings = 1;
 
-  /** Starts the timeout, as the client has to act from now on. */
+  /** Starts the timeout, because the client has to act from now on. */
   restart(): void {
     this.#movedAt = this.#paceFrom = this.#judgedAt = performance.now();
     this.#moved = 0;
@@ -74,7 +74,8 @@ export class StallWatch {
   }
 
   /**
-   * Called periodically. Time counts only while the server waits for the client.
+   * Returns the reason why the client is considered dead or slow. Called periodically. Time counts only while
+   * the server waits for the client.
    * @param isClientsTurn false while the server itself has to read, write or grant credit
    * @param rateLimit maximum rate of the client, in bytes a second; null: no limit
    * @returns null if the client is alive and fast enough

@@ -12,8 +12,8 @@ const BATCH = 64;
 const TAKEN_AT_ONCE = 16;
 
 /**
- * Checks that the files of a set that earlier attempts received or linked are stored. Files that are in the
- * folders of other servers' attempts are taken over first. A file that is missing, or has another size, is
+ * Checks that each file that earlier attempts received or linked into the set is still stored. Files in the
+ * folders of other servers' attempts are taken over first. A file that is missing or has another size is
  * marked to be requested again.
  * @returns the number of files marked
  */
@@ -47,8 +47,8 @@ export async function wantMissing({
 }
 
 /**
- * Takes over files received by another server's attempt into this attempt's folder: complete files, and the
- * durable bytes of the unfinished file.
+ * Takes over what other servers' attempts received, into this attempt's folder: complete files, and the
+ * durable bytes of unfinished files.
  */
 async function takeOver(
   downloadId: string,

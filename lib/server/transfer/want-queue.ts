@@ -11,7 +11,7 @@ const FIRST_PAGE = 50;
  * fields.
  */
 const MOST_BYTES = MAX_MESSAGE_BYTES - 1024;
-/** How many times a file is requested again that changed while it was read, or did not match its checksum. */
+/** How many times a file is requested again if it changed while it was read or did not match its checksum. */
 const MAX_REPEATS = 2;
 
 export interface WantQueueOptions {
@@ -24,9 +24,8 @@ export interface WantQueueOptions {
 }
 
 /**
- * Decides which files of a set are requested next. Pending files are requested in the manifest's order, then
- * files that changed while they were read, once more. Files are requested ahead of time, so that the client
- * never has to wait.
+ * Decides which files of a set are requested next: first pending files, in the manifest's order, then files
+ * that have to be sent again. Files are requested ahead of time, so that the client never has to wait.
  */
 export class WantQueue {
   /** Requested files, in the order of the requests. The first ones are already answered, see `#answered`. */
@@ -89,7 +88,7 @@ export class WantQueue {
     return true;
   }
 
-  /** Requests more files, while few requests are unanswered. */
+  /** Requests more files. At most {@link MAX_WANTED} requests are unanswered at a time. */
   fill(): Promise<void> {
     this.#filling ??= this.#fill().finally(() => (this.#filling = undefined));
     return this.#filling;

@@ -6,8 +6,8 @@ import type { Repository } from "../database/repository.ts";
 import type { Message } from "../webhook.ts";
 
 /**
- * Limits of a message's `data`, in bytes: of a field, and of the whole body. If the body is too long, each
- * field that is too long is sent as null. The full record is available by REST.
+ * Limits in bytes: of one field of a message's `data`, and of the message's whole body. If a body is over its
+ * limit, each field over the limit of a field is sent as null. The full record is available by REST.
  */
 const MAX_FIELD = 4 * 1024;
 const MAX_BODY = 64 * 1024;

@@ -29,10 +29,10 @@ export interface Answer {
 export type Post = (posted: Posted, signal: AbortSignal) => Promise<Answer>;
 
 /**
- * Returns a function that posts messages to checked addresses only. The host name is resolved once, and only
- * the checked addresses are connected to, with the name in TLS and `Host`. Only the head of the response is
- * read, and redirects are not followed. Uses `node:http`, as Bun's `fetch` cannot connect to a given address,
- * and would use the environment's proxy.
+ * Returns a function that posts messages to checked addresses only. It resolves the host name once, and
+ * connects only to the addresses that were checked. TLS and the header `Host` still have the name. Only the
+ * head of the response is read, and redirects are not followed. It uses `node:http`, because Bun's `fetch`
+ * cannot connect to a given address, and would use the environment's proxy.
  * @param answerWithinMs time in ms within which the receiver must respond
  */
 export function postTo(destinations: Destinations, answerWithinMs = ANSWER_WITHIN_MS): Post {

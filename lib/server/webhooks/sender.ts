@@ -154,8 +154,8 @@ export class Sender {
   }
 
   /**
-   * Writes the bodies of new messages soon after their events, before the rows that they describe change
-   * again.
+   * Writes the bodies of new messages. This is done soon after their events, because a body shows the row
+   * that the event is about, and that row can change again.
    */
   async #writeBodies(): Promise<void> {
     const { outbox, bodyOf } = this.options;

@@ -5,7 +5,10 @@ import { LONGEST_WAIT_MS } from "./retries.ts";
 
 const EVERY_MS = 60_000;
 
-/** Limits on the messages kept for one webhook: waiting ones, and ones that were delivered or given up. */
+/**
+ * Limits on the messages kept for one webhook: a limit on waiting messages, and a limit that applies to
+ * delivered messages and to failed messages separately.
+ */
 const MOST_WAITING = 20_000;
 const MOST_OVER = 20_000;
 

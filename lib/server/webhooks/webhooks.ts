@@ -18,8 +18,8 @@ const MOST_WEBHOOKS = 50;
 const OLD_SECRET_MS = 24 * 3_600_000;
 
 /**
- * How long, in ms, the outbox leaves a message alone that a REST call sends: a test message, or the message
- * of an earlier attempt.
+ * Time in ms for which a REST call claims the message that it sends, so that no server sends the message from
+ * the outbox meanwhile. The call sends a test message, or the message of an earlier attempt.
  */
 const TAKEN_FOR_MS = 2 * ANSWER_WITHIN_MS;
 

@@ -27,7 +27,7 @@ export const sets: readonly Change[] = [
   // Finds the stored files of a client by their paths.
   `CREATE INDEX set_files_stored ON set_files (client_id, path)
     WHERE status IN ('received', 'unchanged')`,
-  // Features of a client, as JSON. They are stored, as they are needed also while the client is not
+  // Features of a client, as JSON. They are stored because they are also needed while the client is not
   // connected.
   `ALTER TABLE clients ADD COLUMN features TEXT NOT NULL DEFAULT '[]'`,
 ];

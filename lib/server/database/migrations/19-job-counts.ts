@@ -1,8 +1,8 @@
 import type { Change } from "./change.ts";
 
 export const jobCounts: readonly Change[] = [
-  // Recreates the index with `retried_as`. For a column in a condition, SQLite reads the row, even if the
-  // condition of the index implies the value.
+  // Recreates the index with `retried_as`. If a condition uses a column that the index lacks, SQLite reads
+  // the row, even if the condition of the index implies the column's value.
   `DROP INDEX downloads_of_job`,
   `CREATE INDEX downloads_of_job ON downloads
     (job_id, status, download_id, client_id, safe_offset, total_size, files_received,

@@ -1,6 +1,6 @@
 import type { Change } from "./change.ts";
 
-/** Returns SQL for the number of bytes that a download counts toward its client's quota. */
+/** Returns SQL for the bytes of a download that count toward its client's quota. @param row NEW or OLD */
 const countOf = (row: string) =>
   `(CASE WHEN ${row}.status = 'completed' AND ${row}.removed_at IS NULL
     THEN ${row}.stored_bytes ELSE 0 END)`;
@@ -30,12 +30,12 @@ export const retention: readonly Change[] = [
   `ALTER TABLE downloads ADD COLUMN keep_group TEXT`,
   `CREATE INDEX downloads_kept ON downloads (keep_group, client_id, completed_at, download_id)
     WHERE status = 'completed' AND removed_at IS NULL AND keep_group IS NOT NULL`,
-  // 1: this download completed, and it is still to be checked which downloads are therefore no longer among
-  // the newest `keep_last`.
+  // 1: this download has completed, and older downloads may therefore no longer be among the newest
+  // `keep_last`. This must still be checked.
   `ALTER TABLE downloads ADD COLUMN unranked BIGINT`,
   `CREATE INDEX downloads_unranked ON downloads (download_id) WHERE unranked = 1`,
   // When the retention rule stops keeping the content, in ms since 1970; null: the rule keeps it for now, or
-  // there is none.
+  // there is no rule.
   `ALTER TABLE downloads ADD COLUMN remove_at BIGINT`,
   `CREATE INDEX downloads_to_remove ON downloads (remove_at, download_id)
     WHERE remove_at IS NOT NULL AND removed_at IS NULL AND held = 0`,

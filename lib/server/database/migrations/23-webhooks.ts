@@ -113,7 +113,7 @@ export const webhooks: readonly Change[] = [
     subject: "NEW.subject",
     at: "NEW.since",
   }),
-  // Deletes the record that a client was reported as offline, when the client registers again.
+  // When a client registers again, deletes the record that the client was reported as offline.
   {
     sqlite: `CREATE TRIGGER client_is_back AFTER UPDATE OF connected_at ON clients FOR EACH ROW BEGIN
       DELETE FROM told_conditions WHERE subject = 'client/' || NEW.client_id; END`,

@@ -70,7 +70,7 @@ export const schedules: readonly Change[] = [
     (schedule_id, status, local_time DESC, client_id)`,
   `CREATE INDEX deliveries_of_job ON deliveries (job_id, client_id) WHERE job_id IS NOT NULL`,
   `CREATE INDEX deliveries_due ON deliveries (due_at) WHERE status IN ('expected', 'running')`,
-  // Finds deliveries that are not fulfilled.
+  // Finds deliveries that were asked for and of which no file has arrived.
   `CREATE INDEX deliveries_open ON deliveries (schedule_id, client_id, local_time)
     WHERE status IN ('expected', 'running', 'missing')`,
 ];

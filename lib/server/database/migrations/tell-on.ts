@@ -1,15 +1,15 @@
 import type { Change } from "./change.ts";
 
 /**
- * A change of a row that is reported to webhooks. All fields except `name` are SQL, in which NEW and OLD are
- * the row.
+ * A change of a row that is reported to webhooks. All fields except `name` are SQL, in which OLD is the row
+ * before the change and NEW is the row after it.
  */
 export interface Telling {
   /** Name of the trigger. */
   name: string;
   /** The event of the trigger, such as `UPDATE OF status ON downloads`. */
   on: string;
-  /** Condition on the row. By default, every row is reported. */
+  /** Condition for reporting the change. By default, every change is reported. */
   when?: string;
   /** SQL expression for the type of the event. */
   type: string;
@@ -34,9 +34,10 @@ const RANDOM = {
 };
 
 /**
- * Returns triggers that insert a message for each webhook that asked for an event. They run in the statement
- * that changes the row, so that both changes are made, or none. Without webhooks, they only read an empty
- * table. Released migrations contain these statements, so a new text needs a new migration.
+ * Returns triggers that insert a message for each webhook that asked for an event. A trigger runs in the
+ * statement that changes the row, so that the change and its messages are stored together, or not at all.
+ * Without webhooks, the trigger only reads an empty table. Released migrations contain these statements, so a
+ * new text needs a new migration.
  */
 export function tellOn(telling: Telling): readonly Change[] {
   const { name, on, when = "TRUE" } = telling;

@@ -7,7 +7,7 @@ import { json } from "../json.ts";
 import { listAnswer } from "../long-list.ts";
 import { type SeeingSchedules, ownSchedule, rightOf, seenSchedule } from "./seen-schedule.ts";
 
-/** Builds the handlers of the REST calls that run a schedule, and those that show its deliveries. */
+/** Builds the handlers of the REST calls that run a schedule or show its deliveries. */
 export function deliveryCalls(call: MakeCall, options: SeeingSchedules) {
   const { schedules } = options;
   return {

@@ -15,8 +15,8 @@ export function nameOfOrder({ file_path, paths }: Asked): string {
 }
 
 /**
- * Converts the body of a request to an {@link Order}, which says what a download fetches and how, without the
- * client, the job and the local time.
+ * Converts the body of a request to an {@link Order}, which says what a download fetches and how. The result
+ * lacks the client, the job and the local time.
  */
 export function orderOf(body: Asked): Omit<Order, "clientId" | "jobId" | "localTime"> {
   const { paths, checksum, rate_limit: rateLimit } = body;

@@ -7,7 +7,10 @@ import { listAnswer } from "../long-list.ts";
 
 export interface TokenCallsOptions {
   tokens: Tokens;
-  /** Called when a token has ended, to stop the jobs and schedules that it made. */
+  /**
+   * Called after a token was revoked. Pauses all schedules that the token made, and its jobs that still take
+   * new clients.
+   */
   onEnded: (tokenHash: string) => Promise<void>;
 }
 

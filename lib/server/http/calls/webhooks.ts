@@ -58,8 +58,8 @@ function managing(call: MakeCall, { webhooks }: WebhookCallsOptions) {
 }
 
 /**
- * Builds the handlers of the REST calls that list attempts to send webhook messages, and those that send such
- * a message at once.
+ * Builds the handlers of the REST calls that send a webhook message at once, or list the attempts to send
+ * messages.
  */
 function sending(call: MakeCall, { webhooks }: WebhookCallsOptions) {
   return {

@@ -23,7 +23,7 @@ export interface BucketRequest {
   /** Headers of the request, with names in lower case. */
   headers?: Record<string, string>;
   body?: Uint8Array<ArrayBuffer>;
-  /** Expected size of the answer, in bytes. A larger answer gets more time. */
+  /** Expected size of the answer, in bytes. It extends the time limit of the request. */
   expected?: number;
 }
 
@@ -47,7 +47,8 @@ export interface Patience {
 /** Default time limit for the answer to a request without a body, in ms. */
 const ANSWER_MS = 30_000;
 /**
- * Lowest accepted rate of a request with a body, in bytes a second. It determines the request's time limit.
+ * Lowest accepted transfer rate, in bytes a second. It determines how much extra time a request gets for its
+ * body and for a large answer.
  */
 const SLOWEST = 64 * 1024;
 
@@ -72,15 +73,15 @@ export class Bucket {
   /**
    * Sends a request, with retries.
    * @returns an answer with status 2xx or 304
-   * @throws S3Error for any other answer or none: after a temporary error when the retries are used up,
-   *   otherwise at once
+   * @throws S3Error if there is another answer, or none. A temporary error is thrown when the retries are
+   *   used up, any other error at once
    */
   ask(request: BucketRequest, patience: Patience): Promise<BucketAnswer> {
     return this.again(() => this.#once(request, patience), patience);
   }
 
   /**
-   * Repeats work until it succeeds, as long as it throws temporary errors.
+   * Does work, and repeats it after each temporary error.
    * @throws S3Error when the retries are used up, or for a permanent error
    */
   async again<T>(work: () => Promise<T>, { forMs, signal }: Patience): Promise<T> {

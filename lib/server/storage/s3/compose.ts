@@ -105,8 +105,8 @@ async function upload(key: string, parts: Piece[][], options: ComposeOptions): P
     });
     await multipart.complete(under, etags, how);
   } catch (error) {
-    // If this abort fails, the upload is aborted again when the part is removed. The error to report is the
-    // one that stopped the upload.
+    // If this abort fails, it is tried again when the pieces are removed. Its error is ignored, so that the
+    // error that stopped the upload is thrown.
     await multipart.abort(under).catch(() => undefined);
     throw error;
   }
@@ -143,8 +143,8 @@ async function joined(objects: Objects, pieces: Piece[]): Promise<Uint8Array<Arr
 }
 
 /**
- * Aborts a multipart upload. Its id is in the object with the key `prefix` + `UPLOAD`. Does nothing if there is
- * no such object.
+ * Aborts a multipart upload. Its id is in the object with the key `prefix` + `UPLOAD`. Does nothing if there
+ * is no such object.
  */
 export async function endUpload(objects: Objects, prefix: string): Promise<void> {
   const head = await objects.head(prefix + UPLOAD);

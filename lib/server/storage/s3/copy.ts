@@ -2,7 +2,7 @@ import { S3Error } from "./error.ts";
 import { Multipart } from "./multipart.ts";
 import type { Listed, Objects } from "./objects.ts";
 
-/** Codes of S3 for a source that does not exist, or is not the object that was meant. */
+/** Error codes of S3 if the source of a copy does not exist, or was replaced by another object. */
 const SOURCE_IS_GONE = new Set(["NoSuchKey", "PreconditionFailed"]);
 
 /** Maximum number of bytes that are copied by one request. */

@@ -3,7 +3,7 @@ const MOST_SPARE = 4;
 /** How long an unused buffer is kept, in ms. */
 const SPARE_MS = 5_000;
 
-/** A budget of memory. A request for more than is free waits for earlier requests and freed bytes. */
+/** A budget of memory. Requests are served in order, and each waits until enough bytes are free. */
 export class Memory {
   #held = 0;
   #spare: Uint8Array<ArrayBuffer>[] = [];

@@ -8,7 +8,7 @@ export interface Upload {
   uploadId: string;
 }
 
-/** A range of an object to copy from, from `start` up to but not including `end`. */
+/** The range of an object that is copied: from `start` up to but not including `end`. */
 export interface Source {
   key: string;
   etag: string;

@@ -162,9 +162,10 @@ export class Objects {
 
   /**
    * Copies an object of up to 5 GiB inside S3.
-   * @returns false if the source does not exist, or was replaced meanwhile and `how` allows replacing
-   * @throws S3Error, with status 412 if `how` forbids replacing and the name is taken or the source was
-   *   replaced
+   * @returns false if the source does not exist. Also false if the source was replaced meanwhile, unless
+   *   `how.onlyIfNew` is set
+   * @throws S3Error. If `how.onlyIfNew` is set, status 412 means that the name `to` is taken, or that the
+   *   source was replaced meanwhile
    */
   async copy({ key: from, etag, size }: Listed, to: string, how: NewObject = {}): Promise<boolean> {
     const own = headersOf(how);

@@ -57,7 +57,7 @@ export class S3Part implements Part {
   /** Requests under way that store bytes or complete multipart uploads, oldest first. */
   readonly #puts = new Set<Promise<void>>();
   #problem: FdsError | undefined;
-  /** Number of durable bytes that the last checkpoint returned. */
+  /** Number of durable bytes at the last checkpoint; 0 after {@link S3Part.truncate}. */
   #told = 0;
   readonly #reader: PieceReader;
 
@@ -276,8 +276,8 @@ export class S3Part implements Part {
   }
 
   /**
-   * Shortens the part to `length` bytes: stores an object whose key has this length. Bytes beyond it count no
-   * longer, except for those of pieces that are stored later. Their keys have a newer id, made here.
+   * Shortens the part to `length` bytes: stores an empty object, a cut, whose key contains this length. A cut
+   * applies only to pieces of older writers, so the part continues with a new writer's id.
    */
   async #cut(length: number): Promise<void> {
     const { objects, prefix } = this.options;

@@ -7,7 +7,7 @@ import { isRecordOfRun, settleRun } from "./run.ts";
  * tail crosses the end of a segment.
  *
  *     <prefix>.server/parts/<download_id>/<offset>-<length>-<writer>    a tail, or one segment
- *     <prefix>.server/parts/<download_id>/<offset>-run-<writer>         a run, which has the length of its object
+ *     <prefix>.server/parts/<download_id>/<offset>-run-<writer>         a run, as long as its object
  *     <prefix>.server/parts/<download_id>/cut-<length>-<writer>         older pieces end at this length
  *
  * A writer is a part opened by one server. Each writer has its own id, and ids of newer writers sort later.

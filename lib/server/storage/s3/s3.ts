@@ -80,8 +80,8 @@ class S3Storage implements Storage {
   readonly #place: Place;
   readonly #identity: string;
   /**
-   * Pieces of the parts that this process closed, by download id. Publishing uses these pieces, because this
-   * process has verified their bytes.
+   * Pieces of the parts that this process closed. The key is the download's id. Publishing uses these pieces,
+   * because this process has verified their bytes.
    */
   readonly #closed = new Map<string, Piece[]>();
 
@@ -191,7 +191,7 @@ class S3Storage implements Storage {
     return new Set([...objects, ...folders]);
   }
 
-  /** Lets requests to S3 be retried only for {@link STOPPING_MS} more. */
+  /** Aborts all requests to S3 and their retries after {@link STOPPING_MS}. */
   stopSoon(): void {
     setTimeout(() => this.#stopping.abort(), STOPPING_MS).unref();
   }

@@ -27,15 +27,15 @@ export interface S3SetFolderOptions {
 
 /** The files of an unfinished set, in a bucket. */
 export class S3SetFolder implements SetFolder {
-  /** Contents of the small files that are not stored yet, by path. */
+  /** Small files that are not stored yet. The key is the path, the value the content. */
   #unsent = new Map<string, Uint8Array<ArrayBuffer>>();
-  /** Open parts of large files, by path. */
+  /** Open parts of large files. The key is the file's path. */
   readonly #parts = new Map<string, S3Part>();
 
   private constructor(
     private readonly prefix: string,
     private readonly place: Place,
-    /** Sizes of the complete files that are stored, by path, in bytes. */
+    /** Complete files that are stored. The key is the path, the value the size in bytes. */
     private readonly sizes: Map<string, number>,
     private readonly options: S3SetFolderOptions,
   ) {}

@@ -25,8 +25,8 @@ export class S3Sets implements SetStorage {
   readonly sharesBytes = false;
 
   /**
-   * Epoch of the latest attempt of this process that is over, by download id. This process no longer writes
-   * to that attempt's objects.
+   * The key is a download's id. The value is the epoch in the key prefix of this process's latest attempt
+   * that is over. This process no longer writes objects with this prefix.
    */
   readonly #atRest = new Map<string, number>();
 
@@ -148,7 +148,7 @@ export class S3Sets implements SetStorage {
     return all.filter((attempt) => attempt <= upTo).toSorted((a, b) => b - a);
   }
 
-  /** Returns the prefix of an attempt's keys. If several servers write, each attempt has its own prefix. */
+  /** Returns the prefix of an attempt's keys. If several servers write, the prefix contains the epoch. */
   #attemptPrefix(downloadId: string, attempt: number): string {
     return this.#setPrefix(downloadId) + (this.isShared ? `${attempt}/` : "");
   }

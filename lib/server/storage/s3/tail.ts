@@ -68,7 +68,7 @@ export class Tail {
     this.#length += bytes.length;
   }
 
-  /** Drops the bytes from the offset `size` in the part on. */
+  /** Drops the tail's bytes at and after the offset `size` of the part. */
   cut(size: number): void {
     this.#length = Math.max(0, Math.min(this.#length, size - this.offset));
   }
