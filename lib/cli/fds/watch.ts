@@ -26,8 +26,8 @@ export const watch: Command = {
   count: [0, 0],
   summary: "a live table of clients and downloads, until Ctrl-C",
   flags: {},
-  notes: `In a pipe, a line for each change: "client" or "download" and the fields as "fds clients" and
-"fds downloads" have them, with tabs between. With --json, an object for each change:
+  notes: `In a pipe, a line for each change: "client", "job" or "download" and the fields as "fds clients",
+"fds jobs" and "fds downloads" have them, with tabs between. With --json, an object for each change:
 {"event": "download", "data": {…}}.`,
   examples: ["watch", "watch --json | jq 'select(.data.status == \"failed\")'"],
   async run(context) {

@@ -13,12 +13,14 @@ const LOOK_AT_BYTES = 256 * 1024;
 const Line = z.object({
   time: z.iso.datetime(),
   outcome: z.literal("sent"),
+  // A listing of a folder has the action "browse". A single file has no action.
+  action: z.literal("set").optional(),
   file_path: z.string(),
   bytes_sent: z.number(),
 });
 
 /** A file or a set that was sent to the server. */
-export type Delivery = Omit<z.infer<typeof Line>, "outcome">;
+export type Delivery = Omit<z.infer<typeof Line>, "outcome" | "action">;
 
 /**
  * Returns the last file or set that was sent completely, according to the site's own record of requests.

@@ -34,6 +34,15 @@ test("is the last one that left whole, as the record is written", async () => {
   expect(await lastDelivery(folder)).toMatchObject({ file_path: "second", bytes_sent: 5 });
 });
 
+test("can be a set, but not a listing of a folder", async () => {
+  const log = new RequestLog(folder, new Logger({ level: "error", format: "json" }));
+  const entry = { server: "wss://a", outcome: "sent" } as const;
+  await log.add({ ...entry, action: "set", download_id: "1", file_path: "logs", bytes_sent: 9 });
+  await log.add({ ...entry, action: "browse", file_path: "exports", bytes_sent: 0 });
+  await log.close();
+  expect(await lastDelivery(folder)).toMatchObject({ file_path: "logs", bytes_sent: 9 });
+});
+
 test("is looked for in the older record where the new one has just begun", async () => {
   await write("requests.log.1", line("older"));
   await write("requests.log", line("newer", "cancelled"));
