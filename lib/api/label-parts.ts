@@ -1,9 +1,9 @@
 /* Rules for labels. They are in a module without zod schemas, so that the dashboard's page stays small. */
 
-/** Most labels of one client. */
+/** Maximum number of labels of one client. */
 export const MAX_LABELS = 32;
 
-/** Most characters of a label's key or value. */
+/** Maximum number of characters of a label's key or value. */
 export const MAX_LABEL_LENGTH = 63;
 
 /** Pattern that a label's key and value must each match. */

@@ -1,6 +1,9 @@
 import type { DownloadRecord } from "./schemas.ts";
 
-/** Most patterns that {@link lackOf} quotes, and most characters that it quotes of each pattern. */
+/**
+ * Maximum number of patterns that {@link lackOf} quotes, and maximum number of characters that it quotes of
+ * each pattern.
+ */
 const MAX_NAMED = 3;
 const MAX_LENGTH = 60;
 

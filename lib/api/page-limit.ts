@@ -16,7 +16,7 @@ const wanted = z
  */
 const SHOWN = { type: "integer", minimum: 1, maximum: MAX_PAGE } as const;
 
-/** Most items on a page. If a request gives no limit, the whole list is one page. */
+/** Maximum number of items on a page. If a request gives no limit, the whole list is one page. */
 export const anyPageLimit = wanted
   .optional()
   .meta({ ...SHOWN, description: "all where not given" });

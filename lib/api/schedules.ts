@@ -13,13 +13,13 @@ import { duration, size } from "./sets.ts";
 
 const time = z.iso.datetime().meta({ description: "ISO 8601, UTC" });
 
-/** Most client ids in a request to run a schedule. */
+/** Maximum number of client ids in a request to run a schedule. */
 const MAX_IDS = 1_000;
 
 /** Largest `catch_up` of a schedule, in ms. A run that was missed is made up for within this time. */
 const MAX_CATCH_UP_MS = 30 * 86_400_000;
 
-/** Most future times that a preview of a schedule shows for each time zone. */
+/** Maximum number of future times that a preview of a schedule shows for each time zone. */
 const MAX_PREVIEW = 100;
 
 export const ScheduleName = z

@@ -260,7 +260,7 @@ export const TotalsQuery = z.strictObject({
   since: time.meta({ description: "Counts the downloads that were asked for from then on" }),
 });
 
-/** Most items on a page of downloads or of audit records; 50 by default. */
+/** Maximum number of items on a page of downloads or of audit records; 50 by default. */
 export const PageLimit = pageLimit(50);
 
 /** The query of the list of clients. Without a limit, all clients are on one page. */

@@ -14,10 +14,10 @@ export type Requirement =
 /** A parsed selector: at least one requirement. A client must fulfil all of them. */
 export type Selector = readonly Requirement[];
 
-/** Most characters of a selector. */
+/** Maximum number of characters of a selector. */
 const MAX_SELECTOR_LENGTH = 4_096;
 
-/** Most requirements in a selector, twice as many as a client can have labels. */
+/** Maximum number of requirements in a selector, twice as many as a client can have labels. */
 const MAX_REQUIREMENTS = 2 * MAX_LABELS;
 
 /** Reports whether a client with these labels is selected. */

@@ -9,7 +9,7 @@ import { SelectorText } from "./selector-text.ts";
 
 const time = z.iso.datetime();
 
-/** Most client ids in the `sites` of one token. */
+/** Maximum number of client ids in the `sites` of one token. */
 const MAX_SITES = 1000;
 
 /**

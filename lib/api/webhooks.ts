@@ -12,7 +12,7 @@ export const WebhookEvent = z.enum(WEBHOOK_EVENTS).meta({ id: "WebhookEvent" });
 /** Type of the test message, which is sent on request to any webhook, whatever events the webhook is for. */
 export const TEST_EVENT = "webhook.test";
 
-/** Most characters of a webhook's URL. */
+/** Maximum number of characters of a webhook's URL. */
 const MAX_URL = 2_048;
 
 const WebhookUrl = z

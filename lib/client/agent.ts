@@ -25,11 +25,11 @@ import { type Outgoing, SendScheduler } from "./send-scheduler.ts";
 
 export interface AgentOptions {
   roots: Roots;
-  /** Most bytes of a file in one frame. */
+  /** Maximum number of bytes of a file in one frame. */
   chunkSize: number;
   /** Limits the rate, in bytes a second, of all frames that this client sends, over all its connections. */
   rateLimit: TokenBucket;
-  /** Most bytes that may leave the site in a day; null for no limit. */
+  /** Maximum number of bytes that may leave the site in a day; null for no limit. */
   dailyLimit: DailyLimit | null;
   /** Called at the end of each request of the server, with the request's outcome. */
   onRequestEnded: (about: About, delivery: Delivery) => Promise<void>;
@@ -44,13 +44,13 @@ export interface AgentOptions {
 const WORTH_BYTES = 4 * 1024 * 1024;
 
 /**
- * Most requests that are served at once. This is twice the number of streams that the protocol allows,
- * because a finished request takes a moment to close its file, and the server may begin another one
+ * Maximum number of requests that are served at once. This is twice the number of streams that the protocol
+ * allows, because a finished request takes a moment to close its file, and the server may begin another one
  * meanwhile.
  */
 const MAX_OPEN = 2 * MAX_STREAMS;
 
-/** Most bytes of a path in a line of the log, because the server chooses the path. */
+/** Maximum number of bytes of a path in a line of the log, because the server chooses the path. */
 const MAX_SHOWN = 512;
 
 /** Time without a request, in ms, after which garbage is collected. */

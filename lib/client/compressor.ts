@@ -9,9 +9,9 @@ const SMALLEST = 1024;
 /** Bytes of a chunk that are compressed first, to see whether the file compresses at all. */
 const SAMPLE = 64 * 1024;
 /**
- * After a chunk that did not shrink, this many bytes of the stream, counted from the chunk's start, are sent
- * without trying to compress them. The number doubles with each further chunk that does not shrink, up to
- * LONGEST_REST. A chunk that shrinks resets the number.
+ * After a chunk that did not shrink, compression is not tried for a while. The next chunk that is tried
+ * begins at least this many bytes after the beginning of that chunk. The distance doubles with each further
+ * chunk that does not shrink, up to LONGEST_REST. A chunk that shrinks resets it.
  */
 const FIRST_REST = 1024 * 1024;
 const LONGEST_REST = 16 * 1024 * 1024;

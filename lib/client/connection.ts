@@ -22,8 +22,8 @@ const TEND_INTERVAL_MS = 5_000;
  */
 const MESSAGES = { burst: 20_000, everyMs: 0.1 };
 /**
- * Most bytes that may wait in the socket before the server counts as not reading. Only control messages can
- * add up to this, because frames are not sent while the socket is full.
+ * Maximum number of bytes that may wait in the socket before the server counts as not reading. Only control
+ * messages can add up to this, because frames are not sent while the socket is full.
  */
 const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
 

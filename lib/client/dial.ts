@@ -4,7 +4,7 @@ import { MAX_MESSAGE_BYTES, SUBPROTOCOL } from "../protocol/messages.ts";
 
 /** How long, in ms, the server may take to answer a close frame of the client. */
 const CLOSE_WITHIN_MS = 2_000;
-/** Most characters of an unknown server's answer that are quoted in an error message. */
+/** Maximum number of characters of an unknown server's answer that are quoted in an error message. */
 const MAX_SHOWN = 200;
 
 export interface DialOptions {

@@ -10,7 +10,7 @@ export interface IntroductionOptions {
   version: string;
   /** IANA name of the site's time zone; null if unknown. */
   timeZone: string | null;
-  /** Most bytes that this client puts into one frame. */
+  /** Maximum number of bytes that this client puts into one frame. */
   chunkSize: number;
 }
 

@@ -17,7 +17,7 @@ const MAX_FRAME_MS = 100;
 const MIN_FRAME = 16 * 1024;
 /** Time in ms over which the link's rate is measured. */
 const RATE_SPAN_MS = 1000;
-/** Least time, in ms, and least number of bytes for a meaningful measurement of the link's rate. */
+/** Minimum time, in ms, and minimum number of bytes for a meaningful measurement of the link's rate. */
 const MIN_MEASURED_MS = 100;
 const MIN_MEASURED = 1024 * 1024;
 /** How often, in ms, the socket is polled for free room, because it has no drain event. */

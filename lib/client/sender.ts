@@ -30,7 +30,7 @@ export interface SenderOptions {
   /** Whether frames may be compressed if the server accepts this. */
   compress: boolean;
   send: (message: ClientMessage) => void;
-  /** Most bytes that may leave the site in a day; null for no limit. */
+  /** Maximum number of bytes that may leave the site in a day; null for no limit. */
   dailyLimit: DailyLimit | null;
   logger: Logger;
 }

@@ -6,7 +6,7 @@
 declare module "ws" {
   export interface WebSocketOptions {
     perMessageDeflate: false;
-    /** Most bytes of a message, in any number of frames. */
+    /** Maximum number of bytes of a message, in any number of frames. */
     maxPayload: number;
     /** How long, in ms, the other side may take to answer a close frame. */
     closeTimeout: number;

@@ -27,7 +27,7 @@ export {
 /** The WebSocket subprotocol. It names the version of everything in this folder. */
 export const SUBPROTOCOL = "fds.v1";
 
-/** Most bytes of a control message. A longer message ends the connection. */
+/** Maximum number of bytes of a control message. A longer message ends the connection. */
 export const MAX_MESSAGE_BYTES = 64 * 1024;
 
 /** The only method by which frames can be compressed. */
@@ -36,16 +36,16 @@ export const ZSTD = "zstd";
 /** Limit on the requests that a server may have open at one client. Each request is one stream. */
 export const MAX_STREAMS = 64;
 
-/** Most names in one page of a folder's listing. */
+/** Maximum number of names in one page of a folder's listing. */
 export const MAX_LISTED = 1_000;
 
-/** Most files in a set. */
+/** Maximum number of files in a set. */
 export const MAX_SET_FILES = 100_000;
 
 /** Limit on the files of a set that the server has asked for and not yet received. */
 export const MAX_WANTED = 4_096;
 
-/** Most characters of an error message. */
+/** Maximum number of characters of an error message. */
 export const MAX_ERROR_LENGTH = 1024;
 
 /** How often each side pings the other, in ms. */

@@ -6,11 +6,11 @@ import { NamePattern } from "./name-pattern.ts";
  * find the matching files in its folders.
  */
 
-/** Most patterns in a request, and most characters in each pattern. */
+/** Maximum number of patterns in a request, and maximum number of characters in each pattern. */
 export const MAX_PATTERNS = 100;
 export const MAX_PATTERN_LENGTH = 1_024;
 
-/** Most patterns in a request after their braces are expanded. */
+/** Maximum number of patterns in a request after their braces are expanded. */
 const MAX_ALTERNATIVES = 1_000;
 
 /** The part of a pattern between two slashes; `null` for `**`, which matches any number of folders. */

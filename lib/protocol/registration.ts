@@ -8,7 +8,10 @@ import * as z from "zod";
 export const MIN_CHUNK_SIZE = 4 * 1024;
 export const MAX_CHUNK_SIZE = 8 * 1024 * 1024;
 
-/** Optional features that client and server announce to each other, besides downloads of single files. */
+/**
+ * Optional features, which client and server announce to each other. Downloads of single files are always
+ * supported and not announced.
+ */
 export const FEATURES = { list: "list", set: "set" } as const;
 
 /** Features that the server announces: all of FEATURES, and `probe`, which it answers (see {@link Probe}). */

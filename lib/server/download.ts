@@ -18,7 +18,7 @@ export interface Source {
    * are sent.
    */
   totalSize: number;
-  /** Most bytes in a frame, as agreed between server and client. */
+  /** Maximum number of bytes in a frame, as agreed between server and client. */
   chunkSize: number;
 }
 

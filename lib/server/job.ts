@@ -76,7 +76,7 @@ export interface Job {
   /** Time at which downloads that are still queued fail, in ms since 1970; null: the job never expires. */
   expiresAt: number | null;
   endedAt: number | null;
-  /** Most downloads of the job that run at once; null: only the server's limits apply. */
+  /** Maximum number of downloads of the job that run at once; null: only the server's limits apply. */
   maxConcurrent: number | null;
   /**
    * Downloads start at times spread over this many ms, from the time `spreadFrom` on; 0: all may start at
@@ -151,7 +151,7 @@ export interface JobFilter {
   seenBy?: { sites: Sites; tokenHash: string | null } | null;
   /** Only jobs that are older than the job with this id. */
   before?: string | undefined;
-  /** Most jobs to return. */
+  /** Maximum number of jobs to return. */
   limit: number;
 }
 
@@ -170,7 +170,7 @@ export interface IdempotencyKey {
   createdAt: number;
 }
 
-/** Most downloads that one statement inserts. Such a statement takes a millisecond or two. */
+/** Maximum number of downloads that one statement inserts. Such a statement takes a millisecond or two. */
 export const INSERTED_AT_ONCE = 20;
 
 /** A client's download that is to be inserted. */

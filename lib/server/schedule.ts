@@ -287,7 +287,7 @@ export interface DeliveryRows {
   bytesOf(downloadId: string): Promise<number>;
 }
 
-/** Most deliveries that one statement changes. Such a statement takes about a millisecond. */
+/** Maximum number of deliveries that one statement changes. Such a statement takes about a millisecond. */
 export const CHANGED_AT_ONCE = 50;
 
 /** A delivery as its row was read, and the state to change it to. */

@@ -22,7 +22,7 @@ export interface SetOrder {
   /** Whether the set fails or completes when no file matches its patterns. */
   ifNone: "fail" | "complete";
   maxFiles: number;
-  /** Most bytes of all files together; null: no limit. */
+  /** Maximum number of bytes of all files together; null: no limit. */
   maxBytes: number | null;
 }
 
@@ -34,7 +34,7 @@ export function nameOfSet({ paths }: Pick<SetOrder, "paths">): string {
   return literalNameOf(paths[0] ?? "") ?? "files";
 }
 
-/** Most characters of a set's patterns in a log line. */
+/** Maximum number of characters of a set's patterns in a log line. */
 const MAX_NAMED = 500;
 
 /**

@@ -15,11 +15,14 @@ export type StorageConfig =
       prefix: string;
       accessKeyId: string;
       secretAccessKey: string;
-      /** Most bytes of files that wait in memory until they are stored. */
+      /** Maximum number of bytes of files that wait in memory until they are stored. */
       memory: number;
     };
 
-/** Most characters of the prefix. Keys of S3 have at most 1,024 bytes, and file names need most of them. */
+/**
+ * Maximum number of characters of the prefix. Keys of S3 have at most 1,024 bytes, and file names need most
+ * of them.
+ */
 const MAX_PREFIX_LENGTH = 64;
 const S3_URL = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([A-Za-z0-9._/-]*))?$/;
 

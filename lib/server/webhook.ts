@@ -100,7 +100,7 @@ export interface WebhookRows {
 
 /** Limits of the messages that are kept for a webhook. */
 export interface OutboxBounds {
-  /** Most waiting messages. Beyond that, the oldest ones are given up. */
+  /** Maximum number of waiting messages. Beyond that, the oldest ones are given up. */
   waiting: number;
   /**
    * Limit on the delivered messages that are kept, and also on the failed ones. Beyond this limit, the oldest

@@ -9,7 +9,7 @@ export const MAX_CRON_LENGTH = 200;
 
 /** The next moment at which a cron expression matches, with the local times that match then. */
 export interface NextTimes {
-  /** The moment, in ms since 1970. */
+  /** The moment at which the expression matches, in ms since 1970. */
   at: number;
   /**
    * The matching local times without an offset, such as `2026-11-30T02:30:00`. Usually there is one. There

@@ -17,7 +17,7 @@ const MAX_SKEW_MS = 60_000;
  */
 const ASK_WITHIN_MS = 4_000;
 
-/** Most characters of an unknown server's answer that are shown. */
+/** Maximum number of characters of an unknown server's answer that are shown. */
 const MAX_SHOWN = 200;
 
 /** The fields of the `GET /health` answer that are used. A newer server may send more. */
@@ -156,7 +156,9 @@ export class ServerChecks {
   }
 }
 
-/** Most characters of an answer that are read, because an unknown server may send data endlessly. */
+/**
+ * Maximum number of characters of an answer that are read, because an unknown server may send data endlessly.
+ */
 const MAX_BODY = 64 * 1024;
 
 async function beginningOf({ body }: Response): Promise<string> {

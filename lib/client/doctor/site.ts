@@ -13,10 +13,10 @@ import { Roots } from "../owner-rules/roots.ts";
 /** Permission bits that let the group or others write. */
 const OTHERS_WRITE = 0o022;
 
-/** Least free bytes on the disk of the state folder, where the record of requests grows. */
+/** Minimum number of free bytes on the disk of the state folder, where the record of requests grows. */
 const MIN_FREE = 64 * 1024 * 1024;
 
-/** Most folders beside the state folder that are searched for a copy of this client's key. */
+/** Maximum number of folders beside the state folder that are searched for a copy of this client's key. */
 const MAX_NEIGHBOURS = 1_000;
 
 type SiteConfig = Pick<

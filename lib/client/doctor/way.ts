@@ -11,7 +11,7 @@ export interface Place {
 
 const PORTS: Record<string, number> = { "ws:": 80, "http:": 80, "wss:": 443, "https:": 443 };
 
-/** Most bytes of a proxy's answer that are read. */
+/** Maximum number of bytes of a proxy's answer that are read. */
 const MAX_ANSWER = 8 * 1024;
 
 /** Returns the host and port of a URL. */

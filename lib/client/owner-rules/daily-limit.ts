@@ -23,7 +23,7 @@ export interface Reservation {
 
 export interface DailyLimitOptions {
   stateDir: string;
-  /** Most bytes that may leave the site in a day. */
+  /** Maximum number of bytes that may leave the site in a day. */
   limit: number;
   logger: Logger;
   /** Returns the current time; by default the time of the system clock. */

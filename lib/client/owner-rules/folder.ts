@@ -19,9 +19,9 @@ interface Step {
 
 /**
  * A folder that the site's owner named by a path. Symbolic links that were in this path when the client
- * started are followed again at each look-up, so a changed link leads to the folder's new place. A link that
- * later replaces another name of the path is not followed, because anybody who can write to the folder above
- * the name could have made the link.
+ * started are followed again at each look-up, so a changed link leads to the folder's new place. If another
+ * component of the path is later replaced by a link, this link is not followed, because anybody who can write
+ * to the component's parent folder could have made it.
  */
 export class Folder implements Place {
   private last: string;
@@ -55,9 +55,9 @@ export class Folder implements Place {
 
   /**
    * Returns the real path of the folder at present. A link that cannot be resolved, such as a broken one,
-   * stays in the path as it is.
-   * @param isOthers reports whether others than the owner could have made a link at this path. Such a link is
-   *   not followed, and the folder's real path at the client's start is returned.
+   * stays in the path as it is. If somebody other than the site's owner could have made one of the links,
+   * returns the folder's real path at the client's start.
+   * @param isOthers reports whether somebody other than the owner could have made a link at this path
    */
   async locate(isOthers: (path: string) => boolean): Promise<Place> {
     const onLink = (path: string) => {

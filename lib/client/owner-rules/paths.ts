@@ -2,7 +2,7 @@ import { lstat, readlink } from "node:fs/promises";
 import { isAbsolute, join, parse, relative, sep } from "node:path";
 import { Refusal } from "./refusal.ts";
 
-/** Most symbolic links followed in one path, as on Linux. */
+/** Maximum number of symbolic links followed in one path, as on Linux. */
 const MAX_LINKS = 40;
 
 /** Reports whether a path is the given folder or is inside it. Both paths are absolute and have no `..`. */

@@ -19,8 +19,8 @@ export interface Places {
 }
 
 /**
- * Most patterns that the braces of one pattern may expand to, and most patterns of one setting after all
- * braces are expanded. Matching more patterns would take too long.
+ * Maximum number of patterns that the braces of one pattern may expand to, and maximum number of patterns of
+ * one setting after all braces are expanded. Matching more patterns would take too long.
  */
 const MAX_ALTERNATIVES = 100;
 const MAX_PATTERNS = 1000;

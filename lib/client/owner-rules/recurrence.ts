@@ -21,8 +21,8 @@ export interface RecurrenceOptions<T> {
 }
 
 /**
- * Most keys for which items are counted in a span of time. Items with any further key are reported one by
- * one.
+ * Maximum number of keys for which items are counted in a span of time. Items with any further key are
+ * reported one by one.
  */
 const MAX_KEYS = 10_000;
 

@@ -1,7 +1,10 @@
 import { FdsError } from "../../protocol/errors.ts";
 import { systemCode } from "../../util/system-error.ts";
 
-/** Most characters of a path in an error message, because the protocol limits the length of messages. */
+/**
+ * Maximum number of characters of a path in an error message, because the protocol limits the length of
+ * messages.
+ */
 const MAX_SHOWN = 500;
 
 /**

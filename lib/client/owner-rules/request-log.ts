@@ -23,8 +23,8 @@ const LEFT = { file: LEFT_FILE, maxBytes: 8 * MiB, older: 7, most: 20 };
 const REFUSED = { file: "requests-refused.log", maxBytes: MiB, older: 1, most: 200 };
 
 /**
- * Most bytes of a path or reason as JSON, where one character can take six bytes. The limit in {@link
- * LEFT_FILE} is as long as Linux allows a path to be.
+ * Maximum number of bytes of a path or reason as JSON, where one character can take six bytes. The limit in
+ * {@link LEFT_FILE} is as long as Linux allows a path to be.
  */
 const MAX_PATH_OF_LEFT = 4096;
 const MAX_TEXT_OF_REFUSED = 512;

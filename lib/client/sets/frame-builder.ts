@@ -10,7 +10,10 @@ import type { FrameOutlet } from "./frame-outlet.ts";
 
 /** A new frame is begun once the server's credit allows at least this many bytes. */
 const LEAST_ROOM = 4 * 1024;
-/** Most frames whose position is remembered, so that a frame that arrived damaged can be sent again. */
+/**
+ * Maximum number of frames whose position is remembered, so that a frame that arrived damaged can be sent
+ * again.
+ */
 const MAX_PLACES = 16 * 1024;
 
 /** The position in a set at which a frame begins. */

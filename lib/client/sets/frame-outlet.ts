@@ -6,7 +6,7 @@ import type { SendScheduler } from "../send-scheduler.ts";
 export interface FrameOutletOptions {
   stream: number;
   epoch: number;
-  /** Most bytes in a frame. */
+  /** Maximum number of bytes in a frame. */
   chunkSize: number;
   /** The stream may send all bytes below this offset. */
   maxOffset: number;

@@ -8,7 +8,7 @@ import type { PathCheck } from "../owner-rules/path-check.ts";
 import { contains } from "../owner-rules/paths.ts";
 import { compareNames, type EntryType, OpenFolder, typeOf } from "./open-folder.ts";
 
-/** Most names that are read from one folder. Further names are left out of the listing. */
+/** Maximum number of names that are read from one folder. Further names are left out of the listing. */
 const MAX_NAMES = 100_000;
 /** The largest number of ms before or after 1970 that a JavaScript Date can hold. */
 const MAX_TIME_MS = 8.64e15;

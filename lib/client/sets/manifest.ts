@@ -3,7 +3,10 @@ import type { FrameOutlet } from "./frame-outlet.ts";
 import { PackedBlocks } from "./packed-blocks.ts";
 import type { Found } from "./walk.ts";
 
-/** Most bytes of a manifest. The client keeps the manifest in memory until the server has all of it. */
+/**
+ * Maximum number of bytes of a manifest. The client keeps the manifest in memory until the server has all of
+ * it.
+ */
 const MAX_MANIFEST_BYTES = 64 * 1024 * 1024;
 /** Characters of manifest lines that are collected before they are sent. */
 const FLUSH_AT = 64 * 1024;
@@ -16,7 +19,7 @@ const FIRST_FLUSH_AT = 4 * 1024;
 /** The server's limits for a set. */
 export interface SetLimits {
   maxFiles: number;
-  /** Most bytes of all files together; undefined for no limit. */
+  /** Maximum number of bytes of all files together; undefined for no limit. */
   maxBytes: number | undefined;
 }
 

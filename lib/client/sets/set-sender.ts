@@ -45,7 +45,7 @@ export interface SetSenderOptions {
   roots: Roots;
   outlet: FrameOutlet;
   send: (message: ClientMessage) => void;
-  /** Most bytes that may leave the site in a day; null for no limit. */
+  /** Maximum number of bytes that may leave the site in a day; null for no limit. */
   dailyLimit: DailyLimit | null;
   logger: Logger;
 }

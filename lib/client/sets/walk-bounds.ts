@@ -1,6 +1,6 @@
 import { FdsError } from "../../protocol/errors.ts";
 
-/** Most names that one walk through folders examines before it gives up. */
+/** Maximum number of names that one walk through folders examines before it gives up. */
 const MAX_NAMES = 2_000_000;
 /** Longest time of one walk, in ms. */
 const MAX_WALK_MS = 600_000;

@@ -11,7 +11,7 @@ import { compareNames, OpenFolder, typeOf } from "./open-folder.ts";
 import { NotText, reasonOf, type Skipped } from "./skipped.ts";
 import { tooMany, WalkBounds } from "./walk-bounds.ts";
 
-/** Most names of one folder that are kept in memory. A set may have fewer files than this. */
+/** Maximum number of names of one folder that are kept in memory. A set may have fewer files than this. */
 const MAX_IN_FOLDER = 500_000;
 /** Longest path of a file in bytes of UTF-8, because the server cannot store a longer path. */
 const MAX_PATH_BYTES = 900;

@@ -32,7 +32,7 @@ export interface EnrolmentKey {
   labels: Labels;
   /** True: the key also lets a new machine take over the id of a registered or revoked client. */
   replaces: boolean;
-  /** Most clients that may enrol with the key; null: no limit. */
+  /** Maximum number of clients that may enrol with the key; null: no limit. */
   maxUses: number | null;
   uses: number;
   createdAt: number;
@@ -73,7 +73,7 @@ export interface SignInCode {
 export interface NamesPage {
   /** Only rows whose names sort after this name. */
   after?: string;
-  /** Most rows of the page. */
+  /** Maximum number of rows of the page. */
   limit: number;
 }
 

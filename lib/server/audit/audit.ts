@@ -14,8 +14,8 @@ const WRITE_AFTER_MS = 50;
 /** Time within which repetitions of an action are counted in one row, in ms. */
 const WINDOW_MS = 600_000;
 /**
- * Most rows that wait in memory while the database cannot be written. Beyond that, the least important rows
- * are dropped.
+ * Maximum number of rows that wait in memory while the database cannot be written. Beyond that, the least
+ * important rows are dropped.
  */
 const MAX_WAITING = 10_000;
 
@@ -46,7 +46,7 @@ export interface AuditOptions {
   rows: AuditRows;
   /** How long rows are kept, in ms. */
   keep: number;
-  /** Most bytes of all rows of the audit together. */
+  /** Maximum number of bytes of all rows of the audit together. */
   maxSize: number;
   logger: Logger;
 }

@@ -81,7 +81,7 @@ export function standingOf({ action, outcome, actor, clientId }: AuditEntry): St
   return actor != null || (isDone && clientId != null) ? "known" : "stranger";
 }
 
-/** Most characters of a text in a row. A longer text keeps its beginning and its end. */
+/** Maximum number of characters of a text in a row. A longer text keeps its beginning and its end. */
 const MAX_TEXT = 256;
 
 /** Bytes of a row besides its texts: id, times, and index entries. */

@@ -30,7 +30,7 @@ export interface RoomOptions {
   rows: RoomRows;
   /** How long rows are kept, in ms. */
   keep: number;
-  /** Most bytes of all rows of the audit together. */
+  /** Maximum number of bytes of all rows of the audit together. */
   maxSize: number;
   logger: Logger;
 }

@@ -2,13 +2,18 @@ import { networkOf } from "../access/remote-address.ts";
 import { type AuditEntry, type AuditRow, idOf, rowOf, shortened, standingOf } from "./entry.ts";
 
 /**
- * Most rows in one window of time for each actor, action and outcome. `ok`: the action succeeded. `failed`:
- * it failed.
+ * Maximum number of rows in one window of time for each actor, action and outcome. `ok`: the action
+ * succeeded. `failed`: it failed.
  */
 const MAX_OF_ACTOR = { ok: 2_000, failed: 100 };
-/** Most rows in one window of time for each network, action and outcome, if the callers have no access. */
+/**
+ * Maximum number of rows in one window of time for each network, action and outcome, if the callers have no
+ * access.
+ */
 const MAX_OF_NETWORK = 10;
-/** Most networks of callers without access that get rows of their own for one action and outcome. */
+/**
+ * Maximum number of networks of callers without access that get rows of their own for one action and outcome.
+ */
 const MAX_NETWORKS = 100;
 
 /**

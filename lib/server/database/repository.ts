@@ -67,7 +67,7 @@ export interface DownloadFilter {
   open?: boolean;
   /** Only downloads with a smaller id, which are older. */
   before?: string;
-  /** Limit on the number of downloads. */
+  /** Maximum number of downloads that the query returns. */
   limit: number;
 }
 
@@ -95,7 +95,7 @@ export interface EndsFilter {
   upTo: number;
   /** Only downloads of these clients; null: of all clients. */
   sites: Sites | null;
-  /** Limit on the number of downloads. */
+  /** Maximum number of downloads that the query returns. */
   limit: number;
 }
 
@@ -282,7 +282,7 @@ export interface Repository {
 
   /** Reports whether the database answers. If it does not, all calls that need it wait. */
   isThere(): Promise<boolean>;
-  /** Whether calls have been waiting for an unreachable database for about a second. */
+  /** Whether the database is unreachable, and calls have waited for it for at least about a second. */
   readonly isAway: boolean;
   close(): Promise<void>;
 }

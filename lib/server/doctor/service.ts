@@ -12,7 +12,7 @@ import type { ServerConfig } from "../config.ts";
 /** A client that was last seen longer ago than this, in ms, is reported. */
 const UNSEEN_MS = 86_400_000;
 
-/** Most client ids in a line of the report. */
+/** Maximum number of client ids in a line of the report. */
 const MAX_NAMES = 5;
 
 /** Checks of the running server, and of clients that were not seen for long. */

@@ -168,7 +168,7 @@ export class Downloads {
   }
 
   /**
-   * Records the id of the new download that replaces an ended one of a job.
+   * Records that the new download `next` replaces an ended download of the same job.
    * @returns false: another download has replaced the ended one already
    */
   async replaceBy(downloadId: string, next: string): Promise<boolean> {

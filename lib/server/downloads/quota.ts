@@ -4,7 +4,7 @@ import { type Active, type Downloading, durableOffsetOf } from "../download.ts";
 import type { KeepRows } from "../keep.ts";
 import type { SpaceShortage } from "../storage/free-space.ts";
 
-/** Most bytes of a single file, of each client, and of all clients together; null: no limit. */
+/** Maximum number of bytes of a single file, of each client, and of all clients together; null: no limit. */
 export interface Quotas {
   file: number | null;
   perClient: number | null;

@@ -20,8 +20,8 @@ const RETRY_MS = 1_000;
  */
 const PAGE = 25;
 /**
- * Most ended downloads that are reported to a reader that connects again. The reader can list older ones by
- * another REST call.
+ * Maximum number of ended downloads that are reported to a reader that connects again. The reader can list
+ * older ones by another REST call.
  */
 const MAX_REPLAYED = 10_000;
 

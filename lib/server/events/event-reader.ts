@@ -2,13 +2,15 @@ import type { Labels } from "../../api/labels.ts";
 import { COMMENT } from "../../util/server-sent-events.ts";
 import { areOf, type Sites } from "../access/sites.ts";
 
-/** Most bytes that wait for a reader. Beyond that, the reader is too slow and is disconnected. */
+/**
+ * Maximum number of bytes that wait for a reader. Beyond that, the reader is too slow and is disconnected.
+ */
 const MAX_WAITING_BYTES = 512 * 1024;
 
 /**
- * Most bytes that are counted for one waiting event, whatever its size, when a reader's waiting bytes are
- * compared with {@link MAX_WAITING_BYTES}. A single event about a set with many long patterns can have over
- * 1 MiB, and would otherwise disconnect every reader. All readers share the bytes of an event.
+ * Maximum number of bytes that are counted for one waiting event, whatever its size, when a reader's waiting
+ * bytes are compared with {@link MAX_WAITING_BYTES}. A single event about a set with many long patterns can
+ * have over 1 MiB, and would otherwise disconnect every reader. All readers share the bytes of an event.
  */
 const MAX_COUNTED_BYTES = 8 * 1024;
 

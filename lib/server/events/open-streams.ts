@@ -1,6 +1,6 @@
 import { FdsError } from "../../protocol/errors.ts";
 
-/** Most open event streams of one token. */
+/** Maximum number of open event streams of one token. */
 const MAX_OF_TOKEN = 200;
 const MAX_IN_ALL = 1_000;
 

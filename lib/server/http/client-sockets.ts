@@ -36,7 +36,7 @@ export interface ClientSocketsOptions {
   audit: Pick<Audit, "record">;
   /** Limit on the WebSockets from one address. */
   maxPerAddress: number;
-  /** Most bytes of data in a frame that this server accepts. */
+  /** Maximum number of bytes of data in a frame that this server accepts. */
   chunkSize: number;
   /** Whether clients can enrol without a token. If so, they must run on this machine. */
   anyoneEnrols: boolean;

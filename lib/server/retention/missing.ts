@@ -5,7 +5,7 @@ import type { Stored } from "../keep.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Storage } from "../storage/storage.ts";
 
-/** Most rows of downloads that one query reads. */
+/** Maximum number of rows of downloads that one query reads. */
 const PAGE = 500;
 /**
  * Shortest time between two searches of the storage, in ms. The time is also at least `LOOK_SHARE` times as

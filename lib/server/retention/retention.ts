@@ -22,7 +22,7 @@ export interface RetentionOptions {
   logger: Logger;
 }
 
-/** Most downloads that one query reads. */
+/** Maximum number of downloads that one query reads. */
 const BATCH = 100;
 /** Shortest time between two searches for downloads to remove, in ms. */
 const LOOK_EVERY_MS = 1_000;

@@ -18,7 +18,7 @@ export interface LinkUnchangedOptions {
   folder: SetFolder;
   /** Called for each file that was linked into the set. */
   onLinked: (file: SetFile) => void;
-  /** Reports whether the attempt is over, which stops the linking. */
+  /** Reports whether the attempt is over. If so, no more files are linked. */
   isOver: () => boolean;
 }
 

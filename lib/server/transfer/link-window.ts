@@ -7,11 +7,11 @@ const MiB = 1024 * KiB;
  */
 const FIRST_WINDOW = 1 * MiB;
 /**
- * Number of bytes that have to arrive before a link's rate is estimated within the first round trip. Fewer
+ * During the first round trip, a link's rate is estimated only after this many bytes have arrived. Fewer
  * bytes may have waited in a buffer and arrived at once, which makes the link look too fast.
  */
 const BURST_BYTES = 512 * KiB;
-/** Shortest time over which a link's rate is estimated within the first round trip, in ms. */
+/** During the first round trip, a link's rate is estimated only after bytes arrived for this time, in ms. */
 const BURST_MS = 4;
 const MIN_WINDOW = 256 * KiB;
 /** Largest window, in bytes: twice the bandwidth-delay product of a link of 1 Gbit/s and 300 ms. */

@@ -32,8 +32,8 @@ export const schedules: readonly Change[] = [
     PRIMARY KEY (schedule_id, time_zone)
   )`,
   `CREATE INDEX schedule_times_by_time ON schedule_times (at)`,
-  // The jobs that schedules made. The primary key allows each local time only one job in each zone, even if
-  // several servers make jobs at the same time.
+  // The jobs that schedules made. The primary key ensures that a schedule makes only one job for each local
+  // time in each zone, even if several servers try at the same time.
   `CREATE TABLE schedule_jobs (
     schedule_id TEXT NOT NULL,
     time_zone TEXT NOT NULL,
