@@ -151,6 +151,24 @@ describe.each([
     expect(await second.sets.list()).toEqual([]);
   });
 
+  test("a file of a set that was shortened is taken over without the bytes that were dropped", async () => {
+    await using shared = await open();
+    const { first, second } = shared;
+    const lost = await first.sets.open(id, 1);
+    const begun = await lost.openFile("large");
+    await begun.write(bytes("half-old"), 0);
+    await begun.sync();
+    await begun.truncate(4);
+    await begun.write(bytes("-new"), 4);
+    await begun.sync();
+    const taken = await second.sets.open(id, 2);
+    await taken.takeOver("large", 8);
+    await taken.dropFormer();
+    const large = await taken.openFile("large");
+    expect(await textOf(large)).toBe("half-new");
+    for (const file of [large, begun, taken, lost]) await file.close().catch(() => undefined);
+  });
+
   test("a set that two servers remove at once is gone, and neither of them fails", async () => {
     await using shared = await open();
     const { first, second } = shared;

@@ -60,6 +60,11 @@ export function cutName({ length, writer }: Cut): string {
   return `cut-${padded(length)}-${writer}`;
 }
 
+/** Whether an object name is that of a cut. */
+export function isCut(name: string): boolean {
+  return CUT.test(name);
+}
+
 /** Parses the object name of a piece; null for other names. */
 export function readPieceName(name: string): PieceName | null {
   const [, offset, length, writer] = NAME.exec(name) ?? [];

@@ -4,9 +4,9 @@ import type { Part, SetFolder } from "../storage.ts";
 import { compose, endUpload, UPLOAD } from "./compose.ts";
 import { copyObject } from "./copy.ts";
 import { inS3 } from "./error.ts";
-import type { Objects } from "./objects.ts";
+import type { Listed, Objects } from "./objects.ts";
 import { S3Part } from "./part.ts";
-import { piecesIn } from "./pieces.ts";
+import { isCut, piecesIn } from "./pieces.ts";
 import type { Place } from "./place.ts";
 
 /**
@@ -182,9 +182,15 @@ export class S3SetFolder implements SetFolder {
     const pieces = (await piecesIn(objects, from)) ?? [];
     const end = pieces.at(-1);
     if (!end || end.offset + end.length < length) return false;
-    await atOnce(PUTS, pieces, async ({ key, etag, length: size }) => {
-      await copyObject(objects, { key, etag, size }, to + key.slice(from.length));
-    });
+    const used = new Set(pieces.map(({ key }) => key));
+    const found = await Array.fromAsync(objects.list(from));
+    const copy = (some: Listed[]) =>
+      atOnce(PUTS, some, async (object) => {
+        await copyObject(objects, object, to + object.key.slice(from.length));
+      });
+    // Cuts are copied first. A piece without its cut has bytes that were replaced.
+    await copy(found.filter(({ key }) => isCut(key.slice(from.length))));
+    await copy(found.filter(({ key }) => used.has(key)));
     return true;
   }
 
