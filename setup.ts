@@ -2,7 +2,11 @@ import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CHECKSUMS_FILE } from "./lib/cli/checksums.ts";
-import { containerUser, giveToImageUser, IMAGE_USER_NAME } from "./lib/cli/setup/container-user.ts";
+import {
+  chownToImageUser,
+  containerUser,
+  IMAGE_USER_NAME,
+} from "./lib/cli/setup/container-user.ts";
 import { runProgram } from "./lib/cli/program.ts";
 import { paint, say, terminalOf } from "./lib/cli/terminal/terminal.ts";
 import { wrapHelp } from "./lib/cli/terminal/wrap.ts";
@@ -63,9 +67,10 @@ await runProgram(async (signal) => {
   }
   say(terminal, ".client-state/", "where the clients keep their keys");
   for (const name of ["downloads", "test-files", ".client-state"]) {
-    const { given, kept } = await giveToImageUser(join(folder, name));
-    if (given > 0) say(terminal, `${name}/`, `given to ${IMAGE_USER_NAME}, as whom containers run`);
-    for (const path of kept) {
+    const { changed, skipped } = await chownToImageUser(join(folder, name));
+    if (changed > 0)
+      say(terminal, `${name}/`, `given to ${IMAGE_USER_NAME}, as whom containers run`);
+    for (const path of skipped) {
       terminal.write(
         `${plainText(path)} still belongs to root, because it has a hard link elsewhere\n`,
       );

@@ -5,7 +5,7 @@ import { matches, parseSelector, type Selector } from "./selector.ts";
 /**
  * Which clients a request selects: all of them, or those that match the given ids, the given labels, or both.
  */
-export interface Naming {
+export interface ClientChoice {
   all?: true | undefined;
   ids?: readonly string[] | undefined;
   labels?: string | undefined;
@@ -27,7 +27,7 @@ export class Chosen {
   readonly #isAnyId: boolean;
 
   /** Parses the ids and the label selector of a request. @throws SelectorError if the selector is invalid */
-  constructor({ ids, labels }: Naming) {
+  constructor({ ids, labels }: ClientChoice) {
     this.selector = labels === undefined ? null : parseSelector(labels);
     this.#isAnyId = ids === undefined;
     this.named = new Set(ids?.filter((id) => !id.includes("*")));
@@ -37,7 +37,7 @@ export class Chosen {
   /**
    * Whether all selected clients are named by their full ids, so that no other clients have to be examined.
    */
-  get isOfNamesAlone(): boolean {
+  get hasOnlyExactIds(): boolean {
     return !this.#isAnyId && this.#patterns.length === 0;
   }
 

@@ -207,9 +207,9 @@ export const JobChange = z
 export type JobChange = z.input<typeof JobChange>;
 
 /** An event in a stream of events: a changed download, client or job. */
-export const Change = z.discriminatedUnion("event", [
+export const ChangeEvent = z.discriminatedUnion("event", [
   z.object({ event: z.literal("download"), data: DownloadRecord }),
   z.object({ event: z.literal("client"), data: ClientRecord }),
   z.object({ event: z.literal("job"), data: JobRecord }),
 ]);
-export type Change = z.infer<typeof Change>;
+export type ChangeEvent = z.infer<typeof ChangeEvent>;

@@ -18,21 +18,21 @@ export interface Checksums {
    * Line numbers, counted from 1, of lines in an unknown format or with a second, different checksum for a
    * path. Comments and empty lines are accepted.
    */
-  strange: number[];
+  badLines: number[];
 }
 
 /** Parses a text in the format of `md5sum`. */
 export function parseChecksums(text: string): Checksums {
   const sums = new Map<string, string>();
-  const strange: number[] = [];
+  const badLines: number[] = [];
   for (const [index, line] of text.split("\n").entries()) {
     if (/^\s*(?:#|$)/.test(line)) continue;
     const entry = parseLine(line);
     const before = entry && sums.get(entry.path);
-    if (!entry || (before && before !== entry.md5)) strange.push(index + 1);
+    if (!entry || (before && before !== entry.md5)) badLines.push(index + 1);
     if (entry) sums.set(entry.path, entry.md5);
   }
-  return { sums, strange };
+  return { sums, badLines };
 }
 
 /**

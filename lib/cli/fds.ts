@@ -151,10 +151,10 @@ async function runCommand(
     const names = [...COMMANDS.keys()].join(", ");
     throw new UsageError(`unknown command "${name}", expected one of ${names}`);
   }
-  const [least, most] = command.count;
-  const { values, positionals } = parseFlags(rest, { ...COMMON_FLAGS, ...command.flags }, most);
+  const [min, max] = command.count;
+  const { values, positionals } = parseFlags(rest, { ...COMMON_FLAGS, ...command.flags }, max);
   if (values["help"]) return void stdout.write(wrapHelp(helpOf(name, command)));
-  if (positionals.length < least) {
+  if (positionals.length < min) {
     throw new UsageError(`${command.words} is missing, expected fds ${name} ${command.words}`);
   }
   const env = environmentOf(values[CONFIG_FLAG]);

@@ -92,7 +92,7 @@ export class Agent {
     const stream = this.#streams.get(message.stream);
     switch (message.type) {
       case "credit":
-        this.#worked ||= stream?.hasDelivered(WORTH_BYTES) ?? false;
+        this.#worked ||= stream?.hasSent(WORTH_BYTES) ?? false;
         return stream?.grant(message.max_offset);
       case "resend":
         return stream?.resend(message.offset);

@@ -34,13 +34,13 @@ export interface CompressorOptions {
  */
 export class Compressor {
   /** Whether the last chunk shrank. If so, the next chunk is compressed without a sample first. */
-  #trusted = false;
+  #lastShrank = false;
   /** Bytes before this offset of the stream are sent uncompressed. */
   #restUntil = 0;
   #rest = FIRST_REST;
 
   /** False while sending without compression is being tried, or was found to be faster. */
-  #pays = true;
+  #isEnabled = true;
   /**
    * Bytes of the file sent per ms with compression, measured before sending without compression was tried.
    */
@@ -63,11 +63,11 @@ export class Compressor {
    */
   async pack(offset: number, bytes: Uint8Array): Promise<Uint8Array | null> {
     this.#measure(offset);
-    if (!this.#pays || offset < this.#restUntil || bytes.length < SMALLEST) return null;
+    if (!this.#isEnabled || offset < this.#restUntil || bytes.length < SMALLEST) return null;
     const began = this.#now();
     const packed = await this.#tryOn(bytes);
     this.#period.busyMs += this.#now() - began;
-    this.#trusted = packed !== null;
+    this.#lastShrank = packed !== null;
     if (packed) {
       this.#rest = FIRST_REST;
     } else {
@@ -78,7 +78,7 @@ export class Compressor {
   }
 
   async #tryOn(bytes: Uint8Array): Promise<Uint8Array | null> {
-    if (!this.#trusted && bytes.length > SAMPLE) {
+    if (!this.#lastShrank && bytes.length > SAMPLE) {
       const sample = bytes.subarray(0, SAMPLE);
       if (!saves(await this.#compress(sample), sample)) return null;
     }
@@ -95,11 +95,11 @@ export class Compressor {
     const elapsed = now - this.#period.at;
     if (elapsed < PERIOD_MS) return;
     const rate = (offset - this.#period.offset) / elapsed;
-    if (!this.#pays) {
-      this.#pays = rate < this.#rateWith;
-      if (this.#pays) this.#nextTrialAt = now + NEXT_TRIAL_MS;
+    if (!this.#isEnabled) {
+      this.#isEnabled = rate < this.#rateWith;
+      if (this.#isEnabled) this.#nextTrialAt = now + NEXT_TRIAL_MS;
     } else if (this.#period.busyMs > elapsed * BUSY_SHARE && now >= this.#nextTrialAt) {
-      this.#pays = false;
+      this.#isEnabled = false;
       this.#rateWith = rate;
     }
     this.#period = { offset, at: now, busyMs: 0 };

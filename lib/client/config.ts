@@ -20,7 +20,7 @@ export interface ClientTls extends TlsPaths {
 }
 
 /** Settings from which {@link configOf} derives other values. */
-const MADE_INTO_OTHERS = [
+const PROCESSED_SETTINGS = [
   "serverUrl",
   "isInsecure",
   "roots",
@@ -87,7 +87,7 @@ function configOf(settings: ClientSettings, { env, isTerminal, exists }: Surroun
   const serverUrl = readServerUrl(settings);
   const roots = readRoots(settings, id, exists);
   return {
-    ...settings.readAllBut(...MADE_INTO_OTHERS),
+    ...settings.readAllBut(...PROCESSED_SETTINGS),
     serverUrl,
     roots,
     timeZone: settings.read("timeZone") ?? systemTimeZone(env["TZ"]),

@@ -62,7 +62,7 @@ export class Connection {
   readonly #ending = Promise.withResolvers<Ending>();
   readonly #timer: Timer;
   readonly #messages = new RateLimiter(MESSAGES);
-  #over = false;
+  #hasEnded = false;
   #registered = false;
   // These times are monotonic, in ms, so that setting the system clock cannot end the connection.
   readonly #dialledAt = performance.now();
@@ -88,7 +88,7 @@ export class Connection {
 
   /** Whether the connection is open or being opened. False once it has ended. */
   get isAlive(): boolean {
-    return !this.#over;
+    return !this.#hasEnded;
   }
 
   /** Resolves when the connection has ended and all files are closed. */
@@ -110,7 +110,7 @@ export class Connection {
 
   #onMessage(data: Buffer, isBinary: boolean): void {
     this.#heard();
-    if (this.#over) return;
+    if (this.#hasEnded) return;
     if (this.#socket.bufferedAmount > MAX_UNREAD_BYTES) {
       return this.#drop("the server asks, and does not read the answers");
     }
@@ -176,8 +176,8 @@ export class Connection {
   }
 
   #end(reason: string, code?: ErrorCode): void {
-    if (this.#over) return;
-    this.#over = true;
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
     clearInterval(this.#timer);
     const lasted = performance.now() - this.#dialledAt;
     const ending = () => ({

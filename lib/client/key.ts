@@ -172,7 +172,7 @@ async function placeOnce(candidate: string, path: string): Promise<void> {
  * @param folder exists while a process holds the lock
  */
 async function withLock(folder: string, work: () => Promise<void>): Promise<void> {
-  for (let waited = 0; waited < LOCK_MS && !(await isMade(folder)); waited += LOOK_EVERY_MS) {
+  for (let waited = 0; waited < LOCK_MS && !(await makeFolder(folder)); waited += LOOK_EVERY_MS) {
     await Bun.sleep(LOOK_EVERY_MS);
   }
   try {
@@ -183,7 +183,7 @@ async function withLock(folder: string, work: () => Promise<void>): Promise<void
 }
 
 /** Makes a folder. @returns false if the folder existed already */
-async function isMade(folder: string): Promise<boolean> {
+async function makeFolder(folder: string): Promise<boolean> {
   try {
     await mkdir(folder);
     return true;

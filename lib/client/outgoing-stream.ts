@@ -38,7 +38,7 @@ export interface OutgoingStream {
    */
   run(): Promise<Delivery>;
   /** Reports whether at least this many bytes were sent in this attempt. */
-  hasDelivered(bytes: number): boolean;
+  hasSent(bytes: number): boolean;
   /**
    * Allows the stream to send all bytes below `maxOffset`. A lower value than before has no effect, because
    * granted credit is not taken back, as in QUIC.

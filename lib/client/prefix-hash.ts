@@ -15,18 +15,18 @@ export type Read = (offset: number, length: number) => Promise<Uint8Array>;
  * Called during a long operation with the number of bytes hashed or names examined so far. Returning false
  * ends the operation.
  */
-export type GoOn = (offset: number) => boolean;
+export type OnProgress = (done: number) => boolean;
 
 /**
  * Hashes the first bytes of a file.
  * @returns null if the file is shorter than `length` bytes
- * @throws FdsError `protocol_error` if `goOn` returned false
+ * @throws FdsError `protocol_error` if `onProgress` returned false
  */
 export async function hashPrefix(
   checksum: ChecksumAlgorithm,
   length: number,
   read: Read,
-  goOn: GoOn,
+  onProgress: OnProgress,
 ): Promise<Bun.CryptoHasher | null> {
   const hash = new Bun.CryptoHasher(checksum);
   for (let at = 0; at < length;) {
@@ -35,7 +35,7 @@ export async function hashPrefix(
     hash.update(block);
     at += block.length;
     release(block);
-    if (!goOn(at)) throw new FdsError("protocol_error", "the server wants no more of it");
+    if (!onProgress(at)) throw new FdsError("protocol_error", "the server wants no more of it");
   }
   return hash;
 }

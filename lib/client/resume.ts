@@ -1,6 +1,6 @@
 import { type FileIdentity, mayBeTheSame } from "../protocol/identity.ts";
 import type { DownloadRequest } from "../protocol/messages.ts";
-import { type GoOn, hashPrefix, type Read } from "./prefix-hash.ts";
+import { type OnProgress, hashPrefix, type Read } from "./prefix-hash.ts";
 
 /** The offset at which an attempt begins to send a file, and the hash of the bytes before it. */
 export interface Start {
@@ -22,13 +22,13 @@ export interface Start {
  * that the server already has must have the same checksum as the file's first bytes. Otherwise the download
  * starts over. A resumed file is delivered with the size that it had when the download began.
  * @param identity the open file's present attributes
- * @throws FdsError `protocol_error` if `goOn` returned false
+ * @throws FdsError `protocol_error` if `onProgress` returned false
  */
 export async function decideStart(
   request: DownloadRequest,
   identity: FileIdentity,
   read: Read,
-  goOn: GoOn,
+  onProgress: OnProgress,
 ): Promise<Start> {
   const { offset, resume, checksum } = request;
   const startOver = (reason?: string): Start => ({
@@ -43,7 +43,7 @@ export async function decideStart(
   if (!mayBeTheSame(resume.identity, identity)) {
     return startOver("the file changed since it was first read");
   }
-  const hash = await hashPrefix(checksum, offset, read, goOn);
+  const hash = await hashPrefix(checksum, offset, read, onProgress);
   if (!hash) return startOver("the file became shorter");
   if (resume.total_size < offset) {
     return startOver("the server has more than it says that there is");

@@ -120,7 +120,7 @@ export class SendScheduler {
 
   #serve(): void {
     if (this.#polling) return;
-    const first = this.#closed || this.#hasRoom() ? this.#line.shift() : undefined;
+    const first = this.#closed || this.#checkRoom() ? this.#line.shift() : undefined;
     if (first) {
       first();
       // The next stream gets its turn after the current stream has sent its frame.
@@ -138,7 +138,7 @@ export class SendScheduler {
     );
   }
 
-  #hasRoom(): boolean {
+  #checkRoom(): boolean {
     this.#measure();
     // The measured bytes are divided by the full span, even if the measurement began later. The first bytes
     // may only have moved into the kernel's buffer, and would look like a high rate.

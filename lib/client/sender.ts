@@ -16,8 +16,8 @@ import { Allowance } from "./owner-rules/allowance.ts";
 import type { DailyLimit } from "./owner-rules/daily-limit.ts";
 import type { Roots } from "./owner-rules/roots.ts";
 import type { SourceFile } from "./owner-rules/source-file.ts";
-import type { GoOn } from "./prefix-hash.ts";
-import { provingNowAndThen } from "./proving.ts";
+import type { OnProgress } from "./prefix-hash.ts";
+import { progressReporter } from "./proving.ts";
 import { Source } from "./source.ts";
 import type { SendScheduler } from "./send-scheduler.ts";
 
@@ -98,7 +98,7 @@ export class Sender implements OutgoingStream {
   }
 
   /** Reports whether at least this many bytes were sent in this attempt. */
-  hasDelivered(bytes: number): boolean {
+  hasSent(bytes: number): boolean {
     return this.#offset - this.#begin >= bytes;
   }
 
@@ -172,8 +172,8 @@ export class Sender implements OutgoingStream {
    * Returns a callback that reports to the server how many bytes of the file were hashed again. The callback
    * returns false once the stream was stopped.
    */
-  #proving(): GoOn {
-    return provingNowAndThen(
+  #proving(): OnProgress {
+    return progressReporter(
       (offset) => this.#send({ type: "proving", offset }),
       () => this.#stopped === undefined,
     );

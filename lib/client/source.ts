@@ -3,7 +3,7 @@ import { type FileIdentity, mayBeTheSame, stillTheSame } from "../protocol/ident
 import type { DownloadRequest } from "../protocol/messages.ts";
 import { readAt } from "./block-reader.ts";
 import type { SourceFile } from "./owner-rules/source-file.ts";
-import { type GoOn, hashPrefix } from "./prefix-hash.ts";
+import { type OnProgress, hashPrefix } from "./prefix-hash.ts";
 import { decideStart, type Start } from "./resume.ts";
 
 /**
@@ -21,11 +21,20 @@ export class Source {
 
   /**
    * Decides at which offset to begin sending an open file.
-   * @param goOn called with the number of bytes hashed so far; false ends the hashing
+   * @param onProgress called with the number of bytes hashed so far; false ends the hashing
    */
-  static async open(file: SourceFile, request: DownloadRequest, goOn: GoOn): Promise<Source> {
+  static async open(
+    file: SourceFile,
+    request: DownloadRequest,
+    onProgress: OnProgress,
+  ): Promise<Source> {
     const seen = await file.identity();
-    return new Source(file, request, await decideStart(request, seen, readerOf(file), goOn), seen);
+    return new Source(
+      file,
+      request,
+      await decideStart(request, seen, readerOf(file), onProgress),
+      seen,
+    );
   }
 
   /**
@@ -34,12 +43,12 @@ export class Source {
    * @param digest of the bytes sent, as hex
    * @throws FdsError `source_changed`
    */
-  async confirm(digest: string, goOn: GoOn): Promise<void> {
+  async confirm(digest: string, onProgress: OnProgress): Promise<void> {
     const { file } = this;
     const now = await file.identity();
     if (!stillTheSame(this.seen, now)) {
       const isAsked = mayBeTheSame(this.seen, now) && (await file.hasName());
-      if (!isAsked || !(await this.#has(digest, goOn))) {
+      if (!isAsked || !(await this.#has(digest, onProgress))) {
         throw new FdsError("source_changed", "the file changed while it was read");
       }
     }
@@ -47,9 +56,9 @@ export class Source {
   }
 
   /** Hashes the file again, and reports whether the digest is the same. */
-  async #has(digest: string, goOn: GoOn): Promise<boolean> {
+  async #has(digest: string, onProgress: OnProgress): Promise<boolean> {
     const { file, request, start } = this;
-    const hash = await hashPrefix(request.checksum, start.totalSize, readerOf(file), goOn);
+    const hash = await hashPrefix(request.checksum, start.totalSize, readerOf(file), onProgress);
     return hash?.digest("hex") === digest;
   }
 }

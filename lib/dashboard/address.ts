@@ -7,7 +7,7 @@ import { isStatus } from "./status.ts";
  */
 
 /** The filters of the page, as its URL states them. */
-export interface Shown {
+export interface PageFilters {
   /** Shows only downloads with this status; null shows all. */
   status: DownloadStatus | null;
   /** True hides failed downloads that were retried. */
@@ -24,7 +24,7 @@ export interface Shown {
   onlyOffline: boolean;
 }
 
-export const EVERYTHING: Readonly<Shown> = {
+export const EVERYTHING: Readonly<PageFilters> = {
   status: null,
   onlyOpen: false,
   site: null,
@@ -45,7 +45,7 @@ const FIELDS = ["status", "site", "job", "schedule", "download", "sites"];
  * @param hash the fragment with its `#`
  * @returns null if the fragment has another purpose, such as an anchor on the page or a sign-in code
  */
-export function readAddress(hash: string): Shown | null {
+export function readAddress(hash: string): PageFilters | null {
   const fields = new URLSearchParams(hash.slice(1));
   if (hash.length > 1 && !FIELDS.some((name) => fields.has(name))) return null;
   const status = fields.get("status") ?? "";
@@ -61,7 +61,7 @@ export function readAddress(hash: string): Shown | null {
 }
 
 /** Formats filters as the fragment of a URL, with its `#`. Filters that are not set are left out. */
-export function addressOf(shown: Shown): string {
+export function addressOf(shown: PageFilters): string {
   const { status, onlyOpen, site, job, schedule, download, onlyOffline } = shown;
   const fields = new URLSearchParams();
   if (status !== null) fields.set("status", status);

@@ -5,7 +5,7 @@ import { api, ApiProblem, contentPath, requireContent } from "./api.ts";
 import { Board } from "./board.ts";
 import { copyText } from "./clipboard.ts";
 import { ConnectionView } from "./connection-view.ts";
-import { byId, find, lead } from "./dom.ts";
+import { byId, find, moveFocusTo } from "./dom.ts";
 import { DownloadsView, type RowAction } from "./downloads-view.ts";
 import { Feed } from "./feed.ts";
 import { FolderBrowser } from "./files/folder-browser.ts";
@@ -107,7 +107,7 @@ class App {
     );
     for (const link of document.querySelectorAll<HTMLAnchorElement>("a.total")) {
       link.addEventListener("click", () => {
-        lead(link.hash.includes("sites=") ? "sites-panel" : "downloads");
+        moveFocusTo(link.hash.includes("sites=") ? "sites-panel" : "downloads");
       });
     }
     addEventListener("hashchange", () => void this.start());

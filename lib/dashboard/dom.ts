@@ -71,7 +71,7 @@ export function keepingFocus(move: () => void): void {
 }
 
 /** Moves the focus to a part of the page, and scrolls to it if necessary. */
-export function lead(id: string): void {
+export function moveFocusTo(id: string): void {
   const part = byId(id, HTMLElement);
   part.focus({ preventScroll: true });
   const { top } = part.getBoundingClientRect();

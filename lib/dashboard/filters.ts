@@ -1,4 +1,4 @@
-import { addressOf, EVERYTHING, readAddress, type Shown } from "./address.ts";
+import { addressOf, EVERYTHING, type PageFilters, readAddress } from "./address.ts";
 import type { Site } from "./board.ts";
 import { byId, find } from "./dom.ts";
 import { offerSites } from "./site-choice.ts";
@@ -10,7 +10,7 @@ export class Filters {
   readonly #form = byId("filters", HTMLFormElement);
   readonly #site = byId("filter-site", HTMLSelectElement);
   readonly #open = byId("filter-open", HTMLInputElement);
-  #shown: Readonly<Shown> = readAddress(location.hash) ?? EVERYTHING;
+  #shown: Readonly<PageFilters> = readAddress(location.hash) ?? EVERYTHING;
   #sites: Site[] = [];
 
   /** @param onChange called after each change of the filters */
@@ -21,7 +21,7 @@ export class Filters {
     this.#render();
   }
 
-  get shown(): Readonly<Shown> {
+  get shown(): Readonly<PageFilters> {
     return this.#shown;
   }
 
@@ -38,7 +38,7 @@ export class Filters {
   }
 
   /** Changes some of the filters, and the page's URL with them. */
-  change(change: Partial<Shown>): void {
+  change(change: Partial<PageFilters>): void {
     const hash = addressOf({ ...this.#shown, ...change });
     history.pushState(null, "", hash === "#" ? location.pathname : hash);
     this.#adopt();

@@ -26,7 +26,7 @@ export interface ServerTls {
  * Settings that {@link configOf} reads one by one, to check them or to compute other values from them. All
  * other settings are taken as they are.
  */
-const MADE_INTO_OTHERS = [
+const PROCESSED_SETTINGS = [
   "host",
   "databaseUrl",
   "storageUrl",
@@ -91,7 +91,7 @@ function configOf(settings: ServerSettings, isTerminal: boolean) {
     total: settings.read("quota"),
   };
   return {
-    ...settings.readAllBut(...MADE_INTO_OTHERS),
+    ...settings.readAllBut(...PROCESSED_SETTINGS),
     host,
     databaseUrl: databaseUrl ?? `sqlite://${join(downloadsDir, ".server", "state.db")}`,
     rowsFolder: databaseUrl === null && isApart ? downloadsDir : null,

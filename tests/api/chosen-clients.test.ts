@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { Chosen, type Naming } from "../../lib/api/chosen-clients.ts";
+import { Chosen, type ClientChoice } from "../../lib/api/chosen-clients.ts";
 
 describe("a selection", () => {
-  test.each<[Naming, string, boolean]>([
+  test.each<[ClientChoice, string, boolean]>([
     [{ all: true }, "site-1", true],
     [{ ids: ["site-1"] }, "site-1", true],
     [{ ids: ["site-1"] }, "site-10", false],

@@ -39,7 +39,7 @@ test.each<[string, string, Record<string, string>]>([
 ])("reads %s", (_, text, sums) => {
   const read = parseChecksums(text);
   expect(Object.fromEntries(read.sums)).toEqual(sums);
-  expect(read.strange).toEqual([]);
+  expect(read.badLines).toEqual([]);
 });
 
 test.each<[string, string, number[]]>([
@@ -51,8 +51,8 @@ test.each<[string, string, number[]]>([
   ["SHA-256", `${A}${B}  a\nSHA256 (a) = ${A}${B}\n`, [1, 2]],
   ["another sum of the same name", `${A}  a\n${A}  ./a\n${B}  a\n`, [3]],
   ["words", "all is well\n", [1]],
-])("does not take for a sum: %s", (_, text, strange) => {
-  expect(parseChecksums(text).strange).toEqual(strange);
+])("does not take for a sum: %s", (_, text, badLines) => {
+  expect(parseChecksums(text).badLines).toEqual(badLines);
 });
 
 test.each<[string, string, string]>([

@@ -14,7 +14,7 @@ const IDENTITY: FileIdentity = {
   inode: "30",
   device: "40",
 };
-const goOn = () => true;
+const onProgress = () => true;
 
 function md5(bytes: Uint8Array): string {
   return new Bun.CryptoHasher("md5").update(bytes).digest("hex");
@@ -50,7 +50,7 @@ function request(offset: number, resume: Partial<DownloadRequest["resume"]> | nu
 
 describe("resumes", () => {
   test.each([1, MiB - 1, MiB, MiB + 1, 3 * MiB, FILE.length])("at %d", async (offset) => {
-    const start = await decideStart(request(offset), IDENTITY, readerOf(FILE), goOn);
+    const start = await decideStart(request(offset), IDENTITY, readerOf(FILE), onProgress);
     expect(start).toMatchObject({ offset, totalSize: FILE.length });
     expect(start.reason).toBeUndefined();
     // The hash holds the bytes before the offset. With the rest, it becomes the digest of the whole file.
@@ -58,7 +58,7 @@ describe("resumes", () => {
   });
 
   test("also when the system reads less than it is asked for", async () => {
-    const start = await decideStart(request(70_000), IDENTITY, readerOf(FILE, 1000), goOn);
+    const start = await decideStart(request(70_000), IDENTITY, readerOf(FILE, 1000), onProgress);
     expect(start.offset).toBe(70_000);
   });
 
@@ -68,7 +68,7 @@ describe("resumes", () => {
     ["has another time, as a network share tells it", { mtime_ns: "10" }],
   ])("a file that %s, by the identity that the server knows", async (_, times) => {
     const now = { ...IDENTITY, ...times };
-    const start = await decideStart(request(MiB), now, readerOf(FILE), goOn);
+    const start = await decideStart(request(MiB), now, readerOf(FILE), onProgress);
     expect(start).toMatchObject({ offset: MiB, identity: IDENTITY });
     expect(start.reason).toBeUndefined();
   });
@@ -78,7 +78,7 @@ describe("resumes", () => {
     const identity = { ...IDENTITY, size: MiB, mtime_ns: "5" };
     const now = { ...identity, size: grown.length, mtime_ns: "99", ctime_ns: "99" };
     const asked = request(MiB, { identity, total_size: MiB });
-    const start = await decideStart(asked, now, readerOf(grown), goOn);
+    const start = await decideStart(asked, now, readerOf(grown), onProgress);
     expect(start).toMatchObject({ offset: MiB, totalSize: MiB });
   });
 });
@@ -124,7 +124,7 @@ describe("starts over", () => {
       /changed/,
     ],
   ])("%s", async (_, asked, identity, bytes, reason) => {
-    const start = await decideStart(asked, identity, readerOf(bytes), goOn);
+    const start = await decideStart(asked, identity, readerOf(bytes), onProgress);
     expect(start).toMatchObject({ offset: 0, totalSize: identity.size, identity });
     if (reason) expect(start.reason).toMatch(reason);
     else expect(start.reason).toBeUndefined();
@@ -144,6 +144,6 @@ test("a long reading tells how far it is, and ends when nobody wants it any more
 
 test("a file that cannot be read is an error, not a reason to start over", async () => {
   const read = () => Promise.reject(new Error("EIO"));
-  const start = decideStart(request(MiB), IDENTITY, read, goOn);
+  const start = decideStart(request(MiB), IDENTITY, read, onProgress);
   await expect(start).rejects.toThrow("EIO");
 });

@@ -27,11 +27,11 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-const goOn = () => true;
+const onProgress = () => true;
 
 const REQUEST = downloadRequest(1_000_000);
 
-const openSource = () => Source.open(file, REQUEST, goOn);
+const openSource = () => Source.open(file, REQUEST, onProgress);
 
 async function overwrite(position: number, text: string): Promise<void> {
   const handle = await open(path, "r+");
@@ -51,7 +51,7 @@ describe("is confirmed, as the bytes are what they were, when the file", () => {
   ])("%s", async (_, change) => {
     const source = await openSource();
     await change();
-    await source.confirm(md5(CONTENT), goOn);
+    await source.confirm(md5(CONTENT), onProgress);
     await source.confirm(md5(CONTENT), () => expect.unreachable("nothing changed since"));
   });
 
@@ -73,7 +73,7 @@ describe("is refused when the file", () => {
   ])("%s", async (_, change) => {
     const source = await openSource();
     await change();
-    await expect(source.confirm(md5(CONTENT), goOn)).rejects.toMatchObject({
+    await expect(source.confirm(md5(CONTENT), onProgress)).rejects.toMatchObject({
       code: "source_changed",
     });
   });
@@ -82,7 +82,9 @@ describe("is refused when the file", () => {
     const source = await openSource();
     await utimes(path, 1, 1);
     const sent = md5(Buffer.from("what the site hat"));
-    await expect(source.confirm(sent, goOn)).rejects.toMatchObject({ code: "source_changed" });
+    await expect(source.confirm(sent, onProgress)).rejects.toMatchObject({
+      code: "source_changed",
+    });
   });
 });
 

@@ -1,7 +1,12 @@
 import { expect, test } from "bun:test";
-import { addressOf, EVERYTHING, readAddress, type Shown } from "../../lib/dashboard/address.ts";
+import {
+  addressOf,
+  EVERYTHING,
+  type PageFilters,
+  readAddress,
+} from "../../lib/dashboard/address.ts";
 
-test.each<[hash: string, shown: Shown]>([
+test.each<[hash: string, shown: PageFilters]>([
   ["#", EVERYTHING],
   ["#status=failed", { ...EVERYTHING, status: "failed" }],
   ["#status=failed&open=true", { ...EVERYTHING, status: "failed", onlyOpen: true }],
@@ -19,7 +24,7 @@ test.each<[hash: string, shown: Shown]>([
   expect(addressOf(shown)).toBe(hash);
 });
 
-test.each<[hash: string, shown: Shown]>([
+test.each<[hash: string, shown: PageFilters]>([
   ["", EVERYTHING],
   ["#status=", EVERYTHING],
   ["#status=toString", EVERYTHING],

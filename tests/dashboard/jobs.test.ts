@@ -63,6 +63,6 @@ describe("a job in words", () => {
     [{ expires_at: "2026-02-01T12:00:00.000Z" }, { failed: 1 }, null],
     [{ expires_at: "2026-02-01T12:00:01.000Z" }, { failed: 1 }, "failed"],
   ])("of %p with %p can be asked again: %p", (job, counts, expected) => {
-    expect(words.againOf(jobRecord(job, counts), NOW)).toBe(expected as never);
+    expect(words.rerunStatusOf(jobRecord(job, counts), NOW)).toBe(expected as never);
   });
 });

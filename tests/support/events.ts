@@ -1,8 +1,8 @@
-import type { Change } from "../../lib/api/jobs.ts";
+import type { ChangeEvent } from "../../lib/api/jobs.ts";
 import { readEvents } from "../../lib/util/server-sent-events.ts";
 
 /** A server-sent event as a client of the API receives it. */
-export type Told = Change & { id: string };
+export type Told = ChangeEvent & { id: string };
 
 /** Reads the server-sent events of a response. Each is read only when a method asks for it. */
 export class Listener {

@@ -54,7 +54,7 @@ export async function walkThrough(asked: Asked): Promise<{ all: Found[]; walk: W
     include: new PathPatterns(include),
     exclude: new PathPatterns(exclude),
     minAgeMs,
-    goOn: (names) => meanwhile?.(names) !== false,
+    onProgress: (names) => meanwhile?.(names) !== false,
   });
   const all: Found[] = [];
   for await (const batch of walk.files()) all.push(...batch);

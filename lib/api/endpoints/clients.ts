@@ -30,7 +30,7 @@ export const clientEndpoints = {
     summary: "The files and folders in a folder of a client, or its roots",
     role: "operator",
     audit: "browse",
-    goesOn: true,
+    hasLongAnswer: true,
     query: ClientFileQuery,
     answers: [{ status: 200, description: "A page of them, by name", schema: ClientFileList }],
     errors: [

@@ -70,7 +70,7 @@ export const downloadEndpoints = {
     summary: "The file of a completed download, or a range of it; a set as a tar archive",
     role: "viewer",
     audit: "content_fetch",
-    goesOn: true,
+    hasLongAnswer: true,
     head: true,
     query: ContentQuery,
     answers: [

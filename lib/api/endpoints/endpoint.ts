@@ -27,7 +27,7 @@ export interface Endpoint {
    * True if it can take long to make or to send the answer, as for a stream of events. Before such an answer
    * is sent, the server checks the caller's access again.
    */
-  goesOn?: boolean;
+  hasLongAnswer?: boolean;
   /** True if HEAD requests are answered, too. */
   head?: boolean;
   query?: z.ZodType;

@@ -12,7 +12,7 @@ export const eventEndpoints = {
     path: "/api/downloads/:download_id/events",
     summary: "One download, live: server-sent events until it has ended",
     role: "viewer",
-    goesOn: true,
+    hasLongAnswer: true,
     headers: lastEventId,
     answers: [
       {
@@ -30,7 +30,7 @@ export const eventEndpoints = {
     path: "/api/events",
     summary: "All downloads, clients and jobs, live: server-sent events",
     role: "viewer",
-    goesOn: true,
+    hasLongAnswer: true,
     headers: lastEventId,
     answers: [
       {

@@ -58,13 +58,13 @@ export async function runNights(options: NightOptions): Promise<DeliveryRecord[]
     },
     signal,
   );
-  const late = files.at(1);
-  const missing = files.at(-1);
+  const lateFile = files.at(1);
+  const missingFile = files.at(-1);
   for (const [night, what] of NIGHTS.entries()) {
-    const away = night === 1 ? late : night === 2 ? missing : undefined;
+    const absentFile = night === 1 ? lateFile : night === 2 ? missingFile : undefined;
     terminal.write(`${paint(`Night ${night + 1}`, "bold", terminal.colour)}  ${what}\n`);
-    await withFileAway(options, away, () => oneNight(options));
-    if (night === 1 && away) await comesLate(options, away.clientId);
+    await withFileAbsent(options, absentFile, () => oneNight(options));
+    if (night === 1 && absentFile) await deliverLate(options, absentFile.clientId);
   }
   return (await api.deliveries(SCHEDULE, { limit: "1000" }, signal)).deliveries;
 }
@@ -73,7 +73,7 @@ export async function runNights(options: NightOptions): Promise<DeliveryRecord[]
  * Renames a test file while a function runs, so that the site does not have the file, and then gives the file
  * its name back. If `file` is undefined, only runs the function.
  */
-async function withFileAway(
+async function withFileAbsent(
   { folder }: NightOptions,
   file: TestFile | undefined,
   work: () => Promise<void>,
@@ -101,10 +101,10 @@ async function oneNight({ api, signal }: NightOptions): Promise<void> {
 }
 
 /**
- * Runs the schedule once more for one site, after {@link withFileAway} has given the site's file its name
+ * Runs the schedule once more for one site, after {@link withFileAbsent} has given the site's file its name
  * back. Waits until the delivery has the status `late`.
  */
-async function comesLate({ api, signal }: NightOptions, clientId: string): Promise<void> {
+async function deliverLate({ api, signal }: NightOptions, clientId: string): Promise<void> {
   const query = { client_id: clientId, limit: "1" };
   const newest = async () => (await api.deliveries(SCHEDULE, query, signal)).deliveries[0];
   const before = await newest();

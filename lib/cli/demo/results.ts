@@ -22,7 +22,7 @@ const RESULT_COLUMNS: ListingColumn<Result>[] = [
   { ...column("seconds", 7, ({ record }) => known(secondsFor(record), 2)), right: true },
   { ...column("MiB/s", 7, ({ record }) => known(rateOf(record), 1)), right: true },
   // A narrow table shows only the end of an MD5, which is enough for comparing by eye.
-  { ...column("MD5", 6, ({ record }) => record.md5 ?? "–"), least: 9 },
+  { ...column("MD5", 6, ({ record }) => record.md5 ?? "–"), minWidth: 9 },
   column("verdict", 10, ({ verified }) =>
     verified ? { text: "✓ verified", colour: "green" } : { text: "✗ wrong", colour: "red" },
   ),

@@ -81,7 +81,7 @@ const COLUMNS: ListingColumn<AuditRecord>[] = [
   {
     title: "actor",
     importance: 6,
-    least: NAME_COLUMNS,
+    minWidth: NAME_COLUMNS,
     shown: ({ actor }) => actor ?? "–",
     raw: ({ actor }) => actor,
   },
@@ -108,14 +108,14 @@ const COLUMNS: ListingColumn<AuditRecord>[] = [
   {
     title: "client",
     importance: 5,
-    least: NAME_COLUMNS,
+    minWidth: NAME_COLUMNS,
     shown: ({ client_id }) => client_id ?? "–",
     raw: ({ client_id }) => client_id,
   },
   {
     title: "about",
     importance: 2,
-    least: 12,
+    minWidth: 12,
     shown: ({ target, file_path }) => target ?? file_path ?? "–",
     raw: ({ target }) => target,
   },

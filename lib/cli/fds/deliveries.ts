@@ -9,7 +9,7 @@ import { printListing } from "./listing.ts";
 
 const STATUS = oneOf(DeliveryStatus.options);
 const LIMIT = wholeNumber(1, MAX_PAGE);
-const BOUND: Kind<string> = {
+const DATE_OR_TIME: Kind<string> = {
   schema: z.union([z.iso.date(), z.iso.datetime()]),
   expected: "a local date such as 2026-11-30, or a time of UTC such as 2026-11-30T00:00:00Z",
 };
@@ -53,8 +53,8 @@ with tabs between them.`,
     const query = {
       status,
       client_id: client,
-      from: readFlag(context, "from", BOUND),
-      to: readFlag(context, "to", BOUND),
+      from: readFlag(context, "from", DATE_OR_TIME),
+      to: readFlag(context, "to", DATE_OR_TIME),
       limit: limit === undefined ? undefined : String(limit),
       cursor: readFlag(context, "cursor", CURSOR),
     };

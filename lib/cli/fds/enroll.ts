@@ -106,7 +106,7 @@ const COLUMNS: ListingColumn<EnrolmentKeyRecord>[] = [
   {
     title: "ids",
     importance: 8,
-    least: NAME_COLUMNS,
+    minWidth: NAME_COLUMNS,
     shown: ({ ids }) => ids,
     raw: ({ ids }) => ids,
   },

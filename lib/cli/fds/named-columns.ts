@@ -7,7 +7,7 @@ import { formatAge, formatMoment } from "../terminal/times.ts";
 export const NAME_COLUMN: ListingColumn<{ name: string }> = {
   title: "name",
   importance: 9,
-  least: NAME_COLUMNS,
+  minWidth: NAME_COLUMNS,
   shown: ({ name }) => name,
   raw: ({ name }) => name,
 };

@@ -51,7 +51,7 @@ export const CHOICE_FLAGS_HELP = `  --all
       the server says, which is for ever without KEEP_DAYS)`;
 
 /** A duration such as `12h`. The value stays a text, as the API accepts the same notation. */
-export const SPAN: Kind<string> = {
+export const DURATION_TEXT: Kind<string> = {
   schema: z.string().refine((text) => (parseDuration(text) ?? 0) > 0),
   expected: DURATION.expected,
 };
@@ -72,8 +72,8 @@ export function isForMany({ values }: CommandContext): boolean {
  */
 export async function pullFromMany(context: CommandContext): Promise<void> {
   const { api, err, interruptions } = context;
-  const { order, leftOut, asked } = await readJob(context);
-  if (leftOut.length > 0) sayLeftOut(context, leftOut, asked);
+  const { order, leftOut, askedCount } = await readJob(context);
+  if (leftOut.length > 0) sayLeftOut(context, leftOut, askedCount);
   const { job_id, total } = await api.createJob(order, interruptions.signal);
   const remark = `job ${job_id}  ${total} ${total === 1 ? "client" : "clients"}`;
   if (!err.live) err.write(`${remark}\n`);
@@ -84,7 +84,7 @@ export async function pullFromMany(context: CommandContext): Promise<void> {
     cancel: () => api.cancelJob(job_id),
   });
   const job = await api.job(job_id, interruptions.signal);
-  const results: PullResults = { ...withoutAway(records, leftOut), leftOut, job };
+  const results: PullResults = { ...splitOffline(records, leftOut), leftOut, job };
   for (const record of results.records) await sayWhatLacks(context, record);
   printAll(context, results);
   if (problemsOf(results).length === 0) return;
@@ -95,17 +95,17 @@ export async function pullFromMany(context: CommandContext): Promise<void> {
  * Moves downloads that failed with `client_not_connected` from the records to `refused`. If such a download
  * is of a client in `leftOut`, it is dropped, as this client has been reported already.
  */
-function withoutAway(
+function splitOffline(
   all: DownloadRecord[],
   leftOut: string[],
 ): Pick<PullResults, "records" | "refused"> {
-  const isAway = ({ error_code }: DownloadRecord) => error_code === "client_not_connected";
+  const isOffline = ({ error_code }: DownloadRecord) => error_code === "client_not_connected";
   // Clients that were left out from the start have been reported already.
-  const unasked = new Set(leftOut);
-  const away = all.filter((record) => isAway(record) && !unasked.has(record.client_id));
+  const reported = new Set(leftOut);
+  const offline = all.filter((record) => isOffline(record) && !reported.has(record.client_id));
   return {
-    records: all.filter((record) => !isAway(record)),
-    refused: away.map(({ client_id, error }) => ({
+    records: all.filter((record) => !isOffline(record)),
+    refused: offline.map(({ client_id, error }) => ({
       clientId: client_id,
       error: new ApiCallError(409, "client_not_connected", error ?? "it was not connected"),
     })),
@@ -128,7 +128,7 @@ async function readJob(context: CommandContext) {
   const wanted = readChoice(context);
   const { asked, leftOut } = await chooseClients(context, wanted, download.if_offline);
   const order = { ...orderOf({ clients: wanted, download }, asked, leftOut), ...options };
-  return { order, leftOut, asked: asked.length };
+  return { order, leftOut, askedCount: asked.length };
 }
 
 /**
@@ -189,8 +189,8 @@ export function readOptions(
   context: CommandContext,
 ): Partial<Omit<NewJob, "dry_run" | "membership">> {
   const name = readFlag(context, "name", NAME);
-  const expires_in = readFlag(context, "expires-in", SPAN);
-  const spread = readFlag(context, "spread", SPAN);
+  const expires_in = readFlag(context, "expires-in", DURATION_TEXT);
+  const spread = readFlag(context, "spread", DURATION_TEXT);
   const max_concurrent = readFlag(context, "max-concurrent", wholeNumber(1, 100_000));
   const days = readFlag(context, "keep-days", wholeNumber(1, MAX_KEPT_DAYS));
   const last = readFlag(context, "keep-last", wholeNumber(1, MAX_KEPT_LAST));
@@ -210,13 +210,13 @@ async function chooseClients(
   ifOffline: "wait" | "fail" | undefined,
 ) {
   const known = await api.clientsWith(labels === undefined ? {} : { labels }, interruptions.signal);
-  const isMeant = ({ client_id, revoked_at }: ClientRecord) => {
+  const isChosen = ({ client_id, revoked_at }: ClientRecord) => {
     if (ids?.includes(client_id)) return true;
     const isNamed = !ids || ids.some((id) => matchesWildcard(id, client_id));
     // A revoked client never connects again, so only its exact id chooses it.
     return isNamed && revoked_at === null;
   };
-  const clients = known.filter(isMeant);
+  const clients = known.filter(isChosen);
   const isAsked = ({ connected }: ClientRecord) => connected || ifOffline !== undefined;
   const asked = clients.filter(isAsked).map(({ client_id }) => client_id);
   const leftOut = clients.filter((one) => !isAsked(one)).map(({ client_id }) => client_id);
@@ -232,9 +232,9 @@ async function chooseClients(
   );
 }
 
-function sayLeftOut({ err }: CommandContext, leftOut: string[], asked: number): void {
+function sayLeftOut({ err }: CommandContext, leftOut: string[], askedCount: number): void {
   const [are, them] = leftOut.length === 1 ? ["is", "it"] : ["are", "them"];
-  const count = `${leftOut.length} of ${leftOut.length + asked} clients ${are} not connected`;
+  const count = `${leftOut.length} of ${leftOut.length + askedCount} clients ${are} not connected`;
   const text = `${count} and left out: ${someOf(leftOut)} (--if-offline wait waits for ${them})`;
   err.write(`${paint(text, "yellow", err.colour)}\n`);
 }

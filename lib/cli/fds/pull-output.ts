@@ -83,7 +83,7 @@ export async function saveFiles(
     progress.set(folder, { ...BAR, done: bytes, total, share: done / count, files, note, tone });
   };
   try {
-    const onProgress = (so: SavedFiles) => show(so, false);
+    const onProgress = (files: SavedFiles) => show(files, false);
     const saved = await saveSet(api, record, folder, { ...optionsOf(context), onProgress });
     if (count > 0) show(saved, true);
     return saved;

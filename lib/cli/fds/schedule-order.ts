@@ -5,7 +5,7 @@ import { type Flag, readSetting, UsageError } from "../../util/flags.ts";
 import { type Kind, oneOf, size, wholeNumber } from "../../util/kinds.ts";
 import { isTimeZone } from "../../util/time-zone.ts";
 import { type CommandContext, readFlag } from "./command.ts";
-import { CHOICE_FLAGS, isForMany, readChoice, readOptions, SPAN } from "./pull-job.ts";
+import { CHOICE_FLAGS, DURATION_TEXT, isForMany, readChoice, readOptions } from "./pull-job.ts";
 import { readOrder } from "./pull-requests.ts";
 import { SET_FLAGS } from "./pull-set.ts";
 
@@ -50,13 +50,13 @@ export const ORDER_FLAGS_HELP = `  --labels SELECTOR, -l SELECTOR, --ids GLOB
   --paused
       it waits until it is resumed`;
 
-const ZONE: Kind<string> = {
+const TIME_ZONE: Kind<string> = {
   schema: z.string().refine((text) => text === "site" || isTimeZone(text)),
   expected: 'site, or the IANA name of a time zone such as "Europe/Berlin"',
 };
-const CLOCK = /^(?:[01]\d|2[0-3]):[0-5]\d$/;
+const TIME_OF_DAY = /^(?:[01]\d|2[0-3]):[0-5]\d$/;
 const DUE: Kind<string> = {
-  schema: z.union([SPAN.schema, z.string().regex(CLOCK)]),
+  schema: z.union([DURATION_TEXT.schema, z.string().regex(TIME_OF_DAY)]),
   expected: 'a duration such as "2h", or a time such as "04:00"',
 };
 const OVERLAP = oneOf(["skip", "allow"]);
@@ -82,9 +82,9 @@ export function readSchedule(context: CommandContext, name: string): NewSchedule
     ),
     cron,
     job: { clients, download: readOrder(context, files), ...options },
-    time_zone: readFlag(context, "time-zone", ZONE),
-    due: due === undefined ? undefined : CLOCK.test(due) ? { at: due } : { after: due },
-    catch_up: readFlag(context, "catch-up", SPAN),
+    time_zone: readFlag(context, "time-zone", TIME_ZONE),
+    due: due === undefined ? undefined : TIME_OF_DAY.test(due) ? { at: due } : { after: due },
+    catch_up: readFlag(context, "catch-up", DURATION_TEXT),
     overlap: readFlag(context, "overlap", OVERLAP),
     expect: {
       ...(filesExpected !== undefined && { files: filesExpected }),

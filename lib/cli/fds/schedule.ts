@@ -11,7 +11,7 @@ import { printDone } from "./listing.ts";
 import { ORDER_FLAGS, ORDER_FLAGS_HELP, readSchedule } from "./schedule-order.ts";
 
 const COUNT = wholeNumber(1, 100);
-const LOCAL: Kind<string> = {
+const LOCAL_TIME: Kind<string> = {
   schema: z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?$/),
   expected: "a local time such as 2026-11-30T02:30",
 };
@@ -127,7 +127,7 @@ async function run(context: CommandContext, name: string): Promise<void> {
     .map((text) =>
       readSetting({ source: "--client", text: String(text) }, CLIENT_ID.schema, CLIENT_ID.expected),
     );
-  const at = readFlag(context, "at", LOCAL);
+  const at = readFlag(context, "at", LOCAL_TIME);
   const body = {
     ...(client.length > 0 && { client_ids: client }),
     ...(at !== undefined && { scheduled_local: at }),

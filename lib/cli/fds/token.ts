@@ -97,7 +97,7 @@ const COLUMNS: ListingColumn<TokenRecord>[] = [
   {
     title: "sites",
     importance: 5,
-    least: NAME_COLUMNS,
+    minWidth: NAME_COLUMNS,
     shown: sitesShown,
     raw: sitesShown,
   },

@@ -36,14 +36,14 @@ behind the path of a set, how many of its files are right.`,
   async run(context) {
     const checksumsFile = String(context.values["checksums"] ?? CHECKSUMS_FILE);
     const folder = String(context.values["downloads-dir"] ?? downloadsDirOf(context.env));
-    const { files, strange } = await check(context, folder, checksumsFile);
+    const { files, badLines } = await check(context, folder, checksumsFile);
     const wrong = files.filter(isWrong);
-    const isFine = wrong.length === 0 && strange.length === 0;
-    const summary = verdictSummary(files, strange, checksumsFile);
+    const isFine = wrong.length === 0 && badLines.length === 0;
+    const summary = verdictSummary(files, badLines, checksumsFile);
     const removed = files.filter(({ verdict }) => verdict === "removed").length;
     const verified = countRight(files);
     print(context, {
-      value: { files, verified, wrong: wrong.length, removed, strange_lines: strange },
+      value: { files, verified, wrong: wrong.length, removed, strange_lines: badLines },
       shown: (coloured) => [
         ...files.flatMap((file) => [
           ...verdictLines(file, coloured),
@@ -76,11 +76,11 @@ async function check(
   if (values["checksums"] !== undefined && !(await Bun.file(checksumsFile).exists())) {
     throw new Failure(`pass another file as --checksums: there is no "${checksumsFile}"`);
   }
-  const { sums, strange } = parseChecksums(await readChecksums(checksumsFile));
+  const { sums, badLines } = parseChecksums(await readChecksums(checksumsFile));
   const files: CheckedFile[] = await verifyWithBar(
     { api, downloadsDir, sums, signal: interruptions.signal },
     err,
   );
-  const isMeant = ({ verdict }: CheckedFile) => verdict === "missing" && values["ignore-missing"];
-  return { files: files.filter((file) => !isMeant(file)), strange };
+  const isIgnored = ({ verdict }: CheckedFile) => verdict === "missing" && values["ignore-missing"];
+  return { files: files.filter((file) => !isIgnored(file)), badLines };
 }

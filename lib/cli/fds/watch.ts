@@ -1,5 +1,5 @@
 import { hasEnded } from "../../api/has-ended.ts";
-import type { Change } from "../../api/jobs.ts";
+import type { ChangeEvent } from "../../api/jobs.ts";
 import type { ClientRecord, DownloadRecord } from "../../api/schemas.ts";
 import { plainJson } from "../../util/plain-text.ts";
 import type { ApiClient } from "../rest/api-client.ts";
@@ -65,7 +65,7 @@ class View {
     return [...moving, ...unended.filter(isQueued), ...newestFirst(this.#ended)];
   }
 
-  apply({ event, data }: Change): void {
+  apply({ event, data }: ChangeEvent): void {
     if (event === "client") this.#clients.set(data.client_id, data);
     else if (event === "download") this.#applyDownload(data);
   }
@@ -96,7 +96,7 @@ async function* changes(
   api: ApiClient,
   signal: AbortSignal,
   onAway?: () => void,
-): AsyncGenerator<Change> {
+): AsyncGenerator<ChangeEvent> {
   let isFirst = true;
   for await (const change of api.changes({ signal, patience: Infinity, onAway })) {
     // The downloads are listed only after the first event. In the other order, a change between the list and
@@ -193,7 +193,7 @@ async function writeChanges({ api, out, json, interruptions }: CommandContext): 
   }
 }
 
-function idOf({ event, data }: Change): string {
+function idOf({ event, data }: ChangeEvent): string {
   switch (event) {
     case "client":
       return data.client_id;
@@ -204,7 +204,7 @@ function idOf({ event, data }: Change): string {
   }
 }
 
-function fieldsOf({ event, data }: Change): string {
+function fieldsOf({ event, data }: ChangeEvent): string {
   switch (event) {
     case "client":
       return listingLines(CLIENT_COLUMNS, [data]).join();

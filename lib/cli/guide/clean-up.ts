@@ -31,7 +31,7 @@ export async function cleanUp(context: GuideContext): Promise<void> {
   if (others > 0) tell(context, `${countFiles(others)} of another kind will stay`);
   if (published.length === 0) return tell(context, `There is nothing to remove in ${folder}`);
   const sum = (value: (one: Published) => number, of = published) =>
-    of.reduce((so, one) => so + value(one), 0);
+    of.reduce((total, one) => total + value(one), 0);
   const what = `${countFiles(sum(({ files }) => files))} (${formatSize(sum(({ size }) => size))})`;
   const question = `Remove ${what} from ${folder}?`;
   if (!(await input.confirm(question, signal))) return tell(context, "Nothing was removed");

@@ -11,7 +11,7 @@ import { type GuideContext, tell } from "./guide.ts";
 export async function verifyFiles(context: GuideContext): Promise<void> {
   const { target, out, signal } = context;
   const { api, downloadsDir, checksumsFile } = target;
-  const { sums, strange } = parseChecksums(await readChecksums(checksumsFile));
+  const { sums, badLines } = parseChecksums(await readChecksums(checksumsFile));
   const files = await verifyWithBar({ api, downloadsDir, sums, signal }, out);
   // Wrong files are listed last, directly before the summary.
   const inOrder = files.toSorted((a, b) => Number(isWrong(a)) - Number(isWrong(b)));
@@ -19,9 +19,9 @@ export async function verifyFiles(context: GuideContext): Promise<void> {
     ...verdictLines(file, out.colour),
     ...sumLines(file, out.colour),
   ]);
-  const isFine = strange.length === 0 && !files.some(isWrong);
+  const isFine = badLines.length === 0 && !files.some(isWrong);
   const summary = paint(
-    verdictSummary(files, strange, checksumsFile),
+    verdictSummary(files, badLines, checksumsFile),
     isFine ? "green" : "red",
     out.colour,
   );

@@ -2,7 +2,7 @@ import { endpoints } from "../../api/endpoints.ts";
 import type { AnswerOf } from "../../api/endpoints/endpoint.ts";
 import type { RequestOf } from "../../api/endpoints/request.ts";
 import { hasEnded } from "../../api/has-ended.ts";
-import type { Change, JobAccepted } from "../../api/jobs.ts";
+import type { ChangeEvent, JobAccepted } from "../../api/jobs.ts";
 import { MAX_PAGE } from "../../api/page-limit.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
 import { fetchArchive } from "./fetch-archive.ts";
@@ -276,7 +276,7 @@ export class ApiClient {
    * Follows all changes, even across restarts of the server. After each connect, yields all clients, the
    * unended and the latest ended jobs, and all unended downloads, then each change.
    */
-  changes(options: WatchOptions = {}): AsyncGenerator<Change> {
+  changes(options: WatchOptions = {}): AsyncGenerator<ChangeEvent> {
     return liveChanges(this.#transport, endpoints.events, {}, options);
   }
 

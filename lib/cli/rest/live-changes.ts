@@ -1,6 +1,6 @@
 import type { endpoints } from "../../api/endpoints.ts";
 import type { RequestOf } from "../../api/endpoints/request.ts";
-import { Change } from "../../api/jobs.ts";
+import { ChangeEvent } from "../../api/jobs.ts";
 import { readEvents, type ServerSentEvent } from "../../util/server-sent-events.ts";
 import { pause } from "../pause.ts";
 import { parseJson, unexpectedAnswer } from "./answers.ts";
@@ -48,7 +48,7 @@ export async function* liveChanges<E extends LiveEndpoint>(
   endpoint: E,
   request: RequestOf<E>,
   { signal, pollInterval = POLL_INTERVAL, patience = PATIENCE, onDial, onAway }: WatchOptions,
-): AsyncGenerator<Change> {
+): AsyncGenerator<ChangeEvent> {
   let lastId = "";
   let awaySince: number | null = null;
   for (;;) {
@@ -72,8 +72,8 @@ export async function* liveChanges<E extends LiveEndpoint>(
   }
 }
 
-function changeOf({ event, data }: ServerSentEvent, server: string): Change {
-  const change = Change.safeParse({ event, data: parseJson(data) });
+function changeOf({ event, data }: ServerSentEvent, server: string): ChangeEvent {
+  const change = ChangeEvent.safeParse({ event, data: parseJson(data) });
   if (change.success) return change.data;
   throw unexpectedAnswer(server, 200);
 }

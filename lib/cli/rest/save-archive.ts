@@ -12,14 +12,14 @@ import { TarReader } from "./tar-reader.ts";
 export interface FileHere {
   stored: StoredFile;
   /** The file's path within the set, with forward slashes. */
-  place: string;
+  pathInSet: string;
   /** The file's path on this machine. */
   path: string;
   /**
-   * `missing`: nothing was fetched. `begun`: an earlier run fetched some of the bytes. `over`: the file is
+   * `missing`: nothing was fetched. `begun`: an earlier run fetched some of the bytes. `done`: the file is
    * saved, or failed.
    */
-  state: "missing" | "begun" | "over";
+  state: "missing" | "begun" | "done";
   /** The number of this file's bytes that the shown progress includes. */
   counted: number;
 }
@@ -56,7 +56,7 @@ export async function saveArchive(
   try {
     for (const file of files) {
       const found = await archive.next();
-      if (found?.path !== file.place || found.size !== file.stored.size) {
+      if (found?.path !== file.pathInSet || found.size !== file.stored.size) {
         throw new Failure("look at the server: the archive is not that of the set");
       }
       if (file.state !== "missing") continue;

@@ -55,26 +55,26 @@ export async function saveSet(
   folder: string,
   options: SaveSetOptions,
 ): Promise<SavedFiles> {
-  const so: SavedFiles = { saved: 0, present: 0, bytes: 0, failed: 0, problems: [] };
-  if (record.saved_path === null) return so;
-  const saving: Saving = { api, record, folder, options, so };
+  const progress: SavedFiles = { saved: 0, present: 0, bytes: 0, failed: 0, problems: [] };
+  if (record.saved_path === null) return progress;
+  const saving: Saving = { api, record, folder, options, progress };
   const files = await lookAtFiles(saving);
   await saveFromArchive(saving, files);
-  const left = files.filter(({ state }) => state !== "over");
-  await eachOf(left.values(), options.signal, (file, signal) =>
+  const unfinished = files.filter(({ state }) => state !== "done");
+  await eachOf(unfinished.values(), options.signal, (file, signal) =>
     attempt(saving, file, async () => {
       const { stored, path } = file;
       const onProgress = (bytes: number) => advance(saving, file, bytes);
       const isFresh = await saveContent(api, stored, path, { ...options, signal, onProgress });
       advance(saving, file, stored.size);
-      so[isFresh ? "saved" : "present"]++;
+      progress[isFresh ? "saved" : "present"]++;
     }),
   );
-  return so;
+  return progress;
 }
 
 export type SaveSetOptions = Omit<SaveOptions, "onProgress"> & {
-  onProgress: (so: SavedFiles) => void;
+  onProgress: (progress: SavedFiles) => void;
 };
 
 /** The arguments and the progress of one call of saveSet, passed to its helper functions. */
@@ -83,7 +83,7 @@ interface Saving {
   record: DownloadRecord;
   folder: string;
   options: SaveSetOptions;
-  so: SavedFiles;
+  progress: SavedFiles;
 }
 
 /**
@@ -91,26 +91,26 @@ interface Saving {
  * @returns all files of the set that the server has, in the order of the manifest
  */
 async function lookAtFiles(saving: Saving): Promise<FileHere[]> {
-  const { api, record, folder, options, so } = saving;
+  const { api, record, folder, options, progress } = saving;
   const folders = new SetFolders(folder);
   const files: FileHere[] = [];
   const rows = async function* () {
     for await (const row of storedFiles(api, record, options)) {
       const stored = storedFileIn(record, row);
       if (!stored) continue;
-      const file: FileHere = { stored, place: "", path: "", state: "missing", counted: 0 };
+      const file: FileHere = { stored, pathInSet: "", path: "", state: "missing", counted: 0 };
       files.push(file);
       yield { row, file };
     }
   };
   await eachOf(rows(), options.signal, ({ row, file }, signal) =>
     attempt(saving, file, async () => {
-      file.place = placeOf(record, row);
-      file.path = await folders.pathOf(file.place);
+      file.pathInSet = pathInSetOf(record, row);
+      file.path = await folders.pathOf(file.pathInSet);
       if (await isThere(file.path, file.stored, signal)) {
-        file.state = "over";
+        file.state = "done";
         advance(saving, file, file.stored.size);
-        so.present++;
+        progress.present++;
       } else if (Bun.file(partOf(file.path, file.stored)).size > 0) file.state = "begun";
     }),
   );
@@ -123,20 +123,20 @@ async function lookAtFiles(saving: Saving): Promise<FileHere[]> {
  * still holds and the last try has saved a file.
  */
 async function saveFromArchive(saving: Saving, files: FileHere[]): Promise<void> {
-  const { api, record, folder, options, so } = saving;
-  for (let before = -1; isArchiveWorthIt(files) && so.saved > before;) {
-    before = so.saved;
+  const { api, record, folder, options, progress } = saving;
+  for (let before = -1; isArchiveWorthIt(files) && progress.saved > before;) {
+    before = progress.saved;
     try {
       await saveArchive(api, record, files, {
         folder,
         signal: options.signal,
         onBytes: (file, bytes) => advance(saving, file, bytes),
         onSaved: (file) => {
-          file.state = "over";
-          so.saved++;
-          options.onProgress(so);
+          file.state = "done";
+          progress.saved++;
+          options.onProgress(progress);
         },
-        onProblem: (file, error) => noteProblem(so, file, error),
+        onProblem: (file, error) => noteProblem(progress, file, error),
       });
       return;
     } catch (error) {
@@ -154,14 +154,18 @@ function isArchiveWorthIt(files: FileHere[]): boolean {
 }
 
 /** Runs work on one file. An error that concerns only this file is recorded, and other files continue. */
-async function attempt({ so }: Saving, file: FileHere, work: () => Promise<void>): Promise<void> {
-  await work().catch((error: unknown) => noteProblem(so, file, error));
+async function attempt(
+  { progress }: Saving,
+  file: FileHere,
+  work: () => Promise<void>,
+): Promise<void> {
+  await work().catch((error: unknown) => noteProblem(progress, file, error));
 }
 
-function advance({ so, options }: Saving, file: FileHere, bytes: number): void {
-  so.bytes += bytes - file.counted;
+function advance({ progress, options }: Saving, file: FileHere, bytes: number): void {
+  progress.bytes += bytes - file.counted;
   file.counted = bytes;
-  options.onProgress(so);
+  options.onProgress(progress);
 }
 
 /**
@@ -213,7 +217,7 @@ async function* storedFiles(
 }
 
 /** Returns the path of a file within its set. @throws Failure for a file stored outside the set's folder */
-function placeOf({ saved_path }: DownloadRecord, file: SetFileRecord): string {
+function pathInSetOf({ saved_path }: DownloadRecord, file: SetFileRecord): string {
   const folder = `${saved_path}/`;
   if (file.saved_path?.startsWith(folder)) return file.saved_path.slice(folder.length);
   throw new Failure(`look at the server: it has no place for "${file.path}" in the set`);
@@ -226,11 +230,11 @@ const OF_ONE_FILE = new Set(["EACCES", "EPERM", "EISDIR", "ENOTDIR", "ENAMETOOLO
  * Records an error for the report, if it concerns only one file.
  * @throws the error itself, if it concerns all files
  */
-function noteProblem(so: SavedFiles, file: FileHere, error: unknown): void {
+function noteProblem(progress: SavedFiles, file: FileHere, error: unknown): void {
   if (!(error instanceof Error) || !isOfOneFile(error)) throw error;
-  file.state = "over";
-  so.failed++;
-  if (so.problems.length < MAX_PROBLEMS) so.problems.push(error.message);
+  file.state = "done";
+  progress.failed++;
+  if (progress.problems.length < MAX_PROBLEMS) progress.problems.push(error.message);
 }
 
 function isOfOneFile(error: Error): boolean {

@@ -21,14 +21,14 @@ export class SetFolders {
 
   /**
    * Returns the path for a file, and makes the folders above it.
-   * @param place path of the file within the set, with forward slashes
+   * @param pathInSet path of the file within the set, with forward slashes
    * @throws Failure where a name is not safe, or a link or a file is in the way
    */
-  async pathOf(place: string): Promise<string> {
-    const names = place.split("/");
+  async pathOf(pathInSet: string): Promise<string> {
+    const names = pathInSet.split("/");
     if (!names.every(isSafeFileName)) {
       throw new Failure(
-        `nothing was saved under "${place}": the server must not name a file like this`,
+        `nothing was saved under "${pathInSet}": the server must not name a file like this`,
       );
     }
     const path = join(this.#root, ...names);

@@ -20,7 +20,7 @@ export interface TarFile {
 /** Reads a tar archive that arrives in pieces of any size. */
 export class TarReader {
   /** Received bytes that have not been read yet. */
-  #left: Uint8Array = new Uint8Array(0);
+  #buffered: Uint8Array = new Uint8Array(0);
   /** The number of unread bytes of the current file, and of the zeros that pad it to whole blocks. */
   #unread = { file: 0, padding: 0 };
 
@@ -57,9 +57,9 @@ export class TarReader {
   /** Yields the unread bytes of the current file. */
   async *data(): AsyncGenerator<Uint8Array> {
     while (this.#unread.file > 0) {
-      if (this.#left.length === 0) await this.#fill();
-      const piece = this.#left.subarray(0, this.#unread.file);
-      this.#left = this.#left.subarray(piece.length);
+      if (this.#buffered.length === 0) await this.#fill();
+      const piece = this.#buffered.subarray(0, this.#unread.file);
+      this.#buffered = this.#buffered.subarray(piece.length);
       this.#unread.file -= piece.length;
       yield piece;
     }
@@ -71,16 +71,16 @@ export class TarReader {
   }
 
   async #take(length: number): Promise<Uint8Array> {
-    while (this.#left.length < length) await this.#fill();
-    const taken = this.#left.subarray(0, length);
-    this.#left = this.#left.subarray(length);
+    while (this.#buffered.length < length) await this.#fill();
+    const taken = this.#buffered.subarray(0, length);
+    this.#buffered = this.#buffered.subarray(length);
     return taken;
   }
 
   async #fill(): Promise<void> {
     const { done, value } = await this.pieces.next();
     if (done) throw noArchive();
-    this.#left = this.#left.length === 0 ? value : Buffer.concat([this.#left, value]);
+    this.#buffered = this.#buffered.length === 0 ? value : Buffer.concat([this.#buffered, value]);
   }
 }
 

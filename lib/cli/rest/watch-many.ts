@@ -37,7 +37,7 @@ export async function watchMany(
   for await (const change of api.changes({ ...options, onDial })) {
     // A new event stream can omit downloads that ended before the connect, so their records are read once
     // after each connect.
-    if (isFresh) isFresh = !(await lookBack(api, unended, take, options.signal));
+    if (isFresh) isFresh = !(await readCurrentRecords(api, unended, take, options.signal));
     if (change.event === "download") take(change.data);
     else if (change.event === "job") onJob?.(change.data);
     if (unended.size === 0) break;
@@ -50,7 +50,7 @@ export async function watchMany(
  * reading stops at the oldest followed id.
  * @returns false if the server is unreachable or busy
  */
-async function lookBack(
+async function readCurrentRecords(
   api: ApiClient,
   ids: ReadonlySet<string>,
   take: (record: DownloadRecord) => void,

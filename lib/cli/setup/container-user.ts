@@ -23,11 +23,11 @@ export function containerUser(
 }
 
 /** The result of changing the owner of files to the user of the container images. */
-export interface Gift {
+export interface ChownResult {
   /** The number of files and folders with a new owner. */
-  given: number;
+  changed: number;
   /** Root's files whose owner was not changed, as they have another hard link. */
-  kept: string[];
+  skipped: string[];
 }
 
 /** The name, in messages, of the user as whom the container images run. */
@@ -39,16 +39,16 @@ export const IMAGE_USER_NAME = `user ${IMAGE_USER.uid}`;
  * root on Linux.
  * @param folder may be a symbolic link
  */
-export async function giveToImageUser(folder: string): Promise<Gift> {
-  const gift: Gift = { given: 0, kept: [] };
-  if (process.platform !== "linux" || process.getuid?.() !== ROOT) return gift;
+export async function chownToImageUser(folder: string): Promise<ChownResult> {
+  const result: ChownResult = { changed: 0, skipped: [] };
+  if (process.platform !== "linux" || process.getuid?.() !== ROOT) return result;
   try {
-    await giveFolder(await realpath(folder), folder, gift);
+    await chownFolder(await realpath(folder), folder, result);
   } catch (error) {
     // Root may lack the right to change owners. Then the server's container reports what it cannot write to.
     if (systemCode(error) !== "EPERM") throw error;
   }
-  return gift;
+  return result;
 }
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
@@ -58,31 +58,31 @@ const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
  * other owners are left alone.
  * @param name path of the folder, for messages
  */
-async function giveFolder(path: string, name: string, gift: Gift): Promise<void> {
+async function chownFolder(path: string, name: string, result: ChownResult): Promise<void> {
   await using folder = await open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-  await give(folder, gift);
+  await chownHandle(folder, result);
   // Names are resolved from the open folder, as another user could replace the folder's path by a link.
   const here = `/proc/self/fd/${folder.fd}`;
   for (const entry of await readdir(here, { withFileTypes: true })) {
     const [inside, itsName] = [join(here, entry.name), join(name, entry.name)];
-    if (entry.isDirectory()) await giveFolder(inside, itsName, gift);
-    else if (entry.isFile()) await giveFile(inside, itsName, gift);
+    if (entry.isDirectory()) await chownFolder(inside, itsName, result);
+    else if (entry.isFile()) await chownFile(inside, itsName, result);
   }
 }
 
-async function giveFile(path: string, name: string, gift: Gift): Promise<void> {
+async function chownFile(path: string, name: string, result: ChownResult): Promise<void> {
   await using file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   // Guards against a hard link to a system file, added by another user of the folder. The link count is read
   // before the name is checked, so that a link removed in between is still counted.
   const { nlink, uid } = await file.stat();
   const isThere = !(await readlink(`/proc/self/fd/${file.fd}`)).endsWith(" (deleted)");
   if (uid !== ROOT || !isThere) return;
-  if (nlink === 1) await give(file, gift);
-  else gift.kept.push(name);
+  if (nlink === 1) await chownHandle(file, result);
+  else result.skipped.push(name);
 }
 
-async function give(handle: FileHandle, gift: Gift): Promise<void> {
+async function chownHandle(handle: FileHandle, result: ChownResult): Promise<void> {
   if ((await handle.stat()).uid !== ROOT) return;
   await handle.chown(IMAGE_USER.uid, IMAGE_USER.gid);
-  gift.given++;
+  result.changed++;
 }

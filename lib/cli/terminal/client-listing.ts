@@ -13,7 +13,7 @@ export const CLIENT_COLUMNS: ListingColumn<ClientRecord>[] = [
   {
     title: "client",
     importance: 9,
-    least: NAME_COLUMNS,
+    minWidth: NAME_COLUMNS,
     shown: ({ client_id }) => client_id,
     raw: ({ client_id }) => client_id,
   },

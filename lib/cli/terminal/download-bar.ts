@@ -49,7 +49,7 @@ export function totalBarOf(
   pausedJob: string | null = null,
 ): BarState {
   const sum = (value: (record: DownloadRecord) => number) =>
-    records.reduce((so, record) => so + value(record), 0);
+    records.reduce((total, record) => total + value(record), 0);
   const ended = records.filter(({ status }) => TONES[status] !== undefined);
   const missed = (["failed", "cancelled"] as const).flatMap((which) => {
     const many = ended.filter(({ status }) => status === which).length;

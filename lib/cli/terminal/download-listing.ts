@@ -59,7 +59,7 @@ const ID: DownloadColumn = {
 const CLIENT: DownloadColumn = {
   title: "client",
   importance: 9,
-  least: NAME_COLUMNS,
+  minWidth: NAME_COLUMNS,
   shown: ({ client_id }) => client_id,
   raw: ({ client_id }) => client_id,
 };
@@ -114,7 +114,7 @@ const CREATED: DownloadColumn = {
 const FILE: DownloadColumn = {
   title: "file",
   importance: 2,
-  least: PATH_COLUMNS,
+  minWidth: PATH_COLUMNS,
   shown: nameShown,
   raw: nameOfDownload,
 };

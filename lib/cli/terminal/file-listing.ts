@@ -13,7 +13,7 @@ export const FILE_COLUMNS: ListingColumn<ClientFile>[] = [
   {
     title: "name",
     importance: 10,
-    least: NAME_COLUMNS,
+    minWidth: NAME_COLUMNS,
     cut: bothEnds,
     shown: ({ name, type }) =>
       type === "folder"
@@ -38,7 +38,7 @@ export const FILE_COLUMNS: ListingColumn<ClientFile>[] = [
   {
     title: "path",
     importance: 1,
-    least: NAME_COLUMNS,
+    minWidth: NAME_COLUMNS,
     cut: bothEnds,
     // The cell is empty for a root of the client, whose name is already its path.
     shown: ({ name, path }) => (path === name ? "" : plainName(path)),

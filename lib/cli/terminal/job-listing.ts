@@ -22,7 +22,7 @@ export const JOB_COLUMNS: ListingColumn<JobRecord>[] = [
   {
     title: "name",
     importance: 5,
-    least: NAME_COLUMNS,
+    minWidth: NAME_COLUMNS,
     shown: ({ name }) => name ?? "–",
     raw: ({ name }) => name,
   },

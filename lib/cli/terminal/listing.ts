@@ -18,7 +18,7 @@ export interface ListingColumn<T> extends Column, Field<T> {
    * Width, in terminal columns, down to which long cells are cut before any column is dropped. Undefined
    * means that cells are never cut.
    */
-  least?: number;
+  minWidth?: number;
   /** Cuts a cell to a width in terminal columns. Default: {@link ending}. */
   cut?: (text: string, columns: number) => string;
   /** Returns the cell for a terminal. */
@@ -68,13 +68,17 @@ function fit<T>(columns: ListingColumn<T>[], items: T[], width: number): Fitting
   const fitting = columns.map((column) => {
     const texts = [column.title, ...items.map((item) => show(column.shown(item), false))];
     const room = Math.max(...texts.map((text) => Bun.stringWidth(text)));
-    return { column, room, least: Math.max(column.least ?? room, Bun.stringWidth(column.title)) };
+    return {
+      column,
+      room,
+      minWidth: Math.max(column.minWidth ?? room, Bun.stringWidth(column.title)),
+    };
   });
   const gaps = GAP * (columns.length - 1);
   let excess = fitting.reduce((sum, { room }) => sum + room, gaps) - width;
   for (; excess > 0; excess--) {
     const [widest] = fitting
-      .filter(({ room, least }) => room > least)
+      .filter(({ room, minWidth }) => room > minWidth)
       .toSorted((a, b) => b.room - a.room);
     if (!widest) break;
     widest.room--;
@@ -84,8 +88,8 @@ function fit<T>(columns: ListingColumn<T>[], items: T[], width: number): Fitting
 
 /** Returns the columns without the least important one. */
 function withoutOne<T>(columns: ListingColumn<T>[]): ListingColumn<T>[] {
-  const least = Math.min(...columns.map(({ importance }) => importance));
-  return columns.filter(({ importance }) => importance !== least);
+  const lowest = Math.min(...columns.map(({ importance }) => importance));
+  return columns.filter(({ importance }) => importance !== lowest);
 }
 
 /** Returns a line for each item, with its fields separated by tabs. */

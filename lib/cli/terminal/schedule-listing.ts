@@ -13,7 +13,7 @@ export const SCHEDULE_COLUMNS: ListingColumn<ScheduleRecord>[] = [
   {
     title: "schedule",
     importance: 9,
-    least: NAME_COLUMNS,
+    minWidth: NAME_COLUMNS,
     shown: ({ name }) => name,
     raw: ({ name }) => name,
   },
@@ -66,7 +66,7 @@ export const DELIVERY_COLUMNS: ListingColumn<DeliveryRecord>[] = [
   {
     title: "client",
     importance: 9,
-    least: NAME_COLUMNS,
+    minWidth: NAME_COLUMNS,
     shown: ({ client_id }) => client_id,
     raw: ({ client_id }) => client_id,
   },

@@ -39,7 +39,7 @@ export const SET_FILE_COLUMNS: ListingColumn<SetFileRecord>[] = [
   {
     title: "path",
     importance: 10,
-    least: PATH_COLUMNS,
+    minWidth: PATH_COLUMNS,
     shown: ({ path }) => plainName(path),
     raw: ({ path }) => plainName(path),
   },

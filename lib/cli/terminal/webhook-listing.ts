@@ -9,7 +9,7 @@ export const WEBHOOK_COLUMNS: ListingColumn<WebhookRecord>[] = [
   {
     title: "name",
     importance: 9,
-    least: NAME_COLUMNS,
+    minWidth: NAME_COLUMNS,
     shown: ({ name }) => name,
     raw: ({ name }) => name,
   },
@@ -24,14 +24,14 @@ export const WEBHOOK_COLUMNS: ListingColumn<WebhookRecord>[] = [
   {
     title: "url",
     importance: 7,
-    least: NAME_COLUMNS,
+    minWidth: NAME_COLUMNS,
     shown: ({ url }) => url,
     raw: ({ url }) => url,
   },
   {
     title: "events",
     importance: 5,
-    least: NAME_COLUMNS,
+    minWidth: NAME_COLUMNS,
     shown: ({ events }) => events.join(" "),
     raw: ({ events }) => events.join(" "),
   },
@@ -70,7 +70,7 @@ export const ATTEMPT_COLUMNS: ListingColumn<WebhookAttempt>[] = [
   {
     title: "about",
     importance: 4,
-    least: NAME_COLUMNS,
+    minWidth: NAME_COLUMNS,
     shown: ({ subject }) => subject,
     raw: ({ subject }) => subject,
   },

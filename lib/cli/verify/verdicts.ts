@@ -5,7 +5,7 @@ import { paint } from "../terminal/terminal.ts";
 import type { CheckedFile, Verdict } from "./checked-file.ts";
 
 /** The maximum number of line numbers that the summary lists. */
-const MAX_STRANGE = 10;
+const MAX_BAD_LINES = 10;
 
 const WORDS: Record<Exclude<Verdict, "ok" | "removed">, string> = {
   altered: "altered: it is not what was downloaded",
@@ -42,11 +42,11 @@ export function countRight(files: CheckedFile[]): number {
 
 /**
  * Returns a summary of the verification in one sentence.
- * @param strange line numbers in `checksumsFile`, counted from 1, of lines that were not understood
+ * @param badLines line numbers in `checksumsFile`, counted from 1, of lines that were not understood
  */
 export function verdictSummary(
   files: CheckedFile[],
-  strange: number[],
+  badLines: number[],
   checksumsFile: string,
 ): string {
   const wrong = files.filter(isWrong).length;
@@ -57,14 +57,14 @@ export function verdictSummary(
   return [
     there === 0 ? "there is no downloaded file to verify" : judged,
     ...(removed === 0 ? [] : [`${removed} removed`]),
-    ...(strange.length === 0 ? [] : [strangeSummary(strange, checksumsFile)]),
+    ...(badLines.length === 0 ? [] : [badLinesSummary(badLines, checksumsFile)]),
   ].join(", ");
 }
 
-function strangeSummary(strange: number[], checksumsFile: string): string {
-  const numbers = strange.slice(0, MAX_STRANGE).join(", ");
-  const more = strange.length > MAX_STRANGE ? ", …" : "";
-  const [lines, are] = strange.length === 1 ? ["line", "is"] : ["lines", "are"];
+function badLinesSummary(badLines: number[], checksumsFile: string): string {
+  const numbers = badLines.slice(0, MAX_BAD_LINES).join(", ");
+  const more = badLines.length > MAX_BAD_LINES ? ", …" : "";
+  const [lines, are] = badLines.length === 1 ? ["line", "is"] : ["lines", "are"];
   return `${lines} ${numbers}${more} of ${checksumsFile} ${are} not understood, and not compared`;
 }
 

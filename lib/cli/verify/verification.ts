@@ -47,8 +47,8 @@ export async function verifyDownloads(options: VerificationOptions): Promise<Che
     const algorithms = new Set<ChecksumAlgorithm>([expected?.checksum ?? "md5"]);
     if (expected && expected.original !== null) algorithms.add("md5");
     const found = await readAgain(join(downloadsDir, path), [...algorithms], signal, onBytes);
-    const isMeant = expected?.isRemoved || removed.has(path);
-    const isRemoved = found === "missing" && isMeant;
+    const isRemovalRecorded = expected?.isRemoved || removed.has(path);
+    const isRemoved = found === "missing" && isRemovalRecorded;
     return judge(path, isRemoved ? "removed" : found, expected);
   };
   const checked: CheckedFile[] = [];

@@ -2,7 +2,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
 import { systemCode } from "../../util/system-error.ts";
-import { LEFT_FILE } from "./request-log.ts";
+import { SENT_LOG_FILE } from "./request-log.ts";
 
 /**
  * Bytes that are read from the end of the record of requests, enough for many lines with paths of up to 4
@@ -28,7 +28,7 @@ export type Delivery = Omit<z.infer<typeof Line>, "outcome" | "action">;
  * @throws Error of the system if the record cannot be read
  */
 export async function lastDelivery(stateDir: string): Promise<Delivery | null> {
-  for (const name of [LEFT_FILE, `${LEFT_FILE}.1`]) {
+  for (const name of [SENT_LOG_FILE, `${SENT_LOG_FILE}.1`]) {
     const lines = (await endOf(join(stateDir, name))).split("\n").toReversed();
     for (const line of lines) {
       const delivery = deliveryOf(line);

@@ -11,7 +11,7 @@ export interface Repeated<T> {
 
 export interface RecurrenceOptions<T> {
   /** How many items with the same key are reported one by one in each span of time. */
-  most: number;
+  maxReported: number;
   /** Length of a span of time, in ms. */
   span: number;
   /**
@@ -47,7 +47,7 @@ export class Recurrence<T> {
       this.#counts.set(key, known);
       this.#timer ??= setTimeout(() => this.end(), this.options.span).unref();
     }
-    if (++known.count <= this.options.most) return true;
+    if (++known.count <= this.options.maxReported) return true;
     known.more ??= { first: item, times: 0, bytes: 0 };
     known.more.times++;
     known.more.bytes += bytes;

@@ -14,20 +14,20 @@ const MiB = 1024 * 1024;
 const SPAN = 10 * 60 * 1000;
 
 /** Name of the log file for requests for which files, or the names in a folder, were sent to the server. */
-export const LEFT_FILE = "requests.log";
+export const SENT_LOG_FILE = "requests.log";
 
-/** Limits of {@link LEFT_FILE}: 64 MiB in all, and 20 lines for each path and span of time. */
-const LEFT = { file: LEFT_FILE, maxBytes: 8 * MiB, older: 7, most: 20 };
+/** Limits of {@link SENT_LOG_FILE}: 64 MiB in all, and 20 lines for each path and span of time. */
+const SENT_LOG = { file: SENT_LOG_FILE, maxBytes: 8 * MiB, older: 7, maxLines: 20 };
 
 /** Limits of the log of requests for which nothing was sent. A server can send any number of them. */
-const REFUSED = { file: "requests-refused.log", maxBytes: MiB, older: 1, most: 200 };
+const REFUSED_LOG = { file: "requests-refused.log", maxBytes: MiB, older: 1, maxLines: 200 };
 
 /**
  * Maximum number of bytes of a path or reason as JSON, where one character can take six bytes. The limit in
- * {@link LEFT_FILE} is as long as Linux allows a path to be.
+ * {@link SENT_LOG_FILE} is as long as Linux allows a path to be.
  */
-const MAX_PATH_OF_LEFT = 4096;
-const MAX_TEXT_OF_REFUSED = 512;
+const MAX_SENT_PATH_BYTES = 4096;
+const MAX_REFUSED_TEXT_BYTES = 512;
 
 /** A request of the server, and how it ended. */
 export interface RequestEntry extends About {
@@ -44,21 +44,24 @@ export interface RequestEntry extends About {
  * something was sent have a log file of their own, so that many refused requests cannot displace their lines.
  */
 export class RequestLog {
-  readonly #left: Kept;
-  readonly #refused: Kept;
+  readonly #sent: LimitedLog;
+  readonly #refused: LimitedLog;
 
   constructor(
     stateDir: string,
     private readonly logger: Logger,
   ) {
-    const keep = ({ file, most, ...limits }: typeof LEFT): Kept => {
+    const limitedLog = ({ file, maxLines, ...limits }: typeof SENT_LOG): LimitedLog => {
       const lines = new LineFile({ ...limits, path: join(stateDir, file) });
       const onRepeated = (repeated: Repeated<RequestEntry>) =>
         void this.#write(lines, lineOf(repeated));
-      return { lines, again: new Recurrence({ most, span: SPAN, onRepeated }) };
+      return {
+        lines,
+        recurrence: new Recurrence({ maxReported: maxLines, span: SPAN, onRepeated }),
+      };
     };
-    this.#left = keep(LEFT);
-    this.#refused = keep(REFUSED);
+    this.#sent = limitedLog(SENT_LOG);
+    this.#refused = limitedLog(REFUSED_LOG);
   }
 
   /**
@@ -66,17 +69,18 @@ export class RequestLog {
    * the disk is logged.
    */
   async add(entry: RequestEntry): Promise<void> {
-    const hasLeft = entry.outcome === "sent" || entry.bytes_sent > 0;
-    const told = shortened(entry, hasLeft ? MAX_PATH_OF_LEFT : MAX_TEXT_OF_REFUSED);
-    const { lines, again } = hasLeft ? this.#left : this.#refused;
-    const key = hasLeft ? `${told.outcome} ${normalize(told.file_path)}` : "";
-    if (again.take(key, told, told.bytes_sent)) await this.#write(lines, told);
+    const hasSent = entry.outcome === "sent" || entry.bytes_sent > 0;
+    const shortEntry = shortened(entry, hasSent ? MAX_SENT_PATH_BYTES : MAX_REFUSED_TEXT_BYTES);
+    const { lines, recurrence } = hasSent ? this.#sent : this.#refused;
+    const key = hasSent ? `${shortEntry.outcome} ${normalize(shortEntry.file_path)}` : "";
+    if (recurrence.take(key, shortEntry, shortEntry.bytes_sent))
+      await this.#write(lines, shortEntry);
   }
 
   /** Writes the summaries of the requests counted so far, because the client stops. */
   async close(): Promise<void> {
-    for (const { lines, again } of [this.#left, this.#refused]) {
-      again.end();
+    for (const { lines, recurrence } of [this.#sent, this.#refused]) {
+      recurrence.end();
       await lines.settled();
     }
   }
@@ -92,9 +96,9 @@ export class RequestLog {
 }
 
 /** A log file of requests, and the counter that limits how many similar requests are listed in it. */
-interface Kept {
+interface LimitedLog {
   lines: LineFile;
-  again: Recurrence<RequestEntry>;
+  recurrence: Recurrence<RequestEntry>;
 }
 
 /** Returns the line that summarizes requests that were counted instead of listed. */
@@ -105,12 +109,12 @@ function lineOf({ first, times, bytes }: Repeated<RequestEntry>): object {
     : { server, outcome: "refused", times };
 }
 
-function shortened(entry: RequestEntry, most: number): RequestEntry {
+function shortened(entry: RequestEntry, maxBytes: number): RequestEntry {
   const { file_path, reason } = entry;
   return {
     ...entry,
     // A long path is normalized before it is cut, so that `..` in it cannot hide the part that matters.
-    file_path: fits(file_path, most) ? file_path : cutToFit(normalize(file_path), most),
-    reason: reason && cutToFit(reason, most),
+    file_path: fits(file_path, maxBytes) ? file_path : cutToFit(normalize(file_path), maxBytes),
+    reason: reason && cutToFit(reason, maxBytes),
   };
 }

@@ -61,7 +61,7 @@ export class Rules {
    * @param paths the file's path within each root that contains it, with forward slashes
    */
   permits(paths: string[]): boolean {
-    if (!this.#areNames(paths)) return false;
+    if (!this.#areUnambiguous(paths)) return false;
     const folded = paths.map(fold);
     if (folded.some((path) => this.#denied.some((globs) => matches(globs, path)))) return false;
     return paths.some((path) => this.#isAllowed(path));
@@ -73,7 +73,7 @@ export class Rules {
    * @param paths the folder's path within each root that contains it; "" for a root itself
    */
   mayEnter(paths: string[]): boolean {
-    if (!this.#areNames(paths)) return false;
+    if (!this.#areUnambiguous(paths)) return false;
     if (paths.some((path) => this.#denied.some((glob) => matches(glob, fold(path))))) return false;
     return paths.some(
       (path) => path === "" || (!isHidden(path) && !isKeyFile(path)) || this.#isAllowed(path),
@@ -83,7 +83,7 @@ export class Rules {
   /**
    * Reports whether each name in the paths stands for exactly one file. On Windows, some names are aliases.
    */
-  #areNames(paths: string[]): boolean {
+  #areUnambiguous(paths: string[]): boolean {
     return !this.isWindows || paths.every((path) => path.split("/").every(isNameOnWindows));
   }
 

@@ -13,7 +13,7 @@ import { systemCode } from "../../util/system-error.ts";
 import fs from "node:fs";
 import { readAt } from "../block-reader.ts";
 import type { Allowance } from "../owner-rules/allowance.ts";
-import { type GoOn, hashPrefix } from "../prefix-hash.ts";
+import { type OnProgress, hashPrefix } from "../prefix-hash.ts";
 import type { FrameBuilder } from "./frame-builder.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import type { SetFile, SetFiles } from "./set-files.ts";
@@ -45,7 +45,7 @@ export interface FileSenderOptions {
    */
   isWanted: () => boolean;
   /** Returns a callback that reports to the server how many bytes of a file were hashed again. */
-  proving: () => GoOn;
+  proving: () => OnProgress;
   /** Reserves bytes for this set, out of those that may leave the site in a day. */
   allowance: Allowance;
 }
@@ -63,19 +63,24 @@ export class FileSender {
 
   /**
    * Sends a file that the server asked for, or a SKIP record with the reason why the file cannot be sent.
-   * @param number of the file among all files that the server asked for in this attempt, from 0
+   * @param fileNumber number of the file among all files that the server asked for in this attempt, from 0
    * @param from offset at which to begin sending the file again, if a frame that began there arrived damaged;
    *   undefined to begin where the server asked
    * @param next the wanted file that follows, if known, to be opened early
    */
-  async send(want: WantedFile, number: number, from?: number, next?: WantedFile): Promise<void> {
+  async send(
+    want: WantedFile,
+    fileNumber: number,
+    from?: number,
+    next?: WantedFile,
+  ): Promise<void> {
     try {
       using file = await this.#open(want);
       const isSmall = file.info.size <= SMALL && !want.offset && !from;
-      if (isSmall) await this.#sendSmall(want, file, number);
-      else await this.#sendLarge(want, file, number, from, next);
+      if (isSmall) await this.#sendSmall(want, file, fileNumber);
+      else await this.#sendLarge(want, file, fileNumber, from, next);
     } catch (error) {
-      await this.#skip(want, number, error);
+      await this.#skip(want, fileNumber, error);
     }
   }
 
@@ -120,12 +125,12 @@ export class FileSender {
   }
 
   /** Sends a small file inside one frame if it fits, else like a large file. */
-  async #sendSmall(want: WantedFile, file: SetFile, number: number): Promise<void> {
+  async #sendSmall(want: WantedFile, file: SetFile, fileNumber: number): Promise<void> {
     const { frames, checksum } = this.options;
     const { size } = file.info;
     const needed = START_BYTES + DATA_HEADER_BYTES + size + END_BYTES;
-    if (!(await frames.need(Math.min(needed, MOST_ROOM), { want: number, offset: 0 }))) return;
-    if (frames.left < needed) return this.#sendLarge(want, file, number);
+    if (!(await frames.makeRoom(Math.min(needed, MOST_ROOM), { fileNumber, offset: 0 }))) return;
+    if (frames.freeBytes < needed) return this.#sendLarge(want, file, fileNumber);
     await this.options.allowance.ensure(size);
     await eventLoopBudget.run(() => {
       const start = frames.target.subarray(START_BYTES + DATA_HEADER_BYTES);
@@ -145,7 +150,7 @@ export class FileSender {
   async #sendLarge(
     want: WantedFile,
     file: SetFile,
-    number: number,
+    fileNumber: number,
     from?: number,
     next?: WantedFile,
   ): Promise<void> {
@@ -154,13 +159,13 @@ export class FileSender {
       const { offset } = prefix;
       await this.options.allowance.ensure(file.info.size - offset);
       const { frames } = this.options;
-      if (!(await frames.need(START_BYTES, { want: number, offset }))) return;
+      if (!(await frames.makeRoom(START_BYTES, { fileNumber, offset }))) return;
       frames.add(startOf(want, file, offset));
-      const end = await this.#sendBlocks(file, number, prefix, next);
+      const end = await this.#sendBlocks(file, fileNumber, prefix, next);
       if (end === null) return;
       const digest = prefix.hash.digest("hex");
       const changed = end < file.info.size || !(await this.#isSame(file, digest));
-      if (!(await frames.need(END_BYTES, { want: number, offset: end }))) return;
+      if (!(await frames.makeRoom(END_BYTES, { fileNumber, offset: end }))) return;
       frames.add({ type: "end", changed, digest });
       this.sentFiles++;
     } finally {
@@ -175,7 +180,7 @@ export class FileSender {
    */
   async #sendBlocks(
     { fd, info: { size } }: SetFile,
-    number: number,
+    fileNumber: number,
     { offset, hash }: { offset: number; hash: Bun.CryptoHasher },
     next: WantedFile | undefined,
   ): Promise<number | null> {
@@ -187,7 +192,7 @@ export class FileSender {
       if (after < size) this.#reading.begin({ fd, offset: after, size });
       else this.#openNext(next);
       await eventLoopBudget.run(() => hash.update(block));
-      if (!(await this.#sendBlock(block, number, at))) return null;
+      if (!(await this.#sendBlock(block, fileNumber, at))) return null;
       at = after;
     }
     return at;
@@ -200,14 +205,14 @@ export class FileSender {
    */
   async #sendBlock(
     block: Uint8Array<ArrayBuffer>,
-    number: number,
+    fileNumber: number,
     offset: number,
   ): Promise<boolean> {
     const { frames, isWanted } = this.options;
     for (let done = 0; done < block.length;) {
-      const place = { want: number, offset: offset + done };
-      if (!(await frames.need(DATA_HEADER_BYTES + 1, place))) return false;
-      const bytes = block.subarray(done, done + frames.left - DATA_HEADER_BYTES);
+      const place = { fileNumber, offset: offset + done };
+      if (!(await frames.makeRoom(DATA_HEADER_BYTES + 1, place))) return false;
+      const bytes = block.subarray(done, done + frames.freeBytes - DATA_HEADER_BYTES);
       if (bytes.length < WORTH_A_FRAME) frames.add({ type: "data", bytes });
       else if (frames.fitsBefore(bytes)) await frames.sendAround(bytes);
       else {
@@ -253,7 +258,7 @@ export class FileSender {
     return hash?.digest("hex") === digest && file.compare() !== "changed";
   }
 
-  async #skip(want: WantedFile, number: number, error: unknown): Promise<void> {
+  async #skip(want: WantedFile, fileNumber: number, error: unknown): Promise<void> {
     if (!this.options.isWanted()) return;
     const known = error instanceof FdsError ? error.code : null;
     const code = known ?? "file_unreadable";
@@ -267,7 +272,7 @@ export class FileSender {
       code,
       message: message.slice(0, MAX_ERROR_LENGTH),
     };
-    if (!(await this.options.frames.need(recordLength(record), { want: number, offset: 0 })))
+    if (!(await this.options.frames.makeRoom(recordLength(record), { fileNumber, offset: 0 })))
       return;
     this.options.frames.add(record);
   }

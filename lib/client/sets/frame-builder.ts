@@ -22,7 +22,7 @@ export interface Place {
    * Number of the file in which the frame begins, among all files that the server asked for in this attempt,
    * from 0.
    */
-  want: number;
+  fileNumber: number;
   /** Offset in this file, in bytes, at which the frame begins. */
   offset: number;
 }
@@ -39,7 +39,7 @@ export class FrameBuilder {
   ) {}
 
   /** Free bytes in the current frame. */
-  get left(): number {
+  get freeBytes(): number {
     return this.#room - this.#length;
   }
 
@@ -58,8 +58,8 @@ export class FrameBuilder {
    * @param place position in the set at which a new frame would begin
    * @returns false if the stream was stopped or is to be rewound
    */
-  async need(bytes: number, place: Place): Promise<boolean> {
-    if (this.left >= bytes) return true;
+  async makeRoom(bytes: number, place: Place): Promise<boolean> {
+    if (this.freeBytes >= bytes) return true;
     await this.flush();
     const least = Math.min(this.outlet.body.length, Math.max(bytes, LEAST_ROOM));
     this.#room = await this.outlet.waitForCredit(least, this.isWanted);
@@ -93,7 +93,7 @@ export class FrameBuilder {
   /**
    * Adds a DATA record and sends the frame, without copying the record's bytes. The frame's earlier records
    * and the DATA header are written into the buffer of `bytes`, directly before them.
-   * @param bytes at most {@link FrameBuilder.left} less the header of a DATA record
+   * @param bytes at most {@link FrameBuilder.freeBytes} less the header of a DATA record
    */
   async sendAround(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     const before = this.outlet.body.subarray(0, this.#length);

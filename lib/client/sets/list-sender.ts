@@ -50,7 +50,7 @@ export class ListSender implements OutgoingStream {
     return { outcome: stopped === "done" ? "sent" : stopped, bytesSent: 0 };
   }
 
-  hasDelivered(): boolean {
+  hasSent(): boolean {
     return false;
   }
 

@@ -7,7 +7,7 @@ export class PackedBlocks {
   /** The compressed blocks, in order, each with the offset of its first byte. */
   readonly #packed: { start: number; bytes: Uint8Array }[] = [];
   /** The block that was added or read last, uncompressed. */
-  #open: { start: number; bytes: Uint8Array } = { start: 0, bytes: new Uint8Array(0) };
+  #unpacked: { start: number; bytes: Uint8Array } = { start: 0, bytes: new Uint8Array(0) };
   #length = 0;
 
   /** The number of bytes in all blocks, uncompressed. */
@@ -20,7 +20,7 @@ export class PackedBlocks {
     if (block.length === 0) return;
     const start = this.#length;
     this.#packed.push({ start, bytes: Bun.zstdCompressSync(block, { level: 1 }) });
-    this.#open = { start, bytes: block };
+    this.#unpacked = { start, bytes: block };
     this.#length += block.length;
   }
 
@@ -41,10 +41,10 @@ export class PackedBlocks {
   }
 
   #blockAt(offset: number) {
-    const { start, bytes } = this.#open;
-    if (offset >= start && offset < start + bytes.length) return this.#open;
+    const { start, bytes } = this.#unpacked;
+    if (offset >= start && offset < start + bytes.length) return this.#unpacked;
     const block = this.#packed.findLast((each) => each.start <= offset);
-    if (block) this.#open = { start: block.start, bytes: Bun.zstdDecompressSync(block.bytes) };
-    return this.#open;
+    if (block) this.#unpacked = { start: block.start, bytes: Bun.zstdDecompressSync(block.bytes) };
+    return this.#unpacked;
   }
 }

@@ -22,8 +22,8 @@ import type {
   SetMessage,
   StopReason,
 } from "../outgoing-stream.ts";
-import type { GoOn } from "../prefix-hash.ts";
-import { provingNowAndThen } from "../proving.ts";
+import type { OnProgress } from "../prefix-hash.ts";
+import { progressReporter } from "../proving.ts";
 import { FileSender } from "./file-sender.ts";
 import { FrameBuilder } from "./frame-builder.ts";
 import type { FrameOutlet } from "./frame-outlet.ts";
@@ -99,7 +99,7 @@ export class SetSender implements OutgoingStream {
     return { outcome, bytesSent: this.#sentBytes };
   }
 
-  hasDelivered(bytes: number): boolean {
+  hasSent(bytes: number): boolean {
     return this.options.outlet.offset >= bytes;
   }
 
@@ -176,7 +176,7 @@ export class SetSender implements OutgoingStream {
       include: patternsOf(this.#include),
       exclude: patternsOf(this.#exclude),
       minAgeMs: list.min_age_ms,
-      goOn: this.#proving(),
+      onProgress: this.#proving(),
     });
     const tally = new SetTally({ maxFiles: list.max_files, maxBytes: list.max_bytes });
     const lines = new LineSender(this.options.outlet, () => this.#isWanted);
@@ -200,9 +200,9 @@ export class SetSender implements OutgoingStream {
   }
 
   async #sendFile(want: WantedFile, sender: FileSender): Promise<void> {
-    const number = this.#wants.position;
+    const fileNumber = this.#wants.position;
     const from = this.#wants.resumeAt;
-    await sender.send(want, number, from, this.#wants.afterNext);
+    await sender.send(want, fileNumber, from, this.#wants.afterNext);
     garbage.add(1);
     if (this.#isWanted) this.#wants.done();
   }
@@ -222,8 +222,8 @@ export class SetSender implements OutgoingStream {
     }
   }
 
-  #proving(): GoOn {
-    return provingNowAndThen(
+  #proving(): OnProgress {
+    return progressReporter(
       (offset) => this.#send({ type: "proving", offset }),
       () => this.#stopped === undefined,
     );

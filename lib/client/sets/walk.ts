@@ -6,7 +6,7 @@ import { nanosecondsOf } from "../../util/files-at.ts";
 import type { FolderName } from "../../util/folder-names.ts";
 import type { PathCheck } from "../owner-rules/path-check.ts";
 import { explain } from "../owner-rules/refusal.ts";
-import type { GoOn } from "../prefix-hash.ts";
+import type { OnProgress } from "../prefix-hash.ts";
 import { compareNames, OpenFolder, typeOf } from "./open-folder.ts";
 import { NotText, reasonOf, type Skipped } from "./skipped.ts";
 import { tooMany, WalkBounds } from "./walk-bounds.ts";
@@ -39,7 +39,7 @@ export interface WalkOptions {
   /** Files that were changed less than this many ms ago are skipped. */
   minAgeMs: number;
   /** Called with the number of names examined so far. Returning false ends the walk. */
-  goOn: GoOn;
+  onProgress: OnProgress;
 }
 
 /** A folder during the walk, and how far the patterns have matched the folder's path. */
@@ -116,7 +116,7 @@ export class Walk {
     const { entries } = step;
     const inside: Next[] = [];
     for (let at = 0; at < entries.length; at += BATCH) {
-      if (!this.options.goOn(this.#bounds.names)) return;
+      if (!this.options.onProgress(this.#bounds.names)) return;
       const batch = entries.slice(at, at + BATCH);
       this.#bounds.count(batch.length);
       const isRepeated = (n: number) => entries[at + n]?.name === entries[at + n - 1]?.name;
@@ -166,7 +166,7 @@ export class Walk {
       } catch (error) {
         const skipped = reasonOf(error, name);
         const isNamed = include.matched || entry.type === "folder";
-        if (skipped && isNamed && this.#exists(entry, join(real, path)))
+        if (skipped && isNamed && this.#isVisible(entry, join(real, path)))
           take({ ...found, skipped }, include);
       }
     }
@@ -174,7 +174,7 @@ export class Walk {
   }
 
   /** Reports whether the owner's rules show the file or folder to the server. */
-  #exists(entry: FolderName, path: string): boolean {
+  #isVisible(entry: FolderName, path: string): boolean {
     const { pathCheck } = this.options;
     return entry.type === "folder" ? pathCheck.mayEnter(path) : pathCheck.permits(path);
   }
@@ -193,7 +193,7 @@ export class Walk {
 
   /** @returns the file; null if the owner's rules hide the file, or if an earlier root has the same path */
   #file(found: Found, name: string, step: Step, real: string): Found | null {
-    if (!this.options.pathCheck.permits(join(real, found.path)) || this.#isDouble(found.path))
+    if (!this.options.pathCheck.permits(join(real, found.path)) || this.#markSeen(found.path))
       return null;
     if (Buffer.byteLength(found.path) > MAX_PATH_BYTES)
       return { ...found, skipped: "name_unusable" };
@@ -217,7 +217,7 @@ export class Walk {
     real: string,
   ): AsyncGenerator<Found[]> {
     if (
-      !this.options.goOn(this.#bounds.names) ||
+      !this.options.onProgress(this.#bounds.names) ||
       !this.options.pathCheck.mayEnter(join(real, next.path))
     )
       return;
@@ -250,7 +250,7 @@ export class Walk {
     try {
       const entries: FolderName[] = [];
       for await (const names of folder.names()) {
-        if (!this.options.goOn(this.#bounds.names)) break;
+        if (!this.options.onProgress(this.#bounds.names)) break;
         const wanted = names.filter(
           ({ name }) => include.step(name).mayMatchInside && !exclude.step(name).matched,
         );
@@ -267,10 +267,10 @@ export class Walk {
   }
 
   /**
-   * Reports whether an earlier root has a file with the same relative path. If so, the file of the earlier
-   * root is used.
+   * Remembers the path of a file.
+   * @returns true if an earlier root has a file with the same relative path, which is then used instead
    */
-  #isDouble(path: string): boolean {
+  #markSeen(path: string): boolean {
     if (this.#seen?.has(path)) return true;
     this.#seen?.add(path);
     return false;

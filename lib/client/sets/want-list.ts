@@ -5,7 +5,7 @@ import type { Place } from "./frame-builder.ts";
 /**
  * The least number of sent files that are remembered, because a damaged frame may require sending them again.
  */
-const MAX_ANSWERED = 16 * 1024;
+const MIN_REMEMBERED = 16 * 1024;
 
 /** The files that the server asked for, in the order in which it asked. */
 export class WantList {
@@ -49,19 +49,19 @@ export class WantList {
   done(): void {
     this.#position++;
     this.#resumeAt = undefined;
-    const surplus = this.#position - this.#first - 2 * MAX_ANSWERED;
+    const surplus = this.#position - this.#first - 2 * MIN_REMEMBERED;
     if (surplus < 0) return;
-    this.#wants = this.#wants.slice(MAX_ANSWERED);
-    this.#first += MAX_ANSWERED;
+    this.#wants = this.#wants.slice(MIN_REMEMBERED);
+    this.#first += MIN_REMEMBERED;
   }
 
   /**
    * Goes back to an earlier position, to send from there again.
    * @returns false if the position is no longer remembered
    */
-  rewind({ want, offset }: Place): boolean {
-    if (want < this.#first || want > this.#position) return false;
-    this.#position = want;
+  rewind({ fileNumber, offset }: Place): boolean {
+    if (fileNumber < this.#first || fileNumber > this.#position) return false;
+    this.#position = fileNumber;
     this.#resumeAt = offset === 0 ? undefined : offset;
     return true;
   }

@@ -1,6 +1,15 @@
 import type { JobRecord } from "../../api/jobs.ts";
 import { addressOf, EVERYTHING } from "../address.ts";
-import { arrange, byId, cloneOf, find, keepingFocus, lead, setText, setTime } from "../dom.ts";
+import {
+  arrange,
+  byId,
+  cloneOf,
+  find,
+  keepingFocus,
+  moveFocusTo,
+  setText,
+  setTime,
+} from "../dom.ts";
 import { formatCount, formatWhen, visible } from "../format.ts";
 import { keptOf } from "../keep/keep-rule.ts";
 import { isOver, type JobBook } from "./job-book.ts";
@@ -12,7 +21,7 @@ const FEW = 3;
 const MORE = 20;
 
 /** Actions on a job. Each is also the class name of its button in a row. */
-const ACTIONS = ["pause", "resume", "cancel", "again"] as const;
+const ACTIONS = ["pause", "resume", "cancel", "rerun"] as const;
 export type JobAction = (typeof ACTIONS)[number];
 
 export interface JobListListener {
@@ -40,7 +49,7 @@ export class JobList {
     this.#list.addEventListener("click", ({ target }) => {
       const pressed = target instanceof Element ? target.closest("button, a") : null;
       // The browser follows the link, which changes the filters in the URL. This only shows the downloads.
-      if (pressed instanceof HTMLAnchorElement) lead("downloads");
+      if (pressed instanceof HTMLAnchorElement) moveFocusTo("downloads");
       const row = pressed?.closest<HTMLElement>(".job");
       const id = row?.dataset["jobId"];
       const job = id === undefined ? undefined : book.get(id);
@@ -152,12 +161,12 @@ function showActions(row: HTMLElement, job: JobRecord, now: number): void {
   find(row, ".resume", HTMLElement).hidden = !isOpen || job.status !== "paused";
   find(row, ".limit", HTMLElement).hidden = !isOpen;
   find(row, ".cancel", HTMLElement).hidden = !isOpen;
-  const again = find(row, ".again", HTMLButtonElement);
-  const status = job.may_change ? words.againOf(job, now) : null;
-  again.hidden = status === null;
+  const rerun = find(row, ".rerun", HTMLButtonElement);
+  const status = job.may_change ? words.rerunStatusOf(job, now) : null;
+  rerun.hidden = status === null;
   if (status !== null) {
-    setText(again, `Ask the ${status} again`);
-    again.ariaLabel = `${again.textContent}: ${words.titleOf(job)}`;
+    setText(rerun, `Ask the ${status} again`);
+    rerun.ariaLabel = `${rerun.textContent}: ${words.titleOf(job)}`;
   }
   // If the clicked button is hidden now, the row takes the focus, so that keyboard users keep their place.
   if (focused?.checkVisibility() === false) row.focus();

@@ -1,4 +1,4 @@
-import { Chosen, type Naming } from "../../api/chosen-clients.ts";
+import { Chosen, type ClientChoice } from "../../api/chosen-clients.ts";
 import type { NewJob } from "../../api/jobs.ts";
 import type { ClientRecord } from "../../api/schemas.ts";
 import { SelectorError } from "../../api/selector.ts";
@@ -42,7 +42,7 @@ export interface JobFields extends KeepFields {
 /**
  * Returns the selection of sites in a form; null if sites are selected by labels or ids, and none are typed.
  */
-export function namingOf({ by, sites }: Pick<JobFields, "by" | "sites">): Naming | null {
+export function choiceOf({ by, sites }: Pick<JobFields, "by" | "sites">): ClientChoice | null {
   if (by === "all") return { all: true };
   const text = sites.trim();
   if (text === "") return null;
@@ -58,8 +58,8 @@ export interface Matching {
 }
 
 /** Counts the sites that a selection matches. @throws SelectorError if its label selector is invalid */
-export function matchingOf(naming: Naming, clients: readonly ClientRecord[]): Matching {
-  const chosen = new Chosen(naming);
+export function matchingOf(choice: ClientChoice, clients: readonly ClientRecord[]): Matching {
+  const chosen = new Chosen(choice);
   const unknown = new Set(chosen.named);
   let [total, online] = [0, 0];
   for (const { client_id, labels, revoked_at, connected } of clients) {
@@ -83,10 +83,10 @@ export function matchWordsOf(
   fields: Pick<JobFields, "by" | "sites" | "isContinuous">,
   clients: readonly ClientRecord[],
 ): MatchWords {
-  const naming = namingOf(fields);
-  if (naming === null) return { words: "", isWrong: false, total: null };
+  const choice = choiceOf(fields);
+  if (choice === null) return { words: "", isWrong: false, total: null };
   try {
-    const { total, online, unknown } = matchingOf(naming, clients);
+    const { total, online, unknown } = matchingOf(choice, clients);
     if (unknown !== null) return { words: `No site is "${unknown}"`, isWrong: true, total: null };
     if (total === 0) {
       if (fields.isContinuous) return { words: "No site matches yet", isWrong: false, total: 0 };
@@ -114,9 +114,9 @@ export function flawOfRate(text: string): string {
 
 /** Returns the request that creates the job in a form; null if no sites are selected. */
 export function orderOf(fields: JobFields): NewJob | null {
-  const naming = namingOf(fields);
-  if (naming === null) return null;
-  const { ids, ...others } = naming;
+  const choice = choiceOf(fields);
+  if (choice === null) return null;
+  const { ids, ...others } = choice;
   const said = (text: string) => (text.trim() === "" ? undefined : text.trim());
   const percent = said(fields.stopPercent);
   const concurrent = said(fields.maxConcurrent);

@@ -88,7 +88,7 @@ export function percentOf({ counts, total }: JobRecord): number {
  * cancelled ones. Returns null if there are neither, or the job has expired.
  * @param now ms since 1970
  */
-export function againOf(job: JobRecord, now: number): "failed" | "cancelled" | null {
+export function rerunStatusOf(job: JobRecord, now: number): "failed" | "cancelled" | null {
   const { counts, expires_at } = job;
   if (expires_at !== null && Date.parse(expires_at) <= now) return null;
   if (counts.failed > 0) return "failed";

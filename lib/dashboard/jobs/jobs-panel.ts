@@ -6,7 +6,7 @@ import { notify } from "../notices.ts";
 import { JobBook } from "./job-book.ts";
 import { type JobAction, JobList } from "./job-list.ts";
 import { sitesOf } from "./job-order.ts";
-import { againOf, titleOf } from "./job-words.ts";
+import { rerunStatusOf, titleOf } from "./job-words.ts";
 import { LimitsEditor } from "./limits-editor.ts";
 import { NewJobForm } from "./new-job.ts";
 
@@ -128,8 +128,8 @@ export class JobsPanel {
       case "cancel":
         this.set(await api.cancelJob(job.job_id));
         return notify("done", `${title} is cancelled`);
-      case "again": {
-        const status = againOf(job, Date.now());
+      case "rerun": {
+        const status = rerunStatusOf(job, Date.now());
         if (status === null) return;
         this.set(await api.rerunJob(job.job_id, { statuses: [status] }));
         return notify(

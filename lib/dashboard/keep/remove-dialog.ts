@@ -7,7 +7,7 @@ import { formatCount, visible } from "../format.ts";
 /** The dialog that asks for confirmation before a download's content is removed for good. */
 export class RemoveDialog {
   readonly #dialog = byId("remove-content", HTMLDialogElement);
-  #answered: ((isMeant: boolean) => void) | null = null;
+  #answered: ((isConfirmed: boolean) => void) | null = null;
 
   constructor() {
     byId("remove-yes", HTMLButtonElement).addEventListener("click", () => this.#close(true));
@@ -27,13 +27,13 @@ export class RemoveDialog {
     return new Promise((resolve) => (this.#answered = resolve));
   }
 
-  #close(isMeant: boolean): void {
-    this.#answer(isMeant);
+  #close(isConfirmed: boolean): void {
+    this.#answer(isConfirmed);
     this.#dialog.close();
   }
 
-  #answer(isMeant: boolean): void {
-    this.#answered?.(isMeant);
+  #answer(isConfirmed: boolean): void {
+    this.#answered?.(isConfirmed);
     this.#answered = null;
   }
 }

@@ -2,7 +2,7 @@ import { byId, find, setText } from "../dom.ts";
 import { formatCount } from "../format.ts";
 import type { DeliveryBook } from "./delivery-book.ts";
 import { DeliveryGrid } from "./delivery-grid.ts";
-import { isOwed, nightWords, sumsOf, WORST_FIRST, worstOf } from "./delivery-words.ts";
+import { nightWords, owesFiles, sumsOf, WORST_FIRST, worstOf } from "./delivery-words.ts";
 import { showLegend } from "./legend.ts";
 
 /** Highest number of sites in one request for missing and partial deliveries. */
@@ -98,7 +98,7 @@ export class DeliveriesView {
     setText(find(sums, "strong", HTMLElement), counts ? sumsOf(counts) : "");
     setText(find(sums, "span", HTMLElement), night === null ? "" : nightWords(night));
     const owed = counts
-      ? WORST_FIRST.filter(isOwed).reduce((sum, status) => sum + counts[status], 0)
+      ? WORST_FIRST.filter(owesFiles).reduce((sum, status) => sum + counts[status], 0)
       : 0;
     this.#ask.hidden = owed === 0 || !this.#state.mayAsk;
     const asked = formatCount(Math.min(owed, MAX_ASKED));

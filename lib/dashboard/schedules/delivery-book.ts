@@ -1,5 +1,5 @@
 import type { BoardTime, DeliveryStatus } from "../../api/deliveries.ts";
-import { type DeliveryCounts, isOwed, WORST_FIRST } from "./delivery-words.ts";
+import { type DeliveryCounts, owesFiles, WORST_FIRST } from "./delivery-words.ts";
 
 /** A row of a schedule's board: a site, and how many of its deliveries are missing or partial. */
 export interface SiteRow {
@@ -76,7 +76,7 @@ export class DeliveryBook {
   /** Returns the ids of sites whose delivery is missing or partial. @param night scheduled local time */
   owing(night: string): string[] {
     const there = this.#nights.get(night)?.statuses ?? [];
-    return [...there].filter(([, status]) => isOwed(status)).map(([clientId]) => clientId);
+    return [...there].filter(([, status]) => owesFiles(status)).map(([clientId]) => clientId);
   }
 
   /**
@@ -101,7 +101,7 @@ export class DeliveryBook {
     const owed = new Map<string, number>();
     for (const night of nights) {
       for (const [clientId, status] of this.#nights.get(night)?.statuses ?? []) {
-        owed.set(clientId, (owed.get(clientId) ?? 0) + Number(isOwed(status)));
+        owed.set(clientId, (owed.get(clientId) ?? 0) + Number(owesFiles(status)));
       }
     }
     const main = this.mainNight(nights);

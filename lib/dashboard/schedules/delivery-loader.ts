@@ -17,7 +17,7 @@ const PAUSE_FACTOR = 5;
 /**
  * Time after a change of a delivery until all deliveries of its scheduled time are loaded once more, in ms.
  */
-const LOOK_AGAIN_MS = 3_000;
+const RELOAD_AFTER_MS = 3_000;
 
 export interface DeliveryLoaderListener {
   /**
@@ -40,8 +40,8 @@ export class DeliveryLoader {
    * Scheduled times whose deliveries are loaded once more some seconds after a change. The server sets the
    * status of a delivery a little later than that of its download, so the first load may come too early.
    */
-  readonly #again = new Set<string>();
-  #againTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #reloadLater = new Set<string>();
+  #reloadTimer: ReturnType<typeof setTimeout> | undefined;
   /** True if all deliveries have to be loaded again. */
   #isStale = false;
   #isLoading = false;
@@ -68,7 +68,7 @@ export class DeliveryLoader {
     this.#wanted = NIGHTS;
     this.#cursor = null;
     this.#changed.clear();
-    this.#again.clear();
+    this.#reloadLater.clear();
     this.book.clear();
     clearTimeout(this.#dueTimer);
     if (name !== null) this.touchAll();
@@ -82,9 +82,9 @@ export class DeliveryLoader {
   /** Loads the deliveries of one scheduled time again, as one of them has changed. */
   touch(night: string): void {
     this.#changed.add(night);
-    this.#again.add(night);
-    if (this.#againTimer === undefined) {
-      this.#againTimer = setTimeout(() => this.#lookAgain(), LOOK_AGAIN_MS);
+    this.#reloadLater.add(night);
+    if (this.#reloadTimer === undefined) {
+      this.#reloadTimer = setTimeout(() => this.#reload(), RELOAD_AFTER_MS);
     }
     this.#soon(0);
   }
@@ -96,7 +96,7 @@ export class DeliveryLoader {
   }
 
   /** Loads one delivery. @returns null if it no longer exists, or another schedule was chosen meanwhile */
-  async one(night: string, clientId: string): Promise<DeliveryRecord | null> {
+  async loadOne(night: string, clientId: string): Promise<DeliveryRecord | null> {
     const name = this.#schedule;
     if (name === null) return null;
     const date = night.slice(0, 10);
@@ -110,10 +110,10 @@ export class DeliveryLoader {
     }
   }
 
-  #lookAgain(): void {
-    this.#againTimer = undefined;
-    for (const night of this.#again) this.#changed.add(night);
-    this.#again.clear();
+  #reload(): void {
+    this.#reloadTimer = undefined;
+    for (const night of this.#reloadLater) this.#changed.add(night);
+    this.#reloadLater.clear();
     if (this.#changed.size > 0) this.#soon(0);
   }
 

@@ -2,7 +2,7 @@ import type { DeliveryRecord } from "../../api/deliveries.ts";
 import type { ClientRecord, DownloadRecord } from "../../api/schemas.ts";
 import { formatSize } from "../../util/sizes.ts";
 import { contentPath } from "../api.ts";
-import { byId, lead, setText } from "../dom.ts";
+import { byId, moveFocusTo, setText } from "../dom.ts";
 import { formatCount, formatWhen, visible } from "../format.ts";
 import { DELIVERY_WORDS, nightWords } from "./delivery-words.ts";
 import { markOf } from "./marks.ts";
@@ -38,7 +38,7 @@ export class DeliverySheet {
     });
     byId("delivery-link", HTMLAnchorElement).addEventListener("click", () => {
       this.#dialog.close();
-      lead("downloads");
+      moveFocusTo("downloads");
     });
   }
 

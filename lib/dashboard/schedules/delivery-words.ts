@@ -21,7 +21,7 @@ export const WORST_FIRST = Object.keys(DELIVERY_WORDS) as DeliveryStatus[];
 export type DeliveryCounts = Record<DeliveryStatus, number>;
 
 /** Reports whether a delivery with this status is missing or incomplete: its site still owes files. */
-export function isOwed(status: DeliveryStatus): boolean {
+export function owesFiles(status: DeliveryStatus): boolean {
   return status === "missing" || status === "partial";
 }
 

@@ -2,8 +2,8 @@ import { setText } from "../dom.ts";
 import { formatCount } from "../format.ts";
 import {
   type DeliveryCounts,
-  isOwed,
   nightWords,
+  owesFiles,
   partsOf,
   sumsOf,
   WORST_FIRST,
@@ -41,7 +41,7 @@ export function showHead(
     const column = head.children[index + 1];
     if (!(column instanceof HTMLElement)) continue;
     const counts = countsOf(night);
-    const owed = WORST_FIRST.filter(isOwed).reduce((sum, status) => sum + counts[status], 0);
+    const owed = WORST_FIRST.filter(owesFiles).reduce((sum, status) => sum + counts[status], 0);
     const count = column.querySelector(".night-owed");
     if (count) setText(count, owed === 0 ? "" : formatCount(owed));
     const words = `${nightWords(night)}: ${sumsOf(counts)}`;

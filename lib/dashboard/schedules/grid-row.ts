@@ -1,7 +1,7 @@
 import type { DeliveryStatus } from "../../api/deliveries.ts";
 import { cloneOf, setText } from "../dom.ts";
 import { showSite } from "../long-names.ts";
-import { DELIVERY_WORDS, isOwed } from "./delivery-words.ts";
+import { DELIVERY_WORDS, owesFiles } from "./delivery-words.ts";
 import { drawMarks, newMarks } from "./marks.ts";
 
 /** Height of a row in px, the same as in the CSS. */
@@ -82,7 +82,7 @@ export class GridRow {
     cell.dataset["status"] = status ?? "none";
     cell.ariaLabel = `${word}, ${this.clientId}, ${when}`;
     // The class "turned" animates a cell whose status has changed to any status but missing and partial.
-    const turned = !isNew && status !== undefined && !isOwed(status);
+    const turned = !isNew && status !== undefined && !owesFiles(status);
     if (turned || !isNew) cell.classList.toggle("turned", turned);
   }
 

@@ -1,13 +1,13 @@
 import type { SchedulePreview, ScheduleRecord } from "../../api/schedules.ts";
 import { addressOf, EVERYTHING } from "../address.ts";
-import { arrange, byId, cloneOf, find, keepingFocus, lead, setText } from "../dom.ts";
+import { arrange, byId, cloneOf, find, keepingFocus, moveFocusTo, setText } from "../dom.ts";
 import { formatCount, formatSpan, visible } from "../format.ts";
 import { nightWords, sumsOf, worstOf } from "./delivery-words.ts";
 import { aboutOf } from "./schedule-words.ts";
 import { zoneLine } from "./zone-line.ts";
 
 /** Actions on a schedule. Each is also the class name of its button in a row. */
-const ACTIONS = ["run", "pause", "resume", "edit", "times", "delete", "really"] as const;
+const ACTIONS = ["run", "pause", "resume", "edit", "times", "delete", "confirm-delete"] as const;
 export type ScheduleAction = (typeof ACTIONS)[number];
 
 export interface ScheduleListListener {
@@ -23,16 +23,16 @@ export class ScheduleList {
   constructor(listener: ScheduleListListener) {
     this.#list.addEventListener("click", ({ target }) => {
       const pressed = target instanceof Element ? target.closest("button, a") : null;
-      if (pressed instanceof HTMLAnchorElement) lead("deliveries");
+      if (pressed instanceof HTMLAnchorElement) moveFocusTo("deliveries");
       const row = pressed?.closest<HTMLElement>(".schedule");
       const schedule = this.#schedules.find(({ name }) => name === row?.dataset["name"]);
       if (!row || !schedule) return;
       const action = ACTIONS.find((name) => pressed?.classList.contains(name));
-      // A click on Delete only shows the question whether to delete, with the button "really".
+      // A click on Delete only shows the question whether to delete, with the button "confirm-delete".
       const isAsked = action === "delete";
       const hadFocus = row.contains(document.activeElement);
-      find(row, ".sure", HTMLElement).hidden = !isAsked;
-      if (isAsked) find(row, ".really", HTMLElement).focus();
+      find(row, ".delete-question", HTMLElement).hidden = !isAsked;
+      if (isAsked) find(row, ".confirm-delete", HTMLElement).focus();
       else if (pressed?.classList.contains("keep") && hadFocus) {
         find(row, ".delete", HTMLElement).focus();
       }
@@ -109,7 +109,7 @@ export class ScheduleList {
       [".edit", "Edit"],
       [".times", "Next times of"],
       [".delete", "Delete"],
-      [".really", "Delete for good"],
+      [".confirm-delete", "Delete for good"],
       [".keep", "Keep"],
     ] as const) {
       find(row, selector, HTMLElement).ariaLabel =

@@ -4,7 +4,7 @@ import type {
   ScheduleChange,
   ScheduleRecord,
 } from "../../api/schedules.ts";
-import { downloadOf, type NamedBy, namingOf } from "../jobs/job-order.ts";
+import { choiceOf, downloadOf, type NamedBy } from "../jobs/job-order.ts";
 import { type KeepFields, keepOf, keptOf } from "../keep/keep-rule.ts";
 import { cronOf, dailyTimeOf, type Day, DAYS, dueOf, whenOf } from "./schedule-words.ts";
 
@@ -99,9 +99,9 @@ export function fieldsOf(schedule: ScheduleRecord): ScheduleFields {
  * @throws Error if a time is missing
  */
 export function orderOf(fields: ScheduleFields): NewSchedule | null {
-  const naming = namingOf(fields);
-  if (naming === null) return null;
-  const { ids, ...others } = naming;
+  const choice = choiceOf(fields);
+  if (choice === null) return null;
+  const { ids, ...others } = choice;
   return {
     name: fields.name.trim(),
     cron: fields.when === "cron" ? fields.cron.trim() : cronOf(fields),
@@ -150,12 +150,12 @@ export function changeOf(fields: ScheduleFields, before: ScheduleRecord): Schedu
  */
 export function previewOf(fields: ScheduleFields): NewPreview | null {
   const { when, time, cron, zone } = fields;
-  const naming = namingOf(fields);
+  const choice = choiceOf(fields);
   // A cron expression that neither begins with `@` nor has five fields is not completely typed, so no times
   // are requested. The server checks every other expression.
   const isTimeSaid = when === "cron" ? /^(?:@|\S+(?:\s+\S+){4}$)/.test(cron.trim()) : time !== "";
-  if (naming === null || !isTimeSaid) return null;
-  const { ids, ...others } = naming;
+  if (choice === null || !isTimeSaid) return null;
+  const { ids, ...others } = choice;
   return {
     cron: when === "cron" ? cron.trim() : cronOf(fields),
     time_zone: zone.trim() || "site",

@@ -31,7 +31,7 @@ const MOST_WAIT_MS = 5_000;
 const SAME_PRESS_MS = 1_000;
 
 /** Key in `#underWay` while the details of the open delivery are being updated. */
-const SHEET = "sheet";
+const SHEET_KEY = "sheet";
 
 /** Shortest time between two drawings of a schedule's board while it is loading, in ms. */
 const DRAW_MS = 250;
@@ -62,7 +62,7 @@ export class SchedulesPanel {
   });
   readonly #view = new DeliveriesView(this.#book, {
     onOpen: (night, clientId) =>
-      void this.options.run(async () => this.#showOne(await this.#loader.one(night, clientId))),
+      void this.options.run(async () => this.#showOne(await this.#loader.loadOne(night, clientId))),
     onAsk: (clientIds, night) => this.#once("ask", night, () => this.#ask(clientIds, night)),
     onOlder: () => this.#loader.older(),
     onClose: () => this.options.onChoose(null),
@@ -199,15 +199,15 @@ export class SchedulesPanel {
   /** Reloads the delivery whose details are open, if any, and shows its new state. */
   async #refreshSheet(): Promise<void> {
     const shown = this.#sheet.shown;
-    if (!shown || this.#underWay.has(SHEET)) return;
-    this.#underWay.add(SHEET);
+    if (!shown || this.#underWay.has(SHEET_KEY)) return;
+    this.#underWay.add(SHEET_KEY);
     const { scheduled_local: night, client_id: clientId } = shown;
     await this.options.run(async () => {
-      const now = await this.#loader.one(night, clientId);
+      const now = await this.#loader.loadOne(night, clientId);
       const { shown: still } = this.#sheet;
       if (still?.client_id === clientId && still.scheduled_local === night) this.#showOne(now);
     });
-    this.#underWay.delete(SHEET);
+    this.#underWay.delete(SHEET_KEY);
   }
 
   #showOne(delivery: DeliveryRecord | null): void {
@@ -273,7 +273,7 @@ export class SchedulesPanel {
         return this.#showTimes(name);
       case "delete":
         return;
-      case "really":
+      case "confirm-delete":
         await api.deleteSchedule(name);
         this.#remove(name);
         if (name === this.#chosen) this.options.onChoose(null);

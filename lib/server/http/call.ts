@@ -47,7 +47,7 @@ export interface CallsOptions {
  */
 export function callsWith({ access, longAnswers, audit }: CallsOptions): MakeCall {
   return (endpoint, handle) => {
-    const { query, body, goesOn } = endpoint;
+    const { query, body, hasLongAnswer } = endpoint;
     const checked = (target: "query" | "json", schema: z.ZodType) =>
       zValidator(target, schema, refuseInvalid, IN_OUR_WORDS);
     const steps: MiddlewareHandler[] = [checked("query", query ?? NO_QUERY)];
@@ -59,7 +59,7 @@ export function callsWith({ access, longAnswers, audit }: CallsOptions): MakeCal
         c.set("answering", longAnswers.for(c.req.raw, c.var.caller));
         // The cast is safe, as the earlier steps have checked the role, the query and the body.
         const answer = await handle(c as unknown as CallContext<typeof endpoint>);
-        if (goesOn) await confirmRight(c, access, answer);
+        if (hasLongAnswer) await confirmRight(c, access, answer);
         return answer;
       });
     return [...steps, act];

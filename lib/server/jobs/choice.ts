@@ -28,7 +28,7 @@ export class Choice {
    */
   async *clients(sites: Sites | null): AsyncGenerator<Client[]> {
     const chosen = this.#chosen;
-    const ids = chosen.isOfNamesAlone ? { are: "in" as const, ids: chosen.named } : undefined;
+    const ids = chosen.hasOnlyExactIds ? { are: "in" as const, ids: chosen.named } : undefined;
     // If ids are given, the query does not filter by labels. If it did, a client with a given id but other
     // labels would count as unknown.
     const selector = chosen.named.size > 0 ? undefined : (chosen.selector ?? undefined);

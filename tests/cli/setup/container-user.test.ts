@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { chown, link, lstat, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { containerUser, giveToImageUser } from "../../../lib/cli/setup/container-user.ts";
+import { chownToImageUser, containerUser } from "../../../lib/cli/setup/container-user.ts";
 import { spawnSync } from "../../support/spawn.ts";
 
 test.each<[NodeJS.Platform, number | undefined, string | null]>([
@@ -37,9 +37,9 @@ test.skipIf(!isRootOnLinux)(
       await link(inFolder("elsewhere/of-the-system"), inFolder("downloads/second-name"));
       spawnSync(["mkfifo", inFolder("downloads/fifo")]);
 
-      expect(await giveToImageUser(inFolder("way"))).toEqual({
-        given: 4,
-        kept: [inFolder("way/second-name")],
+      expect(await chownToImageUser(inFolder("way"))).toEqual({
+        changed: 4,
+        skipped: [inFolder("way/second-name")],
       });
 
       const owner = async (name: string) => {
@@ -53,7 +53,7 @@ test.skipIf(!isRootOnLinux)(
       expect(await owner("downloads/theirs")).toBe(`${OTHER}:${OTHER} downloads/theirs`);
       const kept = ["elsewhere", "elsewhere/of-the-system", "way", "downloads/link"];
       for (const name of kept) expect(await owner(name)).toBe(`0:0 ${name}`);
-      expect(await giveToImageUser(inFolder("way"))).toMatchObject({ given: 0 });
+      expect(await chownToImageUser(inFolder("way"))).toMatchObject({ changed: 0 });
     } finally {
       await rm(folder, { recursive: true });
     }

@@ -22,7 +22,7 @@ const COLUMNS: ListingColumn<Item>[] = [
     shown: ({ size }) => (size === null ? "–" : `${size} B`),
     raw: ({ size }) => size,
   },
-  { title: "path", importance: 1, least: 8, shown: ({ path }) => path, raw: ({ path }) => path },
+  { title: "path", importance: 1, minWidth: 8, shown: ({ path }) => path, raw: ({ path }) => path },
 ];
 const ITEMS: Item[] = [
   { id: "first", size: 12, path: "logs/today/kitchen.log" },

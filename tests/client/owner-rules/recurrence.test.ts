@@ -10,7 +10,7 @@ beforeEach(() => {
   jest.useFakeTimers();
   repeated = [];
   const onRepeated = (one: Repeated<string>) => repeated.push(one);
-  recurrence = new Recurrence({ most: 2, span: SPAN, onRepeated });
+  recurrence = new Recurrence({ maxReported: 2, span: SPAN, onRepeated });
 });
 afterEach(() => {
   recurrence.end();

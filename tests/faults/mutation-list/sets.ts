@@ -141,8 +141,8 @@ export const SETS: readonly Mutation[] = [
     name: "another-part-of-a-manifest-again",
     breaks: "A: what is sent again of a manifest is what was sent before",
     file: "lib/client/sets/packed-blocks.ts",
-    find: `this.#open = { start: block.start, bytes:`,
-    replace: `this.#open = { start: offset, bytes:`,
+    find: `this.#unpacked = { start: block.start, bytes:`,
+    replace: `this.#unpacked = { start: offset, bytes:`,
     caughtBy: { [PACKED_BLOCKS]: "any part of what was added comes back" },
   },
   {

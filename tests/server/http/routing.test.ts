@@ -42,7 +42,7 @@ const follow = {
   method: "GET",
   path: "/api/changes",
   role: "viewer",
-  goesOn: true,
+  hasLongAnswer: true,
 } as const satisfies Endpoint;
 
 /** The tokens besides the one of the settings: a viewer's token, until a test revokes it. */
