@@ -14,7 +14,7 @@ import { stayConnected } from "./lib/client/reconnect.ts";
 import { tlsTowards } from "./lib/client/server-identity.ts";
 import { TlsFiles } from "./lib/client/tls-files.ts";
 import { Roots } from "./lib/client/owner-rules/roots.ts";
-import { readOrder } from "./lib/util/checkup.ts";
+import { parseCommandLine } from "./lib/util/checkup.ts";
 import { exposedFiles } from "./lib/util/exposed-files.ts";
 import { withConfigFile } from "./lib/util/settings-file.ts";
 import { LineLimit } from "./lib/util/line-limit.ts";
@@ -52,7 +52,7 @@ function readConfig(argv: string[], isTerminal: boolean) {
 async function doctor(argv: string[]) {
   // Imported only here, because a running client does not need the doctor's modules.
   const { DOCTOR_HELP, examineClient } = await import("./lib/client/doctor/doctor.ts");
-  const { isHelp, json, flags } = readOrder(argv, CLIENT_SETTINGS);
+  const { isHelp, json, flags } = parseCommandLine(argv, CLIENT_SETTINGS);
   if (isHelp) return DOCTOR_HELP;
   const read = () => {
     const { config, ...files } = readConfig(flags, false);

@@ -28,7 +28,7 @@ import { openDiskStorage } from "./lib/server/storage/disk.ts";
 import { openS3Storage } from "./lib/server/storage/s3/s3.ts";
 import { openServerFolder } from "./lib/server/storage/server-folder.ts";
 import type { Storage } from "./lib/server/storage/storage.ts";
-import { readOrder } from "./lib/util/checkup.ts";
+import { parseCommandLine } from "./lib/util/checkup.ts";
 import { exposedFiles } from "./lib/util/exposed-files.ts";
 import { FairTurns, type InTurn } from "./lib/util/fair-turns.ts";
 import { Logger } from "./lib/util/logger.ts";
@@ -81,7 +81,7 @@ function readConfig(argv: string[], isTerminal: boolean) {
 
 /** Runs `server doctor`: checks the settings, the database, the storage and more, and prints the results. */
 async function doctor(argv: string[]) {
-  const { isHelp, json, flags } = readOrder(argv, SERVER_SETTINGS);
+  const { isHelp, json, flags } = parseCommandLine(argv, SERVER_SETTINGS);
   if (isHelp) return DOCTOR_HELP;
   const read = () => {
     const { config, ...files } = readConfig(flags, false);
@@ -118,7 +118,7 @@ async function start(config: ServerConfig, { secretFile, isTerminal, toStop }: S
   await engine.jobs.recover();
   engine.retention.start();
   await engine.schedules.recover();
-  await engine.telling.start();
+  await engine.webhookParts.start();
   const { clients, audit } = engine;
   const listener = await serve({ config, app, page: dashboard, clients, audit, logger });
   sharing?.start();
@@ -285,7 +285,7 @@ async function stop({ engine, listener, runningCalls, sharing }: Running): Promi
   await engine.retention.stop();
   await engine.downloads.stop();
   await engine.clients.close();
-  await engine.telling.stop();
+  await engine.webhookParts.stop();
   const heard = Bun.sleep(GOODBYE_MS);
   engine.events.close();
   // Running REST calls end before the audit log and the database are closed, because the calls use both.

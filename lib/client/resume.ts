@@ -1,4 +1,4 @@
-import { type FileIdentity, mayBeTheSame } from "../protocol/identity.ts";
+import { type FileIdentity, mayBeUnchanged } from "../protocol/identity.ts";
 import type { DownloadRequest } from "../protocol/messages.ts";
 import { type OnProgress, hashPrefix, type Read } from "./prefix-hash.ts";
 
@@ -40,7 +40,7 @@ export async function decideStart(
   });
   if (offset === 0) return startOver();
   if (!resume) return startOver("the server sent no proof of what it has");
-  if (!mayBeTheSame(resume.identity, identity)) {
+  if (!mayBeUnchanged(resume.identity, identity)) {
     return startOver("the file changed since it was first read");
   }
   const hash = await hashPrefix(checksum, offset, read, onProgress);

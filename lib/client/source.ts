@@ -1,5 +1,5 @@
 import { FdsError } from "../protocol/errors.ts";
-import { type FileIdentity, mayBeTheSame, stillTheSame } from "../protocol/identity.ts";
+import { type FileIdentity, isUnchanged, mayBeUnchanged } from "../protocol/identity.ts";
 import type { DownloadRequest } from "../protocol/messages.ts";
 import { readAt } from "./block-reader.ts";
 import type { SourceFile } from "./owner-rules/source-file.ts";
@@ -46,8 +46,8 @@ export class Source {
   async confirm(digest: string, onProgress: OnProgress): Promise<void> {
     const { file } = this;
     const now = await file.identity();
-    if (!stillTheSame(this.seen, now)) {
-      const isAsked = mayBeTheSame(this.seen, now) && (await file.hasName());
+    if (!isUnchanged(this.seen, now)) {
+      const isAsked = mayBeUnchanged(this.seen, now) && (await file.hasName());
       if (!isAsked || !(await this.#has(digest, onProgress))) {
         throw new FdsError("source_changed", "the file changed while it was read");
       }

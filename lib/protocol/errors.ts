@@ -39,7 +39,7 @@ interface CodeMeaning {
    * True if the error shows that two machines share a client id. The download may then have started over
    * because their files differ, not because a file changed, so its count of restarts is reset.
    */
-  sparesFile?: true;
+  resetsRestarts?: true;
   /** When a client reconnects after this error; `soon` if undefined. */
   reconnect?: Reconnect;
   /** True if a client that has an enrolment token shall send it with the next registration. */
@@ -93,7 +93,7 @@ const TABLE = {
   enrolment_required: { close: 4401, reconnect: "slowly_if_refused", asksToEnrol: true },
   key_mismatch: { close: 4403, reconnect: "slowly_if_refused", asksToEnrol: true },
   unsupported_version: { close: 4406, reconnect: "slowly" },
-  id_in_use: { retry: "later", sparesFile: true, close: 4409, reconnect: "slowly_if_refused" },
+  id_in_use: { retry: "later", resetsRestarts: true, close: 4409, reconnect: "slowly_if_refused" },
   replaced: { close: 4410, reconnect: "slowly" },
   client_revoked: { close: 4411, reconnect: "slowly", asksToEnrol: true },
 } as const satisfies Record<string, CodeMeaning>;

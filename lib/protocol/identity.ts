@@ -22,7 +22,7 @@ export type FileIdentity = z.infer<typeof FileIdentity>;
  * changed, or the file only grew, as a log does. If a file grew and its earlier bytes were overwritten too,
  * this is not detected.
  */
-export function stillTheSame(before: FileIdentity, now: FileIdentity): boolean {
+export function isUnchanged(before: FileIdentity, now: FileIdentity): boolean {
   if (!isSameFile(before, now)) return false;
   if (now.size > before.size) return true;
   return (
@@ -36,7 +36,7 @@ export function stillTheSame(before: FileIdentity, now: FileIdentity): boolean {
  * can change while the bytes stay the same: when a file is renamed or gets a hard link, or on a network share
  * with unreliable times.
  */
-export function mayBeTheSame(before: FileIdentity, now: FileIdentity): boolean {
+export function mayBeUnchanged(before: FileIdentity, now: FileIdentity): boolean {
   return isSameFile(before, now) && now.size >= before.size;
 }
 

@@ -64,7 +64,8 @@ export class PathPatterns {
    *   only if its first parts match these names
    */
   startIn(root: readonly string[]): PatternWalk {
-    const fresh = (alternatives: Alternative[]) => alternatives.map((of) => ({ of, next: 0 }));
+    const fresh = (alternatives: Alternative[]) =>
+      alternatives.map((alternative) => ({ alternative, next: 0 }));
     const inRoot = root.reduce(
       (positions, name) => advance(closure(positions), name),
       fresh(this.#absolute),
@@ -119,12 +120,12 @@ function isAbsolute(pattern: string): boolean {
  * next part.
  */
 interface Position {
-  of: Alternative;
+  alternative: Alternative;
   next: number;
 }
 
-function hasEnded({ of, next }: Position): boolean {
-  return next === of.parts.length;
+function hasEnded({ alternative, next }: Position): boolean {
+  return next === alternative.parts.length;
 }
 
 const NOTHING: readonly number[] = [];
@@ -145,7 +146,7 @@ export class PatternWalk {
     const reached = closure(positions);
     const ended = reached.filter(hasEnded);
     if (ended.length === 0) return new PatternWalk(reached, NOTHING);
-    const by = new Set(ended.map(({ of }) => of.pattern));
+    const by = new Set(ended.map(({ alternative }) => alternative.pattern));
     return new PatternWalk(
       reached.filter((position) => !hasEnded(position)),
       [...by],
@@ -181,15 +182,17 @@ const NOWHERE = PatternWalk.at([]);
 
 /** Advances each position past one name of the path, and drops the positions that do not match this name. */
 function advance(positions: Position[], name: string): Position[] {
-  return positions.flatMap(({ of, next }): Position[] => {
-    const { parts } = of;
+  return positions.flatMap(({ alternative, next }): Position[] => {
+    const { parts } = alternative;
     const part = parts[next];
     if (part === undefined) return [];
     if (part === null) {
       if (name.startsWith(".")) return [];
-      return next === parts.length - 1 ? [{ of, next: parts.length }] : [{ of, next }];
+      return next === parts.length - 1
+        ? [{ alternative, next: parts.length }]
+        : [{ alternative, next }];
     }
-    return part.matches(name) ? [{ of, next: next + 1 }] : [];
+    return part.matches(name) ? [{ alternative, next: next + 1 }] : [];
   });
 }
 
@@ -198,16 +201,17 @@ function advance(positions: Position[], name: string): Position[] {
  * exception: `a/**` matches only names inside `a`.
  */
 function closure(positions: Position[]): Position[] {
-  if (positions.every(({ of, next }) => of.parts[next] !== null)) return positions;
+  if (positions.every(({ alternative, next }) => alternative.parts[next] !== null))
+    return positions;
   const reached: Position[] = [];
   const known = new Map<Alternative, Set<number>>();
-  for (const { of, next } of positions) {
-    const seen = known.get(of) ?? new Set();
-    known.set(of, seen);
+  for (const { alternative, next } of positions) {
+    const seen = known.get(alternative) ?? new Set();
+    known.set(alternative, seen);
     for (let at = next; !seen.has(at); at++) {
       seen.add(at);
-      reached.push({ of, next: at });
-      if (of.parts[at] !== null || at === of.parts.length - 1) break;
+      reached.push({ alternative, next: at });
+      if (alternative.parts[at] !== null || at === alternative.parts.length - 1) break;
     }
   }
   return reached;

@@ -81,13 +81,13 @@ interface Hearers {
  */
 export function buildEngine(options: EngineOptions) {
   const core = buildCore(options);
-  return { ...core, telling: buildTelling(options, core) };
+  return { ...core, webhookParts: buildWebhookParts(options, core) };
 }
 
 /** Puts the parts for webhooks together. They subscribe to changes. No other part depends on them. */
-function buildTelling(options: EngineOptions, core: ReturnType<typeof buildCore>) {
+function buildWebhookParts(options: EngineOptions, core: ReturnType<typeof buildCore>) {
   const { config, turns, ...parts } = options;
-  const telling = buildWebhooks({
+  const webhookParts = buildWebhooks({
     ...parts,
     clients: core.clients,
     metrics: core.metrics,
@@ -96,10 +96,10 @@ function buildTelling(options: EngineOptions, core: ReturnType<typeof buildCore>
     minFreeDisk: config.minFreeDisk,
     inTurn: (piece) => turns.run(WEBHOOKS, piece),
   });
-  core.changes.client.subscribe(telling.clientChanged);
-  core.changes.download.subscribe(() => telling.hint());
-  core.changes.job.subscribe(() => telling.hint());
-  return telling;
+  core.changes.client.subscribe(webhookParts.clientChanged);
+  core.changes.download.subscribe(() => webhookParts.hint());
+  core.changes.job.subscribe(() => webhookParts.hint());
+  return webhookParts;
 }
 
 function buildCore(options: EngineOptions) {

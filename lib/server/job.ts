@@ -143,7 +143,7 @@ export interface Member {
  * A download that replaces another one. It may not exist yet, because the row of the replaced download
  * names the new one before the new one is made.
  */
-export type Promised = Pick<Download, "downloadId" | "localTime">;
+export type Replacement = Pick<Download, "downloadId" | "localTime">;
 
 export interface JobFilter {
   status?: JobStatus | undefined;
@@ -240,7 +240,7 @@ export interface JobRows {
    * Returns the download that is recorded as the replacement of a client's earlier one, and may not exist
    * yet; null: none is recorded.
    */
-  promised(jobId: string, clientId: string): Promise<Promised | null>;
+  replacementFor(jobId: string, clientId: string): Promise<Replacement | null>;
   /**
    * Inserts a job's download for a client, unless the job has one for this client that was not replaced. A
    * power cut before the next flush may undo this.

@@ -70,7 +70,7 @@ export interface ScheduledJob {
 }
 
 /** A run that somebody requested, recorded until its job is made. */
-export interface PromisedRun {
+export interface RequestedRun {
   scheduleId: string;
   timeZone: string;
   localTime: string;
@@ -233,11 +233,11 @@ export interface ScheduleRows {
   finish(made: ScheduledJob): Promise<void>;
 
   /** Records requested runs before they are carried out: all of them or none. */
-  promise(runs: readonly PromisedRun[]): Promise<void>;
+  insertRuns(runs: readonly RequestedRun[]): Promise<void>;
   /** Lists the recorded runs. Their jobs may not exist yet. */
-  promised(): Promise<PromisedRun[]>;
+  listRuns(): Promise<RequestedRun[]>;
   /** Deletes a recorded run. Called when its job exists, or will not be made. */
-  keepPromise(jobId: string): Promise<void>;
+  removeRun(jobId: string): Promise<void>;
 }
 
 /** The rows of deliveries. */

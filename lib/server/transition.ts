@@ -30,7 +30,7 @@ import type { DownloadEvent, Effect, Transition } from "./download-event.ts";
  * except `retried`.
  */
 export function transition(download: Download, event: DownloadEvent): Transition {
-  if (event.type === "retried") return takeDownRetry(download, event.as);
+  if (event.type === "retried") return recordRetry(download, event.as);
   if (hasEnded(download)) return unchanged(download);
   if (event.type === "cancelled") return cancel(download, event.now);
   if (event.type === "given_up") {
@@ -62,8 +62,8 @@ export function transition(download: Download, event: DownloadEvent): Transition
       case "gave_way": {
         const queued = requeue(download, event.now + GIVE_WAY_MS, event.problem);
         // Two machines that share an id have different files. No file changed, so restarts count from 0.
-        const { sparesFile } = meaningOf(event.problem.code);
-        const next = sparesFile ? { ...queued, restarts: 0 } : queued;
+        const { resetsRestarts } = meaningOf(event.problem.code);
+        const next = resetsRestarts ? { ...queued, restarts: 0 } : queued;
         return { next, effects: [dispatch, warn(`waits: ${event.problem.message}`)] };
       }
       case "received":
@@ -256,7 +256,7 @@ const GIVE_WAY_MS = 2 * ROOM_RECHECK_MS;
 /** Longest wait before another attempt, in ms. */
 export const LONGEST_WAIT_MS = 60_000;
 
-function takeDownRetry(download: Download, retriedAs: string): Transition {
+function recordRetry(download: Download, retriedAs: string): Transition {
   if (download.status !== "failed" && download.status !== "cancelled") return unchanged(download);
   // A job has exactly one newest download for each client, so a replacement is recorded only once.
   if (download.jobId !== null && download.retriedAs !== null) return unchanged(download);

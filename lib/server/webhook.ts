@@ -106,7 +106,7 @@ export interface OutboxBounds {
    * Limit on the delivered messages that are kept, and also on the failed ones. Beyond this limit, the oldest
    * messages are removed.
    */
-  over: number;
+  ended: number;
   /**
    * Messages about events before this time, in ms since 1970, are removed. Waiting ones are given up first.
    */

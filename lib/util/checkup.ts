@@ -108,15 +108,15 @@ export function userCheck(folder: string): Check {
   return {
     name: "user",
     async run() {
-      const { user, became } = await becomeOwnerOf(folder);
-      const text = became ? `"${user}", to whom "${folder}" belongs` : `"${user}"`;
+      const { user, hasChanged } = await becomeOwnerOf(folder);
+      const text = hasChanged ? `"${user}", to whom "${folder}" belongs` : `"${user}"`;
       return { status: "ok", text };
     },
   };
 }
 
 /** The parsed command line of a `doctor` command. */
-export interface Order {
+export interface CommandLine {
   isHelp: boolean;
   json: boolean;
   /** All words of the command line but `--json`. */
@@ -130,7 +130,7 @@ export interface Order {
  * @param table the settings of the examined program
  * @throws UsageError for an unknown flag, or a flag without its value
  */
-export function readOrder(argv: string[], table: SettingTable): Order {
+export function parseCommandLine(argv: string[], table: SettingTable): CommandLine {
   const { values } = parseFlags(argv, { ...flagsOf(table), json: { type: "boolean" } });
   return {
     isHelp: values["help"] === true,

@@ -41,10 +41,10 @@ const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
 
 /** Buffer for the name that is passed to openat or statx, as a C string. Names have at most 255 bytes. */
-const asked = Buffer.alloc(1024);
+const nameBuffer = Buffer.alloc(1024);
 /** Buffer that statx(2) fills with a struct statx, seen as signed and as unsigned numbers. */
-const answer = new Int32Array(64);
-const unsigned = new Uint32Array(answer.buffer);
+const statBuffer = new Int32Array(64);
+const unsigned = new Uint32Array(statBuffer.buffer);
 
 /**
  * Opens a file by its name in an open folder, as openat(2) does. Linux only.
@@ -54,7 +54,7 @@ const unsigned = new Uint32Array(answer.buffer);
  * @throws an error of the system, such as ENOENT
  */
 export function openAt(folder: number, name: string, flags: number): number {
-  const fd = libc && ask(name) ? libc.openat(folder, asked, flags | O_CLOEXEC) : -1;
+  const fd = libc && writeName(name) ? libc.openat(folder, nameBuffer, flags | O_CLOEXEC) : -1;
   // openat called by bun:ffi gives no error code. Bun's open fails with the same error and throws it with the
   // code.
   return fd >= 0 ? fd : fs.openSync(`/proc/self/fd/${folder}/${name}`, flags);
@@ -66,14 +66,14 @@ export function openAt(folder: number, name: string, flags: number): number {
  * @throws an error of the system, such as ENOENT
  */
 export function infoAt(folder: number, name: string): FileInfo {
-  const isThere = libc && ask(name) && look(folder, AT_SYMLINK_NOFOLLOW);
-  if (isThere) return readAnswer();
+  const isThere = libc && writeName(name) && callStatx(folder, AT_SYMLINK_NOFOLLOW);
+  if (isThere) return readStat();
   return infoFrom(fs.lstatSync(`/proc/self/fd/${folder}/${name}`, { bigint: true }));
 }
 
 /** Returns the metadata of an open file or folder. @throws an error of the system */
 export function infoOf(fd: number): FileInfo {
-  if (libc && ask("") && look(fd, AT_EMPTY_PATH)) return readAnswer();
+  if (libc && writeName("") && callStatx(fd, AT_EMPTY_PATH)) return readStat();
   return infoFrom(fs.fstatSync(fd, { bigint: true }));
 }
 
@@ -129,17 +129,17 @@ function typeOf(mode: number): FileInfo["type"] {
 }
 
 /** Writes a name to the buffer for openat and statx. @returns false if it is too long or contains a NUL */
-function ask(name: string): boolean {
-  const length = asked.write(name);
-  asked[length] = 0;
-  return length < asked.length - 4 && !name.includes("\0");
+function writeName(name: string): boolean {
+  const length = nameBuffer.write(name);
+  nameBuffer[length] = 0;
+  return length < nameBuffer.length - 4 && !name.includes("\0");
 }
 
-function look(fd: number, flags: number): boolean {
-  return libc?.statx(fd, asked, flags, STATX_BASIC_STATS, answer) === 0;
+function callStatx(fd: number, flags: number): boolean {
+  return libc?.statx(fd, nameBuffer, flags, STATX_BASIC_STATS, statBuffer) === 0;
 }
 
-function readAnswer(): FileInfo {
+function readStat(): FileInfo {
   return {
     type: typeOf(u32At(28) & 0xffff),
     size: u64At(40),
@@ -167,5 +167,5 @@ function u64At(offset: number): number {
 }
 
 function i64At(offset: number): number {
-  return (answer[offset / 4 + 1] ?? 0) * 2 ** 32 + u32At(offset);
+  return (statBuffer[offset / 4 + 1] ?? 0) * 2 ** 32 + u32At(offset);
 }

@@ -15,7 +15,7 @@ const TOLD_EVERY_MS = 10_000;
 export class LineLimit {
   readonly #ofPeers = new RateLimiter(OF_A_PEER);
   readonly #ofAll = new RateLimiter(OF_ALL);
-  #leftOut = 0;
+  #dropped = 0;
 
   /**
    * @param logger logs the number of dropped lines
@@ -38,12 +38,12 @@ export class LineLimit {
     // Lines count as similar if they agree up to the first colon, as details such as errors follow it.
     const [kind] = message.split(":", 1);
     if (this.#ofPeers.take(`${kind} ${peer}`) === 0 && this.#ofAll.take("") === 0) return true;
-    if (this.#leftOut++ === 0) setTimeout(() => this.#tell(), TOLD_EVERY_MS).unref();
+    if (this.#dropped++ === 0) setTimeout(() => this.#tell(), TOLD_EVERY_MS).unref();
     return false;
   }
 
   #tell(): void {
-    this.logger.warn(`log lines about ${this.about} were left out`, { lines: this.#leftOut });
-    this.#leftOut = 0;
+    this.logger.warn(`log lines about ${this.about} were left out`, { lines: this.#dropped });
+    this.#dropped = 0;
   }
 }

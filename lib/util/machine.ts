@@ -32,11 +32,13 @@ async function nameOf(id: number): Promise<string | null> {
  * @param folder folder of the service
  * @returns the name of the user that this process now runs as, and whether it changed
  */
-export async function becomeOwnerOf(folder: string): Promise<{ user: string; became: boolean }> {
+export async function becomeOwnerOf(
+  folder: string,
+): Promise<{ user: string; hasChanged: boolean }> {
   const found = await stat(folder).catch(() => null);
   const isAnothers = process.getuid?.() === 0 && found !== null && found.uid !== 0;
-  const became = isAnothers && become(found, (await nameOf(found.uid)) ?? found.uid);
-  return { user: await userName(), became };
+  const hasChanged = isAnothers && become(found, (await nameOf(found.uid)) ?? found.uid);
+  return { user: await userName(), hasChanged };
 }
 
 /** Changes the user and groups of this process. @returns false if not permitted, as in some containers */

@@ -14,7 +14,7 @@ export class RateLimiter {
    * For each key, the time at which its whole burst is available again, in ms of `now`. The key that was used
    * least recently comes first.
    */
-  readonly #forgottenAt = new Map<string, number>();
+  readonly #fullAt = new Map<string, number>();
 
   /** @param now returns ms of a monotonic clock */
   constructor(
@@ -28,32 +28,32 @@ export class RateLimiter {
    */
   take(key: string): number {
     const wait = this.waitOf(key);
-    if (wait === 0) this.#set(key, this.now() + this.#left(key) + this.options.everyMs);
+    if (wait === 0) this.#set(key, this.now() + this.#msUntilFull(key) + this.options.everyMs);
     return wait;
   }
 
   /** Returns the ms until the next use of a key is allowed, without counting one; 0 if it is allowed now. */
   waitOf(key: string): number {
     const { burst, everyMs } = this.options;
-    return Math.max(0, Math.ceil(this.#left(key) - (burst - 1) * everyMs));
+    return Math.max(0, Math.ceil(this.#msUntilFull(key) - (burst - 1) * everyMs));
   }
 
   /** Undoes one counted use of a key. */
   giveBack(key: string): void {
-    this.#set(key, (this.#forgottenAt.get(key) ?? 0) - this.options.everyMs);
+    this.#set(key, (this.#fullAt.get(key) ?? 0) - this.options.everyMs);
   }
 
-  #left(key: string): number {
-    return Math.max(0, (this.#forgottenAt.get(key) ?? 0) - this.now());
+  #msUntilFull(key: string): number {
+    return Math.max(0, (this.#fullAt.get(key) ?? 0) - this.now());
   }
 
-  #set(key: string, forgottenAt: number): void {
-    this.#forgottenAt.delete(key);
-    if (forgottenAt <= this.now()) return;
-    const [oldest] = this.#forgottenAt.keys();
-    if (this.#forgottenAt.size >= MAX_KEYS && oldest !== undefined) {
-      this.#forgottenAt.delete(oldest);
+  #set(key: string, fullAt: number): void {
+    this.#fullAt.delete(key);
+    if (fullAt <= this.now()) return;
+    const [oldest] = this.#fullAt.keys();
+    if (this.#fullAt.size >= MAX_KEYS && oldest !== undefined) {
+      this.#fullAt.delete(oldest);
     }
-    this.#forgottenAt.set(key, forgottenAt);
+    this.#fullAt.set(key, fullAt);
   }
 }

@@ -10,29 +10,29 @@ export class SerialQueue {
     return this.#last.size === 0;
   }
 
-  /** Reports whether work with the key `about` runs or waits. */
-  has(about: string): boolean {
-    return this.#last.has(about);
+  /** Reports whether work with a key runs or waits. */
+  has(key: string): boolean {
+    return this.#last.has(key);
   }
 
   /**
    * Runs work after all earlier work with the same key has ended, failed or not.
-   * @param about the key; work with different keys runs in parallel
+   * @param key work with different keys runs in parallel
    * @returns the result of the work
    */
-  run<T>(work: () => Promise<T>, about = ""): Promise<T> {
-    const running = (this.#last.get(about) ?? Promise.resolve()).then(work);
-    const over = () => {
-      if (this.#last.get(about) === last) this.#last.delete(about);
+  run<T>(work: () => Promise<T>, key = ""): Promise<T> {
+    const running = (this.#last.get(key) ?? Promise.resolve()).then(work);
+    const forget = () => {
+      if (this.#last.get(key) === last) this.#last.delete(key);
     };
-    const last = running.then(over, over);
-    this.#last.set(about, last);
+    const last = running.then(forget, forget);
+    this.#last.set(key, last);
     return running;
   }
 
   /** Resolves when all work with a key has ended, failed or not. Never rejects. */
-  async over(about = ""): Promise<void> {
-    await this.#last.get(about);
+  async ended(key = ""): Promise<void> {
+    await this.#last.get(key);
   }
 
   /** Resolves when the work of all keys has ended, failed or not. Never rejects. */

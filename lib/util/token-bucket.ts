@@ -30,7 +30,7 @@ export class TokenBucket {
   ) {
     this.#filledAt = now();
     if (typeof rate === "function") this.#rateNow = rate;
-    else this.limit(rate);
+    else this.setRate(rate);
   }
 
   /** The rate in bytes a second; Infinity if there is no limit. */
@@ -56,7 +56,7 @@ export class TokenBucket {
   }
 
   /** Replaces the rate by a fixed one. @param rate bytes a second; null means no limit */
-  limit(rate: number | null): void {
+  setRate(rate: number | null): void {
     this.#rateNow = null;
     this.#fill();
     this.#change(rate);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { type FileIdentity, mayBeTheSame, stillTheSame } from "../../lib/protocol/identity.ts";
+import { type FileIdentity, isUnchanged, mayBeUnchanged } from "../../lib/protocol/identity.ts";
 import type { Change } from "./memory-file.ts";
 
 /** An open file. It stays the same file even if its name is deleted or given to another file. */
@@ -46,7 +46,7 @@ export function changingFileContract(
       expect(before.bytes).toHaveLength(SIZE);
       expect(after).toEqual(before);
       expect(named).toEqual(before);
-      expect(stillTheSame(before.identity, after.identity)).toBe(true);
+      expect(isUnchanged(before.identity, after.identity)).toBe(true);
     });
 
     test("that grows is the same, with its bytes in front", async () => {
@@ -54,7 +54,7 @@ export function changingFileContract(
       expect(after.identity.size).toBeGreaterThan(SIZE);
       expect(after.bytes).toHaveLength(after.identity.size);
       expect(after.bytes.subarray(0, SIZE)).toEqual(before.bytes);
-      expect(stillTheSame(before.identity, after.identity)).toBe(true);
+      expect(isUnchanged(before.identity, after.identity)).toBe(true);
       expect(named).toEqual(after);
     });
 
@@ -62,8 +62,8 @@ export function changingFileContract(
       const { before, after, named } = await changed("overwrite");
       expect(after.identity.size).toBe(SIZE);
       expect(after.bytes).not.toEqual(before.bytes);
-      expect(stillTheSame(before.identity, after.identity)).toBe(false);
-      expect(mayBeTheSame(before.identity, after.identity)).toBe(true);
+      expect(isUnchanged(before.identity, after.identity)).toBe(false);
+      expect(mayBeUnchanged(before.identity, after.identity)).toBe(true);
       expect(named).toEqual(after);
     });
 
@@ -71,8 +71,8 @@ export function changingFileContract(
       const { before, after, named } = await changed("shorten");
       expect(after.identity.size).toBeLessThan(SIZE);
       expect(after.bytes).toEqual(before.bytes.subarray(0, after.identity.size));
-      expect(stillTheSame(before.identity, after.identity)).toBe(false);
-      expect(mayBeTheSame(before.identity, after.identity)).toBe(false);
+      expect(isUnchanged(before.identity, after.identity)).toBe(false);
+      expect(mayBeUnchanged(before.identity, after.identity)).toBe(false);
       expect(named).toEqual(after);
     });
 
@@ -83,7 +83,7 @@ export function changingFileContract(
       expect(named!.identity.inode).not.toBe(before.identity.inode);
       expect(named!.bytes).toHaveLength(SIZE);
       expect(named!.bytes).not.toEqual(before.bytes);
-      expect(mayBeTheSame(before.identity, named!.identity)).toBe(false);
+      expect(mayBeUnchanged(before.identity, named!.identity)).toBe(false);
     });
 
     test("that is deleted keeps its bytes, and has no name", async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { type FileIdentity, mayBeTheSame, stillTheSame } from "../../lib/protocol/identity.ts";
+import { type FileIdentity, isUnchanged, mayBeUnchanged } from "../../lib/protocol/identity.ts";
 
 const before: FileIdentity = {
   size: 1000,
@@ -25,11 +25,11 @@ test.each<[what: string, change: Partial<FileIdentity>, same: boolean]>([
   ["another disk was mounted there", { device: "2050" }, false],
   ["another disk, a longer file", { device: "2050", size: 2000 }, false],
 ])("the part that was read is still right: %s", (_, change, same) => {
-  expect(stillTheSame(before, { ...before, ...change })).toBe(same);
+  expect(isUnchanged(before, { ...before, ...change })).toBe(same);
 });
 
 test("an empty file that grew is still the empty file it was", () => {
-  expect(stillTheSame({ ...before, size: 0 }, { ...before, size: 5, ...touched })).toBe(true);
+  expect(isUnchanged({ ...before, size: 0 }, { ...before, size: 5, ...touched })).toBe(true);
 });
 
 test.each<[what: string, change: Partial<FileIdentity>, may: boolean]>([
@@ -42,5 +42,5 @@ test.each<[what: string, change: Partial<FileIdentity>, may: boolean]>([
   ["it was replaced by another", { inode: "43" }, false],
   ["another disk was mounted there", { device: "2050" }, false],
 ])("the part that was read may still be right, its bytes tell: %s", (_, change, may) => {
-  expect(mayBeTheSame(before, { ...before, ...change })).toBe(may);
+  expect(mayBeUnchanged(before, { ...before, ...change })).toBe(may);
 });

@@ -1,6 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { CLIENT_SETTINGS } from "../../lib/client/settings.ts";
-import { type Check, examine, type Finding, readOrder, runChecks } from "../../lib/util/checkup.ts";
+import {
+  type Check,
+  examine,
+  type Finding,
+  parseCommandLine,
+  runChecks,
+} from "../../lib/util/checkup.ts";
 import { UsageError } from "../../lib/util/flags.ts";
 
 const OK: Finding = { status: "ok", text: "fine" };
@@ -97,7 +103,7 @@ describe("a checkup", () => {
 });
 
 test("--json and --help are the checkup's, all else is a setting", () => {
-  const read = (...argv: string[]) => readOrder(argv, CLIENT_SETTINGS);
+  const read = (...argv: string[]) => parseCommandLine(argv, CLIENT_SETTINGS);
   expect(read("--id", "a", "--json")).toEqual({
     isHelp: false,
     json: true,

@@ -43,11 +43,11 @@ test("tells what runs or waits, and when it is over, failed or not", async () =>
     true,
     false,
   ]);
-  await line.over("a");
+  await line.ended("a");
   expect(log).toContain("a");
   await line.idle();
   expect([line.isIdle, line.has("a"), line.has("b")]).toEqual([true, false, false]);
   await Promise.allSettled([failing, second, other]);
-  await line.over("a");
+  await line.ended("a");
   await line.idle();
 });

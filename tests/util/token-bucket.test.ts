@@ -49,7 +49,7 @@ describe("a change of the rate", () => {
     ["a higher one", 20_000, 100_000, 2_000],
   ])("to %s counts from then on", (_, before, after, available) => {
     const { bucket, clock } = bucketOf(before);
-    bucket.limit(after);
+    bucket.setRate(after);
     expect(bucket.available).toBe(available);
     bucket.take(available);
     clock.now += 100;

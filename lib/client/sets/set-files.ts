@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { join } from "node:path";
 import type { WantedFile } from "../../protocol/messages.ts";
-import { mayBeTheSame, stillTheSame, type FileIdentity } from "../../protocol/identity.ts";
+import { isUnchanged, mayBeUnchanged, type FileIdentity } from "../../protocol/identity.ts";
 import type { PathCheck } from "../owner-rules/path-check.ts";
 import { type FileInfo, infoOf, isUntouched, nanosecondsOf } from "../../util/files-at.ts";
 import { explain, Refusal } from "../owner-rules/refusal.ts";
@@ -38,8 +38,8 @@ export class SetFile implements Disposable {
     const now = infoOf(this.fd);
     if (isUntouched(this.info, now)) return "same";
     const [before, after] = [identityOf(this.info), identityOf(now)];
-    if (stillTheSame(before, after)) return "same";
-    return mayBeTheSame(before, after) && now.links > 0 ? "perhaps" : "changed";
+    if (isUnchanged(before, after)) return "same";
+    return mayBeUnchanged(before, after) && now.links > 0 ? "perhaps" : "changed";
   }
 
   [Symbol.dispose](): void {

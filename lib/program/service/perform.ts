@@ -34,8 +34,10 @@ export interface PlannedStep {
  *   plan is for this system itself
  */
 export async function planOf(steps: Step[], destdir: string | null): Promise<PlannedStep[]> {
-  const own = destdir === null ? steps : steps.flatMap((step) => within(step, destdir));
-  return Promise.all(own.map(async (step) => ({ step, difference: await differenceOf(step) })));
+  const relocated = destdir === null ? steps : steps.flatMap((step) => within(step, destdir));
+  return Promise.all(
+    relocated.map(async (step) => ({ step, difference: await differenceOf(step) })),
+  );
 }
 
 /**

@@ -34,13 +34,13 @@ export async function uninstall(context: CommandContext, argv: string[]): Promis
   if (!isDryRun && destdir === null) context.requireRights("uninstall");
   const places = manager.places(service);
   const purge = values["purge"] === true;
-  const below = destdir ?? "";
-  const text = await readIfThere(`${below}${places.settings}`);
+  const root = destdir ?? "";
+  const text = await readIfThere(`${root}${places.settings}`);
   // Unknown settings are accepted, as the file is to be removed anyway.
   const settings = parseSettings(text, places.settings, null);
   const steps = [
     ...manager.uninstall(service, places),
-    ...(await filesOf(context, { places, settings, purge, below })),
+    ...(await filesOf(context, { places, settings, purge, root })),
     ...(purge ? manager.purge(service) : []),
   ];
   const plan = await planOf(steps, destdir);
@@ -55,7 +55,7 @@ export async function uninstall(context: CommandContext, argv: string[]): Promis
     return 0;
   }
   await perform(wanted);
-  await tidy(context, { places, settings, purge, below });
+  await tidy(context, { places, settings, purge, root });
   return 0;
 }
 
@@ -64,31 +64,31 @@ interface Wanted {
   settings: FileSettings;
   purge: boolean;
   /** The folder that `--destdir` names to be used in place of `/`; empty without that flag. */
-  below: string;
+  root: string;
 }
 
 /** Removes the service's folders that are empty by now, and prints what is left in the others. */
 async function tidy({ service, tell }: CommandContext, wanted: Wanted): Promise<void> {
-  const { places, settings, purge, below } = wanted;
+  const { places, settings, purge, root } = wanted;
   const keeping = stateFolder(service, places, settings);
   for (const folder of new Set([keeping, places.state, places.settingsFolder])) {
-    await removeIfEmpty(`${below}${folder}`);
+    await removeIfEmpty(`${root}${folder}`);
   }
   const hint = purge ? "" : " (--purge removes it)";
-  for (const folder of new Set([places.state, keeping])) tell(await tellLeft(folder, below, hint));
+  for (const folder of new Set([places.state, keeping])) tell(await tellLeft(folder, root, hint));
   // A folder chosen by the user may contain other files, so it is only reported and never removed.
   const downloads = settings["DOWNLOADS_DIR"] ?? places.state;
-  if (!`${downloads}/`.startsWith(`${places.state}/`)) tell(await tellLeft(downloads, below, ""));
+  if (!`${downloads}/`.startsWith(`${places.state}/`)) tell(await tellLeft(downloads, root, ""));
 }
 
 /** Returns the steps that remove the service's files. The program file stays if the other service uses it. */
 async function filesOf({ service, manager }: CommandContext, wanted: Wanted): Promise<Step[]> {
-  const { places, settings, purge, below } = wanted;
+  const { places, settings, purge, root } = wanted;
   const other = service.program === "client" ? SERVICES.server : SERVICES.client;
-  const isShared = (await readIfThere(`${below}${manager.places(other).settings}`)) !== "";
+  const isShared = (await readIfThere(`${root}${manager.places(other).settings}`)) !== "";
   const kept =
     service.program === "client"
-      ? await stateOfClient(stateFolder(service, places, settings), { purge, below })
+      ? await stateOfClient(stateFolder(service, places, settings), { purge, root })
       : stateOfServer(places, purge);
   return [
     { kind: "remove", path: places.settings, about: "the settings" },
@@ -106,8 +106,8 @@ function stateFolder({ program }: Service, { state }: Places, settings: FileSett
 const MAX_NAMES = 5;
 
 /** Returns a line that lists what is left in a folder; empty if nothing is left. */
-async function tellLeft(folder: string, below: string, hint: string): Promise<string> {
-  const names = await readdir(`${below}${folder}`).catch(() => []);
+async function tellLeft(folder: string, root: string, hint: string): Promise<string> {
+  const names = await readdir(`${root}${folder}`).catch(() => []);
   if (names.length === 0) return "";
   const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : "";
   return `Left: ${names.slice(0, MAX_NAMES).join(", ")}${more} in ${folder}${hint}\n`;
@@ -122,9 +122,9 @@ const OURS =
 
 async function stateOfClient(
   stateDir: string,
-  { purge, below }: { purge: boolean; below: string },
+  { purge, root }: { purge: boolean; root: string },
 ): Promise<RemoveStep[]> {
-  const names = await readdir(`${below}${stateDir}`).catch((error: unknown) => {
+  const names = await readdir(`${root}${stateDir}`).catch((error: unknown) => {
     if (systemCode(error) === "ENOENT") return [];
     throw new Failure(`"${stateDir}" cannot be read (${systemCode(error)}), run it as root`);
   });

@@ -10,7 +10,7 @@ import { sitesOf } from "./tokens.ts";
  * token
  * @returns "none" if the token is no longer valid
  */
-export async function rightOfMaker(
+export async function sitesOfMaker(
   createdWith: string | null,
   access: Pick<AccessRows, "tokenByHash">,
 ): Promise<Sites | null | "none"> {

@@ -44,10 +44,10 @@ export class AuditWindow {
     if (standingOf(happened) === "act") return rowOf(happened, at);
     const entry = shortened(happened);
     if (this.#countAgain(entry, at)) return null;
-    const told = standingOf(entry) === "known" ? this.#ofKnown(entry) : this.#ofStranger(entry);
-    if (told !== entry && this.#countAgain(told, at)) return null;
-    const row = rowOf(told, at);
-    this.#rows.set(keyOf(told), { ...row, count: 0 });
+    const recorded = standingOf(entry) === "known" ? this.#ofKnown(entry) : this.#ofStranger(entry);
+    if (recorded !== entry && this.#countAgain(recorded, at)) return null;
+    const row = rowOf(recorded, at);
+    this.#rows.set(keyOf(recorded), { ...row, count: 0 });
     return row;
   }
 

@@ -182,7 +182,7 @@ export class Clients implements SessionHost {
     if (!this.#sessions.has(session)) return enrolledWith;
     await this.held.take(clientId, session);
     if (!this.#sessions.has(session)) {
-      this.held.left(clientId, session);
+      this.held.release(clientId, session);
       return enrolledWith;
     }
     // If this id has an open session, its client lost that connection, or another machine uses the id, too.
@@ -278,9 +278,9 @@ export class Clients implements SessionHost {
     if (session.rate !== null) this.#ways.set(clientId, session.way);
     if (this.#byId.get(clientId) !== session) return;
     this.#byId.delete(clientId);
-    this.held.left(clientId, session);
+    this.held.release(clientId, session);
     this.options.logger.info("client disconnected", { client_id: clientId });
-    this.#lastSeen.left(clientId, session.lastHeardAt);
+    this.#lastSeen.disconnected(clientId, session.lastHeardAt);
   }
 
   /** Ends every session, because the server stops. The clients connect again later. */

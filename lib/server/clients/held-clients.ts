@@ -38,7 +38,7 @@ export class HeldClients {
   }
 
   /** Deletes the row of a client whose session has ended. */
-  left(clientId: string, { id: sessionId }: Session): void {
+  release(clientId: string, { id: sessionId }: Session): void {
     const { servers } = this.options.repository;
     if (!servers || !this.#own.delete(sessionId)) return;
     servers

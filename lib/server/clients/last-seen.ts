@@ -19,14 +19,14 @@ export class LastSeen {
    * Times that are still to be recorded. The key is the id of a disconnected client. The value is when the
    * client was last heard, in ms since 1970.
    */
-  readonly #left = new Map<string, number>();
+  readonly #unrecorded = new Map<string, number>();
   #recording: Promise<void> | undefined;
 
   constructor(private readonly options: LastSeenOptions) {}
 
   /** Records that a client disconnected. @param heardAt when it was last heard, in ms since 1970 */
-  left(clientId: string, heardAt: number): void {
-    this.#left.set(clientId, heardAt);
+  disconnected(clientId: string, heardAt: number): void {
+    this.#unrecorded.set(clientId, heardAt);
     this.#recording ??= this.#record();
   }
 
@@ -37,15 +37,15 @@ export class LastSeen {
 
   async #record(): Promise<void> {
     const { repository, onChange, logger } = this.options;
-    while (this.#left.size > 0) {
-      const left = new Map(this.#left);
-      this.#left.clear();
+    while (this.#unrecorded.size > 0) {
+      const batch = new Map(this.#unrecorded);
+      this.#unrecorded.clear();
       await repository
-        .clientsSeen(left)
+        .clientsSeen(batch)
         .catch((error: unknown) =>
-          logger.error("last_seen_at was not recorded", { clients: left.size }, error),
+          logger.error("last_seen_at was not recorded", { clients: batch.size }, error),
         );
-      for (const clientId of left.keys()) onChange(clientId);
+      for (const clientId of batch.keys()) onChange(clientId);
     }
     // There is no `await` between the last check of the map and this line, so no client that is added to the
     // map is forgotten.

@@ -129,7 +129,7 @@ export class Session implements ClientLink {
       const message = parseClientMessage(text);
       if (message.type === "register" || message.type === "probe") return this.#introduce(message);
       this.#mustBeRegistered();
-      this.#streams.hand(message, (stream) => stream.onMessage(message));
+      this.#streams.route(message, (stream) => stream.onMessage(message));
     });
   }
 
@@ -139,7 +139,7 @@ export class Session implements ClientLink {
       if (!this.client) throw new FdsError("protocol_error", "a frame came before register");
       const frame = decodeFrame(bytes, this.client.chunkSize);
       this.#mustBeRegistered();
-      const isOfUse = this.#streams.hand(frame, (stream) => stream.onFrame(frame)) ?? false;
+      const isOfUse = this.#streams.route(frame, (stream) => stream.onFrame(frame)) ?? false;
       // Frames shorter than MIN_CHUNK_SIZE count as messages. For a frame that brings new bytes, the
       // uncompressed length counts, for any other frame the length on the wire.
       const length = isOfUse ? frame.rawLength : frame.payload.length;

@@ -25,20 +25,20 @@ export class Streams {
   /**
    * Passes a message or frame to its stream. An unexpected error ends only that stream, as a bug of the
    * server must not affect the client's other downloads.
-   * @param over passes the message or frame to the stream
+   * @param handle passes the message or frame to the stream
    * @returns the result of `over`; undefined: the stream has ended, so the message came too late, or `over`
    *   threw an unexpected error
    * @throws FdsError `protocol_error` if the connection never had this stream; any FdsError that `over`
    *   throws
    */
-  hand<T>(
+  route<T>(
     address: { stream: number; epoch: number },
-    over: (stream: IncomingStream) => T,
+    handle: (stream: IncomingStream) => T,
   ): T | undefined {
     const stream = this.#find(address);
     if (!stream) return undefined;
     try {
-      return over(stream);
+      return handle(stream);
     } catch (error) {
       if (error instanceof FdsError) throw error;
       stream.broke(error);

@@ -27,9 +27,9 @@ export class Checkpoints {
   /** Creates the checkpoints of a database. @param path path of the database file */
   constructor(private readonly path: string) {}
 
-  /** A promise that a change must await before it is made; undefined: the change need not wait. */
-  get turn(): Promise<void> | undefined {
-    return this.#waiting.turn;
+  /** Returns a promise that a change must await before it is made; undefined: the change need not wait. */
+  takeTurn(): Promise<void> | undefined {
+    return this.#waiting.takeTurn();
   }
 
   /** Counts a change, and starts a checkpoint after every {@link MOVED_AFTER} changes. */

@@ -1,5 +1,5 @@
 import { idsOf } from "./engines.ts";
-import { sitesOf } from "./list-sql.ts";
+import { tableOfSites } from "./list-sql.ts";
 import type { ClientFilter, RegisteredClient } from "./repository.ts";
 import { toRegisteredRow } from "./rows.ts";
 import { hasLabels } from "./selector-sql.ts";
@@ -38,7 +38,7 @@ const IS_HELD = sql`(holder.lease_id IS NOT NULL)`;
 /** Returns a query for the clients that pass a filter, sorted by id. */
 export function clientsOf({ after, sites, ids, held, selector, limit }: ClientFilter): Statement {
   const isTheirs = sites
-    ? sql`AND clients.client_id IN (SELECT value FROM ${sitesOf(sites)})`
+    ? sql`AND clients.client_id IN (SELECT value FROM ${tableOfSites(sites)})`
     : sql``;
   const named = ids && sql`(SELECT value FROM ${idsOf(ids.ids)})`;
   const isNamed = named

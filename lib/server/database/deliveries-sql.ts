@@ -16,7 +16,7 @@ import {
 } from "../schedule.ts";
 import type { SqlDatabase } from "./database.ts";
 import { arraysOf, idsOf, indexed } from "./engines.ts";
-import { sitesOf } from "./list-sql.ts";
+import { tableOfSites } from "./list-sql.ts";
 import { type AskedRow, toAsked, toDelivery, withDownloads } from "./delivery-rows.ts";
 import { numberOrNull } from "./rows.ts";
 import { insertion, sql, type Statement } from "./statement.ts";
@@ -86,7 +86,7 @@ export class DeliveriesSql implements DeliveryRows {
     const written = await this.database.run(sql`
       UPDATE deliveries SET job_id = ${jobId}, revision = ${revision + 1},
         status = CASE WHEN status = 'skipped' THEN 'expected' ELSE status END
-      WHERE ${isThe(delivery)} AND revision = ${revision} RETURNING client_id`);
+      WHERE ${hasKey(delivery)} AND revision = ${revision} RETURNING client_id`);
     return written.length > 0;
   }
 
@@ -142,26 +142,27 @@ export class DeliveriesSql implements DeliveryRows {
 
   async list(scheduleId: string, filter: DeliveryFilter, inTurn: InTurn): Promise<Delivery[]> {
     const { sites, clientId, after, limit } = filter;
-    const isOfSchedule = sql`schedule_id = ${scheduleId} ${passes(filter)}`;
+    const isOfSchedule = sql`schedule_id = ${scheduleId} ${passesFilter(filter)}`;
     if (!sites || clientId !== undefined) {
       const isBehind = after
         ? sql`AND local_time <= ${after.localTime}
             AND (local_time < ${after.localTime} OR client_id > ${after.clientId})`
         : sql``;
-      return inTurn(() => this.#page(sql`${isOfSchedule} ${isBehind} ${areOf(sites)}`, limit));
+      return inTurn(() => this.#page(sql`${isOfSchedule} ${isBehind} ${isOfSites(sites)}`, limit));
     }
     // Reads the deliveries of one local time after another. Within a local time, the index finds the rows of
     // the wanted clients, so that no other rows are read.
     const found: Delivery[] = [];
-    let night = after?.localTime;
+    let localTime = after?.localTime;
     let behind = after?.clientId ?? "";
-    if (night === undefined) night = await inTurn(() => this.#night(isOfSchedule));
-    while (night !== undefined && found.length < limit) {
-      const of = sql`${isOfSchedule} AND local_time = ${night} AND client_id > ${behind}`;
+    if (localTime === undefined)
+      localTime = await inTurn(() => this.#newestLocalTime(isOfSchedule));
+    while (localTime !== undefined && found.length < limit) {
+      const isWanted = sql`${isOfSchedule} AND local_time = ${localTime} AND client_id > ${behind}`;
       const left = limit - found.length;
-      found.push(...(await inTurn(() => this.#page(sql`${of} ${areOf(sites)}`, left))));
-      const before = sql`${isOfSchedule} AND local_time < ${night}`;
-      night = await inTurn(() => this.#night(before));
+      found.push(...(await inTurn(() => this.#page(sql`${isWanted} ${isOfSites(sites)}`, left))));
+      const before = sql`${isOfSchedule} AND local_time < ${localTime}`;
+      localTime = await inTurn(() => this.#newestLocalTime(before));
       behind = "";
     }
     return found;
@@ -169,7 +170,9 @@ export class DeliveriesSql implements DeliveryRows {
 
   newestTime(scheduleId: string, { before, ...bounds }: TimeBounds): Promise<string | undefined> {
     const isBefore = before === undefined ? sql`` : sql`AND local_time < ${before}`;
-    return this.#night(sql`schedule_id = ${scheduleId} ${isBefore} ${passes(bounds)}`);
+    return this.#newestLocalTime(
+      sql`schedule_id = ${scheduleId} ${isBefore} ${passesFilter(bounds)}`,
+    );
   }
 
   async cells(
@@ -182,25 +185,25 @@ export class DeliveriesSql implements DeliveryRows {
       SELECT client_id, status, job_id, due_at
       FROM ${indexed("deliveries", "deliveries_by_time")}
       WHERE schedule_id = ${scheduleId} AND local_time = ${localTime} AND client_id > ${after}
-        ${areOf(sites)}
+        ${isOfSites(sites)}
       ORDER BY client_id LIMIT ${limit}`);
     return rows.map((row) => ({ ...row, dueAt: Number(row.dueAt) }));
   }
 
   async latest(scheduleId: string, sites: Sites | null): Promise<DeliveryCounts | null> {
-    const of = sql`schedule_id = ${scheduleId}`;
-    const newest = sql`SELECT MAX(local_time) FROM deliveries WHERE ${of}`;
+    const isOfSchedule = sql`schedule_id = ${scheduleId}`;
+    const newest = sql`SELECT MAX(local_time) FROM deliveries WHERE ${isOfSchedule}`;
     const [row] = await this.database.run<{ localTime: string | null }>(
       sites
         ? sql`SELECT MAX(own) AS local_time FROM (
-            SELECT (${newest} AND client_id = value) AS own FROM ${sitesOf(sites)}) AS newest`
+            SELECT (${newest} AND client_id = value) AS own FROM ${tableOfSites(sites)}) AS newest`
         : sql`SELECT (${newest}) AS local_time`,
     );
     const localTime = row?.localTime ?? null;
     if (localTime === null) return null;
     const rows = await this.database.run<{ status: DeliveryStatus; count: number }>(sql`
       SELECT status, COUNT(*) AS count FROM ${indexed("deliveries", "deliveries_by_time")}
-      WHERE ${of} AND local_time = ${localTime} ${areOf(sites)} GROUP BY status`);
+      WHERE ${isOfSchedule} AND local_time = ${localTime} ${isOfSites(sites)} GROUP BY status`);
     const counts = Object.fromEntries(DELIVERY_STATUSES.map((status) => [status, 0]));
     for (const { status, count } of rows) counts[status] = Number(count);
     return { localTime, counts: counts as DeliveryCounts["counts"] };
@@ -224,23 +227,23 @@ export class DeliveriesSql implements DeliveryRows {
     return rows.map(toDelivery);
   }
 
-  async #night(wanted: Statement): Promise<string | undefined> {
+  async #newestLocalTime(wanted: Statement): Promise<string | undefined> {
     const [row] = await this.database.run<{ localTime: string }>(sql`
       SELECT local_time FROM deliveries WHERE ${wanted} ORDER BY local_time DESC LIMIT 1`);
     return row?.localTime;
   }
 }
 
-function isThe({ scheduleId, clientId, localTime }: DeliveryKey): Statement {
+function hasKey({ scheduleId, clientId, localTime }: DeliveryKey): Statement {
   return sql`schedule_id = ${scheduleId} AND client_id = ${clientId}
     AND local_time = ${localTime}`;
 }
 
-function areOf(sites: Sites | null): Statement {
-  return sites ? sql`AND client_id IN (SELECT value FROM ${sitesOf(sites)})` : sql``;
+function isOfSites(sites: Sites | null): Statement {
+  return sites ? sql`AND client_id IN (SELECT value FROM ${tableOfSites(sites)})` : sql``;
 }
 
-function passes({
+function passesFilter({
   clientId,
   status,
   localFrom,

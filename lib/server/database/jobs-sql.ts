@@ -9,13 +9,13 @@ import {
   type JobTotals,
   type Member,
   type NewDownload,
-  type Promised,
+  type Replacement,
   JOB_STATUSES,
 } from "../job.ts";
 import type { SqlDatabase } from "./database.ts";
 import { activeOfJob, indexed, nextRevision } from "./engines.ts";
 import { type JobRow, toJob, toJobRow } from "./job-row.ts";
-import { sitesOf } from "./list-sql.ts";
+import { tableOfSites } from "./list-sql.ts";
 import { numberOrNull, toDownload, toRow, type DownloadRow } from "./rows.ts";
 import { assignments, insertion, list, sql, type Statement } from "./statement.ts";
 import { NONE } from "./totals-sql.ts";
@@ -137,7 +137,7 @@ export class JobsSql implements JobRows {
   }
 
   async totals(jobId: string, sites: Sites | null): Promise<JobTotals> {
-    const theirs = sites ? sql`AND client_id IN (SELECT value FROM ${sitesOf(sites)})` : sql``;
+    const theirs = sites ? sql`AND client_id IN (SELECT value FROM ${tableOfSites(sites)})` : sql``;
     const rows = await this.database.run<TotalsRow>(sql`
       SELECT 'member' AS status, COUNT(*) AS count, 0 AS bytes, 0 AS size, 0 AS received, 0 AS skipped
         FROM job_members WHERE job_id = ${jobId} ${theirs}
@@ -171,8 +171,8 @@ export class JobsSql implements JobRows {
       ORDER BY download_id LIMIT ${limit}`);
   }
 
-  async promised(jobId: string, clientId: string): Promise<Promised | null> {
-    const [row] = await this.database.run<Promised>(sql`
+  async replacementFor(jobId: string, clientId: string): Promise<Replacement | null> {
+    const [row] = await this.database.run<Replacement>(sql`
       SELECT retried_as AS download_id, local_time FROM ${indexed("downloads", "downloads_of_job_retried")}
       WHERE job_id = ${jobId} AND client_id = ${clientId}
         AND job_id IS NOT NULL AND retried_as IS NOT NULL
@@ -234,7 +234,7 @@ function isSeenBy({ sites, tokenHash }: NonNullable<JobFilter["seenBy"]>): State
   return sql`AND (created_with = ${tokenHash} OR EXISTS (
     SELECT 1 FROM job_members AS member
     WHERE member.job_id = jobs.job_id
-      AND member.client_id IN (SELECT value FROM ${sitesOf(sites)})))`;
+      AND member.client_id IN (SELECT value FROM ${tableOfSites(sites)})))`;
 }
 
 function toTotals(rows: readonly TotalsRow[]): JobTotals {

@@ -21,7 +21,7 @@ export const OPEN_FAILURES_BY_CLIENT = sql`
   ${indexed("downloads", "downloads_open_by_client")} WHERE ${IS_OPEN}`;
 
 /** Returns a table with one column `value`, which has the id of each client that a caller may see. */
-export function sitesOf({ ids, selector }: Sites): Statement {
+export function tableOfSites({ ids, selector }: Sites): Statement {
   if (selector === null) return idsOf(ids);
   return sql`(SELECT value FROM ${idsOf(ids)} UNION ${withLabels(selector)}) AS sites`;
 }
@@ -38,7 +38,9 @@ export function listOf(filter: DownloadFilter): Statement {
     ${before === undefined ? sql`` : sql`AND download_id < ${before}`}`;
   const ofClient = sql`${open ? OPEN_FAILURES_BY_CLIENT : sql`downloads WHERE TRUE`} ${wanted}`;
   if (clientId !== undefined) {
-    const isTheirs = sites ? sql`AND client_id IN (SELECT value FROM ${sitesOf(sites)})` : sql``;
+    const isTheirs = sites
+      ? sql`AND client_id IN (SELECT value FROM ${tableOfSites(sites)})`
+      : sql``;
     return page(sql`${ofClient} AND client_id = ${clientId} ${isTheirs}`, limit);
   }
   if (sites) return listOfSites(sites, ofClient, limit);
@@ -53,7 +55,7 @@ function listOfJob(jobId: string, filter: DownloadFilter): Statement {
       ${status === undefined ? sql`` : sql`AND status = ${status}`}
       ${clientId === undefined ? sql`` : sql`AND client_id = ${clientId}`}
       ${open ? sql`AND ${IS_OPEN}` : sql``}
-      ${sites ? sql`AND client_id IN (SELECT value FROM ${sitesOf(sites)})` : sql``}
+      ${sites ? sql`AND client_id IN (SELECT value FROM ${tableOfSites(sites)})` : sql``}
       ${before === undefined ? sql`` : sql`AND download_id < ${before}`}`,
     limit,
   );
@@ -78,7 +80,7 @@ function listOfSites(sites: Sites, ofClient: Statement, limit: number): Statemen
   return sql`
     WITH newest AS MATERIALIZED (
       SELECT value AS site, (SELECT MAX(download_id) FROM ${ofClient} AND client_id = value) AS id
-      FROM ${sitesOf(sites)}
+      FROM ${tableOfSites(sites)}
     ), latest AS MATERIALIZED (
       SELECT site, id FROM newest WHERE id IS NOT NULL ORDER BY id DESC LIMIT ${limit}
     ), oldest AS MATERIALIZED (

@@ -118,9 +118,9 @@ export class OutboxSql implements OutboxRows {
     const givenUp = await this.#giveUp(waiting);
     let isMore = waiting.length === AT_ONCE;
     for (const status of ["delivered", "failed"]) {
-      const over = await this.#excess(webhookId, status, bounds.over, bounds.before);
-      await this.#forget(over);
-      isMore ||= over.length === AT_ONCE;
+      const excess = await this.#excess(webhookId, status, bounds.ended, bounds.before);
+      await this.#forget(excess);
+      isMore ||= excess.length === AT_ONCE;
     }
     return { givenUp, isMore };
   }

@@ -30,7 +30,7 @@ export class MadeChanges {
    * first. The key is the number of the change.
    */
   readonly #late = new Map<number, number>();
-  #known = 0;
+  #answered = 0;
 
   private constructor(private readonly pool: PostgresPool) {}
 
@@ -47,7 +47,7 @@ export class MadeChanges {
     return new MadeChange(this.pool, this.#server, number, (isAgain) => {
       this.#underWay.delete(number);
       if (isAgain) this.#late.set(number, performance.now());
-      if (++this.#known % FORGOTTEN_AFTER === 0) void this.forgetAll();
+      if (++this.#answered % FORGOTTEN_AFTER === 0) void this.forgetAll();
     });
   }
 

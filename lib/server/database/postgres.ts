@@ -71,7 +71,7 @@ class PostgresDatabase implements SqlDatabase {
     const known = values.map((value) => (typeof value === "string" ? storable(value) : value));
     const rows = CHANGES.test(text)
       ? await this.#change(text, known)
-      : await this.#lasting(() => this.pool.use((connection) => connection.query(text, known)));
+      : await this.#withRetries(() => this.pool.use((connection) => connection.query(text, known)));
     return rows.map((row) => toRow<Row>(row));
   }
 
@@ -104,14 +104,14 @@ class PostgresDatabase implements SqlDatabase {
   async #change(text: string, values: Value[]): Promise<RawRow[]> {
     const change = this.made.next();
     try {
-      return await this.#lasting((isAgain) => change.make(text, values, isAgain));
+      return await this.#withRetries((isAgain) => change.make(text, values, isAgain));
     } finally {
       change.forget();
     }
   }
 
   /** Runs a statement, and retries while Postgres is unreachable or locks conflict. */
-  async #lasting(work: (isAgain: boolean) => Promise<RawRow[]>): Promise<RawRow[]> {
+  async #withRetries(work: (isAgain: boolean) => Promise<RawRow[]>): Promise<RawRow[]> {
     try {
       return await this.#attempt(() => work(false));
     } catch (error) {
@@ -119,13 +119,13 @@ class PostgresDatabase implements SqlDatabase {
     }
     this.#waiting++;
     try {
-      return await this.#again(() => work(true));
+      return await this.#retry(() => work(true));
     } finally {
       this.#waiting--;
     }
   }
 
-  async #again(work: () => Promise<RawRow[]>): Promise<RawRow[]> {
+  async #retry(work: () => Promise<RawRow[]>): Promise<RawRow[]> {
     for (let attempt = 0; ; attempt++) {
       if (this.#awaySince === null) await pauseBefore(attempt);
       else await this.#untilBack();
@@ -140,10 +140,10 @@ class PostgresDatabase implements SqlDatabase {
   async #attempt(work: () => Promise<RawRow[]>): Promise<RawRow[]> {
     try {
       const rows = await work();
-      this.#isBack();
+      this.#noteBack();
       return rows;
     } catch (error) {
-      if (error instanceof ConnectionLost) this.#isLost(error);
+      if (error instanceof ConnectionLost) this.#noteLost(error);
       throw error;
     }
   }
@@ -157,16 +157,16 @@ class PostgresDatabase implements SqlDatabase {
   async #ask(): Promise<void> {
     for (let attempt = 0; !this.#closed && this.#awaySince !== null; attempt++) {
       await pauseBefore(attempt);
-      if (await this.isThere()) this.#isBack();
+      if (await this.isThere()) this.#noteBack();
     }
   }
 
-  #isBack(): void {
+  #noteBack(): void {
     if (this.#awaySince !== null) this.logger?.info("the database answers again");
     this.#awaySince = null;
   }
 
-  #isLost({ message }: ConnectionLost): void {
+  #noteLost({ message }: ConnectionLost): void {
     if (this.#awaySince !== null) return;
     this.#awaySince = performance.now();
     this.logger?.warn(`the database does not answer, all waits for it: ${message}`);

@@ -31,7 +31,7 @@ export function claimOf(
           AND ${limits.perClient} > ${activeOf(clientId)}
           AND ${limits.total} > (
             SELECT COUNT(*) FROM downloads
-            WHERE status IN ('downloading', 'verifying') ${of(owner)})
+            WHERE status IN ('downloading', 'verifying') ${isOwnedBy(owner)})
         ORDER BY download_id
         LIMIT 1 ${skipTaken()})
     RETURNING *`;
@@ -42,7 +42,7 @@ export function claimOf(
  * limit, as each server has a total limit of its own.
  * @param owner lease of the server; null: there is only one server, so the condition is empty
  */
-function of(owner: string | null): Statement {
+function isOwnedBy(owner: string | null): Statement {
   return owner === null ? sql`` : sql`AND owner = ${owner}`;
 }
 
@@ -67,7 +67,7 @@ function jobMayStart(
   return sql`${mayStart(jobId, now)}
       AND ${total} > (
         SELECT COUNT(*) FROM downloads
-        WHERE status IN ('downloading', 'verifying') AND job_id IS NOT NULL ${of(owner)})
+        WHERE status IN ('downloading', 'verifying') AND job_id IS NOT NULL ${isOwnedBy(owner)})
       AND ${perClient} > (
         SELECT COUNT(*) FROM downloads
         WHERE status IN ('downloading', 'verifying') AND client_id = ${clientId}

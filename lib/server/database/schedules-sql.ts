@@ -3,7 +3,7 @@ import type { Keep } from "../keep.ts";
 import type {
   Due,
   NextTime,
-  PromisedRun,
+  RequestedRun,
   Schedule,
   ScheduledJob,
   ScheduleFilter,
@@ -11,7 +11,7 @@ import type {
 } from "../schedule.ts";
 import { type SqlDatabase, UniqueViolation } from "./database.ts";
 import { indexed } from "./engines.ts";
-import { sitesOf } from "./list-sql.ts";
+import { tableOfSites } from "./list-sql.ts";
 import { numberOrNull } from "./rows.ts";
 import { assignments, insertion, list, sql, type Statement } from "./statement.ts";
 
@@ -53,7 +53,7 @@ interface MadeRow extends Omit<ScheduledJob, "isMade"> {
   isMade: number;
 }
 
-interface RunRow extends Omit<PromisedRun, "clientIds"> {
+interface RunRow extends Omit<RequestedRun, "clientIds"> {
   clientIds: string;
 }
 
@@ -225,7 +225,7 @@ export class SchedulesSql implements ScheduleRows {
         AND time_zone = ${timeZone} AND local_time = ${localTime}`);
   }
 
-  async promise(runs: readonly PromisedRun[]): Promise<void> {
+  async insertRuns(runs: readonly RequestedRun[]): Promise<void> {
     if (runs.length === 0) return;
     const rows = runs.map((run): RunRow => ({
       ...run,
@@ -234,7 +234,7 @@ export class SchedulesSql implements ScheduleRows {
     await this.database.keep(sql`INSERT INTO schedule_runs ${insertion(...rows)}`);
   }
 
-  async promised(): Promise<PromisedRun[]> {
+  async listRuns(): Promise<RequestedRun[]> {
     const rows = await this.database.run<RunRow>(sql`SELECT * FROM schedule_runs ORDER BY job_id`);
     return rows.map(({ clientIds, ...run }) => ({
       ...run,
@@ -243,7 +243,7 @@ export class SchedulesSql implements ScheduleRows {
     }));
   }
 
-  async keepPromise(jobId: string): Promise<void> {
+  async removeRun(jobId: string): Promise<void> {
     await this.database.run(sql`DELETE FROM schedule_runs WHERE job_id = ${jobId}`);
   }
 }
@@ -251,7 +251,7 @@ export class SchedulesSql implements ScheduleRows {
 function isSeenBy({ sites, tokenHash }: NonNullable<ScheduleFilter["seenBy"]>): Statement {
   return sql`AND (created_with = ${tokenHash} OR EXISTS (
     SELECT 1 FROM deliveries WHERE deliveries.schedule_id = schedules.schedule_id
-      AND deliveries.client_id IN (SELECT value FROM ${sitesOf(sites)})))`;
+      AND deliveries.client_id IN (SELECT value FROM ${tableOfSites(sites)})))`;
 }
 
 function toTime({ scheduleId, timeZone, at, timing }: NextTime): NextTime {

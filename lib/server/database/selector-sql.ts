@@ -35,11 +35,12 @@ function isLabel(requirement: Requirement, label: Statement): Statement {
  * meet one of the requirements, only these clients are checked for the other requirements.
  */
 export function withLabels(selector: Selector): Statement {
-  const way = selector.find(({ is }) => is === "in") ?? selector.find(({ is }) => is === "present");
-  if (!way) {
+  const indexable =
+    selector.find(({ is }) => is === "in") ?? selector.find(({ is }) => is === "present");
+  if (!indexable) {
     return sql`SELECT client_id FROM clients WHERE ${hasLabels(selector, sql`clients.client_id`)}`;
   }
   return sql`
-    SELECT way.client_id FROM client_labels AS way
-    WHERE ${isLabel(way, sql`way`)} AND ${hasLabels(selector, sql`way.client_id`)}`;
+    SELECT candidate.client_id FROM client_labels AS candidate
+    WHERE ${isLabel(indexable, sql`candidate`)} AND ${hasLabels(selector, sql`candidate.client_id`)}`;
 }

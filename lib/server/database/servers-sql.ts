@@ -19,7 +19,7 @@ import { insertion, sql } from "./statement.ts";
 /** Age in ms at which a request to list a folder is removed, as no server waits for its answer any more. */
 const FORGOTTEN_MS = 60_000;
 
-const RUNS = sql`status IN ('downloading', 'verifying')`;
+const IS_ACTIVE = sql`status IN ('downloading', 'verifying')`;
 const HAS_LEASE = sql`EXISTS (SELECT 1 FROM servers WHERE lease_id = owner)`;
 
 /** Reads and writes the rows of leases and of clients' sessions, for several servers in Postgres. */
@@ -140,10 +140,10 @@ export class ServersSql implements ServerRows {
     return Number(row?.count ?? 0);
   }
 
-  async ownerless(): Promise<Active[]> {
+  async recoverable(): Promise<Active[]> {
     const rows = await this.database.run<DownloadRow>(sql`
       SELECT * FROM downloads
-      WHERE ${RUNS} AND (owner IS NULL OR owner = ${this.#leaseId} OR NOT ${HAS_LEASE})`);
+      WHERE ${IS_ACTIVE} AND (owner IS NULL OR owner = ${this.#leaseId} OR NOT ${HAS_LEASE})`);
     return rows.map((row) => toDownload(row) as Active);
   }
 
@@ -167,7 +167,7 @@ export class ServersSql implements ServerRows {
   async ownAttempts(): Promise<OwnAttempt[]> {
     const rows = await this.database.run<OwnAttempt>(sql`
       SELECT download_id, epoch, rate_limit FROM downloads
-      WHERE ${RUNS} AND owner = ${this.#leaseId}`);
+      WHERE ${IS_ACTIVE} AND owner = ${this.#leaseId}`);
     return rows.map(({ downloadId, epoch, rateLimit }) => ({
       downloadId,
       epoch: Number(epoch),

@@ -9,7 +9,7 @@ import { SetRowsSql } from "./set-rows-sql.ts";
 import { AuditSql } from "./audit-sql.ts";
 import { idsOf, indexed, nextRevision, settledRevision } from "./engines.ts";
 import { LabelsSql } from "./labels-sql.ts";
-import { listOf, sitesOf } from "./list-sql.ts";
+import { listOf, tableOfSites } from "./list-sql.ts";
 import {
   NameTakenError,
   type ActiveLine,
@@ -178,7 +178,7 @@ class SqlRepository implements Repository {
     const rows = await this.database.run<DownloadRow>(sql`
       SELECT * FROM ${indexed("downloads", "downloads_ended")}
       WHERE ${HAS_ENDED} AND revision > ${after} AND revision <= ${upTo}
-        ${sites ? sql`AND client_id IN (SELECT value FROM ${sitesOf(sites)})` : sql``}
+        ${sites ? sql`AND client_id IN (SELECT value FROM ${tableOfSites(sites)})` : sql``}
       ORDER BY revision LIMIT ${limit}`);
     return rows.map(toDownload);
   }

@@ -70,7 +70,7 @@ class SqliteDatabase implements SqlDatabase {
   async run<Row>(statement: Statement): Promise<Row[]> {
     const text = statement.texts.join("?");
     const isChange = !isRead(text);
-    const turn = isChange ? this.checkpoints.turn : undefined;
+    const turn = isChange ? this.checkpoints.takeTurn() : undefined;
     if (turn) await turn;
     const { prepared, fields } = this.#prepare(text);
     const rows = valuesOf(prepared, statement.values);

@@ -2,7 +2,7 @@ import type { InTurn } from "../../util/fair-turns.ts";
 import type { Sites } from "../access/sites.ts";
 import type { Download } from "../download.ts";
 import type { SqlDatabase } from "./database.ts";
-import { OPEN_FAILURES, OPEN_FAILURES_BY_CLIENT, sitesOf } from "./list-sql.ts";
+import { OPEN_FAILURES, OPEN_FAILURES_BY_CLIENT, tableOfSites } from "./list-sql.ts";
 import type { Totals } from "./repository.ts";
 import { sql, type Statement } from "./statement.ts";
 
@@ -62,7 +62,7 @@ export class TotalsSql {
 
   async #idsOf(sites: Sites): Promise<string[]> {
     const rows = await this.inTurn(() =>
-      this.database.run<{ value: string }>(sql`SELECT value FROM ${sitesOf(sites)}`),
+      this.database.run<{ value: string }>(sql`SELECT value FROM ${tableOfSites(sites)}`),
     );
     return rows.map(({ value }) => value);
   }

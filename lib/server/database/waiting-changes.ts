@@ -7,8 +7,11 @@ export class WaitingChanges {
   /** Creates an empty queue of changes. @param now returns ms of a monotonic clock */
   constructor(private readonly now: () => number = performance.now.bind(performance)) {}
 
-  /** A promise that a change must await before it is made; undefined: the change need not wait. */
-  get turn(): Promise<void> | undefined {
+  /**
+   * Puts a change in the queue, if changes wait.
+   * @returns a promise that the change must await before it is made; undefined: the change need not wait
+   */
+  takeTurn(): Promise<void> | undefined {
     const line = this.#line;
     return line ? new Promise((resolve) => void line.push(resolve)) : undefined;
   }

@@ -195,16 +195,17 @@ export class Attempts {
   async #findOverQuota(download: Download, totalSize: number): Promise<SpaceShortage | null> {
     const { quotas, repository, noticeMissing } = this.options;
     const find = () => findOverQuota(quotas, download, totalSize, repository, Date.now());
-    let over = await find();
-    if (over && !over.final && (await noticeMissing(over.of)) > 0) over = await find();
-    if (over && !over.final) this.#shortAt.set(over.of, performance.now());
-    return over;
+    let excess = await find();
+    if (excess && !excess.final && (await noticeMissing(excess.clientId)) > 0)
+      excess = await find();
+    if (excess && !excess.final) this.#shortAt.set(excess.clientId, performance.now());
+    return excess;
   }
 
   /** Reports whether another download waits for a slot or for quota that a download of this client uses. */
   async #othersWait(clientId: string): Promise<boolean> {
     const since = performance.now() - SHORT_FOR_MS;
-    const isShort = [null, clientId].some((of) => (this.#shortAt.get(of) ?? -Infinity) > since);
+    const isShort = [null, clientId].some((id) => (this.#shortAt.get(id) ?? -Infinity) > since);
     return isShort || this.options.isCrowded();
   }
 
@@ -216,8 +217,8 @@ export class Attempts {
     return (event) => {
       if (event.type !== "received") return report(event);
       return this.#starts.run(async () => {
-        const over = await this.#findOverQuota(download, event.size);
-        if (over) throw new FdsError(over.problem.code, over.problem.message);
+        const excess = await this.#findOverQuota(download, event.size);
+        if (excess) throw new FdsError(excess.problem.code, excess.problem.message);
         return report(event);
       });
     };

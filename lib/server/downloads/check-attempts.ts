@@ -28,7 +28,7 @@ export async function checkAttempts(
     if (row?.epoch === receiver.epoch) receiver.limitRate(row.rateLimit);
     // The list read above may lack a download although its attempt still runs, so the row of the download is
     // read to decide.
-    else if (await isOthers(repository, downloadId, receiver.epoch)) receiver.abandon();
+    else if (await isStale(repository, downloadId, receiver.epoch)) receiver.abandon();
   }
 }
 
@@ -59,7 +59,8 @@ export async function isPublishedHere(
   return row?.status === "verifying" && row.epoch === epoch;
 }
 
-async function isOthers(
+/** Reports whether an attempt is no longer the running attempt of its download. */
+async function isStale(
   repository: Pick<Repository, "getDownload">,
   downloadId: string,
   epoch: number,

@@ -28,7 +28,7 @@ export interface DownloadCommandsOptions {
   minFreeDisk: number;
   jobs: Pick<JobHooks, "reopen">;
   /** The queues of work on each download, by download id. */
-  work: Pick<SerialQueue, "has" | "over">;
+  work: Pick<SerialQueue, "has" | "ended">;
   /** Returns a download. @throws FdsError `download_not_found` */
   get: (downloadId: string) => Promise<Download>;
   /** Applies an event to a download, then carries out the effects. */
@@ -67,7 +67,7 @@ export class DownloadCommands {
       if (after.status === "cancelled") return after;
       // The download is being published. That takes moments and may still fail, so the end of publishing is
       // awaited.
-      if (this.options.work.has(downloadId)) await this.options.work.over(downloadId);
+      if (this.options.work.has(downloadId)) await this.options.work.ended(downloadId);
       else if (this.options.repository.servers && performance.now() < patience) {
         await Bun.sleep(PUBLISHED_LOOK_MS);
       } else {

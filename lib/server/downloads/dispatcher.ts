@@ -43,7 +43,8 @@ export interface DispatcherOptions {
  */
 export class Dispatcher {
   #running: Promise<void> | undefined;
-  #again = false;
+  /** True: `wake` was called while downloads were being claimed, so another run follows. */
+  #isWanted = false;
   #stopped = false;
   #timer: Timer | undefined;
   #timerAt = Infinity;
@@ -93,7 +94,7 @@ export class Dispatcher {
     const wait = Math.min(at - Date.now(), LONGEST_WAIT_MS);
     if (wait > 0) return this.#wakeAt(at, wait);
     if (this.#running) {
-      this.#again = true;
+      this.#isWanted = true;
       return;
     }
     this.#running = this.#dispatch()
@@ -103,8 +104,8 @@ export class Dispatcher {
       })
       .finally(() => {
         this.#running = undefined;
-        if (this.#again) {
-          this.#again = false;
+        if (this.#isWanted) {
+          this.#isWanted = false;
           this.wake();
         }
       });

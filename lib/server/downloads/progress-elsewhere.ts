@@ -5,7 +5,7 @@ import type { Progress } from "../transfer/incoming-stream.ts";
 /** Time over which a rate is measured, in ms. It is long because rows change less often than bytes arrive. */
 const SPAN_MS = 5_000;
 /** Maximum number of downloads whose rates are remembered. */
-const MOST = 1_000;
+const MAX_REMEMBERED = 1_000;
 
 interface Seen {
   epoch: number;
@@ -33,7 +33,7 @@ export class ProgressElsewhere {
     seen.offset = durableOffset;
     this.#seen.set(downloadId, seen);
     const [oldest] = this.#seen.keys();
-    if (this.#seen.size > MOST && oldest !== undefined) this.#seen.delete(oldest);
+    if (this.#seen.size > MAX_REMEMBERED && oldest !== undefined) this.#seen.delete(oldest);
     const bytesPerSecond = seen.meter.bytesPerSecond();
     return { bytesReceived: durableOffset, bytesOnWire, bytesPerSecond };
   }

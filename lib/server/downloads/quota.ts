@@ -17,7 +17,7 @@ export interface OverQuota extends SpaceShortage {
    * Id of the client whose quota is exceeded; null: the quota of all clients, or the largest size of a file,
    * is exceeded.
    */
-  of: string | null;
+  clientId: string | null;
 }
 
 /**
@@ -85,6 +85,6 @@ export async function findOverQuota(
   return null;
 }
 
-function overQuota(of: string | null, message: string, final: boolean): OverQuota {
-  return { of, problem: { code: "storage_full", message }, final };
+function overQuota(clientId: string | null, message: string, final: boolean): OverQuota {
+  return { clientId, problem: { code: "storage_full", message }, final };
 }

@@ -85,7 +85,7 @@ export class Recovery {
     const { repository, isBusy, run, apply, wake, logOf } = this.options;
     const { servers } = repository;
     const awaited: Promise<void>[] = [];
-    for (const download of await (servers?.ownerless() ?? repository.activeDownloads())) {
+    for (const download of await (servers?.recoverable() ?? repository.activeDownloads())) {
       const { downloadId, epoch, status } = download;
       if (isBusy(downloadId)) continue;
       logOf(download).info("download taken up again", { status });

@@ -33,9 +33,9 @@ export async function callerOf(request: Request, address: string, access: Access
   }
   const authorization = request.headers.get("Authorization");
   if (authorization !== null) {
-    const shown = tokenIn(authorization);
-    return guesses.call(address, shown, async () =>
-      sameSecret(shown, apiToken) ? BOOTSTRAP_ADMIN : tokens.callerOf(shown),
+    const token = tokenIn(authorization);
+    return guesses.call(address, token, async () =>
+      sameSecret(token, apiToken) ? BOOTSTRAP_ADMIN : tokens.callerOf(token),
     );
   }
   const caller = await signIn?.sessionOf(request);
@@ -53,8 +53,8 @@ export function requireCsrfSafe(request: Request, { apiToken }: Pick<Access, "ap
 }
 
 function tokenIn(authorization: string): string {
-  const shown = /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
-  if (shown !== undefined) return shown;
+  const token = /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
+  if (token !== undefined) return token;
   throw new FdsError("unauthorized", 'Send the API token as "Authorization: Bearer …"');
 }
 

@@ -55,7 +55,8 @@ export function contentResponse(
     // the connection is closed as idle.
     "X-Accel-Buffering": "no",
   });
-  if (names(asked.get("If-None-Match"), etag)) return new Response(null, { status: 304, headers });
+  if (hasEntityTag(asked.get("If-None-Match"), etag))
+    return new Response(null, { status: 304, headers });
   const ifRange = asked.get("If-Range");
   // A range applies only to GET (RFC 9110, 14.2), and only if If-Range is absent or names this version of the
   // file.
@@ -77,7 +78,7 @@ export function contentResponse(
 }
 
 /** Reports whether an If-None-Match header (RFC 9110, 13.1.2) contains an ETag. */
-export function names(header: string | null, etag: string): boolean {
+export function hasEntityTag(header: string | null, etag: string): boolean {
   const tags = header?.split(",").map((tag) => tag.trim().replace(/^W\//, "")) ?? [];
   return tags.includes("*") || tags.includes(etag);
 }

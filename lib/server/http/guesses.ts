@@ -81,16 +81,16 @@ export class Guesses {
    */
   async call(address: string, token: string, check: () => Promise<Caller>): Promise<Caller> {
     const network = networkOf(address);
-    const shown = hashSecret(`${network} ${token}`);
-    if (!this.#right.has(shown) && !this.#wrong.has(shown)) {
+    const hash = hashSecret(`${network} ${token}`);
+    if (!this.#right.has(hash) && !this.#wrong.has(hash)) {
       refuse(this.#tries.waitOf(network), "too many tokens were wrong");
     }
     try {
       const caller = await check();
-      this.#right.add(shown);
+      this.#right.add(hash);
       return caller;
     } catch (error) {
-      if (error instanceof UnknownToken && this.#wrong.add(shown)) this.#tries.take(network);
+      if (error instanceof UnknownToken && this.#wrong.add(hash)) this.#tries.take(network);
       throw error;
     }
   }

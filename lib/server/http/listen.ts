@@ -29,10 +29,10 @@ export class Listener {
   private constructor(
     private readonly options: ListenerOptions,
     private tls: Bun.TLSOptions | undefined,
-    private now: Listening,
+    private current: Listening,
     readonly port: number,
   ) {
-    this.#all.add(now);
+    this.#all.add(current);
   }
 
   /**
@@ -42,8 +42,8 @@ export class Listener {
    */
   static async start(options: ListenerOptions): Promise<Listener> {
     const tls = await options.readTls?.();
-    const now = listen(options, options.port, tls);
-    return new Listener(options, tls, now, now.port ?? options.port);
+    const current = listen(options, options.port, tls);
+    return new Listener(options, tls, current, current.port ?? options.port);
   }
 
   /**
@@ -68,7 +68,7 @@ export class Listener {
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#retry);
-    void this.now.stop();
+    void this.current.stop();
   }
 
   /** Closes all connections. */
@@ -88,25 +88,25 @@ export class Listener {
    * @throws Error if this fails; the previous certificate stays in use
    */
   #replace(tls: Bun.TLSOptions | undefined): void {
-    const before = this.now;
+    const before = this.current;
     // The previous server ends once its last connection is closed.
     void before.stop().then(() => this.#all.delete(before));
     try {
-      this.now = listen(this.options, this.port, tls);
+      this.current = listen(this.options, this.port, tls);
       this.tls = tls;
     } catch (error) {
-      this.now = listen(this.options, this.port, this.tls);
+      this.current = listen(this.options, this.port, this.tls);
       throw error;
     } finally {
-      this.#all.add(this.now);
+      this.#all.add(this.current);
     }
   }
 
   /**
    * Reads the certificate again after a delay.
-   * @param told the error of the previous try, which was already reported
+   * @param reported the error of the previous try, which was already reported
    */
-  #tryAgain(told: unknown): void {
+  #tryAgain(reported: unknown): void {
     if (this.#isClosed) return;
     const { logger } = this.options;
     this.#retry = setTimeout(async () => {
@@ -114,7 +114,8 @@ export class Listener {
         await this.#renew();
         logger.info("reloaded, at another try");
       } catch (error) {
-        if (messageOf(error) !== messageOf(told)) logger.error(`not reloaded: ${messageOf(error)}`);
+        if (messageOf(error) !== messageOf(reported))
+          logger.error(`not reloaded: ${messageOf(error)}`);
         this.#tryAgain(error);
       }
     }, RETRY_MS);

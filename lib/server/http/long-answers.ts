@@ -31,7 +31,7 @@ export interface Answering {
    * Returns a body whose pieces are computed as fast as the caller reads them. The body ends if the caller
    * loses access.
    */
-  goOn: (pieces: AsyncGenerator<Uint8Array>) => ReadableStream<Uint8Array>;
+  streamBody: (pieces: AsyncGenerator<Uint8Array>) => ReadableStream<Uint8Array>;
 }
 
 /** Makes long responses piece by piece, only as fast as they are read. */
@@ -50,7 +50,8 @@ export class LongAnswers {
         }
         return turns.run(owner, piece);
       },
-      goOn: (pieces) => endableBody(watched(pieces, logger), caller ?? LOCAL_ADMIN, openCalls),
+      streamBody: (pieces) =>
+        endableBody(watched(pieces, logger), caller ?? LOCAL_ADMIN, openCalls),
     };
   }
 }

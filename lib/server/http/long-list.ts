@@ -34,15 +34,15 @@ export interface LongList<Row, Item, Name extends string = string> {
  * Returns the response with a list as JSON. A long list is read and sent in small batches, to save memory.
  */
 export async function listAnswer<Row, Item, Name extends string>(
-  answering: Pick<Answering, "request" | "goOn">,
+  answering: Pick<Answering, "request" | "streamBody">,
   list: LongList<Row, Item, Name> & { page: Page },
 ): Promise<JsonResponse<Record<Name, Item[]> & { next_cursor: string | null }>>;
 export async function listAnswer<Row, Item, Name extends string>(
-  answering: Pick<Answering, "request" | "goOn">,
+  answering: Pick<Answering, "request" | "streamBody">,
   list: LongList<Row, Item, Name>,
 ): Promise<JsonResponse<Record<Name, Item[]>>>;
 export async function listAnswer<Row, Item>(
-  { request, goOn }: Pick<Answering, "request" | "goOn">,
+  { request, streamBody }: Pick<Answering, "request" | "streamBody">,
   list: LongList<Row, Item>,
 ): Promise<JsonResponse<unknown>> {
   const pieces = piecesOf(list);
@@ -52,7 +52,7 @@ export async function listAnswer<Row, Item>(
   const headers = { "Content-Type": "application/json" };
   // The response to HEAD has no body.
   if (request.method === "HEAD") return typed(new Response(null, { headers }));
-  const body = goOn(encoded([first.value ?? "", second.value], pieces));
+  const body = streamBody(encoded([first.value ?? "", second.value], pieces));
   return typed(new Response(body, { headers }));
 }
 

@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { names } from "./content.ts";
+import { hasEntityTag } from "./content.ts";
 import type { Secure } from "./security-headers.ts";
 
 /** Headers of the dashboard's files. They let a page load files and fetch data from this server only. */
@@ -56,7 +56,7 @@ export async function pageRoutes(page: Bun.HTMLBundle, secure: Secure): Promise<
  */
 export function pageAnswer({ GET: page }: Pages[string], request: Request): Response {
   const { headers } = page;
-  if (names(request.headers.get("If-None-Match"), headers.get("ETag") ?? "")) {
+  if (hasEntityTag(request.headers.get("If-None-Match"), headers.get("ETag") ?? "")) {
     const kept = new Headers(headers);
     kept.delete("Content-Length");
     return new Response(null, { status: 304, headers: kept });

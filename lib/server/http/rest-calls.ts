@@ -41,7 +41,7 @@ export function restCalls(options: RestCallsOptions) {
   const { tokens, signIn, openCalls } = access;
   const { repository, storage, turns, credit, metrics, audit } = engine;
   const { enrolmentKeys, clients, browsing, downloads, events, jobs, jobEvents } = engine;
-  const { schedules, retention, telling } = engine;
+  const { schedules, retention, webhookParts } = engine;
   const feeds = new EventFeeds({
     repository,
     clients,
@@ -78,7 +78,7 @@ export function restCalls(options: RestCallsOptions) {
     scheduleTimes: scheduleTimeCalls(call, seeingSchedules),
     deliveries: deliveryCalls(call, seeingSchedules),
     tokens: tokenCalls(call, { tokens, onEnded }),
-    webhooks: webhookCalls(call, { webhooks: telling.webhooks }),
+    webhooks: webhookCalls(call, { webhooks: webhookParts.webhooks }),
     audit: auditCalls(call, { audit }),
   };
 }

@@ -1,6 +1,6 @@
 import { Chosen } from "../../api/chosen-clients.ts";
 import { nextRound } from "../../util/fair-turns.ts";
-import { rightOfMaker } from "../access/maker.ts";
+import { sitesOfMaker } from "../access/maker.ts";
 import { areOf } from "../access/sites.ts";
 import type { Client, Repository } from "../database/repository.ts";
 import type { Job } from "../job.ts";
@@ -46,12 +46,12 @@ export class Membership {
 
   async #consider(job: Job, clients: readonly Client[]): Promise<void> {
     if (hasExpired(job, Date.now())) return;
-    const right = await rightOfMaker(job.createdWith, this.options.repository.access);
-    if (right === "none") return void (await this.options.pause(job));
+    const sites = await sitesOfMaker(job.createdWith, this.options.repository.access);
+    if (sites === "none") return void (await this.options.pause(job));
     const chosen = new Chosen(job.selection);
     const members = clients.filter(
       ({ clientId, labels, revokedAt }) =>
-        chosen.has(clientId, labels, revokedAt !== null) && areOf(right, clientId, labels),
+        chosen.has(clientId, labels, revokedAt !== null) && areOf(sites, clientId, labels),
     );
     if (members.length === 0) return;
     await this.options.join(

@@ -94,7 +94,7 @@ export class Settling {
     };
     for (const clientId of clientIds) {
       await pause();
-      const { downloadId, localTime } = (await rows.promised(jobId, clientId)) ?? {
+      const { downloadId, localTime } = (await rows.replacementFor(jobId, clientId)) ?? {
         downloadId: Bun.randomUUIDv7(),
         localTime: localTimeOf(clientId),
       };

@@ -4,7 +4,7 @@ import { isToSettle } from "./settling.ts";
 import { hasExpired, hasToStop, isEnded, statusOf } from "./status.ts";
 
 /** Shortest time between two checks of a job, and between two events about it, in ms. */
-const LOOK_EVERY_MS = 250;
+const CHECK_EVERY_MS = 250;
 
 /** Longest time between two events about a job while its downloads receive bytes, in ms. */
 const PROGRESS_EVERY_MS = 1_000;
@@ -28,8 +28,8 @@ export interface JobWatchOptions {
 }
 
 /** The state of the checks of one job. Times are those of `performance.now`. */
-class Look {
-  at = -Infinity;
+class JobCheck {
+  checkedAt = -Infinity;
   toldAt = -Infinity;
   timer: Timer | undefined;
   isRunning = false;
@@ -46,15 +46,15 @@ class Look {
   }
 }
 
-/** The number of jobs whose last check is remembered. */
-const MOST_REMEMBERED = 1_000;
+/** Number of jobs in memory above which those without a running or pending check are forgotten. */
+const FORGET_ABOVE = 1_000;
 
 /**
  * Checks jobs whose downloads changed: computes their status, records it, and reports it. When a job expires,
  * its queued downloads are ended.
  */
 export class JobWatch {
-  readonly #looks = new Map<string, Look>();
+  readonly #checks = new Map<string, JobCheck>();
   #expiryTimer: Timer | undefined;
   /** Jobs that expired up to this time, in ms since 1970, have been handled. */
   #expiredUpTo = Date.now();
@@ -70,19 +70,22 @@ export class JobWatch {
    */
   downloadChanged(jobId: string, { failedAt = -Infinity, after = 0 } = {}): void {
     if (this.#stopped) return;
-    const look = this.#lookOf(jobId);
-    look.failedAt = Math.max(look.failedAt, failedAt);
-    const hasFailed = failedAt > look.reopenedAt;
-    if (look.isRunning) {
-      look.isWanted = true;
+    const check = this.#checkOf(jobId);
+    check.failedAt = Math.max(check.failedAt, failedAt);
+    const hasFailed = failedAt > check.reopenedAt;
+    if (check.isRunning) {
+      check.isWanted = true;
       return;
     }
-    if (look.timer && !hasFailed) return;
-    const wait = Math.max(after, hasFailed ? 0 : look.at + LOOK_EVERY_MS - performance.now());
-    clearTimeout(look.timer);
-    look.timer = undefined;
-    if (wait > 0) look.timer = setTimeout(() => this.#look(jobId, look), wait);
-    else this.#look(jobId, look);
+    if (check.timer && !hasFailed) return;
+    const wait = Math.max(
+      after,
+      hasFailed ? 0 : check.checkedAt + CHECK_EVERY_MS - performance.now(),
+    );
+    clearTimeout(check.timer);
+    check.timer = undefined;
+    if (wait > 0) check.timer = setTimeout(() => this.#startCheck(jobId, check), wait);
+    else this.#startCheck(jobId, check);
   }
 
   /**
@@ -90,7 +93,7 @@ export class JobWatch {
    * such a failure may still come, because it waits for a flush.
    */
   forgetFailures(jobId: string): void {
-    this.#lookOf(jobId).reopenedAt = performance.now();
+    this.#checkOf(jobId).reopenedAt = performance.now();
   }
 
   /** Sets a timer for the time at which the next job expires. */
@@ -110,7 +113,7 @@ export class JobWatch {
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#expiryTimer);
-    for (const { timer } of this.#looks.values()) clearTimeout(timer);
+    for (const { timer } of this.#checks.values()) clearTimeout(timer);
   }
 
   async #expire(): Promise<void> {
@@ -129,37 +132,37 @@ export class JobWatch {
     await this.scheduleExpiry();
   }
 
-  #lookOf(jobId: string): Look {
-    const known = this.#looks.get(jobId);
+  #checkOf(jobId: string): JobCheck {
+    const known = this.#checks.get(jobId);
     if (known) return known;
-    if (this.#looks.size >= MOST_REMEMBERED) {
-      for (const [other, look] of this.#looks) if (look.isIdle) this.#looks.delete(other);
+    if (this.#checks.size >= FORGET_ABOVE) {
+      for (const [other, check] of this.#checks) if (check.isIdle) this.#checks.delete(other);
     }
-    const look = new Look();
-    this.#looks.set(jobId, look);
-    return look;
+    const check = new JobCheck();
+    this.#checks.set(jobId, check);
+    return check;
   }
 
-  #look(jobId: string, look: Look): void {
-    look.timer = undefined;
-    look.isRunning = true;
-    look.isWanted = false;
-    void this.#lookAt(jobId, look);
+  #startCheck(jobId: string, check: JobCheck): void {
+    check.timer = undefined;
+    check.isRunning = true;
+    check.isWanted = false;
+    void this.#check(jobId, check);
   }
 
-  async #lookAt(jobId: string, look: Look): Promise<void> {
+  async #check(jobId: string, check: JobCheck): Promise<void> {
     let after: number | null = AGAIN_AFTER_MS;
-    const { failedAt } = look;
+    const { failedAt } = check;
     try {
-      after = await this.#judge(jobId, look);
+      after = await this.#judge(jobId, check);
     } catch (error) {
       // The failed download was not taken into account, so the next check has to do it.
-      look.failedAt = Math.max(look.failedAt, failedAt);
+      check.failedAt = Math.max(check.failedAt, failedAt);
       this.#report(error, jobId);
     }
-    look.isRunning = false;
-    look.at = performance.now();
-    if (look.isWanted) this.downloadChanged(jobId, { failedAt: look.failedAt });
+    check.isRunning = false;
+    check.checkedAt = performance.now();
+    if (check.isWanted) this.downloadChanged(jobId, { failedAt: check.failedAt });
     else if (after !== null) this.downloadChanged(jobId, { after });
   }
 
@@ -167,15 +170,15 @@ export class JobWatch {
    * Computes, records and reports the status of a job.
    * @returns delay in ms until the next check; null: the next check comes with the next change
    */
-  async #judge(jobId: string, look: Look): Promise<number | null> {
+  async #judge(jobId: string, check: JobCheck): Promise<number | null> {
     const { rows, logger } = this.options;
-    const { failedAt } = look;
-    look.failedAt = -Infinity;
+    const { failedAt } = check;
+    check.failedAt = -Infinity;
     const job = await rows.get(jobId);
     if (!job || this.#stopped) return null;
     const totals = await rows.totals(jobId, null);
     const now = Date.now();
-    const stops = failedAt > look.reopenedAt && hasToStop(job, totals);
+    const stops = failedAt > check.reopenedAt && hasToStop(job, totals);
     const status = stops ? "stopped" : statusOf(job, totals, now);
     let after = job;
     if (status !== job.status) {
@@ -187,7 +190,7 @@ export class JobWatch {
         unsettled: job.unsettled || stops,
       });
       if (!written) {
-        look.failedAt = Math.max(look.failedAt, failedAt);
+        check.failedAt = Math.max(check.failedAt, failedAt);
         return 0;
       }
       after = written;
@@ -197,13 +200,13 @@ export class JobWatch {
     if (!job.unsettled && isToSettle(after, totals.counts.queued, now)) {
       this.options.settle(jobId).catch((error: unknown) => this.#report(error, jobId));
     }
-    return this.#tell(after, look, totals.counts.downloading > 0);
+    return this.#tell(after, check, totals.counts.downloading > 0);
   }
 
-  #tell(job: Job, look: Look, isProgressing: boolean): number | null {
-    const wait = look.toldAt + LOOK_EVERY_MS - performance.now();
+  #tell(job: Job, check: JobCheck, isProgressing: boolean): number | null {
+    const wait = check.toldAt + CHECK_EVERY_MS - performance.now();
     if (wait > 0) return wait;
-    look.toldAt = performance.now();
+    check.toldAt = performance.now();
     this.options.onChange(job);
     return isProgressing ? PROGRESS_EVERY_MS : null;
   }

@@ -33,7 +33,7 @@ export class Missing {
    * Earliest time of the next search for missing content, by `performance.now`. The key is the id of the
    * client whose content is searched; null: a search of the content of all clients.
    */
-  readonly #again = new Map<string | null, number>();
+  readonly #nextSearchAt = new Map<string | null, number>();
 
   constructor(private readonly options: MissingOptions) {}
 
@@ -45,8 +45,8 @@ export class Missing {
    */
   async notice(clientId: string | null): Promise<number> {
     const begun = performance.now();
-    if (begun < (this.#again.get(clientId) ?? 0)) return 0;
-    this.#again.set(clientId, Infinity);
+    if (begun < (this.#nextSearchAt.get(clientId) ?? 0)) return 0;
+    this.#nextSearchAt.set(clientId, Infinity);
     try {
       const { keep } = this.options.repository;
       const clients = clientId === null ? await keep.clientsStored() : [clientId];
@@ -55,7 +55,7 @@ export class Missing {
       return marked;
     } finally {
       const took = performance.now() - begun;
-      this.#again.set(clientId, begun + Math.max(LOOK_AGAIN_MS, took * LOOK_SHARE));
+      this.#nextSearchAt.set(clientId, begun + Math.max(LOOK_AGAIN_MS, took * LOOK_SHARE));
     }
   }
 

@@ -1,7 +1,7 @@
 import type { Cron } from "../../util/cron.ts";
 import { pauses } from "../../util/fair-turns.ts";
 import type { Logger } from "../../util/logger.ts";
-import { rightOfMaker } from "../access/maker.ts";
+import { sitesOfMaker } from "../access/maker.ts";
 import type { Repository } from "../database/repository.ts";
 import type { NextTime, Schedule } from "../schedule.ts";
 import type { Deliveries } from "./deliveries.ts";
@@ -142,13 +142,13 @@ export class Clockwork {
       this.options.logger.warn("times of a schedule were missed", { ...about, ...missed });
       return moveBehind(first - 1);
     }
-    const right = await rightOfMaker(schedule.createdWith, repository.access);
-    if (right === "none") return this.options.pause(schedule);
+    const sites = await sitesOfMaker(schedule.createdWith, repository.access);
+    if (sites === "none") return this.options.pause(schedule);
     const next = cron.next(timeZone, at - 1);
     // The rules of the time zone may have changed since the time was computed, so that it is no longer valid.
     if (next?.at !== at) return moveBehind(at - 1);
     for (const localTime of next.localTimes) {
-      await occurrences.make(schedule, { timeZone, at, localTime }, right, now);
+      await occurrences.make(schedule, { timeZone, at, localTime }, sites, now);
     }
     await moveBehind(at);
   }

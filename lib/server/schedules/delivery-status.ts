@@ -6,7 +6,7 @@ import type { Asked, AskedDownload, DeliveryState, DeliveryStatus, Schedule } fr
  */
 
 /** Statuses of deliveries with received files, from worst to best. */
-const THERE: DeliveryStatus[] = ["partial", "late", "received"];
+const DELIVERED: DeliveryStatus[] = ["partial", "late", "received"];
 
 /**
  * Returns the next state of a delivery.
@@ -22,7 +22,7 @@ export function stateOf(
   const { status, downloadId, files, bytes: had } = asked.delivery;
   const before = { status, downloadId, files, bytes: had };
   const next = judge(asked, bytes, expect, now);
-  const [rankBefore, rankNext] = [THERE.indexOf(status), THERE.indexOf(next.status)];
+  const [rankBefore, rankNext] = [DELIVERED.indexOf(status), DELIVERED.indexOf(next.status)];
   if (rankBefore === -1) return next;
   const hasMore = next.files > files || (next.files === files && next.bytes > had);
   return rankNext > rankBefore || (rankNext === rankBefore && status === "partial" && hasMore)

@@ -37,21 +37,21 @@ export class Occurrences {
 
   /**
    * Makes the job for one time of a schedule, and its deliveries, unless this was done before.
-   * @param right the clients that the schedule's maker may see; null: all
+   * @param sites the clients that the schedule's maker may see; null: all
    */
   async make(
     schedule: Schedule,
     occasion: Occasion,
-    right: Sites | null,
+    sites: Sites | null,
     now: number,
   ): Promise<void> {
     const { schedules } = this.options.repository;
     const { scheduleId } = schedule;
-    const promise = { ...occasion, scheduleId, jobId: Bun.randomUUIDv7(), isMade: false };
-    const begun = await schedules.begin(promise);
+    const scheduledJob = { ...occasion, scheduleId, jobId: Bun.randomUUIDv7(), isMade: false };
+    const begun = await schedules.begin(scheduledJob);
     if (begun.isMade) return;
     const asking = { schedule, occasion, jobId: begun.jobId, now };
-    for await (const clientIds of this.clientsOf(schedule, right, occasion.timeZone)) {
+    for await (const clientIds of this.clientsOf(schedule, sites, occasion.timeZone)) {
       await this.expect(asking, clientIds);
     }
     await this.createJob(asking);
@@ -64,11 +64,11 @@ export class Occurrences {
    */
   async *clientsOf(
     { plan, timeZone: own }: Schedule,
-    right: Sites | null,
+    sites: Sites | null,
     timeZone: string,
   ): AsyncGenerator<string[]> {
     const choice = new Choice(plan.selection, this.options.repository);
-    for await (const page of choice.clients(right)) {
+    for await (const page of choice.clients(sites)) {
       const there = own === null ? page.filter((one) => timeZoneOf(one) === timeZone) : page;
       if (there.length > 0) yield there.map(({ clientId }) => clientId);
     }

@@ -3,13 +3,13 @@ import { pauses } from "../../util/fair-turns.ts";
 import { SerialQueue } from "../../util/serial-queue.ts";
 import { localTimeAt } from "../../util/time-zone.ts";
 import { OutOfScope } from "../access/caller.ts";
-import { rightOfMaker } from "../access/maker.ts";
+import { sitesOfMaker } from "../access/maker.ts";
 import { areOf, type Sites } from "../access/sites.ts";
 import { clientNotFound } from "../clients/clients.ts";
 import { timeZoneOf } from "../clients/time-zone.ts";
 import type { Repository } from "../database/repository.ts";
 import { Choice } from "../jobs/choice.ts";
-import type { Delivery, PromisedRun, Schedule } from "../schedule.ts";
+import type { Delivery, RequestedRun, Schedule } from "../schedule.ts";
 import type { Occasion } from "./due.ts";
 import type { Asking, Occurrences } from "./occurrences.ts";
 import { cronOf } from "./timetable.ts";
@@ -21,7 +21,7 @@ export interface Run {
   /** The past local time to run the schedule for. Dates in paths are filled in for this time. null: now. */
   localTime: string | null;
   /** The clients that the schedule's maker may see; null: all. */
-  right: Sites | null;
+  sites: Sites | null;
 }
 
 /** A job that a requested run of a schedule made for one time zone. */
@@ -64,26 +64,26 @@ export class Running {
   /** Makes the jobs of recorded runs that an earlier process did not finish. */
   async takeUp(now: number): Promise<void> {
     const { access, jobs, schedules } = this.options.repository;
-    for (const promise of await schedules.promised()) {
-      const { scheduleId, jobId } = promise;
+    for (const run of await schedules.listRuns()) {
+      const { scheduleId, jobId } = run;
       await this.#bySchedule.run(async () => {
         const schedule = await schedules.byId(scheduleId);
-        const isWanted = schedule && (await rightOfMaker(schedule.createdWith, access)) !== "none";
-        if (isWanted && !(await jobs.get(jobId))) await this.#ask(schedule, promise, now);
-        await schedules.keepPromise(jobId);
+        const isWanted = schedule && (await sitesOfMaker(schedule.createdWith, access)) !== "none";
+        if (isWanted && !(await jobs.get(jobId))) await this.#ask(schedule, run, now);
+        await schedules.removeRun(jobId);
       }, scheduleId);
     }
   }
 
   async #run(schedule: Schedule, order: Run, now: number): Promise<RunJob[]> {
     const { schedules } = this.options.repository;
-    const promises = await this.#promisesOf(schedule, order, now);
-    await schedules.promise(promises);
+    const runs = await this.#runsOf(schedule, order, now);
+    await schedules.insertRuns(runs);
     const made: RunJob[] = [];
-    for (const promise of promises) {
-      const { jobId, timeZone, localTime } = promise;
-      const total = await this.#ask(schedule, promise, now);
-      await schedules.keepPromise(jobId);
+    for (const run of runs) {
+      const { jobId, timeZone, localTime } = run;
+      const total = await this.#ask(schedule, run, now);
+      await schedules.removeRun(jobId);
       if (total > 0) made.push({ jobId, timeZone, localTime, total });
     }
     if (made.length > 0) return made;
@@ -92,32 +92,32 @@ export class Running {
   }
 
   /** Returns the runs to record, one for each time zone of the requested clients. */
-  async #promisesOf(schedule: Schedule, order: Run, now: number): Promise<PromisedRun[]> {
+  async #runsOf(schedule: Schedule, order: Run, now: number): Promise<RequestedRun[]> {
     const zones = await this.#clientsByZone(schedule, order);
     if (zones.size === 0) {
       throw new FdsError("invalid_request", "The schedule is for no client that is there");
     }
     const { scheduleId } = schedule;
     const { localTime } = order;
-    const promises: PromisedRun[] = [];
+    const runs: RequestedRun[] = [];
     for (const [timeZone, clientIds] of zones) {
       const occasion = await this.#occasionOf(schedule, timeZone, localTime, clientIds, now);
       if (!occasion) continue;
-      promises.push({ ...occasion, scheduleId, jobId: Bun.randomUUIDv7(), clientIds });
+      runs.push({ ...occasion, scheduleId, jobId: Bun.randomUUIDv7(), clientIds });
     }
-    if (promises.length > 0) return promises;
+    if (runs.length > 0) return runs;
     const message = `"scheduled_local": "${localTime}" is no time of the schedule that has come`;
     throw new FdsError("invalid_request", message);
   }
 
   async #clientsByZone(
     { plan, timeZone }: Schedule,
-    { clientIds, right }: Run,
+    { clientIds, sites }: Run,
   ): Promise<Map<string, string[]>> {
     const zones = new Map<string, string[]>();
     const wanted = clientIds && new Set(clientIds);
     const choice = new Choice(plan.selection, this.options.repository);
-    for await (const page of choice.clients(right)) {
+    for await (const page of choice.clients(sites)) {
       for (const client of page) {
         if (wanted && !wanted.delete(client.clientId)) continue;
         const zone = timeZone ?? timeZoneOf(client);
@@ -126,14 +126,14 @@ export class Running {
         zones.set(zone, there);
       }
     }
-    for (const clientId of wanted ?? []) await this.#refuse(clientId, right);
+    for (const clientId of wanted ?? []) await this.#refuse(clientId, sites);
     return zones;
   }
 
-  async #refuse(clientId: string, right: Sites | null): Promise<never> {
+  async #refuse(clientId: string, sites: Sites | null): Promise<never> {
     const client = await this.options.repository.getClient(clientId);
     if (!client) throw clientNotFound(clientId);
-    if (!areOf(right, clientId, client.labels)) {
+    if (!areOf(sites, clientId, client.labels)) {
       throw new OutOfScope(clientNotFound(clientId), clientId);
     }
     throw new FdsError("invalid_request", `The schedule is not for the client "${clientId}"`);
@@ -177,9 +177,9 @@ export class Running {
    * allows overlap, such a client is left out only if it already has a delivery at the run's local time.
    * @returns the number of clients asked
    */
-  async #ask(schedule: Schedule, promise: PromisedRun, now: number): Promise<number> {
+  async #ask(schedule: Schedule, run: RequestedRun, now: number): Promise<number> {
     const { deliveries } = this.options.repository;
-    const { clientIds, jobId, timeZone, localTime, at } = promise;
+    const { clientIds, jobId, timeZone, localTime, at } = run;
     const asking: Asking = { schedule, occasion: { timeZone, localTime, at }, jobId, now };
     const pause = pauses();
     for (let from = 0; from < clientIds.length; from += PAGE) {

@@ -131,8 +131,8 @@ export class Schedules {
   }
 
   /** Changes a schedule. @throws FdsError `schedule_not_found`, `invalid_request`, `client_not_found` */
-  async change(name: string, { isPaused, ...changes }: ScheduleChange, right: Sites | null) {
-    if (changes.plan) await this.requireClients(changes.plan.selection, right);
+  async change(name: string, { isPaused, ...changes }: ScheduleChange, sites: Sites | null) {
+    if (changes.plan) await this.requireClients(changes.plan.selection, sites);
     const now = this.#now();
     const schedule = await this.#replace(name, (before) => {
       const next = { ...before, ...changes };

@@ -86,7 +86,7 @@ export class Hints {
    * soon as this server listens again.
    */
   #deafened(): void {
-    this.#isAwaited(false);
+    this.#setEchoTimer(false);
     this.#stop = undefined;
     void this.start().then(() => this.#stopped || this.options.hearMuch());
   }
@@ -110,9 +110,9 @@ export class Hints {
     this.#waiting = new Set();
     this.#bytes = 0;
     this.#isSending = true;
-    this.#isAwaited(true);
+    this.#setEchoTimer(true);
     await this.options.rows.notify([this.#sender, ...hints].join("\n")).catch((error: unknown) => {
-      this.#isAwaited(false);
+      this.#setEchoTimer(false);
       this.options.logger.debug("a hint was lost", { reason: String(error) });
     });
     this.#isSending = false;
@@ -120,7 +120,7 @@ export class Hints {
   }
 
   /** Starts or cancels the timer that waits for the server's own notification. */
-  #isAwaited(isAwaited: boolean): void {
+  #setEchoTimer(isAwaited: boolean): void {
     const stop = this.#stop;
     if (!isAwaited) {
       clearTimeout(this.#echo);
@@ -136,7 +136,7 @@ export class Hints {
 
   #heard(text: string): void {
     const [sender, ...hints] = text.split("\n");
-    if (sender === this.#sender) return this.#isAwaited(false);
+    if (sender === this.#sender) return this.#setEchoTimer(false);
     for (const hint of hints) {
       if (hint === MUCH) this.options.hearMuch();
       const [kind, id] = hint.split(" ", 2);

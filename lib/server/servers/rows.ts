@@ -114,7 +114,7 @@ export interface ServerRows {
    * Returns the downloads that are downloading or verifying under no existing lease, or under this server's
    * lease.
    */
-  ownerless(): Promise<Active[]>;
+  recoverable(): Promise<Active[]>;
   /**
    * Takes over a download that is being published, so that the server that began to publish can record
    * nothing more.

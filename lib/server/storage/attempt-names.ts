@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { checkedDownloadId, isDownloadId } from "./paths.ts";
 
 /** A file or folder on the disk that stores the bytes of one attempt. */
-export interface OfAttempt {
+export interface AttemptPath {
   path: string;
   epoch: number;
 }
@@ -19,7 +19,7 @@ export class AttemptNames {
    * The key is a download's id. The value is the epoch of this process's latest attempt that is over. This
    * process no longer writes to that attempt's file.
    */
-  readonly #over = new Map<string, number>();
+  readonly #ended = new Map<string, number>();
 
   constructor(
     private readonly folder: string,
@@ -34,13 +34,13 @@ export class AttemptNames {
   }
 
   /** Returns the file of the latest attempt whose epoch is at most `upTo`; null if there is none. */
-  async latest(downloadId: string, upTo: number): Promise<OfAttempt | null> {
+  async latest(downloadId: string, upTo: number): Promise<AttemptPath | null> {
     const all = await this.all(downloadId);
     return all.findLast(({ epoch }) => epoch <= upTo) ?? null;
   }
 
   /** Returns the files of all attempts of a download, earliest first. */
-  async all(downloadId: string): Promise<OfAttempt[]> {
+  async all(downloadId: string): Promise<AttemptPath[]> {
     checkedDownloadId(downloadId);
     const own = (await this.#read()).filter((each) => each.downloadId === downloadId);
     return own.toSorted((a, b) => a.epoch - b.epoch);
@@ -52,20 +52,20 @@ export class AttemptNames {
   }
 
   /** Records that an attempt of this process no longer writes to its file. */
-  isOver(downloadId: string, epoch: number): void {
-    if (this.isShared) this.#over.set(downloadId, epoch);
+  recordEnd(downloadId: string, epoch: number): void {
+    if (this.isShared) this.#ended.set(downloadId, epoch);
   }
 
   /** Whether it is certain that no process still writes to the file of an attempt. */
   isAtRest(downloadId: string, epoch: number): boolean {
-    return !this.isShared || this.#over.get(downloadId) === epoch;
+    return !this.isShared || this.#ended.get(downloadId) === epoch;
   }
 
   forget(downloadId: string): void {
-    this.#over.delete(downloadId);
+    this.#ended.delete(downloadId);
   }
 
-  async #read(): Promise<(OfAttempt & { downloadId: string })[]> {
+  async #read(): Promise<(AttemptPath & { downloadId: string })[]> {
     const names = await readdir(this.folder);
     return names.flatMap((name) => {
       if (!name.endsWith(this.suffix)) return [];

@@ -66,7 +66,7 @@ export class DiskSets implements SetStorage {
       fileMode,
       pathOf,
       former,
-      onClose: () => this.#folders.isOver(downloadId, epoch),
+      onClose: () => this.#folders.recordEnd(downloadId, epoch),
     });
   }
 

@@ -7,7 +7,7 @@ import { systemCode } from "../../util/system-error.ts";
 import { DiskSets } from "./disk-sets.ts";
 import { onDisk, PartFile } from "./part.ts";
 import { checkedClientId, checkedFilePath, checkedPublishedPath } from "./paths.ts";
-import { AttemptNames, type OfAttempt } from "./attempt-names.ts";
+import { AttemptNames, type AttemptPath } from "./attempt-names.ts";
 import { openServerFolder } from "./server-folder.ts";
 import { SharedSync } from "../../util/shared-sync.ts";
 import type { FreeSpace, IsOurs, Part, SetStorage, Storage, StoredFile } from "./storage.ts";
@@ -88,7 +88,7 @@ class DiskStorage implements Storage {
         if ((mode & 0o777) !== PUBLISHED_MODE) {
           await file.chmod(PUBLISHED_MODE).catch(unlessUnsupported);
         }
-        const onClose = () => this.#names.isOver(downloadId, epoch);
+        const onClose = () => this.#names.recordEnd(downloadId, epoch);
         // The folder is flushed even if the file already existed, because the process that created the file
         // may have crashed before the flush.
         return new PartFile(file, size, this.#shared.flush(this.#parts), onClose);
@@ -226,7 +226,7 @@ class DiskStorage implements Storage {
   }
 
   /** Returns the parts of a download, and incomplete copies of parts. */
-  async #allOf(downloadId: string): Promise<OfAttempt[]> {
+  async #allOf(downloadId: string): Promise<AttemptPath[]> {
     return [...(await this.#copies.all(downloadId)), ...(await this.#names.all(downloadId))];
   }
 

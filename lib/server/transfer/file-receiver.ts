@@ -72,7 +72,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
     const end = frame.offset + frame.rawLength;
     if (end > phase.source.totalSize) throw broken("a frame reaches beyond the end of the file");
     const { isOfUse, progress } = phase.bytes.take(frame);
-    if (progress > 0) this.stalled.moved(progress);
+    if (progress > 0) this.stallWatch.moved(progress);
     return isOfUse;
   }
 
@@ -159,7 +159,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
     const prefix = await bytes.continueFrom(offset, () => this.rateLimit);
     if (prefix === null) return;
     this.#phase = { name: "requested", bytes };
-    this.stalled.restart();
+    this.stallWatch.restart();
     const { maxOffset } = bytes;
     this.tell(fileRequest(download, { offset, prefix, maxOffset, chunkSize }));
   }
@@ -173,7 +173,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
     const phase = this.#phase;
     const arrived = this.#bytes?.arrived ?? 0;
     if ("source" in phase && arrived < phase.source.totalSize) return;
-    this.stalled.proved(offset, arrived);
+    this.stallWatch.proved(offset, arrived);
   }
 
   #onStart(message: FileStart): void {
@@ -185,7 +185,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
     if (message.offset < bytes.arrived) bytes.restart();
     const source = { identity: message.identity, totalSize: message.total_size, chunkSize };
     this.#phase = { name: "starting", bytes, source, complete: null };
-    this.stalled.restart();
+    this.stallWatch.restart();
     this.#start(message, source, bytes).catch((error: unknown) => this.broke(error));
   }
 
@@ -230,7 +230,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
     // A damaged chunk is being resent. The client will send `file_complete` again after it.
     if (phase.bytes.resending) return;
     checkComplete(message, phase.bytes.arrived, phase.source.totalSize);
-    this.stalled.restart();
+    this.stallWatch.restart();
     if (phase.name === "starting") this.#phase = { ...phase, complete: message };
     else this.#verify(message);
   }

@@ -192,7 +192,7 @@ export class StreamFlowControl {
 
   /** Changes the rate limit, in bytes a second; null: no limit. */
   limitRate(rateLimit: number | null): void {
-    this.#bucket.limit(rateLimit);
+    this.#bucket.setRate(rateLimit);
     clearTimeout(this.#pacing);
     this.#pacing = undefined;
     this.grant();

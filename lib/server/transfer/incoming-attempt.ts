@@ -44,15 +44,11 @@ export interface AttemptOptions {
 const MAX_RESENDS = 3;
 
 /** Types of outcome that the client learns of by a `cancel` message. */
-const IS_UNKNOWN_TO_CLIENT: ReadonlySet<Outcome["type"]> = new Set([
-  "failed",
-  "abandoned",
-  "gave_way",
-]);
+const NEEDS_CANCEL: ReadonlySet<Outcome["type"]> = new Set(["failed", "abandoned", "gave_way"]);
 
 /** Common base of the attempts to receive a file or a set: rate limit, timeouts, and how an attempt ends. */
 export abstract class IncomingAttempt<Options extends AttemptOptions> implements IncomingStream {
-  protected readonly stalled = new StallWatch();
+  protected readonly stallWatch = new StallWatch();
   readonly #outcome = Promise.withResolvers<Outcome>();
   /** Rate limit set by an operator, in bytes a second; null: no limit. */
   #rateLimit: number | null;
@@ -125,7 +121,7 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
   }
 
   checkStalled(): void {
-    const stall = this.stalled.judge(this.isClientsTurn(), this.#rateLimit);
+    const stall = this.stallWatch.judge(this.isClientsTurn(), this.#rateLimit);
     if (stall?.type === "silent") {
       const message = `the client sent nothing for ${stall.seconds} s`;
       this.fail({ code: "client_timeout", message });
@@ -234,7 +230,7 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
   protected end(outcome: Outcome): void {
     if (this.isOver) return;
     this.stop();
-    if (IS_UNKNOWN_TO_CLIENT.has(outcome.type)) this.tell({ type: "cancel" });
+    if (NEEDS_CANCEL.has(outcome.type)) this.tell({ type: "cancel" });
     this.#outcome.resolve(outcome);
   }
 }

@@ -50,7 +50,7 @@ export class IncomingFiles {
   #growth = 0;
 
   constructor(private readonly options: IncomingFilesOptions) {
-    const { download, rows, folder, checkpointBytes, stalled, tell } = options;
+    const { download, rows, folder, checkpointBytes, stallWatch, tell } = options;
     this.#wants = new WantQueue({
       downloadId: download.downloadId,
       rows,
@@ -62,7 +62,7 @@ export class IncomingFiles {
       checksum: download.checksum,
       expect: (index) => this.#wants.expect(index),
       admit: (bytes) => this.#admit(bytes),
-      onProgress: (bytes) => stalled.moved(bytes),
+      onProgress: (bytes) => stallWatch.moved(bytes),
       onAnswer: (answer) => this.#onAnswer(answer),
     });
     this.#checkpoints = new SetCheckpoints({
@@ -123,9 +123,9 @@ export class IncomingFiles {
    * Handles a report that the client has hashed a file up to this offset, to compare its beginning with the
    * bytes that the server has.
    */
-  proving(offset: number): void {
+  onProving(offset: number): void {
     const { current } = this.#writer;
-    this.options.stalled.proved(offset, current?.length ?? this.#wants.next?.durableOffset ?? 0);
+    this.options.stallWatch.proved(offset, current?.length ?? this.#wants.next?.durableOffset ?? 0);
   }
 
   /**
@@ -153,11 +153,11 @@ export class IncomingFiles {
 
   #onAnswer(answer: Answer): void {
     const { file } = answer;
-    const { metrics, stalled } = this.options;
+    const { metrics, stallWatch } = this.options;
     this.#wants.answered();
     // A record's bytes count as progress even if the file is empty, so many empty files cause no timeout.
-    stalled.moved(START_BYTES);
-    stalled.forgetProven();
+    stallWatch.moved(START_BYTES);
+    stallWatch.forgetProven();
     switch (answer.type) {
       case "received":
         return this.#received(answer);

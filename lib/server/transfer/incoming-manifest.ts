@@ -68,9 +68,9 @@ export class IncomingManifest {
    * @throws FdsError see {@link ManifestReader.read}
    */
   async take(bytes: Uint8Array): Promise<void> {
-    const { rows, download, stalled } = this.set;
+    const { rows, download, stallWatch } = this.set;
     this.#namedAt = performance.now();
-    stalled.moved(bytes.length);
+    stallWatch.moved(bytes.length);
     const files = await this.#reader.read(bytes);
     release(bytes);
     await rows.insert(download, download.clientId, files);
@@ -80,10 +80,10 @@ export class IncomingManifest {
    * Handles a report of how many files and folders the client has looked at during its walk. A number that
    * has grown restarts the timeout, until {@link SILENT_WALK_MS} after the last bytes of the manifest.
    */
-  proving(names: number): void {
+  onWalkProgress(names: number): void {
     if (names <= this.#seen || performance.now() - this.#namedAt > SILENT_WALK_MS) return;
     this.#seen = names;
-    this.set.stalled.restart();
+    this.set.stallWatch.restart();
   }
 
   /**

@@ -14,7 +14,7 @@ export interface OpenSet {
   /** Number of written bytes after which a checkpoint is due, see {@link SetStorage.checkpointBytes}. */
   checkpointBytes: number;
   tally: SetTally;
-  stalled: StallWatch;
+  stallWatch: StallWatch;
   /** Sends the client a message about the set. */
   tell: (command: StreamCommand) => void;
   /** Reports whether the attempt is over. */

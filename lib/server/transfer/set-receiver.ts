@@ -141,7 +141,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
       max_offset: this.#flow.maxOffset,
       accepts: [ZSTD],
     });
-    this.stalled.restart();
+    this.stallWatch.restart();
     const set: OpenSet = {
       download,
       order,
@@ -149,7 +149,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
       folder,
       checkpointBytes: storage.sets.checkpointBytes,
       tally: this.#tally,
-      stalled: this.stalled,
+      stallWatch: this.stallWatch,
       tell: (command) => this.tell(command),
       isOver: () => this.isOver,
     };
@@ -218,8 +218,8 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
 
   #onProving(offset: number): void {
     const phase = this.#phase;
-    if (phase.name === "listing") phase.manifest.proving(offset);
-    else if (phase.name === "receiving") phase.files.proving(offset);
+    if (phase.name === "listing") phase.manifest.onWalkProgress(offset);
+    else if (phase.name === "receiving") phase.files.onProving(offset);
   }
 
   #onListed({ total_size: totalSize, unmatched }: Extract<StreamMessage, { type: "set_listed" }>) {

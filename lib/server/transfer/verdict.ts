@@ -1,6 +1,6 @@
 import { CHECKSUM_NAMES, type ChecksumAlgorithm } from "../../protocol/checksum.ts";
 import type { Problem } from "../../protocol/errors.ts";
-import { stillTheSame } from "../../protocol/identity.ts";
+import { isUnchanged } from "../../protocol/identity.ts";
 import type { FileComplete } from "../../protocol/messages.ts";
 import type { Source } from "../download.ts";
 
@@ -24,7 +24,7 @@ export function findFlaw(
   checksum: ChecksumAlgorithm,
   digest: string,
 ): Flaw | null {
-  if (!source.identity || !stillTheSame(source.identity, complete.identity)) {
+  if (!source.identity || !isUnchanged(source.identity, complete.identity)) {
     const message = "the file changed while it was read";
     return { problem: { code: "source_changed", message }, final: false };
   }

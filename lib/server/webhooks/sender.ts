@@ -48,13 +48,13 @@ class Lane {
   /** Number of messages that are being sent to the webhook. */
   underWay = 0;
   /** Number of consecutive attempts in which the receiver could not be reached. */
-  silences = 0;
+  unreached = 0;
   /** Earliest time to send the next message to the webhook, in ms of `performance.now`. */
   notBefore = 0;
 
   get isFree(): boolean {
     // While the receiver is unreachable, only one message at a time is sent, as a test.
-    const most = this.silences > 0 ? 1 : MOST_AT_ONCE;
+    const most = this.unreached > 0 ? 1 : MOST_AT_ONCE;
     return this.underWay < most && performance.now() >= this.notBefore;
   }
 }
@@ -189,13 +189,13 @@ export class Sender {
     try {
       const { answer } = await this.#attempt(webhook, message);
       if (!answer.reached) {
-        if (lane.silences++ === 0)
+        if (lane.unreached++ === 0)
           logger.warn(`a webhook is not reached: ${answer.error}`, { name });
-        lane.notBefore = performance.now() + silenceAfter(lane.silences);
+        lane.notBefore = performance.now() + silenceAfter(lane.unreached);
         return;
       }
-      if (lane.silences === 0) return;
-      lane.silences = 0;
+      if (lane.unreached === 0) return;
+      lane.unreached = 0;
       logger.info("a webhook is reached again", { name });
       while (await outbox.hurry(webhookId, Date.now())) await nextRound();
     } catch (error) {
@@ -268,8 +268,8 @@ export class Sender {
   }
 
   #tracked<T>(work: Promise<T>): Promise<T> {
-    const over = work.catch(() => undefined).finally(() => this.#underWay.delete(over));
-    this.#underWay.add(over);
+    const settled = work.catch(() => undefined).finally(() => this.#underWay.delete(settled));
+    this.#underWay.add(settled);
     return work;
   }
 }

@@ -10,7 +10,7 @@ const EVERY_MS = 60_000;
  * delivered messages and to failed messages separately.
  */
 const MOST_WAITING = 20_000;
-const MOST_OVER = 20_000;
+const MOST_ENDED = 20_000;
 
 /** How long messages are kept, in ms. Usually all ten attempts of a message fit in this time. */
 const KEPT_MS = 7 * 86_400_000;
@@ -42,7 +42,7 @@ export class Trimming {
     clearInterval(this.#timer);
   }
 
-  async trim(most = { waiting: MOST_WAITING, over: MOST_OVER }): Promise<void> {
+  async trim(most = { waiting: MOST_WAITING, ended: MOST_ENDED }): Promise<void> {
     const { webhooks, outbox, inTurn, logger } = this.options;
     for (const { webhookId, name } of await webhooks.list("", Number.MAX_SAFE_INTEGER)) {
       let lost = 0;

@@ -120,8 +120,11 @@ export function jobsContract(name: string, makeBackend: () => Promise<Backend>):
       await put(1, "a", { ...failed, retriedAs: id(3) });
       await put(2, "b", failed);
       expect(await totals()).toMatchObject({ total: 5, counts: { queued: 4, failed: 1 } });
-      expect(await rows.jobs.promised(JOB, "a")).toEqual({ downloadId: id(3), localTime: null });
-      expect(await rows.jobs.promised(JOB, "e")).toBeNull();
+      expect(await rows.jobs.replacementFor(JOB, "a")).toEqual({
+        downloadId: id(3),
+        localTime: null,
+      });
+      expect(await rows.jobs.replacementFor(JOB, "e")).toBeNull();
       await put(3, "a", completed);
       const all = await totals();
       expect(all).toMatchObject({ total: 5, counts: { queued: 3, failed: 1, completed: 1 } });

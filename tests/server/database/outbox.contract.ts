@@ -131,7 +131,7 @@ export function outboxContract(name: string, makeBackend: () => Promise<Backend>
       await rows.webhooks.insert(webhook);
       for (let n = 0; n < 6; n++) await end(n);
       const messages = await written();
-      const none = { waiting: 100, over: 100, before: 0 };
+      const none = { waiting: 100, ended: 100, before: 0 };
       const { webhookId } = webhook;
       const trim = (bounds: object, latest = FAR) =>
         rows.outbox.trim(webhookId, { ...none, ...bounds }, latest);
@@ -141,7 +141,7 @@ export function outboxContract(name: string, makeBackend: () => Promise<Backend>
       expect(await rows.outbox.countWaiting(webhookId)).toBe(4);
       expect(await claim(rows)).toMatchObject({ messageId: messages[2]!.messageId });
 
-      await trim({ over: 1 });
+      await trim({ ended: 1 });
       expect(await rows.outbox.claimAgain(messages[0]!.messageId, FAR)).toBeNull();
       expect(await rows.webhooks.attempts(webhookId, undefined, 9)).toEqual([]);
       expect(await rows.outbox.claimAgain(messages[1]!.messageId, FAR)).not.toBeNull();

@@ -192,11 +192,11 @@ export function schedulesContract(name: string, makeBackend: () => Promise<Backe
         jobId: JOB,
         clientIds: ["a", "b"],
       };
-      await rows.schedules.promise([]);
-      await rows.schedules.promise([run, { ...run, jobId: id(81) }]);
-      expect(await others.schedules.promised()).toEqual([run, { ...run, jobId: id(81) }]);
-      await others.schedules.keepPromise(JOB);
-      expect(await rows.schedules.promised()).toEqual([{ ...run, jobId: id(81) }]);
+      await rows.schedules.insertRuns([]);
+      await rows.schedules.insertRuns([run, { ...run, jobId: id(81) }]);
+      expect(await others.schedules.listRuns()).toEqual([run, { ...run, jobId: id(81) }]);
+      await others.schedules.removeRun(JOB);
+      expect(await rows.schedules.listRuns()).toEqual([{ ...run, jobId: id(81) }]);
     });
 
     test("what was expected long ago is forgotten in pieces, and what is awaited stays", async () => {

@@ -150,13 +150,13 @@ describe.skipIf(NO_DATABASES !== "")(`servers that share Postgres${NO_DATABASES}
   test("take up only what nobody works on", async () => {
     await one.servers.hold(session("site-1"));
     const claimed = await claim(one);
-    expect(await other.servers.ownerless()).toEqual([]);
+    expect(await other.servers.recoverable()).toEqual([]);
     expect(await other.servers.runningElsewhere("site-1")).toEqual([claimed!]);
     expect(await one.servers.runningElsewhere("site-1")).toEqual([]);
     expect(await one.servers.ownAttempts()).toMatchObject([{ downloadId: id(1), epoch: 1 }]);
     await expire(one);
     await other.servers.endLapsed();
-    expect(await other.servers.ownerless()).toEqual([claimed!]);
+    expect(await other.servers.recoverable()).toEqual([claimed!]);
   });
 
   test("take a publishing over once, and who began it records nothing more", async () => {

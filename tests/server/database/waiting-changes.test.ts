@@ -7,7 +7,7 @@ const made: number[] = [];
 
 /** Waits for its turn, then makes a change, which takes 1 ms of the fake clock. */
 async function change(waiting: WaitingChanges, number: number): Promise<void> {
-  const { turn } = waiting;
+  const turn = waiting.takeTurn();
   if (turn) await turn;
   now++;
   made.push(number);
@@ -29,5 +29,5 @@ test("changes wait, are made in several rounds of the event loop, and in the ord
   expect(made).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
   await change(waiting, 12);
   expect(made.at(-1)).toBe(12);
-  expect(waiting.turn).toBeUndefined();
+  expect(waiting.takeTurn()).toBeUndefined();
 });

@@ -28,7 +28,7 @@ test.each([
 
 test("a file over the largest size never fits", async () => {
   expect(await check({ file: 100 }, 101)).toEqual({
-    of: null,
+    clientId: null,
     problem: { code: "storage_full", message: "the file has 101 B, the most is 100 B" },
     final: true,
   });
@@ -37,7 +37,7 @@ test("a file over the largest size never fits", async () => {
 test("one byte over the client's quota waits, or never fits where it is too large by itself", async () => {
   const message = 'the quota of "site-1" is too small: 300 B of 400 B are used, the file has 101 B';
   expect(await check({ perClient: 400 }, 101)).toEqual({
-    of: "site-1",
+    clientId: "site-1",
     problem: { code: "storage_full", message },
     final: false,
   });
@@ -46,7 +46,7 @@ test("one byte over the client's quota waits, or never fits where it is too larg
 
 test("what others fetch counts to the quota of all, what this download fetched itself does not", async () => {
   expect(await check({ total: 1899 }, 100)).toMatchObject({
-    of: null,
+    clientId: null,
     problem: { message: expect.stringContaining("the quota of all clients is too small: 1.8 KiB") },
     final: false,
   });

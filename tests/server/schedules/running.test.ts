@@ -17,7 +17,7 @@ const FROM = Date.parse("2026-06-01T12:00:00Z");
 const NIGHT = Date.parse("2026-06-02T02:30:00Z");
 /** Two days after NIGHT, in ms since 1970. The jobs of that night have expired by then. */
 const NOW = NIGHT + 2 * DAY;
-const ALL: Run = { clientIds: null, localTime: null, right: null };
+const ALL: Run = { clientIds: null, localTime: null, sites: null };
 
 let store: Rows;
 let rows: Repository;
@@ -56,7 +56,7 @@ test("asked twice at once, it asks each client once", async () => {
   expect(second).toMatchObject({ status: "rejected", reason: { code: "invalid_request" } });
   expect(await deliveries()).toHaveLength(3);
   expect([...(await membersOfJobs()).values()].toSorted()).toEqual([1, 2]);
-  expect(await rows.schedules.promised()).toEqual([]);
+  expect(await rows.schedules.listRuns()).toEqual([]);
 });
 
 /**
@@ -100,7 +100,7 @@ test.each<[string, Run]>([
         const jobs = await membersOfJobs();
         const made = jobs.size - before;
         ends.add(made);
-        const state = { dies, isDone, made, promised: await rows.schedules.promised() };
+        const state = { dies, isDone, made, promised: await rows.schedules.listRuns() };
         expect(state).toEqual({ dies, isDone, made: made === 0 ? 0 : 2, promised: [] });
         expect(found).toHaveLength(made === 0 && before === 0 ? 0 : 3);
         for (const { jobId } of found) {

@@ -277,7 +277,7 @@ test("an outbox that grows too large loses the oldest, and says so", async () =>
     inTurn: (piece) => piece(),
     logger: logger(),
   });
-  await trimming.trim({ waiting: 20, over: 10 });
+  await trimming.trim({ waiting: 20, ended: 10 });
   expect(await waiting()).toBe(20);
   expect(JSON.parse(lines[0]!)).toMatchObject({ level: "warn", name: "ops", lost: 230 });
   start();

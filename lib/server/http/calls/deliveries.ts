@@ -5,7 +5,12 @@ import { boardTimeRecord, deliveryRecord } from "../../records/schedules.ts";
 import type { MakeCall } from "../call.ts";
 import { json } from "../json.ts";
 import { listAnswer } from "../long-list.ts";
-import { type SeeingSchedules, ownSchedule, rightOf, seenSchedule } from "./seen-schedule.ts";
+import {
+  type SeeingSchedules,
+  ownSchedule,
+  requireSitesOfMaker,
+  seenSchedule,
+} from "./seen-schedule.ts";
 
 /** Builds the handlers of the REST calls that run a schedule or show its deliveries. */
 export function deliveryCalls(call: MakeCall, options: SeeingSchedules) {
@@ -16,8 +21,8 @@ export function deliveryCalls(call: MakeCall, options: SeeingSchedules) {
       c.var.note({ target: name });
       const { client_ids: clientIds, scheduled_local: localTime } = c.req.valid("json");
       const schedule = await ownSchedule(options, name, c.var.caller);
-      const right = await rightOf(options, schedule);
-      const order = { clientIds: clientIds ?? null, localTime: localTime ?? null, right };
+      const sites = await requireSitesOfMaker(options, schedule);
+      const order = { clientIds: clientIds ?? null, localTime: localTime ?? null, sites };
       const jobs = (await schedules.run(schedule, order)).map((job) => ({
         job_id: job.jobId,
         time_zone: job.timeZone,

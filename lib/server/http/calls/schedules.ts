@@ -9,13 +9,18 @@ import { json } from "../json.ts";
 import { listAnswer } from "../long-list.ts";
 import type { Schedules } from "../../schedules/schedules.ts";
 import { changeOf, newScheduleOf } from "./schedule-order.ts";
-import { type SeeingSchedules, ownSchedule, rightOf, seenSchedule } from "./seen-schedule.ts";
+import {
+  type SeeingSchedules,
+  ownSchedule,
+  requireSitesOfMaker,
+  seenSchedule,
+} from "./seen-schedule.ts";
 
 /** Builds the handlers of the REST calls that create, show, change and delete schedules. */
 export function scheduleCalls(call: MakeCall, options: SeeingSchedules) {
   const { schedules } = options;
   const recordOf = (schedule: Schedule, caller: Caller, inTurn = atOnce) =>
-    standing(schedules, schedule, caller, inTurn);
+    scheduleRecordFor(schedules, schedule, caller, inTurn);
   return {
     createSchedule: call(endpoints.createSchedule, async (c) => {
       const body = c.req.valid("json");
@@ -56,7 +61,7 @@ export function scheduleCalls(call: MakeCall, options: SeeingSchedules) {
       const before = await ownSchedule(options, name, caller);
       const request = await c.req.json<{ job?: { download: unknown } }>();
       const change = changeOf(c.req.valid("json"), request.job);
-      if (change.isPaused === false) await rightOf(options, before);
+      if (change.isPaused === false) await requireSitesOfMaker(options, before);
       const schedule = await schedules.change(name, change, caller.sites);
       return json(await recordOf(schedule, caller));
     }),
@@ -76,7 +81,7 @@ export function scheduleCalls(call: MakeCall, options: SeeingSchedules) {
  * Returns the record of a schedule with the time at which it runs next and its latest deliveries, as far as
  * the caller may see them.
  */
-async function standing(
+async function scheduleRecordFor(
   schedules: Schedules,
   schedule: Schedule,
   caller: Caller,

@@ -1,6 +1,6 @@
 import { FdsError } from "../../../protocol/errors.ts";
 import { type Caller, OutOfScope } from "../../access/caller.ts";
-import { rightOfMaker } from "../../access/maker.ts";
+import { sitesOfMaker } from "../../access/maker.ts";
 import type { AccessRows } from "../../access/rows.ts";
 import type { Sites } from "../../access/sites.ts";
 import { mayChange } from "../../records/jobs.ts";
@@ -45,12 +45,12 @@ export async function ownSchedule(
  * Returns the clients that the token of a schedule's maker may see; null: all clients.
  * @throws FdsError `forbidden` if the token has ended
  */
-export async function rightOf(
+export async function requireSitesOfMaker(
   { access }: SeeingSchedules,
   { createdWith }: Schedule,
 ): Promise<Sites | null> {
-  const right = await rightOfMaker(createdWith, access);
-  if (right !== "none") return right;
+  const sites = await sitesOfMaker(createdWith, access);
+  if (sites !== "none") return sites;
   const message = "Make the schedule anew, the token that made it is good no more";
   throw new FdsError("forbidden", message);
 }

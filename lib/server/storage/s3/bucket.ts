@@ -77,14 +77,14 @@ export class Bucket {
    *   used up, any other error at once
    */
   ask(request: BucketRequest, patience: Patience): Promise<BucketAnswer> {
-    return this.again(() => this.#once(request, patience), patience);
+    return this.retry(() => this.#once(request, patience), patience);
   }
 
   /**
    * Does work, and repeats it after each temporary error.
    * @throws S3Error when the retries are used up, or for a permanent error
    */
-  async again<T>(work: () => Promise<T>, { forMs, signal }: Patience): Promise<T> {
+  async retry<T>(work: () => Promise<T>, { forMs, signal }: Patience): Promise<T> {
     const { firstMs, longestMs } = this.options.pauses ?? PAUSES;
     const start = performance.now();
     for (let tries = 0; ; tries++) {
@@ -146,12 +146,12 @@ export class Bucket {
 
 function pauseUnless(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const over = () => {
+    const finish = () => {
       clearTimeout(timer);
-      signal?.removeEventListener("abort", over);
+      signal?.removeEventListener("abort", finish);
       resolve();
     };
-    const timer = setTimeout(over, ms);
-    signal?.addEventListener("abort", over);
+    const timer = setTimeout(finish, ms);
+    signal?.addEventListener("abort", finish);
   });
 }

@@ -42,7 +42,7 @@ export async function compose(
   options: ComposeOptions,
 ): Promise<void> {
   const { segment, mostParts, objects, memory, how } = options;
-  if (await isCopied(key, pieces, options)) return;
+  if (await tryCopy(key, pieces, options)) return;
   const segments = bySegment(pieces, segment);
   if (segments.length <= 1) {
     const size = pieces.reduce((sum, { length }) => sum + length, 0);
@@ -61,7 +61,7 @@ export async function compose(
  * @returns false if there are several pieces, the piece is only part of an object, or the S3 server does not
  *   implement copies
  */
-async function isCopied(
+async function tryCopy(
   key: string,
   [only, ...others]: Piece[],
   { objects, how }: ComposeOptions,
@@ -70,7 +70,7 @@ async function isCopied(
   try {
     if (await objects.copy(only, key, how)) return true;
   } catch (error) {
-    if (error instanceof S3Error && error.isUnknown) return false;
+    if (error instanceof S3Error && error.isNotImplemented) return false;
     throw error;
   }
   throw new FdsError("storage_error", "a piece is missing");

@@ -35,7 +35,7 @@ export class S3Error extends Error {
   }
 
   /** Whether the S3 server does not implement the request. */
-  get isUnknown(): boolean {
+  get isNotImplemented(): boolean {
     return this.status === NOT_IMPLEMENTED;
   }
 

@@ -48,7 +48,7 @@ export class Multipart {
     const md5 = await md5Of(body);
     const headers = { "content-md5": md5.toString("base64") };
     const query = { partNumber: String(partNumber), uploadId };
-    return bucket.again(async () => {
+    return bucket.retry(async () => {
       const answer = await bucket.ask({ method: "PUT", key, query, headers, body }, patience);
       return etagOf(answer, md5.toString("hex"));
     }, patience);
@@ -67,7 +67,7 @@ export class Multipart {
       ...(!isWhole && { "x-amz-copy-source-range": `bytes=${start}-${end - 1}` }),
     };
     const query = { partNumber: String(partNumber), uploadId };
-    const xml = await this.objects.copied({ method: "PUT", key, query, headers });
+    const xml = await this.objects.askForText({ method: "PUT", key, query, headers });
     const etag = valueOf(xml, "ETag");
     if (etag === null) throw new S3Error("a copied part has no ETag", null);
     return etag;

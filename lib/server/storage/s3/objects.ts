@@ -62,7 +62,7 @@ export class Objects {
       ...headersOf(how),
     };
     const request = { method: "PUT", key, headers, body } as const;
-    return this.bucket.again(
+    return this.bucket.retry(
       async () => etagOf(await this.bucket.ask(request, this.patience), md5.toString("hex")),
       this.patience,
     );
@@ -80,7 +80,7 @@ export class Objects {
     if (end <= start) return new Uint8Array(0);
     const headers = { range: `bytes=${start}-${end - 1}`, "if-match": etag };
     const request = { method: "GET", key, headers, expected: end - start } as const;
-    return this.bucket.again(async () => {
+    return this.bucket.retry(async () => {
       const { bytes } = await this.bucket.ask(request, this.patience);
       if (bytes.length !== end - start) throw new S3Error("the body was cut", null);
       return bytes;
@@ -176,7 +176,7 @@ export class Objects {
       "x-amz-copy-source-if-match": etag,
     };
     try {
-      await this.copied({ method: "PUT", key: to, headers, expected: size });
+      await this.askForText({ method: "PUT", key: to, headers, expected: size });
       return true;
     } catch (error) {
       const gone = how.onlyIfNew ? [404] : [404, 412];
@@ -197,7 +197,7 @@ export class Objects {
     const body = new TextEncoder().encode(xml);
     const md5 = await md5Of(body);
     const headers = { ...request.headers, "content-md5": md5.toString("base64") };
-    return this.copied({ ...request, method: "POST", headers, body });
+    return this.askForText({ ...request, method: "POST", headers, body });
   }
 
   /**
@@ -205,8 +205,8 @@ export class Objects {
    * @returns the body
    * @throws S3Error, also for an error in the body
    */
-  async copied(request: Parameters<Bucket["ask"]>[0]): Promise<string> {
-    return this.bucket.again(async () => {
+  async askForText(request: Parameters<Bucket["ask"]>[0]): Promise<string> {
+    return this.bucket.retry(async () => {
       const { bytes, status } = await this.bucket.ask(request, this.patience);
       const text = new TextDecoder().decode(bytes);
       const error = elementsOf(text, "Error")[0];

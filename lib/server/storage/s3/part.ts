@@ -165,7 +165,7 @@ export class S3Part implements Part {
   async #tailFor(room: number): Promise<Tail | null> {
     const isFast = this.#run?.end === this.size;
     this.#tail ??= await Tail.begin(this.options, this.size, { room, isFast });
-    if (this.#tail.hasRoomFor(room)) return this.#tail;
+    if (this.#tail.makeRoomFor(room)) return this.#tail;
     if (this.#puts.size > 0) await Promise.race(this.#puts);
     else this.#send();
     return null;

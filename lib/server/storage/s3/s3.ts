@@ -153,7 +153,7 @@ class S3Storage implements Storage {
     const prefix = this.#partPrefix(downloadId);
     const key = this.#place.prefix + checkedPublishedPath(savedPath);
     return inS3("publish the file", async () => {
-      if (!(await this.#hasName(downloadId, key, prefix))) return false;
+      if (!(await this.#composeFile(downloadId, key, prefix))) return false;
       // The pieces are removed last. Until then, an interrupted call can be repeated.
       this.#closed.delete(downloadId);
       await this.#objects.removeAll(prefix);
@@ -204,7 +204,7 @@ class S3Storage implements Storage {
    * Composes the part's pieces into the published object, unless an earlier call has done that.
    * @returns false if the name is taken by an object of another download
    */
-  async #hasName(downloadId: string, key: string, prefix: string): Promise<boolean> {
+  async #composeFile(downloadId: string, key: string, prefix: string): Promise<boolean> {
     const found = await this.#objects.head(key);
     if (found && found.downloadId !== downloadId) return false;
     if (found) {

@@ -50,7 +50,7 @@ export class Tail {
    * Enlarges the buffer for more bytes, if necessary.
    * @returns false if there is not enough free memory
    */
-  hasRoomFor(bytes: number): boolean {
+  makeRoomFor(bytes: number): boolean {
     const needed = this.#length + bytes;
     if (needed <= this.buffer.length) return true;
     const capacity = Math.min(this.segment, Math.max(needed, GROWTH * this.buffer.length));
@@ -62,7 +62,7 @@ export class Tail {
     return true;
   }
 
-  /** Appends bytes. The caller must have checked {@link hasRoomFor}. */
+  /** Appends bytes. The caller must have checked {@link makeRoomFor}. */
   add(bytes: Uint8Array): void {
     this.buffer.set(bytes, this.#length);
     this.#length += bytes.length;
