@@ -19,7 +19,7 @@ const MiB = 1024 * KiB;
 const SLOW = 0.625 * MiB;
 
 const TEXT = logLines(new Random(1), 4 * MiB);
-const NOISE = randomBytes(4 * MiB);
+const NOISE = randomBytes(2 * MiB);
 
 /** A server, and a client whose connection passes through a slow proxy. */
 class SlowLink implements AsyncDisposable {
@@ -75,7 +75,7 @@ test.concurrent("random bytes pass as they are", async () => {
   expect(share).toBeLessThan(1.02);
 });
 
-test.concurrent("half a log and half random bytes pass as that", async () => {
+test.concurrent("a log with random bytes behind it passes as that", async () => {
   await using link = await SlowLink.open();
   const { share } = await link.pulled(Buffer.concat([TEXT, NOISE]));
   expect(share).toBeLessThan(0.7);
@@ -83,8 +83,9 @@ test.concurrent("half a log and half random bytes pass as that", async () => {
 
 test.concurrent("a client that is told not to compress sends all as it is", async () => {
   await using link = await SlowLink.open({ COMPRESSION: "off" });
-  const { record } = await link.pulled(TEXT);
-  expect(record.bytes_on_wire).toBe(TEXT.length);
+  const text = TEXT.subarray(0, 2 * MiB);
+  const { record } = await link.pulled(text);
+  expect(record.bytes_on_wire).toBe(text.length);
 });
 
 test.concurrent(

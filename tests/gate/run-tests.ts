@@ -69,7 +69,7 @@ function filesOf({ texts, faults }: Choice): string[] {
 async function runTests(choice: Choice, signal: AbortSignal): Promise<TestResult[]> {
   const { writesTimings } = choice;
   const files = filesOf(choice);
-  await using prepared = files.length > MANY ? await prepare() : null;
+  await using prepared = files.length > MANY ? await prepare(!choice.faults) : null;
   const env = { ...process.env, ...prepared?.env };
   const common = { env, output: "inherit", signal } as const;
   const parallel = files.filter((file) => !SERIAL.test(file));

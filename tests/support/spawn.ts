@@ -6,9 +6,20 @@ import { bundled } from "./bundled.ts";
  * settings, CI or colours, do not reach a program.
  */
 
-/** Returns the environment for a program: the variables that any program needs, and `own`. */
+/**
+ * Name of an environment variable: a JSON object with environment variables for all programs. `bun run test`
+ * sets it (`gate/prepare.ts`).
+ */
+export const PROGRAM_ENV = "TEST_PROGRAM_ENV";
+
+const common: Readonly<Record<string, string>> = JSON.parse(process.env[PROGRAM_ENV] ?? "{}");
+
+/**
+ * Returns the environment for a program: the variables that any program needs, those of {@link PROGRAM_ENV},
+ * and `own`.
+ */
 export function testEnvironment(own: Record<string, string> = {}): Record<string, string> {
-  return childEnvironment(process.env, own);
+  return childEnvironment(process.env, { ...common, ...own });
 }
 
 type Readable = Bun.Spawn.Readable;
