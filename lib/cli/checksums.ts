@@ -65,11 +65,11 @@ function unescaped(path: string): string | null {
  */
 export function withChecksum(text: string, path: string, md5: string): string {
   const lines = text.split("\n").filter(Boolean);
-  const names = (line: string) => parseLine(line)?.path === path;
-  const found = lines.findIndex(names);
+  const isForPath = (line: string) => parseLine(line)?.path === path;
+  const found = lines.findIndex(isForPath);
   const place = found === -1 ? lines.length : found;
   const before = lines.slice(0, place);
-  const after = lines.slice(place).filter((line) => !names(line));
+  const after = lines.slice(place).filter((line) => !isForPath(line));
   return `${[...before, `${md5}  ${path}`, ...after].join("\n")}\n`;
 }
 

@@ -112,7 +112,7 @@ async function runDemo(
   if (!keep) return;
 
   const { code } = await api.signInCode(signal);
-  await describeKept({ folder, server, token: tokens.api }, code, terminal);
+  await describeKeptDemo({ folder, server, token: tokens.api }, code, terminal);
   if (!signal.aborted) await once(signal, "abort");
   // Ctrl-C is the normal end of a demo with `--keep`. Any other abort means that the server or a client
   // ended.
@@ -124,7 +124,7 @@ async function runDemo(
  * the token in a file, for other programs.
  * @param code one-time code that signs a browser in to the dashboard
  */
-async function describeKept(demo: KeptDemo, code: string, terminal: Terminal) {
+async function describeKeptDemo(demo: KeptDemo, code: string, terminal: Terminal) {
   await announceDemo(demo);
   const { folder, server, token } = demo;
   const lines = [

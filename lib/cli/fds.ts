@@ -83,7 +83,7 @@ const FDS = howToRun("fds");
  * Help text about `fds client` and `fds server`, which only the built program has. Empty when `fds` runs from
  * its source.
  */
-const PROGRAMS =
+const PROGRAMS_HELP =
   BUILD === null
     ? ""
     : "The client and the server: fds client --help, fds server --help\nWhat is wrong with them: fds client doctor, fds server doctor";
@@ -94,7 +94,7 @@ const OVERVIEW = `Usage: ${FDS} COMMAND [flags]
 ${Object.entries(GROUPS)
   .map(([title, group]) => `  ${title.padEnd(14)} ${Object.keys(group).join(", ")}`)
   .join("\n")}
-${PROGRAMS}
+${PROGRAMS_HELP}
 What each of them does: ${FDS} --help
 All of one: ${FDS} pull --help
 `;
@@ -102,7 +102,7 @@ All of one: ${FDS} pull --help
 const HELP = `Usage: ${FDS} COMMAND [flags]
 
 Pulls files from clients and looks after them, by the server's REST API. Exits 0 only if what was
-asked is done, 1 if it failed, 2 for a wrong flag or value.${PROGRAMS && `\n\n${PROGRAMS}`}
+asked is done, 1 if it failed, 2 for a wrong flag or value.${PROGRAMS_HELP && `\n\n${PROGRAMS_HELP}`}
 
 Commands:
 ${COMMAND_LIST}
@@ -151,7 +151,7 @@ async function runCommand(
     const names = [...COMMANDS.keys()].join(", ");
     throw new UsageError(`unknown command "${name}", expected one of ${names}`);
   }
-  const [min, max] = command.count;
+  const [min, max] = command.wordCount;
   const { values, positionals } = parseFlags(rest, { ...COMMON_FLAGS, ...command.flags }, max);
   if (values["help"]) return void stdout.write(wrapHelp(helpOf(name, command)));
   if (positionals.length < min) {

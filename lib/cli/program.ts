@@ -92,8 +92,8 @@ export async function runProgram(
   const { signal } = interruptions;
   let exitCode: number;
   try {
-    const ended = main(signal, interruptions);
-    exitCode = (await Promise.race([ended, overdue(signal, endWithin)])) ?? 0;
+    const mainResult = main(signal, interruptions);
+    exitCode = (await Promise.race([mainResult, rejectAfterAbort(signal, endWithin)])) ?? 0;
     if (!(await stdout.drained(signal))) exitCode = report(signal.reason);
   } catch (error) {
     // An operation that starts after the abort fails with an AbortError. The real cause is the signal's
@@ -105,7 +105,7 @@ export async function runProgram(
 }
 
 /** Rejects with the reason of `signal`, `ms` milliseconds after the abort. */
-function overdue(signal: AbortSignal, ms: number): Promise<never> {
+function rejectAfterAbort(signal: AbortSignal, ms: number): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener("abort", () => {
       setTimeout(() => reject(signal.reason), ms).unref();
@@ -127,7 +127,7 @@ function report(error: unknown): number {
  * error. Any other error is a bug, and is printed with its stack trace.
  */
 function describe(error: unknown): string {
-  const known = [Failure, UsageError, OutputLost].some((kind) => error instanceof kind);
-  const isExpected = known || systemCode(error) !== null;
+  const isKnownKind = [Failure, UsageError, OutputLost].some((kind) => error instanceof kind);
+  const isExpected = isKnownKind || systemCode(error) !== null;
   return isExpected && error instanceof Error ? `error: ${error.message}` : Bun.inspect(error);
 }

@@ -17,7 +17,7 @@ export function downloadsDirOf(env: Environment): string {
  */
 export function savedPathOf(record: DownloadRecord, downloadsDir: string): string | null {
   if (record.saved_path === null) return null;
-  return plainText(pathHere(record, downloadsDir) ?? `${record.saved_path} in ${AT_SERVER}`);
+  return plainText(localPathOf(record, downloadsDir) ?? `${record.saved_path} in ${AT_SERVER}`);
 }
 
 /**
@@ -25,12 +25,12 @@ export function savedPathOf(record: DownloadRecord, downloadsDir: string): strin
  * machine, the text is the folder's absolute path, otherwise a description of the server's folder.
  */
 export function savedFolderOf(record: DownloadRecord, downloadsDir: string): string {
-  return plainText(pathHere(record, downloadsDir) === null ? AT_SERVER : resolve(downloadsDir));
+  return plainText(localPathOf(record, downloadsDir) === null ? AT_SERVER : resolve(downloadsDir));
 }
 
 const AT_SERVER = "the server's folder of downloads";
 
-function pathHere({ saved_path }: DownloadRecord, downloadsDir: string): string | null {
+function localPathOf({ saved_path }: DownloadRecord, downloadsDir: string): string | null {
   const path = resolve(downloadsDir, saved_path ?? "");
   return saved_path !== null && existsSync(path) ? path : null;
 }

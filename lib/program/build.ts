@@ -25,12 +25,12 @@ const SOURCES = [
   "lib/util/syncfs-worker.ts",
 ];
 
-const SUMS = "SHA256SUMS";
+const SUMS_FILE = "SHA256SUMS";
 
 const HELP = `Usage: bun run build [flags]
 
 Makes one program for each kind of machine: the client, the server and the commands of fds in one file
-that needs nothing else. ${SUMS} lists their checksums. The same commit gives the same bytes.
+that needs nothing else. ${SUMS_FILE} lists their checksums. The same commit gives the same bytes.
 
   --target TARGET (repeatable)
       only for these: ${TARGET_NAMES.join(", ")} (default: all)
@@ -61,7 +61,7 @@ await runProgram(async () => {
 
 async function buildAll(targets: Target[], folder: string, terminal: Terminal): Promise<void> {
   const commit = await commitOf(PROJECT);
-  await clear(folder);
+  await removeOldBuilds(folder);
   const sums: string[] = [];
   for (const target of targets) {
     const file = programFile(target);
@@ -70,8 +70,8 @@ async function buildAll(targets: Target[], folder: string, terminal: Terminal): 
     sums.push(`${await sha256(path)}  ${file}\n`);
     say(terminal, file, formatSize((await stat(path)).size));
   }
-  await writeFile(join(folder, SUMS), sums.join(""));
-  say(terminal, SUMS, 'check with "sha256sum -c SHA256SUMS"');
+  await writeFile(join(folder, SUMS_FILE), sums.join(""));
+  say(terminal, SUMS_FILE, 'check with "sha256sum -c SHA256SUMS"');
   if (commit.endsWith("-changed")) {
     terminal.write(paint("Built from sources that are not committed\n", "yellow", terminal.colour));
   }
@@ -83,7 +83,7 @@ async function buildAll(targets: Target[], folder: string, terminal: Terminal): 
  */
 async function build(
   path: string,
-  about: Build,
+  buildInfo: Build,
   bunTarget: Bun.Build.CompileTarget,
 ): Promise<void> {
   const result = await Bun.build({
@@ -94,7 +94,7 @@ async function build(
     splitting: true,
     // The program expects the files of its worker threads in the same folder as its main file.
     naming: { entry: "[name].[ext]" },
-    define: { FDS_BUILD: JSON.stringify(about), "process.env.NODE_ENV": '"production"' },
+    define: { FDS_BUILD: JSON.stringify(buildInfo), "process.env.NODE_ENV": '"production"' },
     compile: {
       target: bunTarget,
       outfile: path,
@@ -110,11 +110,11 @@ async function build(
   if (result.success) return;
   await rm(path, { force: true });
   const [reason] = result.logs.map((log) => (log instanceof Error ? log.message : String(log)));
-  throw new Failure(`${about.target} could not be built: ${reason}`);
+  throw new Failure(`${buildInfo.target} could not be built: ${reason}`);
 }
 
 /** Removes programs and checksums of earlier builds, so that all files in the folder are of one commit. */
-async function clear(folder: string): Promise<void> {
+async function removeOldBuilds(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   const names = await readdir(folder);
   const old = names.filter((name) => /^fds-\w+-\w+(?:-musl)?(?:\.exe)?$|^SHA256SUMS$/.test(name));
@@ -126,15 +126,15 @@ async function clear(folder: string): Promise<void> {
  */
 async function commitOf(project: string): Promise<string> {
   const [commit, changes] = await Promise.all([
-    gitOf(project, "rev-parse", "HEAD"),
-    gitOf(project, "status", "--porcelain", "--untracked-files=no"),
+    runGit(project, "rev-parse", "HEAD"),
+    runGit(project, "status", "--porcelain", "--untracked-files=no"),
   ]);
   if (!commit) return "unknown";
   return changes === "" ? commit : `${commit}-changed`;
 }
 
 /** Runs git. @returns the output without the final newline; null where git is not installed or fails */
-async function gitOf(project: string, ...args: string[]): Promise<string | null> {
+async function runGit(project: string, ...args: string[]): Promise<string | null> {
   if (!Bun.which("git")) return null;
   const git = Bun.spawn(["git", "-C", project, ...args], { stdout: "pipe", stderr: "ignore" });
   const text = await git.stdout.text();

@@ -45,7 +45,7 @@ async function wordsForDoctor(program: "client" | "server", flags: string[]): Pr
   const { withInstalledSettings } = await import("./service/installed-settings.ts");
   const { managerOf, SERVICES } = await import("./service/services.ts");
   const manager = managerOf(process.platform, process.execPath, process.env);
-  return ["doctor", ...withInstalledSettings(flags, manager.places(SERVICES[program]).settings)];
+  return ["doctor", ...withInstalledSettings(flags, manager.paths(SERVICES[program]).settings)];
 }
 
 /** Prints the version of the program. @param words arguments after `--version` */

@@ -16,13 +16,13 @@ const managerFor = (platform: NodeJS.Platform) => managerOf(platform, "/tmp/fds"
 function stepsOf(platform: NodeJS.Platform, change: Partial<Installation> = {}): Step[] {
   const manager = managerFor(platform);
   const service = SERVICES[change.program ?? "client"];
-  const places = manager.places(service);
+  const paths = manager.paths(service);
   return manager.install({
     ...service,
-    places,
+    paths,
     settings: "CLIENT_ID=till-1\n",
     enrolToken: "a-secret-token",
-    enrolTokenFile: `${places.state}/enroll-token`,
+    enrolTokenFile: `${paths.state}/enroll-token`,
     readable: [],
     writable: [],
     hasLowPort: false,
@@ -63,20 +63,20 @@ describe.each(PLATFORMS)("on %s", (platform) => {
 
   test("what is installed is removed, but for what the service keeps", () => {
     const manager = managerFor(platform);
-    const places = manager.places(SERVICES.client);
+    const paths = manager.paths(SERVICES.client);
     const removed = manager
-      .uninstall(SERVICES.client, places)
+      .uninstall(SERVICES.client, paths)
       .flatMap((step) => (step.kind === "remove" ? step.path : []));
-    const kept = [places.program, places.settings, places.settingsFolder, places.state];
+    const kept = [paths.program, paths.settings, paths.settingsFolder, paths.state];
     const written = steps.filter(isFile).map(({ path }) => path);
-    const known = [...removed, ...kept, `${places.state}/enroll-token`];
+    const known = [...removed, ...kept, `${paths.state}/enroll-token`];
     expect(known).toEqual(expect.arrayContaining(written));
   });
 
   test("the client and the server share the program, and nothing else", () => {
     const manager = managerFor(platform);
-    const { program, settingsFolder, ...own } = manager.places(SERVICES.client);
-    const server = manager.places(SERVICES.server);
+    const { program, settingsFolder, ...own } = manager.paths(SERVICES.client);
+    const server = manager.paths(SERVICES.server);
     expect([server.program, server.settingsFolder]).toEqual([program, settingsFolder]);
     for (const [name, path] of Object.entries(own)) {
       expect(Object.entries(server)).not.toContainEqual([name, path]);
@@ -171,7 +171,7 @@ test.each([
   ["win32", 0, "fds-client  N/A  Bereit", null],
   ["win32", 1, "", "not installed"],
 ] as const)("%s answers %d, %j: %p", (platform, exitCode, stdout, running) => {
-  expect(managerFor(platform).readRunning(exitCode, stdout)).toBe(running);
+  expect(managerFor(platform).parseRunState(exitCode, stdout)).toBe(running);
 });
 
 test("a system that keeps no services that we know says so", () => {

@@ -4,7 +4,7 @@ import type { DeliveryRecord } from "../../api/deliveries.ts";
 import type { TestFile } from "../setup/test-files.ts";
 import { TEST_FILE_NAME } from "../setup/test-files.ts";
 import { type ListingColumn, listingTable } from "../terminal/listing.ts";
-import { paint, type Shown, show, type Terminal } from "../terminal/terminal.ts";
+import { paint, type StyledText, renderText, type Terminal } from "../terminal/terminal.ts";
 import { pause } from "../pause.ts";
 import { Failure } from "../program.ts";
 import type { ApiClient } from "../rest/api-client.ts";
@@ -63,7 +63,7 @@ export async function runNights(options: NightOptions): Promise<DeliveryRecord[]
   for (const [night, what] of NIGHTS.entries()) {
     const absentFile = night === 1 ? lateFile : night === 2 ? missingFile : undefined;
     terminal.write(`${paint(`Night ${night + 1}`, "bold", terminal.colour)}  ${what}\n`);
-    await withFileAbsent(options, absentFile, () => oneNight(options));
+    await withFileAbsent(options, absentFile, () => runNight(options));
     if (night === 1 && absentFile) await deliverLate(options, absentFile.clientId);
   }
   return (await api.deliveries(SCHEDULE, { limit: "1000" }, signal)).deliveries;
@@ -89,12 +89,12 @@ async function withFileAbsent(
 }
 
 /** Runs the schedule for all sites, and waits until each delivery has a final status. */
-async function oneNight({ api, signal }: NightOptions): Promise<void> {
+async function runNight({ api, signal }: NightOptions): Promise<void> {
   const { jobs } = await api.runSchedule(SCHEDULE, {}, signal);
   await pause(NIGHT_MS, signal);
   const nights = new Set(jobs.map(({ scheduled_local }) => scheduled_local));
   const isOpen = ({ status }: DeliveryRecord) => status === "expected" || status === "running";
-  await untilTrue(signal, async () => {
+  await waitUntil(signal, async () => {
     const { deliveries } = await api.deliveries(SCHEDULE, { limit: "1000" }, signal);
     return !deliveries.some((one) => nights.has(one.scheduled_local) && isOpen(one));
   });
@@ -109,12 +109,12 @@ async function deliverLate({ api, signal }: NightOptions, clientId: string): Pro
   const newest = async () => (await api.deliveries(SCHEDULE, query, signal)).deliveries[0];
   const before = await newest();
   if (!before) return;
-  const asked = { client_ids: [clientId], scheduled_local: before.scheduled_local };
-  await api.runSchedule(SCHEDULE, asked, signal);
-  await untilTrue(signal, async () => (await newest())?.status === "late");
+  const request = { client_ids: [clientId], scheduled_local: before.scheduled_local };
+  await api.runSchedule(SCHEDULE, request, signal);
+  await waitUntil(signal, async () => (await newest())?.status === "late");
 }
 
-async function untilTrue(signal: AbortSignal, check: () => Promise<boolean>): Promise<void> {
+async function waitUntil(signal: AbortSignal, check: () => Promise<boolean>): Promise<void> {
   const deadline = performance.now() + NIGHT_TIMEOUT;
   while (!(await check())) {
     if (performance.now() > deadline) {
@@ -125,7 +125,7 @@ async function untilTrue(signal: AbortSignal, check: () => Promise<boolean>): Pr
 }
 
 /** The mark and the word that the board shows for each final status of a delivery. */
-const MARKS: Partial<Record<DeliveryRecord["status"], Shown>> = {
+const MARKS: Partial<Record<DeliveryRecord["status"], StyledText>> = {
   received: { text: "✓ received", colour: "green" },
   late: { text: "◷ late", colour: "yellow" },
   missing: { text: "✗ missing", colour: "red" },
@@ -141,32 +141,32 @@ export function boardLines(
 ): string[] {
   const nights = [...new Set(deliveries.map(({ scheduled_local }) => scheduled_local))].toSorted();
   const sites = [...new Set(deliveries.map(({ client_id }) => client_id))].toSorted();
-  const shown = (site: string, night: string): Shown => {
+  const cellOf = (site: string, night: string): StyledText => {
     const found = deliveries.find((one) => one.client_id === site && one.scheduled_local === night);
     return found ? (MARKS[found.status] ?? found.status) : "";
   };
   const columns = [
     column("site", sites.length, (site) => site),
     ...nights.map((night, index) =>
-      column(`night ${index + 1}`, index, (site) => shown(site, night)),
+      column(`night ${index + 1}`, index, (site) => cellOf(site, night)),
     ),
   ];
   const width = terminal.live ? terminal.columns() : Infinity;
   const last = deliveries.filter(({ scheduled_local }) => scheduled_local === nights.at(-1));
   const missing = last.filter(({ status }) => status === "missing");
   const names = missing.map(({ client_id }) => client_id).join(", ");
-  const sum = `${missing.length} missing of ${last.length}`;
+  const summary = `${missing.length} missing of ${last.length}`;
   return [
     ...listingTable(columns, sites, width, terminal.colour),
     "",
-    `${paint(sum, missing.length > 0 ? "red" : "green", terminal.colour)}${names && `  ${names}`}`,
+    `${paint(summary, missing.length > 0 ? "red" : "green", terminal.colour)}${names && `  ${names}`}`,
   ];
 }
 
 function column(
   title: string,
   importance: number,
-  shown: (site: string) => Shown,
+  shown: (site: string) => StyledText,
 ): ListingColumn<string> {
-  return { title, importance, shown, raw: (site) => show(shown(site), false) };
+  return { title, importance, shown, raw: (site) => renderText(shown(site), false) };
 }

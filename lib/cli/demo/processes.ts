@@ -29,24 +29,24 @@ const INHERITED = [
 
 /**
  * Returns the environment for a child process that must not see the settings of its parent.
- * @param own variables to add for the child
+ * @param additions variables to add for the child
  */
 export function childEnvironment(
   env: Environment,
-  own: Record<string, string>,
+  additions: Record<string, string>,
 ): Record<string, string> {
   const inherited = INHERITED.flatMap((name) => {
     const value = env[name];
     return value === undefined ? [] : [[name, value]];
   });
-  return { ...Object.fromEntries(inherited), ...own };
+  return { ...Object.fromEntries(inherited), ...additions };
 }
 
 /** Child processes that run together. If one of the processes ends by itself, the whole group has failed. */
 export class Processes implements AsyncDisposable {
   private readonly children: Bun.Subprocess[] = [];
   private readonly failure = new AbortController();
-  private stopping = false;
+  private isStopping = false;
   private readonly killAll = () => {
     for (const child of this.children) child.kill("SIGKILL");
   };
@@ -80,7 +80,7 @@ export class Processes implements AsyncDisposable {
         stdin: "ignore",
         stdout: log,
         stderr: log,
-        onExit: (_, exitCode, signal) => this.ended(name, exitCode ?? `signal ${signal}`),
+        onExit: (_, exitCode, signal) => this.onEnd(name, exitCode ?? `signal ${signal}`),
       });
       this.children.push(child);
     } finally {
@@ -100,7 +100,7 @@ export class Processes implements AsyncDisposable {
       const line = pattern.exec(await readFile(this.logFile(name), "utf8"));
       if (line) return line;
       if (performance.now() > deadline) {
-        throw await this.failed(`${name} is not ready after ${timeout / 1000} s`, name);
+        throw await this.failureOf(`${name} is not ready after ${timeout / 1000} s`, name);
       }
       await pause(POLL_INTERVAL, this.signal);
     }
@@ -115,7 +115,7 @@ export class Processes implements AsyncDisposable {
    * @param timeout ms after which the remaining processes are killed
    */
   async stop(timeout = STOP_TIMEOUT): Promise<void> {
-    this.stopping = true;
+    this.isStopping = true;
     const timer = setTimeout(this.killAll, timeout);
     for (const child of this.children) child.kill("SIGTERM");
     await Promise.all(this.children.map((child) => child.exited));
@@ -127,13 +127,13 @@ export class Processes implements AsyncDisposable {
     return this.stop();
   }
 
-  private async ended(name: string, how: number | string): Promise<void> {
-    if (this.stopping) return;
-    const what = typeof how === "number" ? `exit code ${how}` : how;
-    this.failure.abort(await this.failed(`${name} ended by itself with ${what}`, name));
+  private async onEnd(name: string, exit: number | string): Promise<void> {
+    if (this.isStopping) return;
+    const what = typeof exit === "number" ? `exit code ${exit}` : exit;
+    this.failure.abort(await this.failureOf(`${name} ended by itself with ${what}`, name));
   }
 
-  private async failed(what: string, name: string): Promise<Failure> {
+  private async failureOf(what: string, name: string): Promise<Failure> {
     const log = await readFile(this.logFile(name), "utf8");
     const lines = log.trimEnd().split("\n").slice(-LAST_LINES).map(plainText);
     return new Failure([`${what}, the end of ${name}.log:`, ...lines].join("\n  "));

@@ -32,9 +32,13 @@ export async function startServer(
   tokens: Tokens,
   env: Environment,
 ): Promise<string> {
-  const own = { API_TOKEN: tokens.api, ENROLL_TOKEN: tokens.enroll, LOG_FORMAT: "pretty" };
+  const settings = { API_TOKEN: tokens.api, ENROLL_TOKEN: tokens.enroll, LOG_FORMAT: "pretty" };
   const flags = ["--host", "127.0.0.1", "--port", "0", "--downloads-dir", DOWNLOADS];
-  processes.start("server", [join(PROJECT, "server.ts"), ...flags], childEnvironment(env, own));
+  processes.start(
+    "server",
+    [join(PROJECT, "server.ts"), ...flags],
+    childEnvironment(env, settings),
+  );
   const listening = /listening on (https?:\/\/[\w.:[\]-]+)/;
   const [, address = ""] = await processes.waitForLine("server", listening, START_TIMEOUT);
   return address;
@@ -51,12 +55,12 @@ export async function startClients(
   tokens: Tokens,
   env: Environment,
 ): Promise<void> {
-  const own = { ENROLL_TOKEN: tokens.enroll, LOG_FORMAT: "pretty" };
+  const settings = { ENROLL_TOKEN: tokens.enroll, LOG_FORMAT: "pretty" };
   for (const { clientId, path } of files) {
     const flags = ["--id", clientId, "--server", server, "--root", dirname(path)];
     const state = ["--state-dir", join(".client-state", clientId)];
     const argv = [join(PROJECT, "client.ts"), ...flags, ...state];
-    processes.start(clientId, argv, childEnvironment(env, own));
+    processes.start(clientId, argv, childEnvironment(env, settings));
   }
   for (const { clientId } of files) {
     await processes.waitForLine(

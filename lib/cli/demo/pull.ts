@@ -18,14 +18,14 @@ export async function pullAll(
   api: ApiClient,
   clientIds: string[],
   terminal: Terminal,
-  outer: AbortSignal,
+  outerSignal: AbortSignal,
 ): Promise<DownloadRecord[]> {
   const end = new AbortController();
-  const signal = AbortSignal.any([outer, end.signal]);
+  const signal = AbortSignal.any([outerSignal, end.signal]);
   const latest = new Map<string, DownloadRecord>();
-  const stalled = setTimeout(() => end.abort(stallOf([...latest.values()])), STALL_TIMEOUT);
+  const stallTimer = setTimeout(() => end.abort(stallFailure([...latest.values()])), STALL_TIMEOUT);
   const onChange = (record: DownloadRecord) => {
-    stalled.refresh();
+    stallTimer.refresh();
     latest.set(record.client_id, record);
   };
   try {
@@ -34,11 +34,11 @@ export async function pullAll(
     if (refused.length > 0) throw new Failure(refused.map(({ error }) => error.message).join("; "));
     return await follow(api, started, terminal, { signal, onChange });
   } finally {
-    clearTimeout(stalled);
+    clearTimeout(stallTimer);
   }
 }
 
-function stallOf(records: DownloadRecord[]): Failure {
+function stallFailure(records: DownloadRecord[]): Failure {
   const waiting = records.filter((record) => !hasEnded(record));
   const names = waiting.map(({ client_id, status }) => `${client_id} is "${status}"`);
   return new Failure(

@@ -7,24 +7,24 @@ import { Failure } from "../program.ts";
 import { problemOfSavedFile } from "../verify/saved-file.ts";
 import { secondsOf } from "../terminal/pull-result.ts";
 import { type ListingColumn, listingTable } from "../terminal/listing.ts";
-import { say, show, type Terminal } from "../terminal/terminal.ts";
+import { say, renderText, type Terminal } from "../terminal/terminal.ts";
 import { testFilePath } from "../setup/test-files.ts";
 
 /** A download, and whether the saved file equals the original. */
 interface Result {
   record: DownloadRecord;
-  verified: boolean;
+  isVerified: boolean;
 }
 
 const RESULT_COLUMNS: ListingColumn<Result>[] = [
   column("client", 9, ({ record }) => record.client_id),
   { ...column("size", 8, ({ record }) => sizeOf(record)), right: true },
-  { ...column("seconds", 7, ({ record }) => known(secondsFor(record), 2)), right: true },
-  { ...column("MiB/s", 7, ({ record }) => known(rateOf(record), 1)), right: true },
+  { ...column("seconds", 7, ({ record }) => numberOrDash(durationOf(record), 2)), right: true },
+  { ...column("MiB/s", 7, ({ record }) => numberOrDash(rateOf(record), 1)), right: true },
   // A narrow table shows only the end of an MD5, which is enough for comparing by eye.
   { ...column("MD5", 6, ({ record }) => record.md5 ?? "–"), minWidth: 9 },
-  column("verdict", 10, ({ verified }) =>
-    verified ? { text: "✓ verified", colour: "green" } : { text: "✗ wrong", colour: "red" },
+  column("verdict", 10, ({ isVerified }) =>
+    isVerified ? { text: "✓ verified", colour: "green" } : { text: "✗ wrong", colour: "red" },
   ),
 ];
 
@@ -48,7 +48,7 @@ export async function verifyAll(
     const expected = sums.get(testFilePath(record.client_id));
     const problem = await problemOfSavedFile(record, downloadsDir, expected, signal);
     if (problem !== null) problems.push(`${record.client_id}: ${problem}`);
-    results.push({ record, verified: problem === null });
+    results.push({ record, isVerified: problem === null });
   }
   const width = terminal.live ? terminal.columns() : Infinity;
   const table = listingTable(RESULT_COLUMNS, results, width, terminal.colour);
@@ -59,8 +59,8 @@ export async function verifyAll(
     records.map(({ started_at }) => started_at),
     records.map(({ completed_at }) => completed_at),
   );
-  const sum = `${formatSize(bytes)} in ${seconds.toFixed(1)} s, ${formatSize(bytes / seconds)}/s`;
-  say(terminal, `all ${records.length} files arrived whole`, sum);
+  const summary = `${formatSize(bytes)} in ${seconds.toFixed(1)} s, ${formatSize(bytes / seconds)}/s`;
+  say(terminal, `all ${records.length} files arrived whole`, summary);
 }
 
 function column(
@@ -68,22 +68,22 @@ function column(
   importance: number,
   shown: ListingColumn<Result>["shown"],
 ): ListingColumn<Result> {
-  return { title, importance, shown, raw: (result) => show(shown(result), false) };
+  return { title, importance, shown, raw: (result) => renderText(shown(result), false) };
 }
 
 function sizeOf({ total_size }: DownloadRecord): string {
   return total_size === null ? "–" : formatSize(total_size);
 }
 
-function secondsFor({ started_at, completed_at }: DownloadRecord): number {
+function durationOf({ started_at, completed_at }: DownloadRecord): number {
   return secondsOf([started_at], [completed_at]);
 }
 
 /** Returns the rate of a download, in MiB a second. */
 function rateOf(record: DownloadRecord): number {
-  return (record.total_size ?? 0) / 1024 ** 2 / secondsFor(record);
+  return (record.total_size ?? 0) / 1024 ** 2 / durationOf(record);
 }
 
-function known(value: number, digits: number): string {
+function numberOrDash(value: number, digits: number): string {
   return Number.isNaN(value) ? "–" : value.toFixed(digits);
 }

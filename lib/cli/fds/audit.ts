@@ -12,7 +12,7 @@ import { printListing } from "./listing.ts";
 /** The command `fds audit`, which lists who did what. */
 export const audit: Command = {
   words: "",
-  count: [0, 0],
+  wordCount: [0, 0],
   summary: "who did what, from where, and how it ended",
   flags: {
     action: { type: "string" },

@@ -6,7 +6,7 @@ import { printDone } from "./listing.ts";
 /** The command `fds cancel`, which ends a download. */
 export const cancel: Command = {
   words: "ID",
-  count: [1, 1],
+  wordCount: [1, 1],
   summary: "ends a download that has not ended yet",
   flags: {},
   examples: ["cancel 0198c0de-7f00"],

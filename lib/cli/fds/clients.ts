@@ -12,7 +12,7 @@ import { printListing } from "./listing.ts";
 /** The command `fds clients`, which lists the clients that the server knows. */
 export const clients: Command = {
   words: "",
-  count: [0, 0],
+  wordCount: [0, 0],
   summary: "the clients that the server knows, connected or not",
   flags: { labels: { type: "string", short: "l" }, outdated: { type: "boolean" } },
   flagsHelp: `  --labels SELECTOR, -l SELECTOR
@@ -48,14 +48,14 @@ time zone, with tabs between them.`,
         columns: outdated.length > 0 ? columnsOfOutdated(version) : CLIENT_COLUMNS,
         fields: CLIENT_COLUMNS,
         detailOf: clientProblemOf,
-        none: nothingOf(context),
+        none: emptyListText(context),
       },
     );
   },
 };
 
 /** Returns the text to print for an empty list of clients. */
-function nothingOf({ values }: CommandContext): string {
+function emptyListText({ values }: CommandContext): string {
   if (values["outdated"] === true) return "No client is older than the server";
   return values["labels"] === undefined ? NO_CLIENTS : "No client has such labels";
 }

@@ -34,7 +34,7 @@ export interface Command {
   /** A more detailed form of `words`, for the command's own help. */
   usage?: string;
   /** The smallest and the largest number of arguments. */
-  count: [min: number, max: number];
+  wordCount: [min: number, max: number];
   summary: string;
   flags: Record<string, Flag>;
   /** Describes the command's flags, for `--help`. */

@@ -6,7 +6,7 @@ import { type Command, type CommandContext, print } from "./command.ts";
 /** The command `fds dashboard`, which prints a link that signs a browser in. */
 export const dashboard: Command = {
   words: "",
-  count: [0, 0],
+  wordCount: [0, 0],
   summary: "a link to the dashboard that signs a browser in",
   flags: {},
   notes: `The link is good once and for 15 minutes, for whoever has it: it signs in as the token that it was made
@@ -17,11 +17,11 @@ with. It leads to the server by the address that this program calls.`,
     'open "$(fds dashboard)"',
   ],
   async run(context) {
-    const { url, expires_at } = await link(context);
-    const until = expires_at === null ? [] : [`good once, until ${formatMoment(expires_at)}`];
+    const { url, expires_at } = await createLink(context);
+    const validity = expires_at === null ? [] : [`good once, until ${formatMoment(expires_at)}`];
     print(context, {
       value: { url, expires_at },
-      shown: (coloured) => [url, ...until.map((text) => paint(text, "dim", coloured))],
+      shown: (coloured) => [url, ...validity.map((text) => paint(text, "dim", coloured))],
       raw: () => [url],
     });
   },
@@ -31,7 +31,7 @@ with. It leads to the server by the address that this program calls.`,
  * Returns a URL that opens the dashboard and signs the browser in. If the server requires no tokens, the URL
  * has no sign-in code, as every browser has access.
  */
-async function link({ api, interruptions }: CommandContext) {
+async function createLink({ api, interruptions }: CommandContext) {
   try {
     const { code, expires_at } = await api.signInCode(interruptions.signal);
     return { url: `${api.server}/#code=${code}`, expires_at };

@@ -21,7 +21,7 @@ const CURSOR: Kind<string> = {
 /** The command `fds deliveries`, which lists the deliveries of a schedule. */
 export const deliveries: Command = {
   words: "NAME",
-  count: [1, 1],
+  wordCount: [1, 1],
   summary: "who delivered what of a schedule, newest first",
   flags: {
     status: { type: "string" },

@@ -15,7 +15,7 @@ const LIMIT = wholeNumber(1, MAX_PAGE);
 /** The command `fds downloads`, which lists downloads, the newest first. */
 export const downloads: Command = {
   words: "",
-  count: [0, 0],
+  wordCount: [0, 0],
   summary: "the latest downloads, the newest first",
   flags: {
     status: { type: "string" },

@@ -8,19 +8,19 @@ import { type Command, type CommandContext, print, readFlag } from "./command.ts
 import { readLabel } from "./label.ts";
 import { printDone, printListing } from "./listing.ts";
 import { expiresColumn, MADE_COLUMN, NAME_COLUMN, stateColumn } from "./named-columns.ts";
-import { readLifetime, runNamed, stateOf } from "./named.ts";
+import { readLifetime, runCredentialAction, stateOf } from "./named.ts";
 
 const IDS: Kind<string> = {
   schema: IdPattern,
   expected: 'an id, or a pattern such as "restaurant-*"',
 };
 const USES = wholeNumber(1, 1_000_000);
-const USUAL_LIFETIME = 7 * 86_400;
+const DEFAULT_LIFETIME_SECONDS = 7 * 86_400;
 
 /** The command `fds enroll`, which manages enrolment keys for new clients. */
 export const enroll: Command = {
   words: "ACTION [NAME]",
-  count: [1, 2],
+  wordCount: [1, 2],
   summary: "keys for new clients: create NAME, list, revoke NAME",
   flags: {
     id: { type: "string" },
@@ -47,7 +47,7 @@ making, with tabs between them.`,
     "enroll create new-till --id restaurant-001 --replace",
     "enroll revoke spring",
   ],
-  run: (context) => runNamed("enroll", context, { create, list, revoke }),
+  run: (context) => runCredentialAction("enroll", context, { create, list, revoke }),
 };
 
 async function create(context: CommandContext, name: string): Promise<void> {
@@ -66,7 +66,7 @@ async function create(context: CommandContext, name: string): Promise<void> {
       ),
       replace: values["replace"] === true,
       max_uses: uses === undefined ? 1 : uses,
-      expires_in_seconds: readLifetime(context, USUAL_LIFETIME),
+      expires_in_seconds: readLifetime(context, DEFAULT_LIFETIME_SECONDS),
     },
     interruptions.signal,
   );

@@ -13,7 +13,7 @@ const STATUS = oneOf(SetFileStatus.options);
 /** The command `fds files`, which lists the files of a set. */
 export const files: Command = {
   words: "ID",
-  count: [1, 1],
+  wordCount: [1, 1],
   summary: "the files of a set, and the result for each",
   flags: { status: { type: "string" } },
   flagsHelp: `  --status STATUS

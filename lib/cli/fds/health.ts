@@ -5,7 +5,7 @@ import { type Command, print } from "./command.ts";
 /** The command `fds health`, which shows whether the server works. */
 export const health: Command = {
   words: "",
-  count: [0, 0],
+  wordCount: [0, 0],
   summary: "whether the server works",
   flags: {},
   examples: ["health", "health --server https://files.example.com --json"],

@@ -6,7 +6,7 @@ import { printDone } from "./listing.ts";
 /** The command `fds hold`, which protects a download from removal. */
 export const hold: Command = {
   words: "ID",
-  count: [1, 1],
+  wordCount: [1, 1],
   summary: "keeps a download, whatever the rules of retention say",
   flags: {},
   notes: `Nobody removes it before "fds release". A download that has not come yet can be held too.`,
@@ -17,7 +17,7 @@ export const hold: Command = {
 /** The command `fds release`, which lifts the hold of a download. */
 export const release: Command = {
   words: "ID",
-  count: [1, 1],
+  wordCount: [1, 1],
   summary: "lifts the hold of a download",
   flags: {},
   notes: `If no rule keeps it (that of its job, or the server's KEEP_DAYS), it is removed soon.`,

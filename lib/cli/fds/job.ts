@@ -13,7 +13,7 @@ import { printDone } from "./listing.ts";
  * The maximum number of failed downloads of a job that a terminal shows. The output of `--json` contains all
  * of them.
  */
-const MOST_SHOWN = 20;
+const MAX_SHOWN = 20;
 
 type Action = (api: ApiClient, jobId: string, signal: AbortSignal) => Promise<JobRecord>;
 
@@ -28,7 +28,7 @@ const ACTIONS: Record<string, Action> = {
 export const job: Command = {
   words: "ID [ACTION]",
   usage: `ID [${Object.keys(ACTIONS).join("|")}]`,
-  count: [1, 2],
+  wordCount: [1, 2],
   summary: "shows, cancels, pauses, resumes or reruns a job",
   flags: {},
   notes: `cancel ends the job and its downloads; pause starts nothing more; resume goes on; rerun asks again
@@ -75,12 +75,12 @@ function printJob(context: CommandContext, record: JobRecord, failed: DownloadRe
     error_code,
     error,
   }));
-  const more = failed.length - MOST_SHOWN;
+  const more = failed.length - MAX_SHOWN;
   print(context, {
     value: { ...record, failures },
     shown: (coloured) => [
       ...jobFields(record, coloured),
-      ...failed.slice(0, MOST_SHOWN).map((one) => resultLine(one, coloured)),
+      ...failed.slice(0, MAX_SHOWN).map((one) => resultLine(one, coloured)),
       ...(more > 0 ? [`… and ${more} more`] : []),
     ],
     raw: () => fieldLines({ ...record }),

@@ -11,7 +11,7 @@ const LIMIT = wholeNumber(1, MAX_PAGE);
 /** The command `fds jobs`, which lists jobs, the newest first. */
 export const jobs: Command = {
   words: "",
-  count: [0, 0],
+  wordCount: [0, 0],
   summary: "the latest jobs, which ask many clients at once",
   flags: {
     status: { type: "string" },

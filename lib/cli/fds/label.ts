@@ -12,7 +12,7 @@ const EXPECTED = 'KEY=VALUE or KEY-, each of 1 to 63 letters, digits, ".", "_", 
 export const label: Command = {
   words: "CLIENT LABEL…",
   usage: "CLIENT KEY=VALUE… KEY-…",
-  count: [2, Infinity],
+  wordCount: [2, Infinity],
   summary: "sets labels, KEY=VALUE, and removes them, KEY-",
   flags: {},
   notes: `A client has at most 32 labels, and never sets its own. fds clients -l SELECTOR and fds pull -l
@@ -39,8 +39,8 @@ SELECTOR choose clients by them.`,
  * @throws UsageError for any other text
  */
 function readChange(text: string): [key: string, value: string | null] {
-  const removed = text.slice(0, -1);
-  return text.endsWith("-") && LABEL_PART.test(removed) ? [removed, null] : readLabel(text);
+  const keyToRemove = text.slice(0, -1);
+  return text.endsWith("-") && LABEL_PART.test(keyToRemove) ? [keyToRemove, null] : readLabel(text);
 }
 
 /** Parses a label, `KEY=VALUE`. @throws UsageError for any other text */

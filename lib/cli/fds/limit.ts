@@ -12,7 +12,7 @@ const RATE = size(MIN_RATE_LIMIT);
 /** The command `fds limit`, which changes the rate limit of a download. */
 export const limit: Command = {
   words: "ID RATE",
-  count: [2, 2],
+  wordCount: [2, 2],
   summary: "changes the rate limit of a download",
   flags: {},
   notes: 'RATE is the most bytes a second, such as 500KiB or 2MiB, or "off".',
@@ -23,8 +23,8 @@ export const limit: Command = {
     const rate_limit = rate === "off" ? null : readRate(rate);
     const downloadId = await findDownloadId(api, id, interruptions.signal);
     const record = await api.change(downloadId, { rate_limit }, interruptions.signal);
-    const told = rate_limit === null ? "no limit" : `${formatSize(rate_limit)}/s at most`;
-    printDone(context, record, DOWNLOAD_FIELDS, `${told} ${record.download_id}`);
+    const limitText = rate_limit === null ? "no limit" : `${formatSize(rate_limit)}/s at most`;
+    printDone(context, record, DOWNLOAD_FIELDS, `${limitText} ${record.download_id}`);
   },
 };
 

@@ -64,17 +64,17 @@ export async function printPages<T>(
 
 /**
  * Prints that a command has changed an item.
- * @param done the change in a few words, for a terminal
+ * @param summary the change in a few words, for a terminal
  */
 export function printDone<T>(
   context: CommandContext,
   item: T,
   fields: Field<T>[],
-  done: string,
+  summary: string,
 ): void {
   print(context, {
     value: item,
-    shown: (coloured) => [`${paint("✓", "green", coloured)} ${done}`],
+    shown: (coloured) => [`${paint("✓", "green", coloured)} ${summary}`],
     raw: () => listingLines(fields, [item]),
   });
 }

@@ -8,7 +8,7 @@ import { printPages } from "./listing.ts";
 /** The command `fds ls`, which lists files and folders of a client. */
 export const ls: Command = {
   words: "CLIENT [PATH]",
-  count: [1, 2],
+  wordCount: [1, 2],
   summary: "the files and folders of a client, by default its roots",
   flags: {},
   notes: `PATH is relative to a root of the client, or absolute inside one. Shown is what the site lets

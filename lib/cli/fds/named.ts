@@ -10,7 +10,7 @@ const NAME: Kind<string> = {
   expected: "1 to 64 small letters, digits, '.', '_' or '-', the first a letter or digit",
 };
 
-export interface NamedActions {
+export interface CredentialActions {
   create(context: CommandContext, name: string): Promise<void>;
   list(context: CommandContext): Promise<void>;
   revoke(context: CommandContext, name: string): Promise<void>;
@@ -21,10 +21,10 @@ export interface NamedActions {
  * @param command the name of the command, for error messages
  * @throws UsageError for an unknown action, a missing name or a superfluous name
  */
-export async function runNamed(
+export async function runCredentialAction(
   command: string,
   context: CommandContext,
-  { create, list, revoke }: NamedActions,
+  { create, list, revoke }: CredentialActions,
 ): Promise<void> {
   const [action, name] = context.words;
   if (action === "list") {
@@ -39,23 +39,26 @@ export async function runNamed(
   if (name === undefined) {
     throw new UsageError(`NAME is missing, expected fds ${command} ${action} NAME`);
   }
-  const checked = readSetting({ source: "NAME", text: name }, NAME.schema, NAME.expected);
-  return action === "create" ? create(context, checked) : revoke(context, checked);
+  const validName = readSetting({ source: "NAME", text: name }, NAME.schema, NAME.expected);
+  return action === "create" ? create(context, validName) : revoke(context, validName);
 }
 
 /**
  * Reads `--expires`: how long a new token or key is valid.
- * @param usual the lifetime in seconds if the flag is not given; null means without end
+ * @param defaultSeconds the lifetime in seconds if the flag is not given; null means without end
  * @returns the lifetime in seconds; null means without end
  * @throws UsageError for a wrong value
  */
-export function readLifetime(context: CommandContext, usual: number | null): number | null {
+export function readLifetime(
+  context: CommandContext,
+  defaultSeconds: number | null,
+): number | null {
   if (context.values["expires"] === "never") return null;
   const given = readFlag(context, "expires", {
     ...DURATION,
     expected: `${DURATION.expected}, or never`,
   });
-  return given === undefined ? usual : Math.ceil(given / 1000);
+  return given === undefined ? defaultSeconds : Math.ceil(given / 1000);
 }
 
 /** Reports whether a token or key is revoked, expired or good. */

@@ -5,7 +5,7 @@ import { Interrupted } from "../program.ts";
 import type { CommandContext } from "./command.ts";
 
 /** A download or a job to follow. It continues at the server even if this program ends. */
-export interface Attended<T> {
+export interface FollowTarget<T> {
   /** The noun for questions to the user: `the download`. */
   what: string;
   /**
@@ -24,17 +24,17 @@ export interface Attended<T> {
  */
 export async function followToTheEnd<T>(
   context: CommandContext,
-  attended: Attended<T>,
+  target: FollowTarget<T>,
 ): Promise<T> {
   try {
     for (;;) {
-      const found = await followUntilCtrlC(context, attended);
-      if (found) return found.result;
-      if (await wantsToCancel(context, attended)) await cancel(attended);
+      const ended = await followUntilCtrlC(context, target);
+      if (ended) return ended.result;
+      if (await wantsToCancel(context, target)) await cancel(target);
     }
   } catch (error) {
     if (error instanceof Interrupted || error instanceof UnreachableError) {
-      context.err.write(`not cancelled, it goes on at the server: ${attended.id}\n`);
+      context.err.write(`not cancelled, it goes on at the server: ${target.id}\n`);
     }
     throw error;
   }
@@ -47,24 +47,24 @@ export async function followToTheEnd<T>(
  */
 async function followUntilCtrlC<T>(
   { interactive, interruptions }: CommandContext,
-  { follow }: Attended<T>,
+  { follow }: FollowTarget<T>,
 ): Promise<{ result: T } | null> {
-  const pressed = new AbortController();
+  const ctrlC = new AbortController();
   using _ = interactive
-    ? interruptions.takeOverCtrlC(() => pressed.abort(new Interrupted("SIGINT")))
+    ? interruptions.takeOverCtrlC(() => ctrlC.abort(new Interrupted("SIGINT")))
     : null;
-  const signal = AbortSignal.any([interruptions.signal, pressed.signal]);
+  const signal = AbortSignal.any([interruptions.signal, ctrlC.signal]);
   try {
     return { result: await follow({ signal, patience: PATIENCE_MS }) };
   } catch (error) {
-    if (error !== pressed.signal.reason) throw error;
+    if (error !== ctrlC.signal.reason) throw error;
     return null;
   }
 }
 
 async function wantsToCancel(
   { err, interruptions }: CommandContext,
-  { what }: Attended<unknown>,
+  { what }: FollowTarget<unknown>,
 ): Promise<boolean> {
   using input = new Input(process.stdin, err);
   const question = `\nCancel ${what}? Another Ctrl-C leaves, and lets it go on`;
@@ -72,7 +72,7 @@ async function wantsToCancel(
 }
 
 /** Cancels a download or job. Does nothing if it has already ended. */
-async function cancel({ cancel: end }: Attended<unknown>): Promise<void> {
+async function cancel({ cancel: end }: FollowTarget<unknown>): Promise<void> {
   try {
     await end();
   } catch (error) {

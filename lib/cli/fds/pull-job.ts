@@ -12,12 +12,12 @@ import { matchesWildcard } from "../../util/wildcard.ts";
 import { Failure } from "../program.ts";
 import { ApiCallError } from "../rest/api-errors.ts";
 import { followJob } from "../rest/follow-job.ts";
-import { paint, someOf } from "../terminal/terminal.ts";
+import { joinFirst, paint } from "../terminal/terminal.ts";
 import { type CommandContext, readFlag } from "./command.ts";
 import { followToTheEnd } from "./pull-attended.ts";
 import { readOrder } from "./pull-requests.ts";
 import { closingLine, printAll, type PullResults, problemsOf } from "./pull-results.ts";
-import { sayWhatLacks } from "./pull-lacks.ts";
+import { printLacks } from "./pull-lacks.ts";
 
 /** Flags of `fds pull` that choose many clients, and flags for options of the job that pulls from them. */
 export const CHOICE_FLAGS = {
@@ -73,7 +73,7 @@ export function isForMany({ values }: CommandContext): boolean {
 export async function pullFromMany(context: CommandContext): Promise<void> {
   const { api, err, interruptions } = context;
   const { order, leftOut, askedCount } = await readJob(context);
-  if (leftOut.length > 0) sayLeftOut(context, leftOut, askedCount);
+  if (leftOut.length > 0) printLeftOut(context, leftOut, askedCount);
   const { job_id, total } = await api.createJob(order, interruptions.signal);
   const remark = `job ${job_id}  ${total} ${total === 1 ? "client" : "clients"}`;
   if (!err.live) err.write(`${remark}\n`);
@@ -85,7 +85,7 @@ export async function pullFromMany(context: CommandContext): Promise<void> {
   });
   const job = await api.job(job_id, interruptions.signal);
   const results: PullResults = { ...splitOffline(records, leftOut), leftOut, job };
-  for (const record of results.records) await sayWhatLacks(context, record);
+  for (const record of results.records) await printLacks(context, record);
   printAll(context, results);
   if (problemsOf(results).length === 0) return;
   throw new Failure(`${closingLine(results, context)}; fds job ${job_id} rerun asks again`);
@@ -125,24 +125,24 @@ async function readJob(context: CommandContext) {
   }
   const download = readOrder(context, words);
   const options = readOptions(context);
-  const wanted = readChoice(context);
-  const { asked, leftOut } = await chooseClients(context, wanted, download.if_offline);
-  const order = { ...orderOf({ clients: wanted, download }, asked, leftOut), ...options };
+  const choice = readChoice(context);
+  const { asked, leftOut } = await chooseClients(context, choice, download.if_offline);
+  const order = { ...orderOf({ clients: choice, download }, asked, leftOut), ...options };
   return { order, leftOut, askedCount: asked.length };
 }
 
 /**
- * Returns the clients and the download of a job that pulls only from the clients in `asked`. Clients in
- * `leftOut` were chosen by the user, too, but are not connected. If `asked` is longer than MAX_JOB_IDS, the
- * job is for all chosen clients, and its downloads from clients that are not connected fail at once.
+ * Returns the clients and the download of a job that pulls only from the clients in `askedIds`. Clients in
+ * `leftOut` were chosen by the user, too, but are not connected. If `askedIds` is longer than MAX_JOB_IDS,
+ * the job is for all chosen clients, and its downloads from clients that are not connected fail at once.
  */
 export function orderOf(
   { clients, download }: Pick<NewJob, "clients" | "download">,
-  asked: string[],
+  askedIds: string[],
   leftOut: string[],
 ): Pick<NewJob, "clients" | "download"> {
   if (leftOut.length === 0) return { clients, download };
-  if (asked.length <= MAX_JOB_IDS) return { clients: { ids: asked }, download };
+  if (askedIds.length <= MAX_JOB_IDS) return { clients: { ids: askedIds }, download };
   return { clients, download: { ...download, if_offline: "fail" } };
 }
 
@@ -209,20 +209,23 @@ async function chooseClients(
   { ids, labels }: NewJob["clients"],
   ifOffline: "wait" | "fail" | undefined,
 ) {
-  const known = await api.clientsWith(labels === undefined ? {} : { labels }, interruptions.signal);
+  const candidates = await api.clientsWith(
+    labels === undefined ? {} : { labels },
+    interruptions.signal,
+  );
   const isChosen = ({ client_id, revoked_at }: ClientRecord) => {
     if (ids?.includes(client_id)) return true;
     const isNamed = !ids || ids.some((id) => matchesWildcard(id, client_id));
     // A revoked client never connects again, so only its exact id chooses it.
     return isNamed && revoked_at === null;
   };
-  const clients = known.filter(isChosen);
+  const clients = candidates.filter(isChosen);
   const isAsked = ({ connected }: ClientRecord) => connected || ifOffline !== undefined;
   const asked = clients.filter(isAsked).map(({ client_id }) => client_id);
   const leftOut = clients.filter((one) => !isAsked(one)).map(({ client_id }) => client_id);
   if (asked.length > 0) return { asked, leftOut };
   if (leftOut.length > 0) {
-    const names = someOf(leftOut);
+    const names = joinFirst(leftOut);
     throw new Failure(`pass --if-offline wait to wait for them, none is connected: ${names}`);
   }
   throw new Failure(
@@ -232,9 +235,9 @@ async function chooseClients(
   );
 }
 
-function sayLeftOut({ err }: CommandContext, leftOut: string[], askedCount: number): void {
+function printLeftOut({ err }: CommandContext, leftOut: string[], askedCount: number): void {
   const [are, them] = leftOut.length === 1 ? ["is", "it"] : ["are", "them"];
   const count = `${leftOut.length} of ${leftOut.length + askedCount} clients ${are} not connected`;
-  const text = `${count} and left out: ${someOf(leftOut)} (--if-offline wait waits for ${them})`;
+  const text = `${count} and left out: ${joinFirst(leftOut)} (--if-offline wait waits for ${them})`;
   err.write(`${paint(text, "yellow", err.colour)}\n`);
 }

@@ -10,7 +10,7 @@ import type { CommandContext } from "./command.ts";
 const MAX_NAMED = 5;
 
 /** Prints what a completed set lacks: the patterns without a match, and the skipped files. */
-export async function sayWhatLacks(context: CommandContext, record: DownloadRecord): Promise<void> {
+export async function printLacks(context: CommandContext, record: DownloadRecord): Promise<void> {
   const { client_id, status, files_total } = record;
   const { err } = context;
   const lack = lackOf(record);
@@ -19,11 +19,11 @@ export async function sayWhatLacks(context: CommandContext, record: DownloadReco
     const line = paint(`${client_id}: ${plainName(lack)}`, "yellow", err.colour);
     err.write(`${err.live ? Bun.sliceAnsi(line, 0, err.columns(), "…") : line}\n`);
   }
-  await saySkipped(context, record);
+  await printSkipped(context, record);
 }
 
 /** Prints the first skipped files with their causes, and the command that lists all of them. */
-async function saySkipped(
+async function printSkipped(
   { api, err, interruptions }: CommandContext,
   { download_id, client_id, status, files_skipped }: DownloadRecord,
 ): Promise<void> {

@@ -51,13 +51,13 @@ export async function saveFile(
       progress.set(path, { ...bar, done, note: "saving", tone: "active" }),
   };
   const file = storedFileOf(record);
-  const bring = async () => {
+  const fetchFile = async () => {
     if (path !== STANDARD_OUTPUT) return saveContent(api, file, path, options);
     await streamContent(api, file, stdout, options);
     return true;
   };
   try {
-    const note = (await bring()) ? "saved" : "was there";
+    const note = (await fetchFile()) ? "saved" : "was there";
     progress.set(path, { ...bar, done: record.total_size ?? 0, note, tone: "good" });
   } finally {
     progress.stop();
@@ -73,13 +73,13 @@ export async function saveFiles(
   const { api, err } = context;
   const progress = new Progress(err);
   const count = (record.files_received ?? 0) + (record.files_unchanged ?? 0);
-  const show = ({ saved, present, failed, bytes }: SavedFiles, isOver: boolean) => {
+  const show = ({ saved, present, failed, bytes }: SavedFiles, hasEnded: boolean) => {
     const done = saved + present + failed;
     const files = { done, total: count };
     // The record's size excludes unchanged files. With such files, the total is unknown until the end.
-    const total = record.files_unchanged === 0 ? record.total_size : isOver ? bytes : null;
-    const note = failed > 0 ? `${failed} failed` : isOver ? "saved" : "saving";
-    const tone = failed > 0 ? "bad" : isOver ? "good" : "active";
+    const total = record.files_unchanged === 0 ? record.total_size : hasEnded ? bytes : null;
+    const note = failed > 0 ? `${failed} failed` : hasEnded ? "saved" : "saving";
+    const tone = failed > 0 ? "bad" : hasEnded ? "good" : "active";
     progress.set(folder, { ...BAR, done: bytes, total, share: done / count, files, note, tone });
   };
   try {

@@ -4,23 +4,23 @@ import type { JobRecord } from "../../api/jobs.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
 import { plainText } from "../../util/plain-text.ts";
 import { formatSize } from "../../util/sizes.ts";
-import type { Refused } from "../rest/follow.ts";
+import type { RefusedDownload } from "../rest/follow.ts";
 import type { SavedFiles } from "../rest/save-set.ts";
 import { downloadsDirOf, savedFolderOf, savedPathOf } from "../saved-path.ts";
 import { tabbed } from "../terminal/listing.ts";
 import { reasonOf, resultLine, resultLines, secondsOf } from "../terminal/pull-result.ts";
 import { countFiles } from "../terminal/set-counts.ts";
-import { paint, someOf } from "../terminal/terminal.ts";
+import { joinFirst, paint } from "../terminal/terminal.ts";
 import { type CommandContext, print } from "./command.ts";
 
 /** The maximum number of downloads that a terminal lists. With more downloads, only failures are listed. */
-const MOST_SHOWN = 100;
+const MAX_SHOWN = 100;
 
 /** The result of `fds pull`. */
 export interface PullResults {
   /** The final records of all downloads. */
   records: DownloadRecord[];
-  refused: Refused[];
+  refused: RefusedDownload[];
   /** Ids of clients that were not asked, as they were not connected. Empty in a pull from one client. */
   leftOut: string[];
   /** The job of a pull from many clients. Undefined in a pull from one client. */
@@ -98,7 +98,7 @@ export function printAll(context: CommandContext, results: PullResults): void {
   const isFine = problemsOf(results).length === 0;
   // With very many downloads, a terminal lists only the failures.
   const shownRecords =
-    records.length > MOST_SHOWN ? records.filter(({ status }) => status !== "completed") : records;
+    records.length > MAX_SHOWN ? records.filter(({ status }) => status !== "completed") : records;
   print(context, {
     value: {
       ...(job && { job }),
@@ -134,10 +134,12 @@ export function closingLine(
   const arrived = records.filter(({ status }) => status === "completed");
   const [first] = arrived;
   const problems = problemsOf(results);
-  const reasons = out.live && !json ? [] : [someOf(problems, "; ")];
+  const reasons = out.live && !json ? [] : [joinFirst(problems, "; ")];
   return [
     `${arrived.length} of ${records.length + refused.length} ${nounOf(records)} verified`,
-    ...(first ? [sumOf(arrived), `saved in ${savedFolderOf(first, downloadsDirOf(env))}`] : []),
+    ...(first
+      ? [totalsText(arrived), `saved in ${savedFolderOf(first, downloadsDirOf(env))}`]
+      : []),
     ...(leftOut.length > 0 ? [`${leftOut.length} not connected and left out`] : []),
     ...(problems.length > 0 ? [`${problems.length} did not arrive`, ...reasons] : []),
   ].join(", ");
@@ -148,7 +150,7 @@ function nounOf(records: DownloadRecord[]): string {
 }
 
 /** Returns the total size, time and rate of downloads: `85.8 MiB in 2.1 s at 40.2 MiB/s`. */
-function sumOf(records: DownloadRecord[]): string {
+function totalsText(records: DownloadRecord[]): string {
   const bytes = records.reduce((sum, { total_size }) => sum + (total_size ?? 0), 0);
   const seconds = secondsOf(
     records.map(({ started_at }) => started_at),

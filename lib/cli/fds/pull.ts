@@ -2,11 +2,11 @@ import { DEFAULT_FILE, type DownloadRecord, type NewDownload } from "../../api/s
 import { hasDates } from "../../util/path-dates.ts";
 import { plainText } from "../../util/plain-text.ts";
 import { Failure } from "../program.ts";
-import { follow, type Started, startDownloads } from "../rest/follow.ts";
+import { follow, type StartedDownload, startDownloads } from "../rest/follow.ts";
 import { STANDARD_OUTPUT } from "../rest/local-path.ts";
 import { shortId } from "../terminal/download-listing.ts";
 import { countFiles } from "../terminal/set-counts.ts";
-import { ending, NAME_COLUMNS, paint } from "../terminal/terminal.ts";
+import { cutStart, NAME_COLUMNS, paint } from "../terminal/terminal.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { followToTheEnd } from "./pull-attended.ts";
 import { readOutput, saveFile, saveFiles } from "./pull-output.ts";
@@ -14,13 +14,13 @@ import { CHOICE_FLAGS, CHOICE_FLAGS_HELP, isForMany, pullFromMany } from "./pull
 import { readRequest } from "./pull-requests.ts";
 import { printOne, problemsOf } from "./pull-results.ts";
 import { SET_FLAGS, SET_FLAGS_HELP } from "./pull-set.ts";
-import { sayWhatLacks } from "./pull-lacks.ts";
+import { printLacks } from "./pull-lacks.ts";
 
 /** The command `fds pull`, which pulls files from clients. */
 export const pull: Command = {
   words: "CLIENT [FILE…]",
   usage: "CLIENT [FILE | PATTERN…]",
-  count: [0, Infinity],
+  wordCount: [0, Infinity],
   summary: "brings files to the server, and here with -o",
   flags: {
     output: { type: "string", short: "o" },
@@ -75,36 +75,36 @@ were received, unchanged and skipped.`,
 
 async function pullFromOne(context: CommandContext): Promise<void> {
   const request = readRequest(context);
-  const wanted = await readOutput(context, request);
-  const { records, refused } = await pullIt(context, request);
+  const outputPath = await readOutput(context, request);
+  const { records, refused } = await startAndFollow(context, request);
   const completed = records.find(({ status }) => status === "completed");
   if (completed && (completed.kind === "set") !== "paths" in request) {
     throw new Failure("look at the server: it pulled something else than what was asked for");
   }
-  const path = completed ? await datedOutput(context, completed, wanted) : wanted;
+  const path = completed ? await datedOutput(context, completed, outputPath) : outputPath;
   const saved = path !== null && completed ? await save(context, completed, path) : null;
   // If the file goes to standard output, the result is written to standard error.
   const { out, err } = context;
-  const told = { ...context, out: path === STANDARD_OUTPUT ? err : out };
-  for (const record of records) await sayWhatLacks(context, record);
+  const resultContext = { ...context, out: path === STANDARD_OUTPUT ? err : out };
+  for (const record of records) await printLacks(context, record);
   const hasPath = saved !== null && path !== STANDARD_OUTPUT;
-  printOne(told, records, hasPath ? { path: path ?? "", ...saved } : null);
+  printOne(resultContext, records, hasPath ? { path: path ?? "", ...saved } : null);
   const [problem] = [...problemsOf({ records, refused, leftOut: [] }), ...(saved?.problems ?? [])];
   if (problem === undefined) return;
-  throw refused[0]?.error.about(context.words[0] ?? "") ?? new Failure(problem);
+  throw refused[0]?.error.withPrefix(context.words[0] ?? "") ?? new Failure(problem);
 }
 
 /**
  * Returns the path on this machine for `-o`. If the requested file name contains `{date…}`, this path is
  * computed again, from the name of the file that was pulled.
- * @param wanted the path that was computed before the pull; null where `-o` was not given
+ * @param outputPath the path that was computed before the pull; null where `-o` was not given
  */
 async function datedOutput(
   context: CommandContext,
   { file_path, resolved_path }: DownloadRecord,
-  wanted: string | null,
+  outputPath: string | null,
 ): Promise<string | null> {
-  if (file_path === null || resolved_path === null || !hasDates(file_path)) return wanted;
+  if (file_path === null || resolved_path === null || !hasDates(file_path)) return outputPath;
   return readOutput(context, { file_path: resolved_path });
 }
 
@@ -125,12 +125,12 @@ async function save(context: CommandContext, record: DownloadRecord, path: strin
 }
 
 /** Requests the file or set, and follows the download to its end. */
-async function pullIt(context: CommandContext, request: NewDownload) {
+async function startAndFollow(context: CommandContext, request: NewDownload) {
   const { api, err, interruptions } = context;
   const { started, refused } = await startDownloads(api, [request], interruptions.signal);
   const [one] = started;
   if (!one) return { records: [], refused };
-  remark(context, one);
+  printStarted(context, one);
   const records = await followToTheEnd(context, {
     what: "the download",
     id: one.downloadId,
@@ -141,9 +141,12 @@ async function pullIt(context: CommandContext, request: NewDownload) {
 }
 
 /** Prints the id of a download. With the id, the download can be found even after this program has ended. */
-function remark({ err }: CommandContext, { clientId, downloadId, message }: Started): void {
+function printStarted(
+  { err }: CommandContext,
+  { clientId, downloadId, message }: StartedDownload,
+): void {
   const id = err.live ? shortId(downloadId) : downloadId;
-  const name = err.live ? ending(clientId, NAME_COLUMNS) : clientId;
+  const name = err.live ? cutStart(clientId, NAME_COLUMNS) : clientId;
   const text = `${name}  ${id}  ${plainText(message)}`;
   const line = err.live ? Bun.sliceAnsi(text, 0, err.columns(), "…") : text;
   err.write(`${paint(line, "dim", err.colour)}\n`);

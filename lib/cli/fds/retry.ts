@@ -5,7 +5,7 @@ import { type Command, print } from "./command.ts";
 /** The command `fds retry`, which repeats a failed or cancelled download. */
 export const retry: Command = {
   words: "ID",
-  count: [1, 1],
+  wordCount: [1, 1],
   summary: "pulls a failed or cancelled download again",
   flags: {},
   notes: `It becomes a new download, whose id is printed; follow it with "fds status" or "fds watch".`,

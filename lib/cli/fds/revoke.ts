@@ -7,7 +7,7 @@ import { printDone } from "./listing.ts";
 /** The command `fds revoke`, which cuts a client off for good. */
 export const revoke: Command = {
   words: "CLIENT",
-  count: [1, 1],
+  wordCount: [1, 1],
   summary: "cuts a client off, and refuses its key for good",
   flags: {},
   notes: `What it was asked for waits, with all that has come. To let another machine take its place:

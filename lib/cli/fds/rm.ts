@@ -13,7 +13,7 @@ import { printDone } from "./listing.ts";
 /** The command `fds rm`, which removes the content of a download. */
 export const rm: Command = {
   words: "ID",
-  count: [1, 1],
+  wordCount: [1, 1],
   summary: "removes the content of a download, not its record",
   flags: { yes: { type: "boolean" } },
   flagsHelp: `  --yes

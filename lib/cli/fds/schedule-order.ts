@@ -12,7 +12,7 @@ import { SET_FLAGS } from "./pull-set.ts";
 /* Reads the arguments and flags of `fds schedule NAME create`. */
 
 /** The flags of `fds schedule NAME create`. */
-export const ORDER_FLAGS = {
+export const CREATE_FLAGS = {
   ...CHOICE_FLAGS,
   "time-zone": { type: "string" },
   due: { type: "string" },
@@ -27,7 +27,7 @@ export const ORDER_FLAGS = {
   ...SET_FLAGS,
 } satisfies Record<string, Flag>;
 
-export const ORDER_FLAGS_HELP = `  --labels SELECTOR, -l SELECTOR, --ids GLOB
+export const CREATE_FLAGS_HELP = `  --labels SELECTOR, -l SELECTOR, --ids GLOB
       only clients with such labels, or such ids (default: all)
   --time-zone ZONE
       one clock for all, such as Europe/Berlin (default: site, each client's own)
@@ -67,8 +67,9 @@ const OVERLAP = oneOf(["skip", "allow"]);
  */
 export function readSchedule(context: CommandContext, name: string): NewSchedule {
   const [, , cron = "", ...files] = context.words;
-  const flaw = Cron.parse(cron);
-  if (typeof flaw === "string") throw new UsageError(`CRON is "${cron.slice(0, 100)}", ${flaw}`);
+  const parsedCron = Cron.parse(cron);
+  if (typeof parsedCron === "string")
+    throw new UsageError(`CRON is "${cron.slice(0, 100)}", ${parsedCron}`);
   const { keep, spread, ...options } = readOptions(context);
   const clients = isForMany(context) ? readChoice(context) : { all: true as const };
   const due = readFlag(context, "due", DUE);

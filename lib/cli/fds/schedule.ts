@@ -8,7 +8,7 @@ import { previewLines, SCHEDULE_COLUMNS, scheduleFields } from "../terminal/sche
 import { paint } from "../terminal/terminal.ts";
 import { type Command, type CommandContext, print, readFlag } from "./command.ts";
 import { printDone } from "./listing.ts";
-import { ORDER_FLAGS, ORDER_FLAGS_HELP, readSchedule } from "./schedule-order.ts";
+import { CREATE_FLAGS, CREATE_FLAGS_HELP, readSchedule } from "./schedule-order.ts";
 
 const COUNT = wholeNumber(1, 100);
 const LOCAL_TIME: Kind<string> = {
@@ -33,16 +33,16 @@ const NAMES = Object.keys(ACTIONS).join(", ");
 export const schedule: Command = {
   words: "NAME […]",
   usage: "NAME [preview|run|pause|resume|delete | create CRON [FILE | PATTERN…]]",
-  count: [1, Infinity],
+  wordCount: [1, Infinity],
   summary: "shows, creates, runs, pauses, … a schedule",
   flags: {
-    ...ORDER_FLAGS,
+    ...CREATE_FLAGS,
     "dry-run": { type: "boolean" },
     count: { type: "string" },
     client: { type: "string", multiple: true },
     at: { type: "string" },
   },
-  flagsHelp: `${ORDER_FLAGS_HELP}
+  flagsHelp: `${CREATE_FLAGS_HELP}
   --dry-run
       of create: make nothing, only show when it would ask
   --count N
@@ -90,18 +90,18 @@ async function show(context: CommandContext, name: string): Promise<void> {
 }
 
 async function create(context: CommandContext, name: string): Promise<void> {
-  const order = readSchedule(context, name);
-  if (context.values["dry-run"] === true) return previewOf(context, order);
-  const record = await context.api.createSchedule(order, context.interruptions.signal);
-  done(context, record, record.paused ? "is made, and waits" : "is made");
+  const newSchedule = readSchedule(context, name);
+  if (context.values["dry-run"] === true) return printDryRun(context, newSchedule);
+  const record = await context.api.createSchedule(newSchedule, context.interruptions.signal);
+  printChange(context, record, record.paused ? "is made, and waits" : "is made");
 }
 
 /** Shows the times at which a schedule would run next, without creating the schedule. */
-async function previewOf(context: CommandContext, order: NewSchedule): Promise<void> {
-  const { cron, time_zone, job } = order;
+async function printDryRun(context: CommandContext, newSchedule: NewSchedule): Promise<void> {
+  const { cron, time_zone, job } = newSchedule;
   const count = readFlag(context, "count", COUNT);
-  const wanted = { cron, time_zone, clients: job.clients, count };
-  printTimes(context, await context.api.previewTimes(wanted, context.interruptions.signal));
+  const body = { cron, time_zone, clients: job.clients, count };
+  printTimes(context, await context.api.previewTimes(body, context.interruptions.signal));
 }
 
 async function preview(context: CommandContext, name: string): Promise<void> {
@@ -148,14 +148,14 @@ async function run(context: CommandContext, name: string): Promise<void> {
 async function setPaused(context: CommandContext, name: string, paused: boolean): Promise<void> {
   const { signal } = context.interruptions;
   const record = await context.api.changeSchedule(name, { paused }, signal);
-  done(context, record, paused ? "is paused" : "goes on");
+  printChange(context, record, paused ? "is paused" : "goes on");
 }
 
 async function remove(context: CommandContext, name: string): Promise<void> {
   const record = await context.api.deleteSchedule(name, context.interruptions.signal);
-  done(context, record, "is deleted, its jobs and downloads stay");
+  printChange(context, record, "is deleted, its jobs and downloads stay");
 }
 
-function done(context: CommandContext, record: ScheduleRecord, what: string): void {
+function printChange(context: CommandContext, record: ScheduleRecord, what: string): void {
   printDone(context, record, SCHEDULE_COLUMNS, `${record.name} ${what}`);
 }

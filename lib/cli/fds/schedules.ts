@@ -5,7 +5,7 @@ import { printListing } from "./listing.ts";
 /** The command `fds schedules`, which lists all schedules. */
 export const schedules: Command = {
   words: "",
-  count: [0, 0],
+  wordCount: [0, 0],
   summary: "the schedules, and how many sites did not deliver",
   flags: {},
   notes: `In a pipe: schedule, cron, zone, next time, last local time, how many delivered then and how many are

@@ -7,7 +7,7 @@ import { type Command, print } from "./command.ts";
 /** The command `fds status`, which shows all fields of a download. */
 export const status: Command = {
   words: "ID",
-  count: [1, 1],
+  wordCount: [1, 1],
   summary: "all fields of a download",
   flags: {},
   notes: `The first characters of an ID are enough, as long as no other download begins with them.`,

@@ -10,12 +10,12 @@ import { type Command, type CommandContext, print, readFlag } from "./command.ts
 import { printDone, printListing } from "./listing.ts";
 import { readSelector } from "./pull-job.ts";
 import { expiresColumn, MADE_COLUMN, NAME_COLUMN, stateColumn } from "./named-columns.ts";
-import { readLifetime, runNamed, stateOf } from "./named.ts";
+import { readLifetime, runCredentialAction, stateOf } from "./named.ts";
 
 /** The command `fds token`, which manages API tokens. */
 export const token: Command = {
   words: "ACTION [NAME]",
-  count: [1, 2],
+  wordCount: [1, 2],
   summary: "API tokens with roles: create NAME, list, revoke NAME",
   flags: {
     role: { type: "string" },
@@ -39,7 +39,7 @@ list prints name, role, sites, state, last use, end and making, with tabs betwee
     "token create west --role viewer --labels region=west",
     "token revoke night-shift",
   ],
-  run: (context) => runNamed("token", context, { create, list, revoke }),
+  run: (context) => runCredentialAction("token", context, { create, list, revoke }),
 };
 
 async function create(context: CommandContext, name: string): Promise<void> {
@@ -54,7 +54,7 @@ async function create(context: CommandContext, name: string): Promise<void> {
       readSetting({ source: "--site", text: String(text) }, CLIENT_ID.schema, CLIENT_ID.expected),
     );
   const labels = values["labels"] === undefined ? null : readSelector(String(values["labels"]));
-  const seen = [...sites, ...(labels === null ? [] : [labels])];
+  const scope = [...sites, ...(labels === null ? [] : [labels])];
   const issued = await api.createToken(
     {
       name,
@@ -68,7 +68,7 @@ async function create(context: CommandContext, name: string): Promise<void> {
   print(context, {
     value: issued,
     shown: (coloured) => [
-      `${paint("✓", "green", coloured)} ${name} is ${role} of ${seen.join(", ") || "all sites"}; keep its secret, it is shown this once:`,
+      `${paint("✓", "green", coloured)} ${name} is ${role} of ${scope.join(", ") || "all sites"}; keep its secret, it is shown this once:`,
       issued.token,
     ],
     raw: () => [issued.token],

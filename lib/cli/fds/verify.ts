@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { CHECKSUMS_FILE, parseChecksums, readChecksums } from "../checksums.ts";
 import { tabbed } from "../terminal/listing.ts";
 import { Failure } from "../program.ts";
-import { paint, show } from "../terminal/terminal.ts";
+import { paint, renderText } from "../terminal/terminal.ts";
 import { countRight, isWrong, sumLines, verdictLines, verdictSummary } from "../verify/verdicts.ts";
 import type { CheckedFile } from "../verify/checked-file.ts";
 import { downloadsDirOf } from "../saved-path.ts";
@@ -12,7 +12,7 @@ import { type Command, type CommandContext, print } from "./command.ts";
 /** The command `fds verify`, which compares saved files with their checksums. */
 export const verify: Command = {
   words: "",
-  count: [0, 0],
+  wordCount: [0, 0],
   summary: "compares every file in downloads/ with its checksum",
   flags: {
     "downloads-dir": { type: "string" },
@@ -49,7 +49,7 @@ behind the path of a set, how many of its files are right.`,
           ...verdictLines(file, coloured),
           ...(isWrong(file) ? sumLines(file, coloured) : []),
         ]),
-        show({ text: `All of this is in ${resolve(folder)}`, colour: "dim" }, coloured),
+        renderText({ text: `All of this is in ${resolve(folder)}`, colour: "dim" }, coloured),
         ...(isFine ? [paint(summary, "bold", coloured)] : []),
       ],
       raw: () =>

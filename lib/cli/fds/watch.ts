@@ -23,7 +23,7 @@ const LEAVE_SCREEN = "\x1b[?25h\x1b[?1049l";
 /** The command `fds watch`, which shows clients and downloads live. */
 export const watch: Command = {
   words: "",
-  count: [0, 0],
+  wordCount: [0, 0],
   summary: "a live table of clients and downloads, until Ctrl-C",
   flags: {},
   notes: `In a pipe, a line for each change: "client", "job" or "download" and the fields as "fds clients",
@@ -90,15 +90,15 @@ function newestFirst(records: Map<string, DownloadRecord>): DownloadRecord[] {
 /**
  * Yields the latest downloads as they are now, then all that {@link ApiClient.changes} yields: the present
  * clients, jobs and unended downloads, then each change.
- * @param onAway called after each failed try to reach the server
+ * @param onUnreachable called after each failed try to reach the server
  */
 async function* changes(
   api: ApiClient,
   signal: AbortSignal,
-  onAway?: () => void,
+  onUnreachable?: () => void,
 ): AsyncGenerator<ChangeEvent> {
   let isFirst = true;
-  for await (const change of api.changes({ signal, patience: Infinity, onAway })) {
+  for await (const change of api.changes({ signal, patience: Infinity, onUnreachable })) {
     // The downloads are listed only after the first event. In the other order, a change between the list and
     // the start of the stream would be missed.
     if (isFirst) {
@@ -113,15 +113,15 @@ async function* changes(
 async function drawAll({ api, out, interruptions }: CommandContext): Promise<void> {
   const { signal } = interruptions;
   const view = new View();
-  let isAway = false;
+  let isUnreachable = false;
   await api.health(signal);
   const leave = () => out.write(LEAVE_SCREEN);
   out.write(ENTER_SCREEN);
   process.once("exit", leave);
-  const timer = setInterval(() => draw(screenOf(view, isAway, out), out), INTERVAL);
+  const timer = setInterval(() => draw(screenOf(view, isUnreachable, out), out), INTERVAL);
   try {
-    for await (const change of changes(api, signal, () => (isAway = true))) {
-      isAway = false;
+    for await (const change of changes(api, signal, () => (isUnreachable = true))) {
+      isUnreachable = false;
       view.apply(change);
     }
   } finally {
@@ -132,7 +132,11 @@ async function drawAll({ api, out, interruptions }: CommandContext): Promise<voi
 }
 
 /** Returns the lines of the screen. Clients take at most half of the rows. */
-function screenOf({ clients, downloads }: View, isAway: boolean, terminal: Terminal): string[] {
+function screenOf(
+  { clients, downloads }: View,
+  isUnreachable: boolean,
+  terminal: Terminal,
+): string[] {
   const { colour } = terminal;
   const columns = terminal.columns();
   const rows = Math.max(2, terminal.rows() - FRAME_LINES);
@@ -155,7 +159,7 @@ function screenOf({ clients, downloads }: View, isAway: boolean, terminal: Termi
   );
   const connected = clients.filter((one) => one.connected).length;
   const active = downloads.filter((one) => !hasEnded(one)).length;
-  const state = isAway
+  const state = isUnreachable
     ? paint("no answer, trying again", "red", colour)
     : paint(new Date().toLocaleTimeString("sv-SE"), "dim", colour);
   const title = paint(`${connected} of ${clients.length} clients connected`, "bold", colour);

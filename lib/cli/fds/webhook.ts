@@ -48,7 +48,7 @@ const NAMES = Object.keys(ACTIONS).join(", ");
 export const webhook: Command = {
   words: "ACTION NAME",
   usage: "ACTION NAME [ATTEMPT]",
-  count: [2, 3],
+  wordCount: [2, 3],
   summary: "shows, creates, changes, tests, … a webhook",
   flags: {
     url: { type: "string" },
@@ -158,7 +158,7 @@ async function replay(context: CommandContext, name: string): Promise<void> {
   const id = await findId(text, {
     name: "attempt",
     command: `fds webhook attempts ${name}`,
-    page: async (cursor) => {
+    fetchPage: async (cursor) => {
       const query = cursor === null ? {} : { cursor };
       const page = await api.webhooks.attempts(name, query, signal);
       return {
@@ -190,18 +190,18 @@ function readEvents({ values }: CommandContext): WebhookEvent[] | undefined {
   if (given.length === 0) return undefined;
   const events = given.flatMap((text) => {
     const glob = new Bun.Glob(text);
-    const meant = WEBHOOK_EVENTS.filter((event) => glob.match(event));
-    if (meant.length > 0) return meant;
+    const matching = WEBHOOK_EVENTS.filter((event) => glob.match(event));
+    if (matching.length > 0) return matching;
     throw new UsageError(`--event is "${text}", expected some of ${WEBHOOK_EVENTS.join(", ")}`);
   });
   return [...new Set(events)];
 }
 
-function printSecret(context: CommandContext, made: WebhookWithSecret, done: string): void {
+function printSecret(context: CommandContext, made: WebhookWithSecret, summary: string): void {
   print(context, {
     value: made,
     shown: (coloured) => [
-      `${paint("✓", "green", coloured)} ${done}; keep the secret, it is shown this once:`,
+      `${paint("✓", "green", coloured)} ${summary}; keep the secret, it is shown this once:`,
       made.secret,
     ],
     raw: () => [made.secret],

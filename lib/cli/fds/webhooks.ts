@@ -5,7 +5,7 @@ import { printListing } from "./listing.ts";
 /** The command `fds webhooks`, which lists all webhooks. */
 export const webhooks: Command = {
   words: "",
-  count: [0, 0],
+  wordCount: [0, 0],
   summary: "the URLs that are told of events",
   flags: {},
   notes: `In a pipe: name, status, how many messages wait, URL, events and making, with tabs between them.`,

@@ -15,7 +15,7 @@ const PUBLISHED = /^\d{8}_\d{6}_/;
 const SUMS = /\.(?:md5|sha256)$/;
 
 /** A published file, or a published set with its checksum file. */
-interface Published {
+interface PublishedItem {
   /** The path of the file. For a set, the paths of its checksum file and of its folder. */
   paths: string[];
   files: number;
@@ -27,11 +27,11 @@ interface Published {
 export async function cleanUp(context: GuideContext): Promise<void> {
   const { target, input, signal } = context;
   const folder = plainText(resolve(target.downloadsDir));
-  const { published, others } = await lookAround(target.downloadsDir);
-  if (others > 0) tell(context, `${countFiles(others)} of another kind will stay`);
+  const { published, otherCount } = await listPublished(target.downloadsDir);
+  if (otherCount > 0) tell(context, `${countFiles(otherCount)} of another kind will stay`);
   if (published.length === 0) return tell(context, `There is nothing to remove in ${folder}`);
-  const sum = (value: (one: Published) => number, of = published) =>
-    of.reduce((total, one) => total + value(one), 0);
+  const sum = (value: (one: PublishedItem) => number, items = published) =>
+    items.reduce((total, one) => total + value(one), 0);
   const what = `${countFiles(sum(({ files }) => files))} (${formatSize(sum(({ size }) => size))})`;
   const question = `Remove ${what} from ${folder}?`;
   if (!(await input.confirm(question, signal))) return tell(context, "Nothing was removed");
@@ -39,7 +39,7 @@ export async function cleanUp(context: GuideContext): Promise<void> {
     context,
     published.flatMap(({ paths }) => paths),
   );
-  const removed: Published[] = [];
+  const removed: PublishedItem[] = [];
   for (const one of published) if (await remove(context, one)) removed.push(one);
   await removeEmptyFolders(target.downloadsDir);
   const count = countFiles(sum(({ files }) => files, removed));
@@ -47,7 +47,7 @@ export async function cleanUp(context: GuideContext): Promise<void> {
 }
 
 /** Removes a published file or set. @returns false if it could not be removed completely */
-async function remove(context: GuideContext, { paths }: Published): Promise<boolean> {
+async function remove(context: GuideContext, { paths }: PublishedItem): Promise<boolean> {
   for (const path of paths) {
     try {
       await rm(path, { recursive: true });
@@ -84,9 +84,9 @@ async function remember(context: GuideContext, removed: string[]): Promise<void>
  * Folders in `downloadsDir` whose name begins with a dot, such as the server's folder of unfinished files,
  * are skipped.
  */
-async function lookAround(downloadsDir: string) {
-  const published: Published[] = [];
-  let others = 0;
+async function listPublished(downloadsDir: string) {
+  const published: PublishedItem[] = [];
+  let otherCount = 0;
   for (const client of await clientFolders(downloadsDir)) {
     const entries = await readdir(client, { withFileTypes: true });
     const names = new Map(entries.map((entry) => [entry.name, entry]));
@@ -96,7 +96,7 @@ async function lookAround(downloadsDir: string) {
       if (!entry.isFile() || !PUBLISHED.test(entry.name)) {
         // A folder with a checksum file beside it is a set. The set is added together with its checksum file.
         const isSet = ["md5", "sha256"].some((kind) => names.has(`${entry.name}.${kind}`));
-        if (!entry.isDirectory() || !isSet) others++;
+        if (!entry.isDirectory() || !isSet) otherCount++;
       } else if (names.get(folder)?.isDirectory()) {
         published.push(await setAt(path, join(client, folder)));
       } else {
@@ -104,11 +104,11 @@ async function lookAround(downloadsDir: string) {
       }
     }
   }
-  return { published, others };
+  return { published, otherCount };
 }
 
-async function setAt(sums: string, folder: string): Promise<Published> {
-  const set: Published = { paths: [sums, folder], files: 0, size: 0 };
+async function setAt(sums: string, folder: string): Promise<PublishedItem> {
+  const set: PublishedItem = { paths: [sums, folder], files: 0, size: 0 };
   for await (const path of filesBelow(folder, "")) {
     set.files++;
     set.size += (await lstat(join(folder, path))).size;

@@ -10,13 +10,13 @@ const FRAME_ROWS = 8;
  * Shortens a result to fit on the screen, so that its title is still visible at the next question. Nothing is
  * cut when the output is not a terminal.
  * @param keep which end of the lines to keep
- * @param rest a way to see all lines, such as a command, shown with the number of lines that were cut
+ * @param seeAllHint a way to see all lines, such as a command, shown with the number of lines that were cut
  */
-export function fitting(
+export function cutToScreen(
   lines: string[],
   { live, rows, columns, colour }: Terminal,
   keep: "start" | "end",
-  rest: string,
+  seeAllHint: string,
 ): string[] {
   if (!live) return lines;
   const inOrder = keep === "start" ? lines : lines.toReversed();
@@ -26,6 +26,6 @@ export function fitting(
     return room >= 0;
   });
   if (kept.length === lines.length) return lines;
-  const more = paint(`… ${lines.length - kept.length} more lines: ${rest}`, "dim", colour);
+  const more = paint(`… ${lines.length - kept.length} more lines: ${seeAllHint}`, "dim", colour);
   return keep === "start" ? [...kept, more] : [more, ...kept.toReversed()];
 }

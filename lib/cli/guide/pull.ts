@@ -3,8 +3,8 @@ import { follow, startDownloads } from "../rest/follow.ts";
 import { followJob } from "../rest/follow-job.ts";
 import { savedPathOf } from "../saved-path.ts";
 import { resultLine, resultLines } from "../terminal/pull-result.ts";
-import { someOf } from "../terminal/terminal.ts";
-import { fitting } from "./fitting.ts";
+import { joinFirst } from "../terminal/terminal.ts";
+import { cutToScreen } from "./fitting.ts";
 import { complain, type GuideContext, tell } from "./guide.ts";
 
 /** The maximum number of downloads whose bars and results all fit on a small screen. */
@@ -21,13 +21,16 @@ export async function pullFromAll(context: GuideContext): Promise<void> {
   const clients = await target.api.clients(signal);
   const connected = clients.filter((client) => client.connected);
   if (connected.length === 0) return complain(context, "No client is connected");
-  const others = clients.filter((client) => !client.connected && client.revoked_at === null);
-  if (others.length > 0) {
-    tell(context, `Not connected, left out: ${someOf(others.map(({ client_id }) => client_id))}`);
+  const offline = clients.filter((client) => !client.connected && client.revoked_at === null);
+  if (offline.length > 0) {
+    tell(
+      context,
+      `Not connected, left out: ${joinFirst(offline.map(({ client_id }) => client_id))}`,
+    );
   }
   const { out } = context;
   const chosen =
-    others.length === 0
+    offline.length === 0
       ? { all: true as const }
       : { ids: connected.map(({ client_id }) => client_id) };
   const job = await target.api.createJob({ clients: chosen, download: {} }, signal);
@@ -53,11 +56,11 @@ async function pull(context: GuideContext, id: string): Promise<void> {
 
 function showResults(context: GuideContext, records: DownloadRecord[]): void {
   const { target, out } = context;
-  const withTotal = records.length > MAX_SHOWN;
+  const isBrief = records.length > MAX_SHOWN;
   const lines = records.flatMap((record) =>
-    withTotal
+    isBrief
       ? resultLine(record, out.colour)
       : resultLines(record, savedPathOf(record, target.downloadsDir), out.colour),
   );
-  tell(context, "", ...fitting(lines, out, "start", "bun run fds downloads"));
+  tell(context, "", ...cutToScreen(lines, out, "start", "bun run fds downloads"));
 }

@@ -1,7 +1,7 @@
 import { CLIENT_COLUMNS, clientProblemOf, NO_CLIENTS } from "../terminal/client-listing.ts";
 import { healthFields } from "../terminal/health-fields.ts";
 import { listingTable } from "../terminal/listing.ts";
-import { fitting } from "./fitting.ts";
+import { cutToScreen } from "./fitting.ts";
 import { type GuideContext, tell } from "./guide.ts";
 
 /** Choice 1 of the menu: shows whether the server works. */
@@ -17,5 +17,5 @@ export async function listClients(context: GuideContext): Promise<void> {
   if (clients.length === 0) return tell(context, NO_CLIENTS);
   const inOrder = clients.toSorted((a, b) => Number(b.connected) - Number(a.connected));
   const table = listingTable(CLIENT_COLUMNS, inOrder, out.columns(), out.colour, clientProblemOf);
-  tell(context, ...fitting(table, out, "start", "bun run fds clients"));
+  tell(context, ...cutToScreen(table, out, "start", "bun run fds clients"));
 }

@@ -29,8 +29,14 @@ export async function findTarget(
 ): Promise<Target> {
   const api = new ApiClient(connection);
   const { server } = connection;
-  const own: Target = { api, server, downloadsDir, checksumsFile: CHECKSUMS_FILE, demo: null };
-  if (isNamed || (await answers(api, signal))) return own;
+  const defaultTarget: Target = {
+    api,
+    server,
+    downloadsDir,
+    checksumsFile: CHECKSUMS_FILE,
+    demo: null,
+  };
+  if (isNamed || (await answers(api, signal))) return defaultTarget;
   for (const { folder, ...demo } of await findKeptDemos(demos)) {
     const demoApi = new ApiClient(demo);
     if (!(await answers(demoApi, signal))) continue;
@@ -42,7 +48,7 @@ export async function findTarget(
       demo: folder,
     };
   }
-  return own;
+  return defaultTarget;
 }
 
 /** Reports whether a server responds. An error response counts, too. */

@@ -2,7 +2,7 @@ import { parseChecksums, readChecksums } from "../checksums.ts";
 import { paint } from "../terminal/terminal.ts";
 import { isWrong, sumLines, verdictLines, verdictSummary } from "../verify/verdicts.ts";
 import { verifyWithBar } from "../verify/verify-with-bar.ts";
-import { fitting } from "./fitting.ts";
+import { cutToScreen } from "./fitting.ts";
 import { type GuideContext, tell } from "./guide.ts";
 
 /**
@@ -25,5 +25,5 @@ export async function verifyFiles(context: GuideContext): Promise<void> {
     isFine ? "green" : "red",
     out.colour,
   );
-  tell(context, ...fitting([...lines, "", summary], out, "end", "bun run fds verify"));
+  tell(context, ...cutToScreen([...lines, "", summary], out, "end", "bun run fds verify"));
 }

@@ -1,6 +1,6 @@
 import { plainText } from "../../util/plain-text.ts";
 import { paint } from "../terminal/terminal.ts";
-import { fitting } from "./fitting.ts";
+import { cutToScreen } from "./fitting.ts";
 import { complain, type GuideContext, pick, tell } from "./guide.ts";
 import { findLogs, LAST_LINES, type Logs } from "./logs.ts";
 
@@ -31,7 +31,7 @@ async function show(context: GuideContext, logs: Logs, name: string): Promise<vo
   const { out } = context;
   const lines = (await logs.read(name)).map(plainText);
   const title = `The last ${LAST_LINES} lines of ${name}, from ${logs.source}`;
-  const shown = fitting(lines, out, "end", "make the terminal larger, or look there");
+  const shown = cutToScreen(lines, out, "end", "make the terminal larger, or look there");
   tell(context, paint(plainText(title), "dim", out.colour), ...shown);
 }
 

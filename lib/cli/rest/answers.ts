@@ -7,7 +7,7 @@ import { ApiCallError, UnreachableError } from "./api-errors.ts";
 /* Parses responses of the server. Error messages name the server by the address that the user gave. */
 
 /** HTTP statuses with which a proxy reports that the server behind the proxy does not respond. */
-const AWAY = new Set([502, 503, 504]);
+const PROXY_ERRORS = new Set([502, 503, 504]);
 
 /**
  * Parses and validates the JSON of a response.
@@ -26,14 +26,14 @@ export async function readJson<T>(
 /** Returns the error for a response whose status is not 2xx. */
 export async function refusalOf(server: string, response: Response): Promise<Failure> {
   const { status, headers } = response;
-  const elsewhere = status >= 300 && status < 400 ? headers.get("location") : null;
-  if (elsewhere !== null) return redirected(server, status, elsewhere);
+  const location = status >= 300 && status < 400 ? headers.get("location") : null;
+  if (location !== null) return redirectError(server, status, location);
   const answer = ApiError.safeParse(parseJson(await response.text()));
   if (answer.success) {
     const hint = status === 401 ? "set API_TOKEN to that of the server: " : "";
     return new ApiCallError(status, answer.data.code, hint + plainText(answer.data.error));
   }
-  if (!AWAY.has(status)) return unexpectedAnswer(server, status);
+  if (!PROXY_ERRORS.has(status)) return unexpectedAnswer(server, status);
   return new UnreachableError(
     `start the server behind the proxy at "${server}", which answered ${status}`,
   );
@@ -57,7 +57,7 @@ export function parseJson(text: string): unknown {
   }
 }
 
-function redirected(server: string, status: number, location: string): ApiCallError {
+function redirectError(server: string, status: number, location: string): ApiCallError {
   const message = `pass the right address: "${server}" answered ${status}, it leads to "${plainText(location)}"`;
   return new ApiCallError(status, "unexpected_answer", message);
 }

@@ -81,23 +81,23 @@ export class ApiClient {
   }
 
   job(jobId: string, signal?: AbortSignal): Answer<"getJob"> {
-    return this.#transport.call(endpoints.getJob, ofJob(jobId), { signal });
+    return this.#transport.call(endpoints.getJob, jobRequest(jobId), { signal });
   }
 
   cancelJob(jobId: string, signal?: AbortSignal): Answer<"cancelJob"> {
-    return this.#transport.call(endpoints.cancelJob, ofJob(jobId), { signal });
+    return this.#transport.call(endpoints.cancelJob, jobRequest(jobId), { signal });
   }
 
   pauseJob(jobId: string, signal?: AbortSignal): Answer<"pauseJob"> {
-    return this.#transport.call(endpoints.pauseJob, ofJob(jobId), { signal });
+    return this.#transport.call(endpoints.pauseJob, jobRequest(jobId), { signal });
   }
 
   resumeJob(jobId: string, signal?: AbortSignal): Answer<"resumeJob"> {
-    return this.#transport.call(endpoints.resumeJob, ofJob(jobId), { signal });
+    return this.#transport.call(endpoints.resumeJob, jobRequest(jobId), { signal });
   }
 
   rerunJob(jobId: string, signal?: AbortSignal): Answer<"rerunJob"> {
-    return this.#transport.call(endpoints.rerunJob, { ...ofJob(jobId), body: {} }, { signal });
+    return this.#transport.call(endpoints.rerunJob, { ...jobRequest(jobId), body: {} }, { signal });
   }
 
   /** Returns one page of the content of a client's folder. Without a path, lists the client's roots. */
@@ -121,7 +121,7 @@ export class ApiClient {
   }
 
   download(downloadId: string, signal?: AbortSignal): Answer<"getDownload"> {
-    return this.#transport.call(endpoints.getDownload, ofDownload(downloadId), { signal });
+    return this.#transport.call(endpoints.getDownload, downloadRequest(downloadId), { signal });
   }
 
   /** Returns one page of the files of a set. The page's `next_cursor` selects the next page. */
@@ -130,17 +130,17 @@ export class ApiClient {
     query: Query<"listSetFiles"> = {},
     signal?: AbortSignal,
   ): Answer<"listSetFiles"> {
-    const request = { ...ofDownload(downloadId), query };
+    const request = { ...downloadRequest(downloadId), query };
     return this.#transport.call(endpoints.listSetFiles, request, { signal });
   }
 
   cancel(downloadId: string, signal?: AbortSignal): Answer<"cancelDownload"> {
-    return this.#transport.call(endpoints.cancelDownload, ofDownload(downloadId), { signal });
+    return this.#transport.call(endpoints.cancelDownload, downloadRequest(downloadId), { signal });
   }
 
   /** Removes the content of a completed download from the server's storage. */
   removeContent(downloadId: string, signal?: AbortSignal): Answer<"removeContent"> {
-    return this.#transport.call(endpoints.removeContent, ofDownload(downloadId), { signal });
+    return this.#transport.call(endpoints.removeContent, downloadRequest(downloadId), { signal });
   }
 
   /** Changes fields of a download. @param body the fields to change */
@@ -149,12 +149,12 @@ export class ApiClient {
     body: Body<"changeDownload">,
     signal?: AbortSignal,
   ): Answer<"changeDownload"> {
-    const request = { ...ofDownload(downloadId), body };
+    const request = { ...downloadRequest(downloadId), body };
     return this.#transport.call(endpoints.changeDownload, request, { signal });
   }
 
   retry(downloadId: string, signal?: AbortSignal): Answer<"retryDownload"> {
-    return this.#transport.call(endpoints.retryDownload, ofDownload(downloadId), { signal });
+    return this.#transport.call(endpoints.retryDownload, downloadRequest(downloadId), { signal });
   }
 
   /** Returns one page of the audit log. The page's `next_cursor` selects the next page. */
@@ -262,7 +262,7 @@ export class ApiClient {
     onChange: (record: DownloadRecord) => void,
     options: WatchOptions = {},
   ): Promise<DownloadRecord> {
-    const request = ofDownload(downloadId);
+    const request = downloadRequest(downloadId);
     const changes = liveChanges(this.#transport, endpoints.downloadEvents, request, options);
     for await (const { event, data } of changes) {
       if (event !== "download") continue;
@@ -291,10 +291,10 @@ export class ApiClient {
   }
 }
 
-function ofJob(jobId: string) {
+function jobRequest(jobId: string) {
   return { params: { job_id: jobId } };
 }
 
-function ofDownload(downloadId: string) {
+function downloadRequest(downloadId: string) {
   return { params: { download_id: downloadId } };
 }

@@ -14,9 +14,9 @@ export class ApiCallError extends Failure {
   }
 
   /** Returns an error with the same status and code, whose message begins with `what` and a colon. */
-  about(what: string): ApiCallError {
+  withPrefix(prefix: string): ApiCallError {
     const { status, code, message } = this;
-    return new ApiCallError(status, code, `${what}: ${message}`, { cause: this });
+    return new ApiCallError(status, code, `${prefix}: ${message}`, { cause: this });
   }
 }
 
@@ -26,11 +26,12 @@ export class UnreachableError extends Failure {
 }
 
 /** Error codes for which the same call may succeed later. */
-const WAITS: ReadonlySet<string> = new Set(["rate_limited", "unavailable"]);
+const TRANSIENT_CODES: ReadonlySet<string> = new Set(["rate_limited", "unavailable"]);
 
 /** Reports whether another try makes sense, because the server is unreachable or too busy. */
 export function isTransient(error: unknown): error is ApiCallError | UnreachableError {
   return (
-    error instanceof UnreachableError || (error instanceof ApiCallError && WAITS.has(error.code))
+    error instanceof UnreachableError ||
+    (error instanceof ApiCallError && TRANSIENT_CODES.has(error.code))
   );
 }

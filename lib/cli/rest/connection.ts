@@ -36,13 +36,18 @@ export function readConnection(values: ParsedFlags["values"], env: Environment):
   const ca = read("TLS_CA", env["TLS_CA"], READABLE_FILE);
   const cert = read("TLS_CLIENT_CERT", env["TLS_CLIENT_CERT"], READABLE_FILE);
   const key = read("TLS_CLIENT_KEY", env["TLS_CLIENT_KEY"], READABLE_FILE);
-  const named =
+  const namedServer =
     read("--server", values["server"], ADDRESS) ?? read("SERVER_URL", env["SERVER_URL"], ADDRESS);
-  const own = named === null && ca === null ? env["TLS_CERT"] : undefined;
+  const pinned = namedServer === null && ca === null ? env["TLS_CERT"] : undefined;
   return {
-    server: named ?? localAddress(env),
+    server: namedServer ?? localAddress(env),
     ...(token !== null && { token }),
-    tls: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }), ...(own && { own }) },
+    tls: {
+      ...(ca && { ca }),
+      ...(cert && { cert }),
+      ...(key && { key }),
+      ...(pinned && { pinned }),
+    },
   };
 }
 

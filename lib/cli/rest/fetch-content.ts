@@ -19,15 +19,15 @@ export async function* fetchContent(
   const headers = { range: `bytes=${offset}-`, "if-range": etag };
   const isWanted = (response: Response) =>
     response.status === 206 && response.headers.get("etag") === etag;
-  let left = size - offset;
+  let remaining = size - offset;
   const request = { params: { download_id: downloadId }, query: { path } };
   const options = { headers, signal, isWanted };
   for await (const piece of transport.pieces(endpoints.downloadContent, request, options)) {
-    left -= piece.length;
-    if (left < 0) {
+    remaining -= piece.length;
+    if (remaining < 0) {
       throw new Failure(`the server at "${transport.server}" sends more bytes than the file has`);
     }
     yield piece;
   }
-  if (left > 0) throw transport.problemOf(new Error(`${left} bytes are missing`), signal);
+  if (remaining > 0) throw transport.problemOf(new Error(`${remaining} bytes are missing`), signal);
 }

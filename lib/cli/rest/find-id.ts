@@ -2,11 +2,11 @@ import { howToRun } from "../../util/build.ts";
 import { UsageError } from "../../util/flags.ts";
 import { Failure } from "../program.ts";
 
-const WHOLE = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
-const BEGINNING = /^[\da-f]{4}[\da-f-]{0,31}$/i;
+const WHOLE_ID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
+const ID_BEGINNING = /^[\da-f]{4}[\da-f-]{0,31}$/i;
 
 /** The maximum number of items that a search for an id reads. */
-const MOST = 1000;
+const MAX_SEARCHED = 1000;
 
 /** A list of items to search by id. Ids are ordered by time, and pages come newest first. */
 export interface Findable {
@@ -14,7 +14,7 @@ export interface Findable {
   name: string;
   /** The command of `fds` that lists the items: `downloads`. */
   command: string;
-  page: (cursor: string | null) => Promise<{ ids: string[]; nextCursor: string | null }>;
+  fetchPage: (cursor: string | null) => Promise<{ ids: string[]; nextCursor: string | null }>;
 }
 
 /**
@@ -22,15 +22,18 @@ export interface Findable {
  * @throws UsageError for a text that cannot be the beginning of an id
  * @throws Failure where no item, or more than one item, matches
  */
-export async function findId(text: string, { name, command, page }: Findable): Promise<string> {
-  if (WHOLE.test(text)) return text.toLowerCase();
-  if (!BEGINNING.test(text)) {
+export async function findId(
+  text: string,
+  { name, command, fetchPage }: Findable,
+): Promise<string> {
+  if (WHOLE_ID.test(text)) return text.toLowerCase();
+  if (!ID_BEGINNING.test(text)) {
     throw new UsageError(`ID is "${text}", expected the id of a ${name} or its first characters`);
   }
   const beginning = text.toLowerCase();
   const ids: string[] = [];
-  for (let cursor: string | null = null; ids.length < MOST;) {
-    const { ids: more, nextCursor } = await page(cursor);
+  for (let cursor: string | null = null; ids.length < MAX_SEARCHED;) {
+    const { ids: more, nextCursor } = await fetchPage(cursor);
     ids.push(...more);
     // Ids come newest first. Once an id is smaller than `beginning`, no id on the next pages begins with it.
     if (more.length === 0 || nextCursor === null || nextCursor < beginning) break;

@@ -13,17 +13,17 @@ import { findId } from "./find-id.ts";
 /**
  * A job with at most this number of clients has a progress bar for each download. A larger job has one bar.
  */
-const MOST_BARS = 30;
+const MAX_BARS = 30;
 
 /** Interval at which a new job is polled until each of its clients has a download, in ms. */
-const LOOK_EVERY_MS = 50;
+const POLL_INTERVAL_MS = 50;
 
 /** Finds a job by its id or the beginning of its id; see {@link findId}. */
 export function findJobId(api: ApiClient, text: string, signal: AbortSignal): Promise<string> {
   return findId(text, {
     name: "job",
     command: "jobs",
-    page: async (cursor) => {
+    fetchPage: async (cursor) => {
       const { jobs, next_cursor } = await api.jobs(cursor === null ? {} : { cursor }, signal);
       return { ids: jobs.map(({ job_id }) => job_id), nextCursor: next_cursor };
     },
@@ -42,8 +42,8 @@ export async function followJob(
   options: FollowOptions,
 ): Promise<DownloadRecord[]> {
   const job = await api.job(jobId, options.signal);
-  if (job.total <= MOST_BARS) await followEach(api, job, terminal, options);
-  await untilEnded(api, jobId, terminal, options, job.total > MOST_BARS);
+  if (job.total <= MAX_BARS) await followEach(api, job, terminal, options);
+  await untilEnded(api, jobId, terminal, options, job.total > MAX_BARS);
   return newestOf(api, jobId, options.signal);
 }
 
@@ -84,7 +84,7 @@ async function followEach(
       await follow(api, started, terminal, { ...options, job });
       return;
     }
-    await pause(LOOK_EVERY_MS, options.signal);
+    await pause(POLL_INTERVAL_MS, options.signal);
   }
 }
 
@@ -96,10 +96,10 @@ async function untilEnded(
   isShown: boolean,
 ): Promise<void> {
   const end = new AbortController();
-  const either = signal ? AbortSignal.any([signal, end.signal]) : end.signal;
+  const combinedSignal = signal ? AbortSignal.any([signal, end.signal]) : end.signal;
   const progress = isShown ? new Progress(terminal) : null;
   try {
-    for await (const { event, data } of api.changes({ ...options, signal: either })) {
+    for await (const { event, data } of api.changes({ ...options, signal: combinedSignal })) {
       if (event !== "job" || data.job_id !== jobId) continue;
       progress?.setTotal(barOf(data));
       if (data.ended_at !== null) return;

@@ -21,7 +21,7 @@ export const PATIENCE_MS = 10 * 60_000;
  * The maximum number of requests for downloads at the same time. It is small, as a server limits the rate of
  * requests.
  */
-const ASKED_AT_ONCE = 16;
+const MAX_CONCURRENT_REQUESTS = 16;
 
 /** The maximum number of tries of a request to a busy server. */
 const MAX_TRIES = 30;
@@ -35,14 +35,14 @@ const RETRY_INTERVAL_MS = 1000;
 const MAX_STREAMS = 8;
 
 /** A download that the server has accepted. */
-export interface Started {
+export interface StartedDownload {
   clientId: string;
   downloadId: string;
   message: string;
 }
 
 /** A client whose download the server refused, and the error. */
-export interface Refused {
+export interface RefusedDownload {
   clientId: string;
   error: ApiCallError;
 }
@@ -57,13 +57,13 @@ export async function startDownloads(
   api: ApiClient,
   requests: NewDownload[],
   signal?: AbortSignal,
-): Promise<{ started: Started[]; refused: Refused[] }> {
-  const answers: (Started | Refused)[] = [];
+): Promise<{ started: StartedDownload[]; refused: RefusedDownload[] }> {
+  const answers: (StartedDownload | RefusedDownload)[] = [];
   const waiting = requests.entries();
   const ask = async () => {
     for (const [index, request] of waiting) answers[index] = await start(api, request, signal);
   };
-  await Promise.all(Array.from({ length: ASKED_AT_ONCE }, ask));
+  await Promise.all(Array.from({ length: MAX_CONCURRENT_REQUESTS }, ask));
   return {
     started: answers.filter((answer) => "downloadId" in answer),
     refused: answers.filter((answer) => "error" in answer),
@@ -75,7 +75,7 @@ async function start(
   api: ApiClient,
   request: NewDownload,
   signal?: AbortSignal,
-): Promise<Started | Refused> {
+): Promise<StartedDownload | RefusedDownload> {
   const clientId = request.client_id;
   for (let tries = 1; ; tries++) {
     try {
@@ -110,22 +110,22 @@ export interface FollowOptions extends WatchOptions {
  */
 export async function follow(
   api: ApiClient,
-  downloads: Started[],
+  downloads: StartedDownload[],
   terminal: Terminal,
   { signal, onChange, withTotal = false, job, ...options }: FollowOptions = {},
 ): Promise<DownloadRecord[]> {
   const end = new AbortController();
-  const either = signal ? AbortSignal.any([signal, end.signal]) : end.signal;
+  const combinedSignal = signal ? AbortSignal.any([signal, end.signal]) : end.signal;
   const progress = new Progress(terminal);
   const latest = new Map<string, DownloadRecord>();
-  let pausedJob = pausedOf(job);
+  let pausedJobId = idIfPaused(job);
   const showOne = (record: DownloadRecord) => {
     if (withTotal && !terminal.live && !hasEnded(record)) return;
-    progress.set(record.download_id, barOf(record, pausedJob !== null));
+    progress.set(record.download_id, barOf(record, pausedJobId !== null));
   };
   const showTotal = () => {
     if (!withTotal) return;
-    progress.setTotal(totalBarOf([...latest.values()], downloads.length, pausedJob));
+    progress.setTotal(totalBarOf([...latest.values()], downloads.length, pausedJobId));
   };
   const show = (record: DownloadRecord) => {
     latest.set(record.download_id, record);
@@ -134,12 +134,12 @@ export async function follow(
     showTotal();
   };
   const onJob = (changed: JobRecord) => {
-    if (changed.job_id !== job?.job_id || pausedOf(changed) === pausedJob) return;
-    pausedJob = pausedOf(changed);
+    if (changed.job_id !== job?.job_id || idIfPaused(changed) === pausedJobId) return;
+    pausedJobId = idIfPaused(changed);
     for (const record of latest.values()) showOne(record);
     showTotal();
   };
-  const onAway = () => {
+  const onUnreachable = () => {
     if (withTotal && !terminal.live) return;
     for (const [id, record] of latest) {
       if (hasEnded(record)) continue;
@@ -147,13 +147,13 @@ export async function follow(
     }
   };
   const ids = downloads.map(({ downloadId }) => downloadId);
-  const watching = { ...options, signal: either, onAway };
+  const watchOptions = { ...options, signal: combinedSignal, onUnreachable };
   try {
     // Only the stream of all changes reports changes of a job.
     if (job || ids.length > MAX_STREAMS) {
-      return await watchMany(api, ids, show, { ...watching, onJob });
+      return await watchMany(api, ids, show, { ...watchOptions, onJob });
     }
-    return await Promise.all(ids.map((id) => api.watchDownload(id, show, watching)));
+    return await Promise.all(ids.map((id) => api.watchDownload(id, show, watchOptions)));
   } finally {
     end.abort(new Failure("another download could not be followed"));
     progress.stop();
@@ -161,6 +161,6 @@ export async function follow(
 }
 
 /** Returns the id of a paused job; null where there is no job, or the job is not paused. */
-function pausedOf(job: JobRecord | undefined): string | null {
+function idIfPaused(job: JobRecord | undefined): string | null {
   return job?.status === "paused" ? job.job_id : null;
 }

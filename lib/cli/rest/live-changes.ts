@@ -32,7 +32,7 @@ export interface WatchOptions {
    */
   onDial?: () => void;
   /** Called after each failed try to reach the server. */
-  onAway?: () => void;
+  onUnreachable?: () => void;
 }
 
 /** Endpoints whose response is a stream of server-sent events. */
@@ -47,10 +47,16 @@ export async function* liveChanges<E extends LiveEndpoint>(
   transport: Transport,
   endpoint: E,
   request: RequestOf<E>,
-  { signal, pollInterval = POLL_INTERVAL, patience = PATIENCE, onDial, onAway }: WatchOptions,
+  {
+    signal,
+    pollInterval = POLL_INTERVAL,
+    patience = PATIENCE,
+    onDial,
+    onUnreachable,
+  }: WatchOptions,
 ): AsyncGenerator<ChangeEvent> {
   let lastId = "";
-  let awaySince: number | null = null;
+  let unreachableSince: number | null = null;
   for (;;) {
     onDial?.();
     try {
@@ -58,14 +64,14 @@ export async function* liveChanges<E extends LiveEndpoint>(
       const options = { headers, signal, isWanted: isEventStream };
       const pieces = transport.pieces(endpoint, request, options);
       for await (const sent of readEvents(pieces)) {
-        awaySince = null;
+        unreachableSince = null;
         lastId = sent.id;
         yield changeOf(sent, transport.server);
       }
     } catch (error) {
-      awaySince ??= performance.now();
-      if (!isTransient(error) || performance.now() - awaySince >= patience) throw error;
-      onAway?.();
+      unreachableSince ??= performance.now();
+      if (!isTransient(error) || performance.now() - unreachableSince >= patience) throw error;
+      onUnreachable?.();
       if (error instanceof ApiCallError) await pause(BUSY_INTERVAL, signal);
     }
     await pause(pollInterval, signal);

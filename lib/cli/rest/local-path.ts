@@ -51,11 +51,11 @@ export async function localFolder(output: string): Promise<string> {
 
 /** Returns the type of the entry at a path. A broken link is `other`. */
 async function kindOf(path: string): Promise<"file" | "folder" | "nothing" | "other"> {
-  const own = await lookAt(path, lstat);
-  if (!own) return "nothing";
-  const found = own.isSymbolicLink() ? await lookAt(path, stat) : own;
-  if (found?.isFile()) return "file";
-  return found?.isDirectory() ? "folder" : "other";
+  const entry = await statIfExists(path, lstat);
+  if (!entry) return "nothing";
+  const linkTarget = entry.isSymbolicLink() ? await statIfExists(path, stat) : entry;
+  if (linkTarget?.isFile()) return "file";
+  return linkTarget?.isDirectory() ? "folder" : "other";
 }
 
 /**
@@ -63,9 +63,9 @@ async function kindOf(path: string): Promise<"file" | "folder" | "nothing" | "ot
  * @returns null where the path does not exist
  * @throws Failure for a name that the disk rejects
  */
-async function lookAt(path: string, look: typeof stat) {
+async function statIfExists(path: string, statFunction: typeof stat) {
   try {
-    return await look(path);
+    return await statFunction(path);
   } catch (error) {
     const code = systemCode(error);
     if (code === "ENOENT" || code === "ENOTDIR" || code === "ELOOP") return null;

@@ -10,7 +10,7 @@ const { O_APPEND, O_CREAT, O_EXCL, O_RDWR, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = co
 const OPEN_FLAGS = O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
 
 /** Errors of open(2) where the path is a link, a FIFO or another user's file. */
-const TAKEN = new Set(["ELOOP", "EMLINK", "ENXIO", "EACCES"]);
+const OCCUPIED_CODES = new Set(["ELOOP", "EMLINK", "ENXIO", "EACCES"]);
 
 /** The number of hexadecimal digits in the name of a part: 128 bits of a hash. */
 const NAME_DIGITS = 32;
@@ -37,7 +37,7 @@ export async function openPart(path: string): Promise<FileHandle> {
     if (isOurs && found.nlink === 1 && found.isFile()) return handle;
     await handle.close();
   } catch (error) {
-    if (!TAKEN.has(systemCode(error) ?? "")) throw error;
+    if (!OCCUPIED_CODES.has(systemCode(error) ?? "")) throw error;
   }
   await unlink(path);
   return open(path, OPEN_FLAGS | O_EXCL);

@@ -9,32 +9,32 @@ import type { StoredFile } from "./stored-file.ts";
 import { TarReader } from "./tar-reader.ts";
 
 /** A file of a set, and how far it has been saved on this machine. */
-export interface FileHere {
+export interface LocalFile {
   stored: StoredFile;
   /** The file's path within the set, with forward slashes. */
   pathInSet: string;
   /** The file's path on this machine. */
   path: string;
   /**
-   * `missing`: nothing was fetched. `begun`: an earlier run fetched some of the bytes. `done`: the file is
+   * `missing`: nothing was fetched. `partial`: an earlier run fetched some of the bytes. `done`: the file is
    * saved, or failed.
    */
-  state: "missing" | "begun" | "done";
+  state: "missing" | "partial" | "done";
   /** The number of this file's bytes that the shown progress includes. */
-  counted: number;
+  countedBytes: number;
 }
 
 export interface SaveArchiveOptions {
   /** The folder on this machine in which the set is saved. */
   folder: string;
   signal: AbortSignal;
-  onBytes: (file: FileHere, bytes: number) => void;
-  onSaved: (file: FileHere) => void;
+  onBytes: (file: LocalFile, bytes: number) => void;
+  onSaved: (file: LocalFile) => void;
   /**
    * Called with an error that occurred while a file was saved.
    * @throws the error itself, if it concerns all files
    */
-  onProblem: (file: FileHere, error: unknown) => void;
+  onProblem: (file: LocalFile, error: unknown) => void;
 }
 
 /**
@@ -48,11 +48,11 @@ export interface SaveArchiveOptions {
 export async function saveArchive(
   api: ApiClient,
   record: DownloadRecord,
-  files: readonly FileHere[],
+  files: readonly LocalFile[],
   { folder, signal, onBytes, onSaved, onProblem }: SaveArchiveOptions,
 ): Promise<void> {
   const archive = new TarReader(api.archive(record, signal));
-  using batch = new SavedBatch<FileHere & { part: string }>({ folder, onSaved, onProblem });
+  using batch = new SavedBatch<LocalFile & { part: string }>({ folder, onSaved, onProblem });
   try {
     for (const file of files) {
       const found = await archive.next();
@@ -77,7 +77,7 @@ export async function saveArchive(
 async function write(
   archive: TarReader,
   part: string,
-  file: FileHere,
+  file: LocalFile,
   onBytes: SaveArchiveOptions["onBytes"],
   onProblem: SaveArchiveOptions["onProblem"],
 ): Promise<boolean> {

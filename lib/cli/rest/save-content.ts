@@ -38,13 +38,13 @@ export async function saveContent(
   path: string,
   options: SaveOptions,
 ): Promise<boolean> {
-  if (await isThere(path, file, options.signal)) return false;
+  if (await isSaved(path, file, options.signal)) return false;
   const part = partOf(path, file);
-  const wasBegun = await fetchInto(part, api, file, options);
+  const hadPart = await fetchInto(part, api, file, options);
   if (!(await isRight(part, file, options.signal))) {
     await rm(part);
     // The part of an earlier run may be damaged, so the whole file is fetched again.
-    if (wasBegun) return saveContent(api, file, path, options);
+    if (hadPart) return saveContent(api, file, path, options);
     throw new Failure(`save it again: the bytes that came for "${path}" are not those of the file`);
   }
   await takeName(part, path, file);
@@ -61,14 +61,14 @@ export function partOf(path: string, { checksum, digest }: StoredFile): string {
  * Reports whether the file exists already with the right checksum.
  * @throws Failure where another file has the name
  */
-export async function isThere(
+export async function isSaved(
   path: string,
   file: StoredFile,
   signal: AbortSignal,
 ): Promise<boolean> {
   if (!(await Bun.file(path).exists())) return false;
   if (await isRight(path, file, signal)) return true;
-  throw occupied(path, file);
+  throw occupiedFailure(path, file);
 }
 
 async function isRight(name: string, file: StoredFile, signal: AbortSignal): Promise<boolean> {
@@ -107,7 +107,7 @@ async function fetchInto(
 ): Promise<boolean> {
   await using handle = await openPart(part);
   let { size } = await handle.stat();
-  const wasBegun = size > 0;
+  const hadPart = size > 0;
   if (size > file.size) await handle.truncate((size = 0));
   for await (const piece of content(api, file, size, options)) {
     await handle.appendFile(piece);
@@ -118,7 +118,7 @@ async function fetchInto(
     await handle.utimes(time, time);
   }
   await handle.sync();
-  return wasBegun;
+  return hadPart;
 }
 
 /**
@@ -153,12 +153,12 @@ export async function takeName(part: string, path: string, file: StoredFile): Pr
     // not every disk supports hard links.
     await (await open(path, "wx")).close();
   } catch (error) {
-    throw systemCode(error) === "EEXIST" ? occupied(path, file) : error;
+    throw systemCode(error) === "EEXIST" ? occupiedFailure(path, file) : error;
   }
   await rename(part, path);
 }
 
-function occupied(path: string, { downloadId }: StoredFile): Failure {
+function occupiedFailure(path: string, { downloadId }: StoredFile): Failure {
   return new Failure(
     `move "${path}" away or pass another -o: it is another file; the server keeps the one that was pulled as download ${downloadId}`,
   );

@@ -5,8 +5,8 @@ import { systemCode } from "../../util/system-error.ts";
 import { Failure } from "../program.ts";
 import type { ApiClient } from "./api-client.ts";
 import { ApiCallError, isTransient, UnreachableError } from "./api-errors.ts";
-import { type FileHere, saveArchive } from "./save-archive.ts";
-import { isThere, partOf, saveContent, type SaveOptions } from "./save-content.ts";
+import { type LocalFile, saveArchive } from "./save-archive.ts";
+import { isSaved, partOf, saveContent, type SaveOptions } from "./save-content.ts";
 import { setFilePages } from "./set-file-list.ts";
 import { SetFolders } from "./set-folders.ts";
 import { SetSums } from "./set-sums.ts";
@@ -16,10 +16,10 @@ import { storedFileIn } from "./stored-file.ts";
  * The number of files that are checked or fetched at the same time. Each file takes several calls to the
  * server and to the disk, so one file after the other would be slow.
  */
-const AT_ONCE = 16;
+const MAX_CONCURRENT_FILES = 16;
 
 /** The minimum number of missing files for which the archive of the whole set is fetched. */
-const MANY = 50;
+const MIN_ARCHIVE_FILES = 50;
 
 /** The maximum number of error messages that are kept for the report. */
 const MAX_PROBLEMS = 10;
@@ -57,17 +57,17 @@ export async function saveSet(
 ): Promise<SavedFiles> {
   const progress: SavedFiles = { saved: 0, present: 0, bytes: 0, failed: 0, problems: [] };
   if (record.saved_path === null) return progress;
-  const saving: Saving = { api, record, folder, options, progress };
-  const files = await lookAtFiles(saving);
-  await saveFromArchive(saving, files);
+  const run: SaveRun = { api, record, folder, options, progress };
+  const files = await findPresentFiles(run);
+  await saveFromArchive(run, files);
   const unfinished = files.filter(({ state }) => state !== "done");
-  await eachOf(unfinished.values(), options.signal, (file, signal) =>
-    attempt(saving, file, async () => {
+  await forEachConcurrently(unfinished.values(), options.signal, (file, signal) =>
+    attempt(run, file, async () => {
       const { stored, path } = file;
-      const onProgress = (bytes: number) => advance(saving, file, bytes);
-      const isFresh = await saveContent(api, stored, path, { ...options, signal, onProgress });
-      advance(saving, file, stored.size);
-      progress[isFresh ? "saved" : "present"]++;
+      const onProgress = (bytes: number) => advance(run, file, bytes);
+      const wasFetched = await saveContent(api, stored, path, { ...options, signal, onProgress });
+      advance(run, file, stored.size);
+      progress[wasFetched ? "saved" : "present"]++;
     }),
   );
   return progress;
@@ -78,7 +78,7 @@ export type SaveSetOptions = Omit<SaveOptions, "onProgress"> & {
 };
 
 /** The arguments and the progress of one call of saveSet, passed to its helper functions. */
-interface Saving {
+interface SaveRun {
   api: ApiClient;
   record: DownloadRecord;
   folder: string;
@@ -90,47 +90,53 @@ interface Saving {
  * Checks which files of the set exist on this machine already.
  * @returns all files of the set that the server has, in the order of the manifest
  */
-async function lookAtFiles(saving: Saving): Promise<FileHere[]> {
-  const { api, record, folder, options, progress } = saving;
+async function findPresentFiles(run: SaveRun): Promise<LocalFile[]> {
+  const { api, record, folder, options, progress } = run;
   const folders = new SetFolders(folder);
-  const files: FileHere[] = [];
+  const files: LocalFile[] = [];
   const rows = async function* () {
     for await (const row of storedFiles(api, record, options)) {
       const stored = storedFileIn(record, row);
       if (!stored) continue;
-      const file: FileHere = { stored, pathInSet: "", path: "", state: "missing", counted: 0 };
+      const file: LocalFile = {
+        stored,
+        pathInSet: "",
+        path: "",
+        state: "missing",
+        countedBytes: 0,
+      };
       files.push(file);
       yield { row, file };
     }
   };
-  await eachOf(rows(), options.signal, ({ row, file }, signal) =>
-    attempt(saving, file, async () => {
+  await forEachConcurrently(rows(), options.signal, ({ row, file }, signal) =>
+    attempt(run, file, async () => {
       file.pathInSet = pathInSetOf(record, row);
       file.path = await folders.pathOf(file.pathInSet);
-      if (await isThere(file.path, file.stored, signal)) {
+      if (await isSaved(file.path, file.stored, signal)) {
         file.state = "done";
-        advance(saving, file, file.stored.size);
+        advance(run, file, file.stored.size);
         progress.present++;
-      } else if (Bun.file(partOf(file.path, file.stored)).size > 0) file.state = "begun";
+      } else if (Bun.file(partOf(file.path, file.stored)).size > 0) file.state = "partial";
     }),
   );
   return files;
 }
 
 /**
- * Saves missing files from the set's archive, if at least MANY files are missing and they make up at least
- * half of the set's bytes. After an interruption, the archive is fetched again, as long as this condition
- * still holds and the last try has saved a file.
+ * Saves missing files from the set's archive, if at least MIN_ARCHIVE_FILES files are missing and they make
+ * up at least half of the set's bytes. After an interruption, the archive is fetched again, as long as this
+ * condition still holds and the last try has saved a file.
  */
-async function saveFromArchive(saving: Saving, files: FileHere[]): Promise<void> {
-  const { api, record, folder, options, progress } = saving;
+async function saveFromArchive(run: SaveRun, files: LocalFile[]): Promise<void> {
+  const { api, record, folder, options, progress } = run;
   for (let before = -1; isArchiveWorthIt(files) && progress.saved > before;) {
     before = progress.saved;
     try {
       await saveArchive(api, record, files, {
         folder,
         signal: options.signal,
-        onBytes: (file, bytes) => advance(saving, file, bytes),
+        onBytes: (file, bytes) => advance(run, file, bytes),
         onSaved: (file) => {
           file.state = "done";
           progress.saved++;
@@ -147,49 +153,49 @@ async function saveFromArchive(saving: Saving, files: FileHere[]): Promise<void>
   }
 }
 
-function isArchiveWorthIt(files: FileHere[]): boolean {
+function isArchiveWorthIt(files: LocalFile[]): boolean {
   const missing = files.filter(({ state }) => state === "missing");
-  const bytesOf = (some: FileHere[]) => some.reduce((sum, { stored }) => sum + stored.size, 0);
-  return missing.length >= MANY && 2 * bytesOf(missing) >= bytesOf(files);
+  const bytesOf = (subset: LocalFile[]) => subset.reduce((sum, { stored }) => sum + stored.size, 0);
+  return missing.length >= MIN_ARCHIVE_FILES && 2 * bytesOf(missing) >= bytesOf(files);
 }
 
 /** Runs work on one file. An error that concerns only this file is recorded, and other files continue. */
 async function attempt(
-  { progress }: Saving,
-  file: FileHere,
+  { progress }: SaveRun,
+  file: LocalFile,
   work: () => Promise<void>,
 ): Promise<void> {
   await work().catch((error: unknown) => noteProblem(progress, file, error));
 }
 
-function advance({ progress, options }: Saving, file: FileHere, bytes: number): void {
-  progress.bytes += bytes - file.counted;
-  file.counted = bytes;
+function advance({ progress, options }: SaveRun, file: LocalFile, bytes: number): void {
+  progress.bytes += bytes - file.countedBytes;
+  file.countedBytes = bytes;
   options.onProgress(progress);
 }
 
 /**
- * Processes items, up to AT_ONCE of them at the same time. An error aborts the work on the other items. The
- * function returns or throws only once no work is running any more.
+ * Processes items, up to MAX_CONCURRENT_FILES of them at the same time. An error aborts the work on the other
+ * items. The function returns or throws only once no work is running any more.
  */
-async function eachOf<T>(
-  things: AsyncIterator<T> | Iterator<T>,
+async function forEachConcurrently<T>(
+  items: AsyncIterator<T> | Iterator<T>,
   signal: AbortSignal,
-  work: (thing: T, signal: AbortSignal) => Promise<void>,
+  work: (item: T, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const stop = new AbortController();
-  const both = AbortSignal.any([signal, stop.signal]);
+  const combinedSignal = AbortSignal.any([signal, stop.signal]);
   const worker = async () => {
     try {
-      for (let next = await things.next(); !next.done; next = await things.next()) {
-        await work(next.value, both);
+      for (let next = await items.next(); !next.done; next = await items.next()) {
+        await work(next.value, combinedSignal);
       }
     } catch (error) {
       stop.abort(error);
       throw error;
     }
   };
-  const workers = Array.from({ length: AT_ONCE }, worker);
+  const workers = Array.from({ length: MAX_CONCURRENT_FILES }, worker);
   await Promise.allSettled(workers);
   await Promise.all(workers);
 }
@@ -224,21 +230,28 @@ function pathInSetOf({ saved_path }: DownloadRecord, file: SetFileRecord): strin
 }
 
 /** System error codes that concern one file, while other files can still be saved. */
-const OF_ONE_FILE = new Set(["EACCES", "EPERM", "EISDIR", "ENOTDIR", "ENAMETOOLONG", "EILSEQ"]);
+const SINGLE_FILE_CODES = new Set([
+  "EACCES",
+  "EPERM",
+  "EISDIR",
+  "ENOTDIR",
+  "ENAMETOOLONG",
+  "EILSEQ",
+]);
 
 /**
  * Records an error for the report, if it concerns only one file.
  * @throws the error itself, if it concerns all files
  */
-function noteProblem(progress: SavedFiles, file: FileHere, error: unknown): void {
-  if (!(error instanceof Error) || !isOfOneFile(error)) throw error;
+function noteProblem(progress: SavedFiles, file: LocalFile, error: unknown): void {
+  if (!(error instanceof Error) || !concernsOneFile(error)) throw error;
   file.state = "done";
   progress.failed++;
   if (progress.problems.length < MAX_PROBLEMS) progress.problems.push(error.message);
 }
 
-function isOfOneFile(error: Error): boolean {
+function concernsOneFile(error: Error): boolean {
   if (error instanceof ApiCallError) return error.code === "not_found";
   if (error instanceof UnreachableError) return false;
-  return error instanceof Failure || OF_ONE_FILE.has(systemCode(error) ?? "");
+  return error instanceof Failure || SINGLE_FILE_CODES.has(systemCode(error) ?? "");
 }

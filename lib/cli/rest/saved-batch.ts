@@ -60,20 +60,20 @@ export class SavedBatch<F extends WrittenFile> implements Disposable {
     this.#bytes = 0;
     if (files.length === 0) return;
     if (!(await this.#flushAll())) for (const { part } of files) await flushFile(part);
-    const named: F[] = [];
+    const renamed: F[] = [];
     for (const file of files) {
       try {
         await takeName(file.part, file.path, file.stored);
-        named.push(file);
+        renamed.push(file);
       } catch (error) {
         this.options.onProblem(file, error);
       }
     }
     if (!(await this.#flushAll())) {
-      for (const folder of new Set(named.map(({ path }) => dirname(path))))
+      for (const folder of new Set(renamed.map(({ path }) => dirname(path))))
         await syncFolder(folder);
     }
-    for (const file of named) this.options.onSaved(file);
+    for (const file of renamed) this.options.onSaved(file);
   }
 
   [Symbol.dispose](): void {

@@ -34,7 +34,7 @@ export async function* setFilePages(
   let count = 0;
   for (let cursor: string | null = null; ;) {
     const from = cursor === null ? {} : { cursor };
-    const page: SetFileList = await patiently(
+    const page: SetFileList = await retryWhileUnreachable(
       () => api.setFiles(downloadId, { ...query, ...from }, signal),
       patience,
       signal,
@@ -51,7 +51,7 @@ export async function* setFilePages(
 }
 
 /** Repeats a call while the server is unreachable or busy, for up to `patience` ms. */
-async function patiently<T>(
+async function retryWhileUnreachable<T>(
   call: () => Promise<T>,
   patience: number,
   signal: AbortSignal,

@@ -35,14 +35,14 @@ export class SetFolders {
     for (let count = 0; count < names.length; count++) {
       await this.#folder(join(this.#root, ...names.slice(0, count)));
     }
-    if ((await linkAt(path)) === "link") throw inTheWay(path);
+    if ((await kindOf(path)) === "link") throw obstacleFailure(path);
     return path;
   }
 
   #folder(path: string): Promise<void> {
-    const known = this.#folders.get(path) ?? this.#make(path);
-    this.#folders.set(path, known);
-    return known;
+    const ready = this.#folders.get(path) ?? this.#make(path);
+    this.#folders.set(path, ready);
+    return ready;
   }
 
   async #make(path: string): Promise<void> {
@@ -51,12 +51,12 @@ export class SetFolders {
     } catch (error) {
       if (systemCode(error) !== "EEXIST") throw error;
       // The root itself may be a link, as the user named it.
-      if (path !== this.#root && (await linkAt(path)) !== "folder") throw inTheWay(path);
+      if (path !== this.#root && (await kindOf(path)) !== "folder") throw obstacleFailure(path);
     }
   }
 }
 
-async function linkAt(path: string): Promise<"folder" | "link" | "other"> {
+async function kindOf(path: string): Promise<"folder" | "link" | "other"> {
   try {
     const found = await lstat(path);
     if (found.isSymbolicLink()) return "link";
@@ -67,7 +67,7 @@ async function linkAt(path: string): Promise<"folder" | "link" | "other"> {
   }
 }
 
-function inTheWay(path: string): Failure {
+function obstacleFailure(path: string): Failure {
   return new Failure(
     `move "${path}" away or pass another -o: it is in the way of what is to be saved in "${dirname(path)}"`,
   );

@@ -40,14 +40,14 @@ export class TarReader {
       if (header.every((byte) => byte === 0)) return null;
       const size = parseInt(textOf(header, 124, 12), 8);
       const type = textOf(header, 156, 1);
-      if (!Number.isSafeInteger(size) || size < 0) throw noArchive();
+      if (!Number.isSafeInteger(size) || size < 0) throw archiveFailure();
       if (type === "x") {
-        if (extended || size > MAX_EXTENDED) throw noArchive();
+        if (extended || size > MAX_EXTENDED) throw archiveFailure();
         extended = recordsOf(await this.#take(size));
         await this.#take(paddingOf(size));
         continue;
       }
-      if (type !== "0") throw noArchive();
+      if (type !== "0") throw archiveFailure();
       const file = { path: textOf(header, 0, 100), size, ...extended };
       this.#unread = { file: file.size, padding: paddingOf(file.size) };
       return file;
@@ -79,7 +79,7 @@ export class TarReader {
 
   async #fill(): Promise<void> {
     const { done, value } = await this.pieces.next();
-    if (done) throw noArchive();
+    if (done) throw archiveFailure();
     this.#buffered = this.#buffered.length === 0 ? value : Buffer.concat([this.#buffered, value]);
   }
 }
@@ -88,8 +88,8 @@ function paddingOf(size: number): number {
   return (BLOCK - (size % BLOCK)) % BLOCK;
 }
 
-function textOf(header: Uint8Array, at: number, length: number): string {
-  const bytes = header.subarray(at, at + length);
+function textOf(header: Uint8Array, offset: number, length: number): string {
+  const bytes = header.subarray(offset, offset + length);
   const end = bytes.indexOf(0);
   return Buffer.from(end < 0 ? bytes : bytes.subarray(0, end)).toString("utf8");
 }
@@ -100,19 +100,19 @@ function textOf(header: Uint8Array, at: number, length: number): string {
  */
 function recordsOf(bytes: Uint8Array): Partial<TarFile> {
   const found: Partial<TarFile> = {};
-  for (let at = 0; at < bytes.length;) {
-    const space = bytes.indexOf(0x20, at);
-    const length = Number(Buffer.from(bytes.subarray(at, Math.max(at, space))).toString());
-    const isRecord = space > at && Number.isInteger(length) && length > space - at;
-    if (!isRecord || at + length > bytes.length) {
-      throw noArchive();
+  for (let offset = 0; offset < bytes.length;) {
+    const space = bytes.indexOf(0x20, offset);
+    const length = Number(Buffer.from(bytes.subarray(offset, Math.max(offset, space))).toString());
+    const isRecord = space > offset && Number.isInteger(length) && length > space - offset;
+    if (!isRecord || offset + length > bytes.length) {
+      throw archiveFailure();
     }
-    const record = Buffer.from(bytes.subarray(space + 1, at + length - 1)).toString("utf8");
+    const record = Buffer.from(bytes.subarray(space + 1, offset + length - 1)).toString("utf8");
     const equals = record.indexOf("=");
     const [key, value] = [record.slice(0, equals), record.slice(equals + 1)];
     if (key === "path") found.path = value;
     if (key === "size") found.size = sizeOf(value);
-    at += length;
+    offset += length;
   }
   return found;
 }
@@ -120,9 +120,9 @@ function recordsOf(bytes: Uint8Array): Partial<TarFile> {
 function sizeOf(text: string): number {
   const size = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(size)) return size;
-  throw noArchive();
+  throw archiveFailure();
 }
 
-function noArchive(): Failure {
+function archiveFailure(): Failure {
   return new Failure("look at the server: what it sends is not the archive of the set");
 }

@@ -32,7 +32,7 @@ export interface ServerConnection {
      * Path of the certificate of a server on this machine. Only this certificate is trusted, for any host
      * name.
      */
-    own?: string;
+    pinned?: string;
   };
 }
 
@@ -143,7 +143,7 @@ export class Transport {
       body: body === undefined ? undefined : JSON.stringify(body),
       tls: {
         ...(tls?.ca && { ca: Bun.file(tls.ca) }),
-        ...(tls?.own && trustOnly(tls.own)),
+        ...(tls?.pinned && trustOnly(tls.pinned)),
         ...(tls?.cert && { cert: Bun.file(tls.cert) }),
         ...(tls?.key && { key: Bun.file(tls.key) }),
       },

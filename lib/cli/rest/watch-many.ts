@@ -25,20 +25,21 @@ export async function watchMany(
 ): Promise<DownloadRecord[]> {
   const unended = new Set(downloadIds);
   const ended = new Map<string, DownloadRecord>();
-  const take = (record: DownloadRecord) => {
+  const onRecord = (record: DownloadRecord) => {
     if (!unended.has(record.download_id)) return;
     onChange(record);
     if (!hasEnded(record)) return;
     unended.delete(record.download_id);
     ended.set(record.download_id, record);
   };
-  let isFresh = true;
-  const onDial = () => (isFresh = true);
+  let isNewStream = true;
+  const onDial = () => (isNewStream = true);
   for await (const change of api.changes({ ...options, onDial })) {
     // A new event stream can omit downloads that ended before the connect, so their records are read once
     // after each connect.
-    if (isFresh) isFresh = !(await readCurrentRecords(api, unended, take, options.signal));
-    if (change.event === "download") take(change.data);
+    if (isNewStream)
+      isNewStream = !(await readCurrentRecords(api, unended, onRecord, options.signal));
+    if (change.event === "download") onRecord(change.data);
     else if (change.event === "job") onJob?.(change.data);
     if (unended.size === 0) break;
   }
@@ -53,7 +54,7 @@ export async function watchMany(
 async function readCurrentRecords(
   api: ApiClient,
   ids: ReadonlySet<string>,
-  take: (record: DownloadRecord) => void,
+  onRecord: (record: DownloadRecord) => void,
   signal?: AbortSignal,
 ): Promise<boolean> {
   const [oldest = ""] = [...ids].toSorted();
@@ -61,7 +62,7 @@ async function readCurrentRecords(
     for (let cursor: string | null = null; ;) {
       const query = { limit: String(MAX_PAGE), ...(cursor !== null && { cursor }) };
       const { downloads, next_cursor } = await api.downloads(query, signal);
-      for (const record of downloads) take(record);
+      for (const record of downloads) onRecord(record);
       if (next_cursor === null || next_cursor <= oldest) return true;
       cursor = next_cursor;
     }

@@ -19,15 +19,15 @@ export async function makeTestFilesWithBars(
         const seconds = (performance.now() - start) / 1000;
         // A rate that is measured over less than 0.1 s would not be reliable.
         const rate = seconds > 0.1 ? bytes / seconds : null;
-        const ended = bytes === options.size;
+        const hasEnded = bytes === options.size;
         progress.set(clientId, {
           label: clientId,
           done: bytes,
           total: options.size,
           bytesPerSecond: rate,
           etaSeconds: rate === null ? null : (options.size - bytes) / rate,
-          note: ended ? { checking: "checked", making: "made" }[step] : null,
-          tone: ended ? "good" : "active",
+          note: hasEnded ? { checking: "checked", making: "made" }[step] : null,
+          tone: hasEnded ? "good" : "active",
         });
       },
     });

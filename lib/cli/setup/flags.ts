@@ -14,20 +14,20 @@ export const TEST_FILE_FLAGS_HELP = `  --size SIZE
 
 /**
  * Reads the values of {@link TEST_FILE_FLAGS}.
- * @param usualSize default size of each file, such as `100MiB`
+ * @param defaultSize default size of each file, such as `100MiB`
  * @returns size of each file in bytes, and the number of clients that get a file
  * @throws UsageError that names the flag, the value and what was expected
  */
 export function readTestFileFlags(
   values: ParsedFlags["values"],
-  usualSize = "100MiB",
+  defaultSize = "100MiB",
 ): { size: number; clients: number } {
   const read = (name: keyof typeof TEST_FILE_FLAGS, fallback: string, kind: Kind<number>) => {
     const text = String(values[name] ?? fallback);
     return readSetting({ source: `--${name}`, text }, kind.schema, kind.expected);
   };
   return {
-    size: read("size", usualSize, size(1)),
+    size: read("size", defaultSize, size(1)),
     clients: read("clients", "3", wholeNumber(1, 999)),
   };
 }

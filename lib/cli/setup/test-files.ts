@@ -15,7 +15,7 @@ import { Failure } from "../program.ts";
 export const TEST_FILE_NAME = "file_to_download.txt";
 
 /** The number of bytes that are generated, hashed and written at a time. It bounds the memory in use. */
-const PIECE = 1024 ** 2;
+const PIECE_BYTES = 1024 ** 2;
 
 /** A file of random bytes that a client can serve. */
 export interface TestFile {
@@ -61,21 +61,21 @@ export function testFilePath(clientId: string): string {
 export async function makeTestFiles(options: TestFileOptions): Promise<TestFile[]> {
   const sumsFile = join(options.folder, CHECKSUMS_FILE);
   const { sums: recorded } = parseChecksums(await readChecksums(sumsFile));
-  const right = new Map<string, string>();
+  const existingMd5s = new Map<string, string>();
   for (const clientId of options.force ? [] : options.clientIds) {
     const md5 = await md5IfRight(clientId, recorded.get(testFilePath(clientId)), options);
-    if (md5 !== null) right.set(clientId, md5);
+    if (md5 !== null) existingMd5s.set(clientId, md5);
   }
-  const bytesToMake = (options.clientIds.length - right.size) * options.size;
+  const bytesToMake = (options.clientIds.length - existingMd5s.size) * options.size;
   if (bytesToMake > 0) await requireRoom(options.folder, bytesToMake + options.reserve);
 
   const files: TestFile[] = [];
   for (const clientId of options.clientIds) {
     const path = testFilePath(clientId);
-    const kept = right.get(clientId);
-    const md5 = kept ?? (await makeFile(clientId, options));
-    files.push({ clientId, path, md5, made: kept === undefined });
-    if (kept !== undefined) continue;
+    const existingMd5 = existingMd5s.get(clientId);
+    const md5 = existingMd5 ?? (await makeFile(clientId, options));
+    files.push({ clientId, path, md5, made: existingMd5 === undefined });
+    if (existingMd5 !== undefined) continue;
     // The MD5 is recorded after each file, so that an interrupted run does not make the file again.
     await writeChecksums(sumsFile, withChecksum(await readChecksums(sumsFile), path, md5));
   }
@@ -154,7 +154,7 @@ async function writeRandomBytes(
   onProgress: (written: number) => void,
 ): Promise<string> {
   const hasher = new Bun.CryptoHasher("md5");
-  const buffer = new Uint8Array(Math.min(PIECE, size));
+  const buffer = new Uint8Array(Math.min(PIECE_BYTES, size));
   await using handle = await open(file, "wx");
   for (let written = 0; written < size;) {
     signal.throwIfAborted();

@@ -14,7 +14,7 @@ const TONES: Partial<Record<DownloadRecord["status"], BarState["tone"]>> = {
  * @param isPaused whether the download's job is paused, so that a queued download does not start
  */
 export function barOf(record: DownloadRecord, isPaused = false): BarState {
-  const isHeld = isPaused && record.status === "queued";
+  const isShownPaused = isPaused && record.status === "queued";
   const files = fileProgressOf(record);
   return {
     label: record.client_id,
@@ -23,10 +23,12 @@ export function barOf(record: DownloadRecord, isPaused = false): BarState {
     ...(files && { files }),
     bytesPerSecond: record.bytes_per_second,
     etaSeconds: record.eta_seconds,
-    note: isHeld ? "paused" : noteOf(record),
+    note: isShownPaused ? "paused" : noteOf(record),
     // Only a queued download's error is shown, as it tells why the download waits. Failures are reported in
     // full at the end.
-    ...(record.status === "queued" && !isHeld && record.error !== null && { reason: record.error }),
+    ...(record.status === "queued" &&
+      !isShownPaused &&
+      record.error !== null && { reason: record.error }),
     tone: TONES[record.status] ?? "active",
   };
 }
@@ -41,19 +43,19 @@ function noteOf({ status, kind, total_size }: DownloadRecord): string | null {
  * Returns one progress bar for the sum of many downloads.
  * @param records the records that the server has sent so far
  * @param count the number of all downloads, including those without a record
- * @param pausedJob id of the downloads' job while the job is paused, otherwise null
+ * @param pausedJobId id of the downloads' job while the job is paused, otherwise null
  */
 export function totalBarOf(
   records: DownloadRecord[],
   count: number,
-  pausedJob: string | null = null,
+  pausedJobId: string | null = null,
 ): BarState {
   const sum = (value: (record: DownloadRecord) => number) =>
     records.reduce((total, record) => total + value(record), 0);
   const ended = records.filter(({ status }) => TONES[status] !== undefined);
-  const missed = (["failed", "cancelled"] as const).flatMap((which) => {
-    const many = ended.filter(({ status }) => status === which).length;
-    return many > 0 ? [`${many} ${which}`] : [];
+  const notCompleted = (["failed", "cancelled"] as const).flatMap((endStatus) => {
+    const endedCount = ended.filter(({ status }) => status === endStatus).length;
+    return endedCount > 0 ? [`${endedCount} ${endStatus}`] : [];
   });
   const isSized = ({ status, total_size }: DownloadRecord) =>
     total_size !== null || TONES[status] !== undefined;
@@ -67,17 +69,17 @@ export function totalBarOf(
   const rate = sum((record) =>
     record.status === "downloading" ? (record.bytes_per_second ?? 0) : 0,
   );
-  const isOver = ended.length === count;
+  const allEnded = ended.length === count;
   return {
     label: `${ended.length} of ${count}`,
     done,
     total,
     share: sum(({ status, percent }) => (TONES[status] ? 1 : (percent ?? 0) / 100)) / count,
-    bytesPerSecond: isOver ? null : rate,
+    bytesPerSecond: allEnded ? null : rate,
     etaSeconds: total !== null && rate > 0 ? (total - done) / rate : null,
-    note: missed.join(", ") || (isOver ? "completed" : null),
-    ...(pausedJob !== null && !isOver && pausedNote(pausedJob)),
-    tone: missed.length > 0 ? "bad" : isOver ? "good" : "active",
+    note: notCompleted.join(", ") || (allEnded ? "completed" : null),
+    ...(pausedJobId !== null && !allEnded && pausedNote(pausedJobId)),
+    tone: notCompleted.length > 0 ? "bad" : allEnded ? "good" : "active",
   };
 }
 

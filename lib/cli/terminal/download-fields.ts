@@ -2,10 +2,10 @@ import { CHECKSUM_NAMES, digestOf } from "../../api/checksums.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
 import { formatSize } from "../../util/sizes.ts";
 import { shortId, statusShown } from "./download-listing.ts";
-import { labelled } from "./labelled.ts";
+import { alignedFields } from "./labelled.ts";
 import { formatDuration } from "./progress.ts";
 import { outcomeOf } from "./set-counts.ts";
-import { someOf } from "./terminal.ts";
+import { joinFirst } from "./terminal.ts";
 import { formatAge, formatMoment } from "./times.ts";
 
 /**
@@ -20,7 +20,7 @@ export function downloadFields(
   const moment = (time: string | null) =>
     time === null ? null : `${formatMoment(time)} (${formatAge(time)})`;
   const { bytes_per_second: rate, error, error_code } = record;
-  return labelled(
+  return alignedFields(
     {
       download: record.download_id,
       client: record.client_id,
@@ -57,7 +57,7 @@ const PATTERN_COLUMNS = 60;
 
 /** Joins the first patterns of a set into one text. Long patterns are shortened. */
 function patternsShown(patterns: string[]): string {
-  return someOf(
+  return joinFirst(
     patterns.map((pattern) => Bun.sliceAnsi(pattern, 0, PATTERN_COLUMNS, "…")),
     "  ",
   );

@@ -6,7 +6,7 @@ import { plainName, plainText } from "../../util/plain-text.ts";
 import type { Field, ListingColumn } from "./listing.ts";
 import { formatDuration } from "./progress.ts";
 import { fileProgressOf } from "./set-counts.ts";
-import { type Colour, NAME_COLUMNS, type Shown } from "./terminal.ts";
+import { type Colour, NAME_COLUMNS, type StyledText } from "./terminal.ts";
 import { formatAge } from "./times.ts";
 
 const COLOURS: Record<DownloadRecord["status"], Colour> = {
@@ -36,7 +36,7 @@ export function statusShown(status: DownloadRecord["status"]) {
  * Returns the state of a download with its colour: `removed` where the content was removed, otherwise the
  * status, with `held` added where a hold protects the content.
  */
-export function stateShown({ status, removed_at, hold }: DownloadRecord): Shown {
+export function stateShown({ status, removed_at, hold }: DownloadRecord): StyledText {
   if (removed_at !== null) return { text: "removed", colour: "dim" };
   const { text, colour } = statusShown(status);
   return { text: hold ? `${text}, held` : text, colour };

@@ -2,7 +2,7 @@ import type { ClientFile } from "../../api/files.ts";
 import { plainName } from "../../util/plain-text.ts";
 import { formatSize } from "../../util/sizes.ts";
 import type { ListingColumn } from "./listing.ts";
-import { bothEnds } from "./terminal.ts";
+import { cutMiddle } from "./terminal.ts";
 import { formatAge } from "./times.ts";
 
 /** The minimum number of terminal columns in which a name can be recognized by its two ends. */
@@ -14,7 +14,7 @@ export const FILE_COLUMNS: ListingColumn<ClientFile>[] = [
     title: "name",
     importance: 10,
     minWidth: NAME_COLUMNS,
-    cut: bothEnds,
+    cut: cutMiddle,
     shown: ({ name, type }) =>
       type === "folder"
         ? { text: `${plainName(name).replace(/\/$/, "")}/`, colour: "cyan" }
@@ -39,7 +39,7 @@ export const FILE_COLUMNS: ListingColumn<ClientFile>[] = [
     title: "path",
     importance: 1,
     minWidth: NAME_COLUMNS,
-    cut: bothEnds,
+    cut: cutMiddle,
     // The cell is empty for a root of the client, whose name is already its path.
     shown: ({ name, path }) => (path === name ? "" : plainName(path)),
     raw: ({ path }) => plainName(path),

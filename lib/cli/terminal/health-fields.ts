@@ -1,10 +1,10 @@
 import type { Health } from "../../api/schemas.ts";
-import { labelled } from "./labelled.ts";
+import { alignedFields } from "./labelled.ts";
 import { formatSpan } from "./times.ts";
 
 /** Returns lines about the state of a server, for a terminal. */
 export function healthFields(health: Health, coloured: boolean): string[] {
-  return labelled(
+  return alignedFields(
     {
       status: { text: `✓ ${health.status}`, colour: "green" },
       version: health.version,

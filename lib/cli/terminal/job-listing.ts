@@ -1,8 +1,8 @@
 import type { JobRecord } from "../../api/jobs.ts";
 import { formatSize } from "../../util/sizes.ts";
-import { labelled } from "./labelled.ts";
+import { alignedFields } from "./labelled.ts";
 import type { ListingColumn } from "./listing.ts";
-import { NAME_COLUMNS, someOf } from "./terminal.ts";
+import { joinFirst, NAME_COLUMNS } from "./terminal.ts";
 import { formatAge, formatMoment } from "./times.ts";
 
 /** Columns of the list of jobs. */
@@ -92,7 +92,7 @@ export function jobFields(job: JobRecord, coloured: boolean): string[] {
   const shownCounts = Object.entries(counts)
     .filter(([, count]) => count > 0)
     .map(([name, count]) => `${count} ${name}`);
-  return labelled(
+  return alignedFields(
     {
       job: job.job_id,
       name: job.name,
@@ -114,7 +114,7 @@ export function jobFields(job: JobRecord, coloured: boolean): string[] {
 }
 
 function clientsShown({ clients: { all, ids, labels }, membership }: JobRecord): string {
-  const chosen = all ? "all" : [ids && someOf(ids), labels].filter(Boolean).join(" with ");
+  const chosen = all ? "all" : [ids && joinFirst(ids), labels].filter(Boolean).join(" with ");
   return membership === "continuous" ? `${chosen}, also those that come later` : chosen;
 }
 

@@ -1,10 +1,13 @@
-import { padColumns, paint, show, type Shown } from "./terminal.ts";
+import { padColumns, paint, renderText, type StyledText } from "./terminal.ts";
 
 /** Returns a line with name and value for each field. Fields whose value is null are left out. */
-export function labelled(fields: Record<string, Shown | null>, coloured: boolean): string[] {
-  const widest = Math.max(...Object.keys(fields).map((name) => name.length));
+export function alignedFields(
+  fields: Record<string, StyledText | null>,
+  coloured: boolean,
+): string[] {
+  const nameWidth = Math.max(...Object.keys(fields).map((name) => name.length));
   return Object.entries(fields).flatMap(([name, value]) => {
-    const label = paint(padColumns(name, widest), "dim", coloured);
-    return value === null ? [] : `  ${label}  ${show(value, coloured)}`;
+    const label = paint(padColumns(name, nameWidth), "dim", coloured);
+    return value === null ? [] : `  ${label}  ${renderText(value, coloured)}`;
   });
 }

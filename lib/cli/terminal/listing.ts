@@ -1,6 +1,6 @@
 import { plainJson, plainText } from "../../util/plain-text.ts";
 import { type Column, GAP, renderTable } from "./table.ts";
-import { ending, show, type Shown } from "./terminal.ts";
+import { cutStart, renderText, type StyledText } from "./terminal.ts";
 
 /** A field of each item's line when a list goes to a pipe. */
 export interface Field<T> {
@@ -19,10 +19,10 @@ export interface ListingColumn<T> extends Column, Field<T> {
    * means that cells are never cut.
    */
   minWidth?: number;
-  /** Cuts a cell to a width in terminal columns. Default: {@link ending}. */
+  /** Cuts a cell to a width in terminal columns. Default: {@link cutStart}. */
   cut?: (text: string, columns: number) => string;
   /** Returns the cell for a terminal. */
-  shown(item: T): Shown;
+  shown(item: T): StyledText;
 }
 
 /**
@@ -39,7 +39,7 @@ export function listingTable<T>(
   const fitting = fit(columns, items, width);
   const rows = items.map((item) =>
     fitting.map(({ column, room }) =>
-      (column.cut ?? ending)(show(column.shown(item), coloured), room),
+      (column.cut ?? cutStart)(renderText(column.shown(item), coloured), room),
     ),
   );
   const shown = fitting.map(({ column }) => column);
@@ -48,7 +48,7 @@ export function listingTable<T>(
     const detail = detailOf(item);
     return [
       lines[index] ?? "",
-      ...(detail === null ? [] : [show({ text: `  ↳ ${detail}`, colour: "dim" }, coloured)]),
+      ...(detail === null ? [] : [renderText({ text: `  ↳ ${detail}`, colour: "dim" }, coloured)]),
     ];
   });
   return [titles, ...withDetails].map((line) => Bun.sliceAnsi(line, 0, width, "…"));
@@ -66,7 +66,7 @@ interface FittingColumn<T> {
  */
 function fit<T>(columns: ListingColumn<T>[], items: T[], width: number): FittingColumn<T>[] {
   const fitting = columns.map((column) => {
-    const texts = [column.title, ...items.map((item) => show(column.shown(item), false))];
+    const texts = [column.title, ...items.map((item) => renderText(column.shown(item), false))];
     const room = Math.max(...texts.map((text) => Bun.stringWidth(text)));
     return {
       column,

@@ -1,6 +1,13 @@
 import { formatSize } from "../../util/sizes.ts";
 import { plainText } from "../../util/plain-text.ts";
-import { type Colour, ending, NAME_COLUMNS, padColumns, paint, type Terminal } from "./terminal.ts";
+import {
+  type Colour,
+  cutStart,
+  NAME_COLUMNS,
+  padColumns,
+  paint,
+  type Terminal,
+} from "./terminal.ts";
 
 /** The state of one progress bar. */
 export interface BarState {
@@ -81,9 +88,9 @@ function partsOf(state: BarState) {
   const { total, bytesPerSecond, etaSeconds, files } = state;
   const ofTotal = total === null ? "" : ` / ${formatSize(total)}`;
   const timeLeft = etaSeconds === null ? "" : `ETA ${formatDuration(etaSeconds)}`;
-  const most = `${files?.total}/${files?.total} files`;
+  const fullCount = `${files?.total}/${files?.total} files`;
   return {
-    files: files ? `${files.done}/${files.total} files`.padStart(most.length) : "",
+    files: files ? `${files.done}/${files.total} files`.padStart(fullCount.length) : "",
     track: " ".repeat(TRACK_COLUMNS.min),
     percent: `${percentOf(state) ?? "–"}%`.padStart(4),
     size: `${formatSize(state.done)}${ofTotal}`.padStart(23),
@@ -137,8 +144,8 @@ function shorten(text: string, columns: number): string {
 /** Returns the state of a bar as one line for a pipe or a file. */
 export function renderPlainLine(state: BarState): string {
   const { percent, files, size, rate } = partsOf(state);
-  const known = percentOf(state) === null ? [] : [percent, files, size, rate];
-  const texts = [...known, noteOf(state) ?? ""].map((text) => text.trim());
+  const measures = percentOf(state) === null ? [] : [percent, files, size, rate];
+  const texts = [...measures, noteOf(state) ?? ""].map((text) => text.trim());
   return [plainText(state.label), ...texts].filter(Boolean).join("  ");
 }
 
@@ -154,7 +161,7 @@ export class Progress {
   /**
    * The width of each line of the last drawing, in terminal columns. The next drawing replaces these lines.
    */
-  private drawn: number[] = [];
+  private drawnWidths: number[] = [];
   private lastDrawing = -Infinity;
   private timer: ReturnType<typeof setTimeout> | null = null;
   /**
@@ -209,9 +216,9 @@ export class Progress {
 
   private writeSteps(key: string, state: BarState): void {
     const step = Math.floor((percentOf(state) ?? 0) / PLAIN_STEP);
-    const now = `${step} ${state.tone} ${state.reason ?? ""}`;
-    if (this.steps.get(key) === now) return;
-    this.steps.set(key, now);
+    const stepState = `${step} ${state.tone} ${state.reason ?? ""}`;
+    if (this.steps.get(key) === stepState) return;
+    this.steps.set(key, stepState);
     this.writeLine(key, state);
   }
 
@@ -225,11 +232,11 @@ export class Progress {
 
   private drawSoon(): void {
     const wait = this.lastDrawing + REDRAW_INTERVAL - performance.now();
-    this.timer ??= setTimeout(() => this.draw(this.fitting()), Math.max(0, wait));
+    this.timer ??= setTimeout(() => this.draw(this.fittingBars()), Math.max(0, wait));
   }
 
   /** Returns as many bars as fit on the screen, unfinished ones first. */
-  private fitting(): BarState[] {
+  private fittingBars(): BarState[] {
     const bars = [...this.bars.values()];
     const lines = Math.max(1, this.terminal.rows() - (this.total ? 2 : 1));
     if (bars.length <= lines) return bars;
@@ -237,26 +244,29 @@ export class Progress {
     return [...active, ...bars.filter(({ tone }) => tone !== "active")].slice(0, lines);
   }
 
-  private draw(single: BarState[]): void {
-    const bars = this.total ? [...single, this.total] : single;
+  private draw(singleBars: BarState[]): void {
+    const bars = this.total ? [...singleBars, this.total] : singleBars;
     this.timer = null;
     this.lastDrawing = performance.now();
     const columns = this.terminal.columns();
     // A line that is wider than the resized terminal takes several rows.
-    const rows = this.drawn.reduce(
+    const rows = this.drawnWidths.reduce(
       (sum, width) => sum + Math.max(1, Math.ceil(width / columns)),
       0,
     );
     const labels = bars.map(({ label }) => plainText(label));
-    const longest = Math.max(...labels.map((label) => Bun.stringWidth(label)));
+    const maxLabelWidth = Math.max(...labels.map((label) => Bun.stringWidth(label)));
     // Long labels are cut to leave space for the bar.
-    const widest = Math.min(longest, Math.max(NAME_COLUMNS, Math.floor(columns / LABEL_SHARE)));
+    const labelWidth = Math.min(
+      maxLabelWidth,
+      Math.max(NAME_COLUMNS, Math.floor(columns / LABEL_SHARE)),
+    );
     const lines = bars.map((bar, index) => {
-      const label = padColumns(ending(labels[index] ?? "", widest), widest);
+      const label = padColumns(cutStart(labels[index] ?? "", labelWidth), labelWidth);
       // One column stays free, as some terminals wrap a line that fills the whole width.
       return renderBar({ ...bar, label }, columns - 1, this.terminal.colour);
     });
-    this.drawn = lines.map((line) => Bun.stringWidth(line));
+    this.drawnWidths = lines.map((line) => Bun.stringWidth(line));
     const up = rows > 0 ? `\x1b[${rows}A` : "";
     this.terminal.write(`\r${up}\x1b[J${lines.map((line) => `${line}\n`).join("")}`);
   }

@@ -35,7 +35,7 @@ export function resultLine(record: DownloadRecord, coloured: boolean): string {
     return `${paint("✗", "red", coloured)} ${client_id}  ${reasonOf(record)}`;
   }
   const what =
-    nothingNew(record) ??
+    unchangedText(record) ??
     [sizeOf(record), outcomeOf(record)].filter((text) => text !== null).join(", ");
   const name = saved_path ?? `${client_id}: nothing`;
   return `${paint("✓", "green", coloured)} ${plainText(name)}  ${paint(what, "dim", coloured)}`;
@@ -49,7 +49,7 @@ export function reasonOf({ status, error }: DownloadRecord): string {
 function summaryOf(record: DownloadRecord): string {
   const { bytes_per_second, started_at, completed_at, files_total } = record;
   if (files_total === 0) return "nothing matches";
-  const unchanged = nothingNew(record);
+  const unchanged = unchangedText(record);
   if (unchanged !== null) return unchanged;
   const seconds = secondsOf([started_at], [completed_at]);
   const rate = bytes_per_second === null ? "" : `, ${formatSize(bytes_per_second)}/s`;
@@ -58,7 +58,7 @@ function summaryOf(record: DownloadRecord): string {
 }
 
 /** Returns the text for a set whose stored files were all unchanged; null for any other download. */
-function nothingNew(record: DownloadRecord): string | null {
+function unchangedText(record: DownloadRecord): string | null {
   const { files_received, files_unchanged, files_skipped } = record;
   if (files_received !== 0 || !files_unchanged) return null;
   const skipped = files_skipped ? `, ${files_skipped} skipped` : "";

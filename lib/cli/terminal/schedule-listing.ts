@@ -2,10 +2,10 @@ import type { DeliveryRecord, DeliveryStatus } from "../../api/deliveries.ts";
 import type { SchedulePreview, ScheduleRecord } from "../../api/schedules.ts";
 import { formatSize } from "../../util/sizes.ts";
 import { keepShown } from "./job-listing.ts";
-import { labelled } from "./labelled.ts";
+import { alignedFields } from "./labelled.ts";
 import type { ListingColumn } from "./listing.ts";
 import { countFiles } from "./set-counts.ts";
-import { NAME_COLUMNS, someOf } from "./terminal.ts";
+import { joinFirst, NAME_COLUMNS } from "./terminal.ts";
 import { formatMoment } from "./times.ts";
 
 /** Columns of the list of schedules. */
@@ -39,15 +39,15 @@ export const SCHEDULE_COLUMNS: ListingColumn<ScheduleRecord>[] = [
   {
     title: "last",
     importance: 5,
-    shown: ({ latest }) => (latest ? wallShown(latest.scheduled_local) : "–"),
+    shown: ({ latest }) => (latest ? localTimeShown(latest.scheduled_local) : "–"),
     raw: ({ latest }) => latest?.scheduled_local ?? null,
   },
   {
     title: "received",
     right: true,
     importance: 6,
-    shown: ({ latest }) => (latest ? String(cameOf(latest)) : "–"),
-    raw: ({ latest }) => latest && cameOf(latest),
+    shown: ({ latest }) => (latest ? String(arrivedCount(latest)) : "–"),
+    raw: ({ latest }) => latest && arrivedCount(latest),
   },
   {
     title: "missing",
@@ -73,7 +73,7 @@ export const DELIVERY_COLUMNS: ListingColumn<DeliveryRecord>[] = [
   {
     title: "time there",
     importance: 8,
-    shown: ({ scheduled_local }) => wallShown(scheduled_local),
+    shown: ({ scheduled_local }) => localTimeShown(scheduled_local),
     raw: ({ scheduled_local }) => scheduled_local,
   },
   {
@@ -121,7 +121,7 @@ export function scheduleFields(
   const counts = Object.entries(latest?.counts ?? {})
     .filter(([, count]) => count > 0)
     .map(([status, count]) => `${count} ${status}`);
-  const fields = labelled(
+  const fields = alignedFields(
     {
       schedule: schedule.name,
       status: paused ? { text: why, colour: "yellow" } : { text: "runs", colour: "green" },
@@ -136,7 +136,7 @@ export function scheduleFields(
       overlap: schedule.overlap,
       kept: schedule.keep && keepShown(schedule.keep),
       by: schedule.created_by,
-      last: latest && `${wallShown(latest.scheduled_local)} there: ${counts.join(", ")}`,
+      last: latest && `${localTimeShown(latest.scheduled_local)} there: ${counts.join(", ")}`,
     },
     coloured,
   );
@@ -149,13 +149,13 @@ export function previewLines({ zones }: SchedulePreview): string[] {
   return zones.flatMap(({ time_zone, times }) =>
     times.map(
       ({ scheduled_at, scheduled_local }) =>
-        `  ${wallShown(scheduled_local)} in ${time_zone}, ${formatMoment(scheduled_at)} here`,
+        `  ${localTimeShown(scheduled_local)} in ${time_zone}, ${formatMoment(scheduled_at)} here`,
     ),
   );
 }
 
 function clientsShown({ all, ids, labels }: ScheduleRecord["job"]["clients"]): string {
-  return all ? "all" : [ids && someOf(ids), labels].filter(Boolean).join(" with ");
+  return all ? "all" : [ids && joinFirst(ids), labels].filter(Boolean).join(" with ");
 }
 
 /** Returns what a schedule expects of each client: `1 file or more`, `3 files and 1 MiB or more`. */
@@ -165,7 +165,7 @@ function expectShown({ files, bytes }: ScheduleRecord["expect"]): string {
 }
 
 /** Returns the number of deliveries of an occurrence that arrived, including late and partial ones. */
-function cameOf({ counts }: NonNullable<ScheduleRecord["latest"]>): number {
+function arrivedCount({ counts }: NonNullable<ScheduleRecord["latest"]>): number {
   return counts.received + counts.late + counts.partial;
 }
 
@@ -174,7 +174,7 @@ function momentOr(time: string | null, none: string): string {
 }
 
 /** Formats a local time: `2026-11-30 02:30`. Seconds are added unless they are 0. */
-function wallShown(local: string): string {
+function localTimeShown(local: string): string {
   return local.replace("T", " ").replace(/:00$/, "");
 }
 

@@ -38,37 +38,37 @@ export function paint(text: string, colour: Colour, coloured: boolean): string {
 }
 
 /** A text for a terminal, possibly with a colour. It may contain control characters, which `show` removes. */
-export type Shown = string | { text: string; colour: Colour };
+export type StyledText = string | { text: string; colour: Colour };
 
 /** Removes control characters from a text, and applies its colour. */
-export function show(shown: Shown, coloured: boolean): string {
-  return typeof shown === "string"
-    ? plainText(shown)
-    : paint(plainText(shown.text), shown.colour, coloured);
+export function renderText(styled: StyledText, coloured: boolean): string {
+  return typeof styled === "string"
+    ? plainText(styled)
+    : paint(plainText(styled.text), styled.colour, coloured);
 }
 
 /** The minimum number of terminal columns in which names can be told apart. */
 export const NAME_COLUMNS = 14;
 
 /** Shortens a long text to its end, which says most about a path or name. */
-export function ending(text: string, columns: number): string {
+export function cutStart(text: string, columns: number): string {
   return Bun.stringWidth(text) <= columns ? text : `…${Bun.sliceAnsi(text, 1 - columns)}`;
 }
 
 /** Shortens a long text in its middle, so that both ends of a path can be read. */
-export function bothEnds(text: string, columns: number): string {
+export function cutMiddle(text: string, columns: number): string {
   if (Bun.stringWidth(text) <= columns) return text;
   const first = Bun.sliceAnsi(text, 0, Math.floor((columns - 1) / 2));
   // The first part may be a column narrower or wider than requested, if a wide character is at the cut.
-  const left = columns - 1 - Bun.stringWidth(first);
-  return `${first}…${Bun.sliceAnsi(text, -left)}`;
+  const remaining = columns - 1 - Bun.stringWidth(first);
+  return `${first}…${Bun.sliceAnsi(text, -remaining)}`;
 }
 
 /** The maximum number of names that a sentence lists. */
 const MAX_NAMED = 10;
 
 /** Joins the first of many names or sentences, and appends the number of the others. */
-export function someOf(texts: string[], separator = ", "): string {
+export function joinFirst(texts: string[], separator = ", "): string {
   const more = texts.length - MAX_NAMED;
   const named = texts.slice(0, MAX_NAMED).join(separator);
   return more > 0 ? `${named} and ${more} more` : named;
@@ -83,6 +83,6 @@ export function padColumns(text: string, columns: number): string {
 export function say(terminal: Terminal, what: string, remark: string): void {
   const tick = paint("✓", "green", terminal.colour);
   terminal.write(
-    `${tick} ${plainText(what)}  ${show({ text: remark, colour: "dim" }, terminal.colour)}\n`,
+    `${tick} ${plainText(what)}  ${renderText({ text: remark, colour: "dim" }, terminal.colour)}\n`,
   );
 }

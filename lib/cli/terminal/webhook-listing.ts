@@ -1,7 +1,7 @@
 import type { WebhookAttempt, WebhookRecord } from "../../api/webhooks.ts";
-import { labelled } from "./labelled.ts";
+import { alignedFields } from "./labelled.ts";
 import type { ListingColumn } from "./listing.ts";
-import { NAME_COLUMNS, type Shown } from "./terminal.ts";
+import { NAME_COLUMNS, type StyledText } from "./terminal.ts";
 import { formatAge, formatMoment } from "./times.ts";
 
 /** Columns of the list of webhooks. */
@@ -96,7 +96,7 @@ export function detailOfAttempt({ error, response_status: status }: WebhookAttem
 /** Returns lines with all fields of a webhook, for a terminal. */
 export function webhookFields(webhook: WebhookRecord, coloured: boolean): string[] {
   const { old_secret_until: oldUntil, created_at: made, disabled_at: disabled } = webhook;
-  return labelled(
+  return alignedFields(
     {
       webhook: webhook.name,
       status: statusOf(webhook),
@@ -112,7 +112,7 @@ export function webhookFields(webhook: WebhookRecord, coloured: boolean): string
   );
 }
 
-function statusOf({ status, disabled_because: why }: WebhookRecord): Shown {
+function statusOf({ status, disabled_because: why }: WebhookRecord): StyledText {
   if (status === "active") return { text: status, colour: "green" };
   return { text: why === "gone" ? "disabled: 410" : status, colour: "red" };
 }

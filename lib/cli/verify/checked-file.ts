@@ -54,7 +54,7 @@ export interface CheckedFile {
  * The fields of a completed download that verification needs. The other fields are dropped to save memory, as
  * there may be very many records.
  */
-export type Published = Pick<
+export type PublishedDownload = Pick<
   DownloadRecord,
   "download_id" | "client_id" | "kind" | "file_path" | "checksum" | "md5" | "sha256"
 > & {
@@ -70,7 +70,7 @@ export interface Expected {
   /** The expected checksum in lower-case hex; null where the record has none. */
   digest: string | null;
   /** MD5 of the original in lower-case hex; null where it is unknown. */
-  original: string | null;
+  originalMd5: string | null;
   /** Whether the record says that the content was removed. The file may still exist. */
   isRemoved: boolean;
 }
@@ -85,22 +85,22 @@ export type Check = (path: string, expected?: Expected) => Promise<CheckedFile>;
  * Returns the digest that the file of a download must have, with further facts from its record. For a set,
  * the file is the set's checksum file.
  */
-export function expectedOf(record: Published, original: string | null): Expected {
+export function expectedOf(record: PublishedDownload, originalMd5: string | null): Expected {
   const { download_id: downloadId, checksum, isRemoved } = record;
-  return { downloadId, checksum, digest: digestOf(record), original, isRemoved };
+  return { downloadId, checksum, digest: digestOf(record), originalMd5, isRemoved };
 }
 
 /** The digests of a file on the disk, or why there are none. */
-export type Found =
+export type ReadResult =
   Partial<Record<ChecksumAlgorithm, string>> | "missing" | "removed" | "unreadable";
 
 /** Computes digests of a file on the disk. @param onBytes called with the size of each piece in bytes */
-export async function readAgain(
+export async function readDigests(
   file: string,
   algorithms: ChecksumAlgorithm[],
   signal: AbortSignal,
   onBytes: (bytes: number) => void,
-): Promise<Found> {
+): Promise<ReadResult> {
   try {
     // Only a regular file is opened, as opening a FIFO would block for ever.
     if (!(await stat(file)).isFile()) return "unreadable";
@@ -116,14 +116,18 @@ export async function readAgain(
  * Compares the digests of a file with the expected ones.
  * @param expected undefined where no record has this path
  */
-export function judge(path: string, found: Found, expected: Expected | undefined): CheckedFile {
+export function judge(
+  path: string,
+  found: ReadResult,
+  expected: Expected | undefined,
+): CheckedFile {
   const digests = typeof found === "string" ? {} : found;
-  const { checksum, digest = null, original = null } = expected ?? {};
+  const { checksum, digest = null, originalMd5 = null } = expected ?? {};
   const verdict = (): Verdict => {
     if (typeof found === "string") return found;
     if (checksum === undefined) return "unknown";
     if (found[checksum] !== digest) return "altered";
-    return original === null || original === found.md5 ? "ok" : "not_original";
+    return originalMd5 === null || originalMd5 === found.md5 ? "ok" : "not_original";
   };
   return {
     path,
@@ -131,7 +135,7 @@ export function judge(path: string, found: Found, expected: Expected | undefined
     download_id: expected?.downloadId ?? null,
     md5: digests.md5 ?? null,
     recorded_md5: checksum === "md5" ? digest : null,
-    original_md5: original,
+    original_md5: originalMd5,
     sha256: digests.sha256 ?? null,
     recorded_sha256: checksum === "sha256" ? digest : null,
   };
@@ -151,10 +155,10 @@ export function originalSum(
 ): string | null {
   const folder = `test-files/${clientId}/`;
   // Both readings of a backslash are tried: as part of a name, and as a separator on Windows.
-  for (const asked of [path, withSlashes(path)].map(normalize)) {
-    const start = asked.lastIndexOf(`/${folder}`);
-    const absolute = start === -1 ? undefined : sums.get(asked.slice(start + 1));
-    const found = sums.get(folder + asked) ?? absolute;
+  for (const candidate of [path, withSlashes(path)].map(normalize)) {
+    const start = candidate.lastIndexOf(`/${folder}`);
+    const absolute = start === -1 ? undefined : sums.get(candidate.slice(start + 1));
+    const found = sums.get(folder + candidate) ?? absolute;
     if (found !== undefined) return found;
   }
   return null;

@@ -21,15 +21,15 @@ export interface SavedNames {
 export async function savedNames(downloadsDir: string): Promise<SavedNames> {
   const names: SavedNames = { files: [], folders: [], bytes: 0 };
   const sizeOf = async (path: string) => (await lstat(join(downloadsDir, path))).size;
-  const take = async (path: string) => {
+  const addFile = async (path: string) => {
     names.files.push(path);
     names.bytes += await sizeOf(path);
   };
   for await (const client of entriesOf(downloadsDir, "")) {
-    if (!client.isDirectory) await take(client.path);
+    if (!client.isDirectory) await addFile(client.path);
     else
       for await (const { path, isDirectory } of entriesOf(downloadsDir, client.path)) {
-        if (!isDirectory) await take(path);
+        if (!isDirectory) await addFile(path);
         else {
           names.folders.push(path);
           for await (const file of filesBelow(downloadsDir, path))

@@ -11,12 +11,12 @@ import {
   type CheckedFile,
   expectedOf,
   originalSum,
-  type Published,
+  type PublishedDownload,
 } from "./checked-file.ts";
 
 /** A published set, to be verified. */
 export interface PublishedSet {
-  record: Published;
+  record: PublishedDownload;
   /** Path of the set's folder, relative to the folder of downloads. */
   path: string;
   /**
@@ -48,30 +48,31 @@ export async function verifySet(
 ): Promise<CheckedFile[]> {
   const { download_id, client_id, checksum } = record;
   const expected = expectedOf(record, null);
-  const written = await check(`${path}.${checksum}`, expected);
+  const checksumFile = await check(`${path}.${checksum}`, expected);
   if (!(await isFolder(join(downloadsDir, path))))
-    return [{ ...written, path, verdict: isRemoved ? "removed" : "missing" }];
-  const wrong: CheckedFile[] = written.verdict === "ok" ? [] : [written];
-  const listed = new SetSums(checksum);
-  const places = new Set<string>();
-  let right = 0;
+    return [{ ...checksumFile, path, verdict: isRemoved ? "removed" : "missing" }];
+  const wrong: CheckedFile[] = checksumFile.verdict === "ok" ? [] : [checksumFile];
+  const listedSums = new SetSums(checksum);
+  const listedPaths = new Set<string>();
+  let rightCount = 0;
   for await (const page of setFilePages(api, download_id, { signal })) {
     for (const file of page) {
-      listed.add(file);
+      listedSums.add(file);
       if (file.saved_path === null) continue;
-      places.add(file.saved_path);
-      const original = originalSum(client_id, file.path, sums);
+      listedPaths.add(file.saved_path);
+      const originalMd5 = originalSum(client_id, file.path, sums);
       const digest = file[checksum];
-      const checked = await check(file.saved_path, { ...expected, digest, original });
-      if (checked.verdict === "ok") right++;
+      const checked = await check(file.saved_path, { ...expected, digest, originalMd5 });
+      if (checked.verdict === "ok") rightCount++;
       else wrong.push(checked);
     }
   }
-  if (listed.digest() !== digestOf(record)) wrong.push({ ...written, verdict: "not_as_listed" });
+  if (listedSums.digest() !== digestOf(record))
+    wrong.push({ ...checksumFile, verdict: "not_as_listed" });
   for await (const found of filesBelow(downloadsDir, path)) {
-    if (!places.has(found)) wrong.push(await check(found));
+    if (!listedPaths.has(found)) wrong.push(await check(found));
   }
-  return [{ ...written, path, verdict: "ok", files: right }, ...wrong];
+  return [{ ...checksumFile, path, verdict: "ok", files: rightCount }, ...wrong];
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -7,7 +7,7 @@ import type { CheckedFile, Verdict } from "./checked-file.ts";
 /** The maximum number of line numbers that the summary lists. */
 const MAX_BAD_LINES = 10;
 
-const WORDS: Record<Exclude<Verdict, "ok" | "removed">, string> = {
+const VERDICT_TEXTS: Record<Exclude<Verdict, "ok" | "removed">, string> = {
   altered: "altered: it is not what was downloaded",
   not_original: `as it was downloaded, but ${CHECKSUMS_FILE} has another sum`,
   not_as_listed: "as it was written, but the server lists other files or checksums",
@@ -25,7 +25,7 @@ export function verdictLines({ path, verdict, files }: CheckedFile, coloured: bo
   if (verdict === "removed") return [];
   return [
     `${paint("✗", "red", coloured)} ${name}`,
-    `    ${paint(WORDS[verdict], "red", coloured)}`,
+    `    ${paint(VERDICT_TEXTS[verdict], "red", coloured)}`,
   ];
 }
 
@@ -51,11 +51,11 @@ export function verdictSummary(
 ): string {
   const wrong = files.filter(isWrong).length;
   const removed = files.filter(({ verdict }) => verdict === "removed").length;
-  const there = countRight(files) + wrong;
-  const count = countFiles(there);
-  const judged = wrong === 0 ? `${count} verified` : `${wrong} of ${count} not as it should be`;
+  const presentCount = countRight(files) + wrong;
+  const count = countFiles(presentCount);
+  const result = wrong === 0 ? `${count} verified` : `${wrong} of ${count} not as it should be`;
   return [
-    there === 0 ? "there is no downloaded file to verify" : judged,
+    presentCount === 0 ? "there is no downloaded file to verify" : result,
     ...(removed === 0 ? [] : [`${removed} removed`]),
     ...(badLines.length === 0 ? [] : [badLinesSummary(badLines, checksumsFile)]),
   ].join(", ");
@@ -73,19 +73,19 @@ export function sumLines(file: CheckedFile, coloured: boolean): string[] {
   // A removed file has no checksum to compare.
   if (file.verdict === "removed") return [];
   return [
-    ...compared(file.original_md5 ?? file.recorded_md5, coloured, [
+    ...comparisonLines(file.original_md5 ?? file.recorded_md5, coloured, [
       ["on disk ", file.md5],
       ["recorded", file.recorded_md5],
       ["original", file.original_md5],
     ]),
-    ...compared(file.recorded_sha256, coloured, [
+    ...comparisonLines(file.recorded_sha256, coloured, [
       ["on disk ", file.sha256],
       ["recorded", file.recorded_sha256],
     ]),
   ];
 }
 
-function compared(
+function comparisonLines(
   right: string | null,
   coloured: boolean,
   sums: [name: string, digest: string | null][],

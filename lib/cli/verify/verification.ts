@@ -7,8 +7,8 @@ import {
   expectedOf,
   judge,
   originalSum,
-  type Published,
-  readAgain,
+  type PublishedDownload,
+  readDigests,
   withSlashes,
 } from "./checked-file.ts";
 import { removedFiles } from "./removed-files.ts";
@@ -27,7 +27,7 @@ export interface VerificationOptions {
 }
 
 /** The number of records in a page of the server's list. */
-const PAGE = "1000";
+const PAGE_SIZE = "1000";
 
 /**
  * Reads every file in the folder of downloads, and compares it with its record and, where it is known, with
@@ -45,8 +45,8 @@ export async function verifyDownloads(options: VerificationOptions): Promise<Che
   const onBytes = (bytes: number) => onProgress?.((done += bytes), Math.max(done, names.bytes));
   const check: Check = async (path, expected) => {
     const algorithms = new Set<ChecksumAlgorithm>([expected?.checksum ?? "md5"]);
-    if (expected && expected.original !== null) algorithms.add("md5");
-    const found = await readAgain(join(downloadsDir, path), [...algorithms], signal, onBytes);
+    if (expected && expected.originalMd5 !== null) algorithms.add("md5");
+    const found = await readDigests(join(downloadsDir, path), [...algorithms], signal, onBytes);
     const isRemovalRecorded = expected?.isRemoved || removed.has(path);
     const isRemoved = found === "missing" && isRemovalRecorded;
     return judge(path, isRemoved ? "removed" : found, expected);
@@ -63,8 +63,8 @@ export async function verifyDownloads(options: VerificationOptions): Promise<Che
       checked.push(...(await verifySet(set, { api, downloadsDir, sums, signal, check })));
     } else {
       files.delete(path);
-      const original = originalSum(record.client_id, record.file_path ?? "", sums);
-      checked.push(await check(path, expectedOf(record, original)));
+      const originalMd5 = originalSum(record.client_id, record.file_path ?? "", sums);
+      checked.push(await check(path, expectedOf(record, originalMd5)));
     }
   }
   for (const path of files) checked.push(await check(path));
@@ -78,20 +78,23 @@ export async function verifyDownloads(options: VerificationOptions): Promise<Che
  * Returns the records of all completed downloads that have a saved path, even if the content was removed
  * since.
  */
-async function completedDownloads(api: ApiClient, signal: AbortSignal): Promise<Published[]> {
-  const records: Published[] = [];
+async function completedDownloads(
+  api: ApiClient,
+  signal: AbortSignal,
+): Promise<PublishedDownload[]> {
+  const records: PublishedDownload[] = [];
   let cursor: string | null = null;
   do {
     const page = await api.downloads(
-      { status: "completed", limit: PAGE, ...(cursor !== null && { cursor }) },
+      { status: "completed", limit: PAGE_SIZE, ...(cursor !== null && { cursor }) },
       signal,
     );
     for (const record of page.downloads) {
       const { download_id, client_id, kind, file_path, checksum, md5, sha256, saved_path } = record;
       if (saved_path === null) continue;
       const isRemoved = record.removed_at !== null;
-      const what = { download_id, client_id, kind, file_path, checksum, md5, sha256 };
-      records.push({ ...what, saved_path, isRemoved });
+      const fields = { download_id, client_id, kind, file_path, checksum, md5, sha256 };
+      records.push({ ...fields, saved_path, isRemoved });
     }
     cursor = page.next_cursor;
   } while (cursor !== null);

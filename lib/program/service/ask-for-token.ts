@@ -14,6 +14,6 @@ export async function askForToken(input: NodeJS.ReadStream): Promise<string> {
   if (typeof text !== "string" || text.trim() === "") {
     throw new UsageError("there is no token on standard input, expected one line");
   }
-  const given = { source: "the token on standard input", text: text.trim(), secret: true };
-  return readSetting(given, TOKEN.schema, TOKEN.expected);
+  const setting = { source: "the token on standard input", text: text.trim(), secret: true };
+  return readSetting(setting, TOKEN.schema, TOKEN.expected);
 }

@@ -1,11 +1,11 @@
 import { type ConnectionRecord, readConnectionRecord } from "../../client/connection-record.ts";
 import { type Delivery, lastDelivery } from "../../client/owner-rules/last-delivery.ts";
 import { systemCode } from "../../util/system-error.ts";
-import type { Running } from "./service.ts";
+import type { RunState } from "./service.ts";
 
 /** The state of an installed client. */
 export interface ClientState {
-  running: Exclude<Running, null>;
+  running: Exclude<RunState, null>;
   /**
    * The last recorded state of the connection to the server; null if no client ever ran. The record is
    * current only while the service runs.
@@ -19,7 +19,7 @@ export interface ClientState {
  * @param running whether the service runs, as the system reports it. null where the system does not tell;
  *   then the recorded process is looked for
  */
-export async function clientStateOf(stateDir: string, running: Running): Promise<ClientState> {
+export async function clientStateOf(stateDir: string, running: RunState): Promise<ClientState> {
   const connection = await readConnectionRecord(stateDir);
   return {
     running: running ?? (connection && isAlive(connection.pid) ? "running" : "stopped"),

@@ -1,8 +1,8 @@
 import { CLIENT_SETTINGS } from "../../client/settings.ts";
 import { SERVER_SETTINGS } from "../../server/settings.ts";
 import type { SettingTable } from "../../util/settings.ts";
-import { ask } from "./perform.ts";
-import type { Running, Service, ServiceManager } from "./service.ts";
+import { runSystemCommand } from "./perform.ts";
+import type { RunState, Service, ServiceManager } from "./service.ts";
 
 /** The service, its manager, and the input and output of a command about the service. */
 export interface CommandContext {
@@ -20,13 +20,13 @@ export interface CommandContext {
 }
 
 /** The table of settings of each program. */
-export const TABLES: Record<Service["program"], SettingTable> = {
+export const SETTING_TABLES: Record<Service["program"], SettingTable> = {
   client: CLIENT_SETTINGS,
   server: SERVER_SETTINGS,
 };
 
 /** Asks the system whether a service runs. */
-export async function runningOf({ manager, service }: CommandContext): Promise<Running> {
-  const { exitCode, output } = await ask(manager.running(service));
-  return manager.readRunning(exitCode, output);
+export async function runStateOf({ manager, service }: CommandContext): Promise<RunState> {
+  const { exitCode, output } = await runSystemCommand(manager.statusCommand(service));
+  return manager.parseRunState(exitCode, output);
 }

@@ -7,7 +7,7 @@ import type { FileSettings } from "../../util/settings-file.ts";
  * Settings whose value is a path. Relative paths must be made absolute, as a service has another working
  * directory than the user who installs it.
  */
-const PATHS = new Set([
+const PATH_SETTINGS = new Set([
   "CLIENT_ROOTS",
   "CLIENT_STATE_DIR",
   "DOWNLOADS_DIR",
@@ -40,7 +40,7 @@ export function settingsOfFlags(table: SettingTable, values: ParsedFlags["values
       settings[variable] = switchValue ?? "true";
       continue;
     }
-    const texts = [value].flat().map((text) => wholePath(variable, String(text)));
+    const texts = [value].flat().map((text) => absolutePath(variable, String(text)));
     argv.push(...texts.map((text) => `--${flag}=${text}`));
     settings[variable] = texts.join(separator);
   }
@@ -48,18 +48,18 @@ export function settingsOfFlags(table: SettingTable, values: ParsedFlags["values
 }
 
 /** Makes a path absolute. An empty path is kept, so that the validation refuses it. */
-function wholePath(variable: string, text: string): string {
-  return PATHS.has(variable) && text !== "" ? resolve(text) : text;
+function absolutePath(variable: string, text: string): string {
+  return PATH_SETTINGS.has(variable) && text !== "" ? resolve(text) : text;
 }
 
 /** Makes every path in a settings file absolute, based on the working directory of the user who installs. */
-export function withWholePaths(table: SettingTable, settings: FileSettings): FileSettings {
-  const whole: FileSettings = { ...settings };
+export function withAbsolutePaths(table: SettingTable, settings: FileSettings): FileSettings {
+  const absolute: FileSettings = { ...settings };
   for (const { variable, separator } of Object.values<Setting>(table)) {
     const text = settings[variable];
     if (text === undefined) continue;
     const texts = separator === undefined ? [text] : text.split(separator);
-    whole[variable] = texts.map((one) => wholePath(variable, one)).join(separator);
+    absolute[variable] = texts.map((one) => absolutePath(variable, one)).join(separator);
   }
-  return whole;
+  return absolute;
 }

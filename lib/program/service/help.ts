@@ -1,6 +1,6 @@
 import { describeSettings } from "../../util/settings.ts";
 import { wrapHelp } from "../../cli/terminal/wrap.ts";
-import { TABLES } from "./context.ts";
+import { SETTING_TABLES } from "./context.ts";
 import type { Service } from "./service.ts";
 
 const INSTALL = {
@@ -28,7 +28,7 @@ program takes the place of the one that is there.`,
 /** Returns the text of `--help` for `install`. */
 export function installHelp({ program }: Service): string {
   const { usage, text, token } = INSTALL[program];
-  const settings = describeSettings(TABLES[program])
+  const settings = describeSettings(SETTING_TABLES[program])
     .replace("  --help, -h\n      show this\n", "")
     .replace(
       /--config FILE\n.*\n/,
@@ -52,14 +52,14 @@ ${settings}
 
 /** Returns the text of `--help` for `uninstall`. */
 export function uninstallHelp({ program }: Service): string {
-  const left = program === "client" ? "its key" : "its downloads and records";
-  const kept = program === "client" ? "" : "; a folder that --downloads-dir named stays";
+  const keptData = program === "client" ? "its key" : "its downloads and records";
+  const purgeException = program === "client" ? "" : "; a folder that --downloads-dir named stays";
   return wrapHelp(`Usage: fds ${program} uninstall [flags]
 
-Ends the service and removes all that install wrote, and what it kept, but ${left}.
+Ends the service and removes all that install wrote, and what it kept, but ${keptData}.
 
   --purge
-      removes ${left} too, and the user of the service${kept}
+      removes ${keptData} too, and the user of the service${purgeException}
   --dry-run
       says what would be removed and run, and changes nothing
   --destdir FOLDER

@@ -4,10 +4,10 @@ import { type ParsedFlags, parseFlags, UsageError } from "../../util/flags.ts";
 import { CONFIG_FLAG, flagsOf } from "../../util/settings.ts";
 import { parseSettings, readSettingsFile } from "../../util/settings-file.ts";
 import { askForToken } from "./ask-for-token.ts";
-import { type CommandContext, runningOf, TABLES } from "./context.ts";
-import { settingsOfFlags, withWholePaths } from "./given-settings.ts";
+import { type CommandContext, runStateOf, SETTING_TABLES } from "./context.ts";
+import { settingsOfFlags, withAbsolutePaths } from "./given-settings.ts";
 import { describePlan, isDone, perform, planOf, readIfThere } from "./perform.ts";
-import type { Given } from "./prepare.ts";
+import type { InstallRequest } from "./prepare.ts";
 import { prepareClient } from "./prepare-client.ts";
 import { prepareServer } from "./prepare-server.ts";
 import { installHelp } from "./help.ts";
@@ -27,7 +27,7 @@ const FLAGS = {
  */
 export async function install(context: CommandContext, argv: string[]): Promise<number> {
   const { service, manager, tell, thisProgram } = context;
-  const table = TABLES[service.program];
+  const table = SETTING_TABLES[service.program];
   const { values } = parseFlags(argv, { ...flagsOf(table), ...FLAGS });
   if (values["help"]) {
     tell(installHelp(service));
@@ -39,15 +39,15 @@ export async function install(context: CommandContext, argv: string[]): Promise<
   const destdir = values["destdir"] === undefined ? null : String(values["destdir"]);
   const isDryRun = values["dry-run"] === true;
   if (!isDryRun && destdir === null) {
-    const flaw = manager.flaw(service);
-    if (flaw !== null) throw new Failure(flaw);
+    const reason = manager.whyUnsupported(service);
+    if (reason !== null) throw new Failure(reason);
     context.requireRights("install");
   }
-  const given = await givenOf(context, values);
-  const prepared = await (service.program === "client" ? prepareClient : prepareServer)(given);
-  const steps = manager.install({ ...service, places: given.places, ...prepared });
+  const request = await requestOf(context, values);
+  const prepared = await (service.program === "client" ? prepareClient : prepareServer)(request);
+  const steps = manager.install({ ...service, paths: request.paths, ...prepared });
   const plan = await planOf(steps, destdir);
-  const isRunning = destdir !== null || (await runningOf(context)) === "running";
+  const isRunning = destdir !== null || (await runStateOf(context)) === "running";
   tell(`${service.description}: ${prepared.title}\n`);
   if (isDone(plan) && isRunning) {
     tell("Nothing to do: all is as it should be\n");
@@ -56,32 +56,34 @@ export async function install(context: CommandContext, argv: string[]): Promise<
   tell(describePlan(plan));
   if (isDryRun) tell("Nothing was changed: --dry-run\n");
   if (isDryRun) return 0;
-  const settings = parseSettings(prepared.settings, given.places.settings, table);
+  const settings = parseSettings(prepared.settings, request.paths.settings, table);
   const stateDir = settings["CLIENT_STATE_DIR"];
-  const before = stateDir === undefined ? null : await readConnectionRecord(stateDir);
+  const oldRecord = stateDir === undefined ? null : await readConnectionRecord(stateDir);
   await perform(plan);
   for (const note of prepared.notes) tell(`${note}\n`);
-  if (destdir === null) await tellOutcome(context, settings, before?.pid ?? null);
+  if (destdir === null) await tellOutcome(context, settings, oldRecord?.pid ?? null);
   return 0;
 }
 
-async function givenOf(
+async function requestOf(
   { service, manager, input }: CommandContext,
   values: ParsedFlags["values"],
-): Promise<Given> {
-  const table = TABLES[service.program];
-  const places = manager.places(service);
+): Promise<InstallRequest> {
+  const table = SETTING_TABLES[service.program];
+  const paths = manager.paths(service);
   const destdir = values["destdir"] === undefined ? "" : String(values["destdir"]);
-  const text = await readIfThere(`${destdir}${places.settings}`);
+  const existingText = await readIfThere(`${destdir}${paths.settings}`);
   const file = values[CONFIG_FLAG];
-  const taken = file ? withWholePaths(table, readSettingsFile(String(file), table)) : {};
+  const configSettings = file
+    ? withAbsolutePaths(table, readSettingsFile(String(file), table))
+    : {};
   return {
     service,
-    places,
+    paths,
     flags: settingsOfFlags(table, values),
-    before: { ...parseSettings(text, places.settings, table), ...taken },
-    taken,
-    text,
+    baseSettings: { ...parseSettings(existingText, paths.settings, table), ...configSettings },
+    configSettings,
+    existingText,
     enrolToken: await tokenOf(values["enroll-token"], input),
   };
 }

@@ -7,6 +7,6 @@ import { existsSync } from "node:fs";
  * @param file path of the installed service's settings, which need not exist
  */
 export function withInstalledSettings(argv: string[], file: string): string[] {
-  const isToldOfOthers = argv.some((word) => word !== "--json");
-  return !isToldOfOthers && existsSync(file) ? [...argv, "--config", file] : argv;
+  const hasOtherFlags = argv.some((word) => word !== "--json");
+  return !hasOtherFlags && existsSync(file) ? [...argv, "--config", file] : argv;
 }

@@ -1,4 +1,4 @@
-import { command, fileSteps, type ServiceManager } from "./service.ts";
+import { commandStep, fileSteps, type ServiceManager } from "./service.ts";
 
 /**
  * The user that the service runs as. macOS has this user, which has few rights. A user for this service alone
@@ -9,42 +9,42 @@ const USER = "daemon";
 /** Returns the manager of launchd services on macOS. @param thisProgram path of the program to install */
 export function launchd(thisProgram: string): ServiceManager {
   return {
-    places: ({ program, name }) => ({
+    paths: ({ program, name }) => ({
       program: "/usr/local/bin/fds",
       settingsFolder: "/etc/fds",
       settings: `/etc/fds/${program}.conf`,
       state: `/var/db/${name}`,
       definition: `/Library/LaunchDaemons/${name}.plist`,
     }),
-    flaw: () => null,
+    whyUnsupported: () => null,
     install(installation) {
-      const { name, places } = installation;
+      const { name, paths } = installation;
       const files = fileSteps(installation, thisProgram);
       return [
         ...files.map((step) => ({ ...step, owner: step.owner === null ? null : USER })),
         {
           kind: "file",
-          path: places.definition,
+          path: paths.definition,
           isTouched: true,
           mode: 0o644,
           owner: null,
           about: "the service",
           content: { text: plistOf(installation) },
         },
-        { ...command("launchctl", "bootout", `system/${name}`), mayFail: true },
-        command("launchctl", "enable", `system/${name}`),
-        command("launchctl", "bootstrap", "system", places.definition),
+        { ...commandStep("launchctl", "bootout", `system/${name}`), mayFail: true },
+        commandStep("launchctl", "enable", `system/${name}`),
+        commandStep("launchctl", "bootstrap", "system", paths.definition),
       ];
     },
-    uninstall: ({ name }, places) => [
-      { ...command("launchctl", "bootout", `system/${name}`), mayFail: true },
-      { kind: "remove", path: places.definition, about: "the service" },
+    uninstall: ({ name }, paths) => [
+      { ...commandStep("launchctl", "bootout", `system/${name}`), mayFail: true },
+      { kind: "remove", path: paths.definition, about: "the service" },
       { kind: "remove", path: logOf(name), about: "its log" },
     ],
     purge: () => [],
-    logs: ({ name }) => `tail ${logOf(name)}`,
-    running: ({ name }) => ["launchctl", "print", `system/${name}`],
-    readRunning(exitCode, stdout) {
+    logHint: ({ name }) => `tail ${logOf(name)}`,
+    statusCommand: ({ name }) => ["launchctl", "print", `system/${name}`],
+    parseRunState(exitCode, stdout) {
       if (exitCode !== 0) return "not installed";
       return /^\s*state = running$/m.test(stdout) ? "running" : "stopped";
     },
@@ -55,8 +55,8 @@ function logOf(name: string): string {
   return `/var/log/${name}.log`;
 }
 
-function plistOf({ name, program, places }: Parameters<ServiceManager["install"]>[0]): string {
-  const words = [places.program, program, "--config", places.settings];
+function plistOf({ name, program, paths }: Parameters<ServiceManager["install"]>[0]): string {
+  const words = [paths.program, program, "--config", paths.settings];
   const list = words.map((word) => `    <string>${escapeXml(word)}</string>`).join("\n");
   return `<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
@@ -71,7 +71,7 @@ ${list}
   <key>UserName</key>
   <string>${USER}</string>
   <key>WorkingDirectory</key>
-  <string>${places.state}</string>
+  <string>${paths.state}</string>
   <key>EnvironmentVariables</key>
   <dict>
     <key>MIMALLOC_PURGE_DELAY</key>

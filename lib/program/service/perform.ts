@@ -34,7 +34,7 @@ export interface PlannedStep {
  *   plan is for this system itself
  */
 export async function planOf(steps: Step[], destdir: string | null): Promise<PlannedStep[]> {
-  const relocated = destdir === null ? steps : steps.flatMap((step) => within(step, destdir));
+  const relocated = destdir === null ? steps : steps.flatMap((step) => relocate(step, destdir));
   return Promise.all(
     relocated.map(async (step) => ({ step, difference: await differenceOf(step) })),
   );
@@ -82,7 +82,7 @@ async function touch(path: string): Promise<void> {
   await utimes(path, now, now);
 }
 
-function within(step: Step, destdir: string): Step[] {
+function relocate(step: Step, destdir: string): Step[] {
   if (step.kind === "command") return [];
   const path = join(destdir, step.path);
   if (step.kind === "remove") return [{ ...step, path }];
@@ -113,14 +113,14 @@ async function differenceOf(step: Step): Promise<Difference> {
   return (await isNewer(found, step.installedWith)) ? "edited" : "unchanged";
 }
 
-async function isNewer({ mtimeMs }: Stats, than: string | undefined): Promise<boolean> {
-  const other = than === undefined ? null : await stat(than).catch(() => null);
+async function isNewer({ mtimeMs }: Stats, otherFile: string | undefined): Promise<boolean> {
+  const other = otherFile === undefined ? null : await stat(otherFile).catch(() => null);
   return other !== null && mtimeMs > other.mtimeMs;
 }
 
 /** Returns the numeric id of a user; null where the user does not exist. */
 async function uidOf(user: string): Promise<number | null> {
-  const { exitCode, output } = await ask(["id", "-u", user]);
+  const { exitCode, output } = await runSystemCommand(["id", "-u", user]);
   return exitCode === 0 ? Number(output) : null;
 }
 
@@ -128,8 +128,8 @@ async function hasContent({ path, content }: FileStep): Promise<boolean> {
   if (content === "folder") return (await stat(path)).isDirectory();
   if ("text" in content) return Buffer.from(content.text).equals(await readFile(path));
   const { copyOf } = content;
-  const [ours, theirs] = await Promise.all([stat(copyOf), stat(path)]);
-  return ours.size === theirs.size && (await digestOf(copyOf)) === (await digestOf(path));
+  const [source, installed] = await Promise.all([stat(copyOf), stat(path)]);
+  return source.size === installed.size && (await digestOf(copyOf)) === (await digestOf(path));
 }
 
 async function digestOf(path: string): Promise<string> {
@@ -156,7 +156,7 @@ async function write(step: FileStep): Promise<void> {
 async function makeFolder({ path, mode, owner }: FileStep): Promise<void> {
   await mkdir(path, { recursive: true, mode });
   await chmod(path, mode);
-  await giveTo(path, owner);
+  await changeOwner(path, owner);
 }
 
 /**
@@ -175,7 +175,7 @@ async function writeFileOf(
     if ("text" in content) await writeFile(temporary, content.text, { mode, flag: "wx" });
     else await copyFile(content.copyOf, temporary);
     await chmod(temporary, mode);
-    await giveTo(temporary, owner);
+    await changeOwner(temporary, owner);
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
@@ -189,7 +189,7 @@ function adviceFor(code: string): string {
   return process.platform === "win32" ? ", run it as an administrator" : ", run it as root";
 }
 
-async function giveTo(path: string, owner: string | null): Promise<void> {
+async function changeOwner(path: string, owner: string | null): Promise<void> {
   if (owner !== null) await run({ kind: "command", argv: ["chown", `${owner}:`, path] });
 }
 
@@ -205,7 +205,7 @@ async function remove({ path }: RemoveStep): Promise<void> {
 }
 
 async function run({ argv, mayFail }: CommandStep): Promise<void> {
-  const { exitCode, output } = await ask(argv);
+  const { exitCode, output } = await runSystemCommand(argv);
   if (exitCode === 0 || mayFail) return;
   const reason = output.trim().split("\n").at(-1) ?? "";
   throw new Failure(`"${argv.join(" ")}" failed: ${reason || `exit code ${exitCode}`}`);
@@ -232,7 +232,9 @@ export async function readIfThere(path: string): Promise<string> {
  * Runs a system command.
  * @returns the exit code and the output; exit code 127 where the command does not exist
  */
-export async function ask(argv: string[]): Promise<{ exitCode: number; output: string }> {
+export async function runSystemCommand(
+  argv: string[],
+): Promise<{ exitCode: number; output: string }> {
   const [name = ""] = argv;
   if (!Bun.which(name)) return { exitCode: 127, output: `there is no ${name} here` };
   const child = Bun.spawn(argv, { stdin: "ignore", stdout: "pipe", stderr: "pipe" });

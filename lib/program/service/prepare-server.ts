@@ -3,7 +3,7 @@ import { dirname, isAbsolute, join } from "node:path";
 import { readServerConfig, type ServerConfig } from "../../server/config.ts";
 import { UsageError } from "../../util/flags.ts";
 import { changeSettings, type FileSettings } from "../../util/settings-file.ts";
-import type { Given, Prepared } from "./prepare.ts";
+import type { InstallRequest, PreparedInstallation } from "./prepare.ts";
 
 const HEADER = `# Settings of the server, one NAME=value a line: lib/server/README.md says what there is.
 # After a change: fds server install
@@ -16,15 +16,15 @@ const FIRST_FREE_PORT = 1024;
  * Prepares the settings of a server for its installation. Tokens that are missing are generated.
  * @throws UsageError for a setting with which the server could not work
  */
-export async function prepareServer(given: Given): Promise<Prepared> {
-  const { flags, before, text, places } = given;
-  const known: FileSettings = { ...before, ...flags.settings };
-  const own: FileSettings = {
-    DOWNLOADS_DIR: known["DOWNLOADS_DIR"] || join(places.state, "downloads"),
-    API_TOKEN: known["API_TOKEN"] || freshToken(),
-    ENROLL_TOKEN: given.enrolToken ?? (known["ENROLL_TOKEN"] || freshToken()),
+export async function prepareServer(request: InstallRequest): Promise<PreparedInstallation> {
+  const { flags, baseSettings, existingText, paths } = request;
+  const settings: FileSettings = { ...baseSettings, ...flags.settings };
+  const derived: FileSettings = {
+    DOWNLOADS_DIR: settings["DOWNLOADS_DIR"] || join(paths.state, "downloads"),
+    API_TOKEN: settings["API_TOKEN"] || freshToken(),
+    ENROLL_TOKEN: request.enrolToken ?? (settings["ENROLL_TOKEN"] || freshToken()),
   };
-  const config = readServerConfig(flags.argv, { ...known, ...own }, false);
+  const config = readServerConfig(flags.argv, { ...settings, ...derived }, false);
   if (config === "help") throw new Error("help was not asked for");
   const folders = foldersOf(config);
   for (const folder of folders) {
@@ -33,13 +33,13 @@ export async function prepareServer(given: Given): Promise<Prepared> {
       `the folder "${folder}" is no whole path, a service runs in a folder of its own`,
     );
   }
-  const changes = { ...given.taken, ...flags.settings, ...own };
+  const changes = { ...request.configSettings, ...flags.settings, ...derived };
   return {
-    settings: changeSettings(text || HEADER, changes),
+    settings: changeSettings(existingText || HEADER, changes),
     enrolToken: null,
     enrolTokenFile: "",
     readable: [],
-    writable: folders.filter((folder) => !`${folder}/`.startsWith(`${places.state}/`)),
+    writable: folders.filter((folder) => !`${folder}/`.startsWith(`${paths.state}/`)),
     hasLowPort: config.port > 0 && config.port < FIRST_FREE_PORT,
     title: `on ${config.host}, port ${config.port}`,
     notes: [],
@@ -55,10 +55,10 @@ function foldersOf({ downloadsDir, storage, databaseUrl }: ServerConfig): string
     ...(database === undefined ? [] : [dirname(database)]),
   ];
   // The server makes a folder inside another one by itself.
-  const apart = folders.filter((one) =>
+  const topFolders = folders.filter((one) =>
     folders.every((other) => one === other || !one.startsWith(`${other}/`)),
   );
-  return [...new Set(apart)];
+  return [...new Set(topFolders)];
 }
 
 function freshToken(): string {

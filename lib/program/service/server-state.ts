@@ -32,7 +32,8 @@ export async function serverStateOf(
   signal: AbortSignal,
 ): Promise<ServerState> {
   const api = apiOf(settings);
-  if (!settings["TLS_CLIENT_CA"]) return { address: api.server, api: await stateOf(api, signal) };
+  if (!settings["TLS_CLIENT_CA"])
+    return { address: api.server, api: await apiStateOf(api, signal) };
   await expectListening(new URL(api.server), signal);
   return { address: api.server, api: null };
 }
@@ -48,7 +49,7 @@ async function expectListening({ hostname, port }: URL, signal: AbortSignal): Pr
   }
 }
 
-async function stateOf(api: ApiClient, signal: AbortSignal): Promise<ApiState> {
+async function apiStateOf(api: ApiClient, signal: AbortSignal): Promise<ApiState> {
   const { version } = await api.health(signal);
   const clients = await api.clients(signal);
   const { downloads } = await api.downloads({ status: "completed", limit: "1" }, signal);

@@ -1,5 +1,5 @@
 /** The paths of a service's files, which depend on the operating system. */
-export interface Places {
+export interface ServicePaths {
   /** The path of the program, which all services share. */
   program: string;
   /** The folder that contains the settings of all services. */
@@ -22,7 +22,7 @@ export interface Service {
 
 /** A service to be installed, with its paths and settings, and the folders and rights that it needs. */
 export interface Installation extends Service {
-  places: Places;
+  paths: ServicePaths;
   /** The text of the settings file. */
   settings: string;
   /** The enrolment token for a client; null if the client is enrolled already or needs none. */
@@ -78,28 +78,28 @@ export interface RemoveStep {
 export type Step = FileStep | CommandStep | RemoveStep;
 
 /** Whether a service runs. null means that the system does not tell, so the process has to be looked for. */
-export type Running = "running" | "stopped" | "not installed" | null;
+export type RunState = "running" | "stopped" | "not installed" | null;
 
 /** The service manager of an operating system, such as systemd. */
 export interface ServiceManager {
-  places(service: Service): Places;
+  paths(service: Service): ServicePaths;
   /** Returns why this machine cannot run the service, and what to do instead; null where it can. */
-  flaw(service: Service): string | null;
+  whyUnsupported(service: Service): string | null;
   /** Returns all steps of an installation, in order. A step that is already done changes nothing. */
   install(installation: Installation): Step[];
   /** Returns the steps that stop the service and remove its definition. */
-  uninstall(service: Service, places: Places): Step[];
+  uninstall(service: Service, paths: ServicePaths): Step[];
   /**
    * Returns the last steps of `uninstall --purge`, which remove what is left of the service besides files,
    * such as its user.
    */
   purge(service: Service): Step[];
   /** Returns a command, or a place, that shows the service's log. */
-  logs(service: Service): string;
+  logHint(service: Service): string;
   /** Returns the system command that tells whether the service runs. */
-  running(service: Service): string[];
-  /** Parses the result of the command that `running` returns. */
-  readRunning(exitCode: number, stdout: string): Running;
+  statusCommand(service: Service): string[];
+  /** Parses the result of the command that `statusCommand` returns. */
+  parseRunState(exitCode: number, stdout: string): RunState;
 }
 
 /**
@@ -107,28 +107,28 @@ export interface ServiceManager {
  * @param copyOf path of the program to install
  */
 export function fileSteps(installation: Installation, copyOf: string): FileStep[] {
-  const { places, name, settings, enrolToken, enrolTokenFile, writable } = installation;
+  const { paths, name, settings, enrolToken, enrolTokenFile, writable } = installation;
   const folder = { kind: "file", content: "folder" } as const;
   return [
     {
       kind: "file",
-      path: places.program,
+      path: paths.program,
       mode: 0o755,
       owner: null,
       about: "the program",
       content: { copyOf },
     },
-    { ...folder, path: places.settingsFolder, mode: 0o755, owner: null, about: "settings" },
+    { ...folder, path: paths.settingsFolder, mode: 0o755, owner: null, about: "settings" },
     {
       kind: "file",
-      path: places.settings,
+      path: paths.settings,
       mode: 0o600,
       owner: name,
       about: "the settings",
       content: { text: settings },
-      installedWith: places.definition,
+      installedWith: paths.definition,
     },
-    { ...folder, path: places.state, mode: 0o700, owner: name, about: "what the service keeps" },
+    { ...folder, path: paths.state, mode: 0o700, owner: name, about: "what the service keeps" },
     ...writable.map((path) => ({
       ...folder,
       path,
@@ -152,6 +152,6 @@ export function fileSteps(installation: Installation, copyOf: string): FileStep[
   ];
 }
 
-export function command(...argv: string[]): CommandStep {
+export function commandStep(...argv: string[]): CommandStep {
   return { kind: "command", argv };
 }

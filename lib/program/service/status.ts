@@ -1,5 +1,5 @@
-import { labelled } from "../../cli/terminal/labelled.ts";
-import { type Shown, terminalOf } from "../../cli/terminal/terminal.ts";
+import { alignedFields } from "../../cli/terminal/labelled.ts";
+import { type StyledText, terminalOf } from "../../cli/terminal/terminal.ts";
 import { formatAge, formatSpan } from "../../cli/terminal/times.ts";
 
 import { parseFlags } from "../../util/flags.ts";
@@ -9,17 +9,17 @@ import { formatSize } from "../../util/sizes.ts";
 import { isOlder } from "../../util/version-order.ts";
 import { version } from "../../../package.json";
 import { type ClientState, clientStateOf, isConnected } from "./client-state.ts";
-import { type CommandContext, runningOf, TABLES } from "./context.ts";
+import { type CommandContext, runStateOf, SETTING_TABLES } from "./context.ts";
 import { statusHelp } from "./help.ts";
 import { readIfThere } from "./perform.ts";
 import { type ServerState, serverStateOf } from "./server-state.ts";
-import type { Running, Service } from "./service.ts";
+import type { RunState, Service } from "./service.ts";
 
 /** The report that `status` prints. */
 interface Report {
   isWell: boolean;
   /** Names and values to show at a terminal. */
-  fields: Record<string, Shown | null>;
+  fields: Record<string, StyledText | null>;
   /** Advice on what to do, most urgent first. */
   next: string[];
   /** The report for scripts. */
@@ -38,16 +38,16 @@ export async function status(context: CommandContext, argv: string[]): Promise<n
     tell(statusHelp(service));
     return 0;
   }
-  const { settings: path, state } = manager.places(service);
+  const { settings: path, state } = manager.paths(service);
   const text = await readIfThere(path);
-  const settings = parseSettings(text, path, TABLES[service.program]);
-  const running = text === "" ? "not installed" : await runningOf(context);
+  const settings = parseSettings(text, path, SETTING_TABLES[service.program]);
+  const running = text === "" ? "not installed" : await runStateOf(context);
   const report =
     service.program === "client"
       ? reportOfClient(
           await clientStateOf(settings["CLIENT_STATE_DIR"] || state, running),
           settings,
-          [doctorOf(service), manager.logs(service)],
+          [doctorAdvice(service), manager.logHint(service)],
         )
       : await reportOfServer(context, running, settings);
   if (values["json"]) {
@@ -55,7 +55,7 @@ export async function status(context: CommandContext, argv: string[]): Promise<n
     tell(`${JSON.stringify({ well: isWell, version, ...json, next }, null, 2)}\n`);
   } else {
     const { colour } = terminalOf(stdout, {});
-    const lines = labelled({ ...report.fields, version }, colour);
+    const lines = alignedFields({ ...report.fields, version }, colour);
     tell(
       `${[service.description, ...lines, ...report.next.map((one) => `→ ${one}`)].join("\n")}\n`,
     );
@@ -75,13 +75,13 @@ function reportOfClient(
     isWell,
     fields: {
       client: settings["CLIENT_ID"] ?? null,
-      service: shownRunning(running),
-      connection: isRunning ? shownConnection(state) : null,
+      service: runStateShown(running),
+      connection: isRunning ? connectionShown(state) : null,
       "last delivery": lastDelivery
         ? `${lastDelivery.file_path}, ${formatSize(lastDelivery.bytes_sent)}, ${formatAge(lastDelivery.time)}`
         : "none yet",
     },
-    next: nextOfClient(state, doctor, logs),
+    next: clientAdvice(state, doctor, logs),
     json: {
       client_id: settings["CLIENT_ID"] ?? null,
       service: running.replace(" ", "_"),
@@ -92,12 +92,12 @@ function reportOfClient(
 }
 
 /** Returns the advice to run `doctor`, for an administrator. */
-function doctorOf({ program }: Service): string {
+function doctorAdvice({ program }: Service): string {
   const words = `fds ${program} doctor`;
   return `see what is wrong: ${process.platform === "win32" ? words : `sudo ${words}`}`;
 }
 
-function shownConnection({ connection }: ClientState): Shown {
+function connectionShown({ connection }: ClientState): StyledText {
   if (!connection) return { text: "the client says nothing yet", colour: "yellow" };
   const { state, server, since, reason } = connection;
   const span = formatSpan((Date.now() - Date.parse(since)) / 1000);
@@ -105,7 +105,7 @@ function shownConnection({ connection }: ClientState): Shown {
   return { text: `○ ${server}, not for ${span}: ${reason ?? state}`, colour: "red" };
 }
 
-function nextOfClient(state: ClientState, doctor: string, logs: string): string[] {
+function clientAdvice(state: ClientState, doctor: string, logs: string): string[] {
   const { running, connection } = state;
   if (running === "not installed") return ["install it: fds client install --help"];
   if (running === "stopped") {
@@ -121,32 +121,32 @@ function nextOfClient(state: ClientState, doctor: string, logs: string): string[
 /**
  * Text after the address of a server that requires a client certificate, which this program does not have.
  */
-const CLOSED = ", for whoever shows a certificate";
+const CERTIFICATE_REMARK = ", for whoever shows a certificate";
 
 async function reportOfServer(
   { signal, manager, service }: CommandContext,
-  running: Running,
+  running: RunState,
   settings: FileSettings,
 ): Promise<Report> {
-  const seen = running === "not installed" ? running : await seenOf(settings, signal);
-  const state = typeof seen === "string" ? null : seen;
-  const last = state?.api?.last_download;
+  const stateOrError = running === "not installed" ? running : await readState(settings, signal);
+  const state = typeof stateOrError === "string" ? null : stateOrError;
+  const lastDownload = state?.api?.last_download;
   return {
     isWell: state !== null,
     fields: {
-      service: running === null ? null : shownRunning(running),
+      service: running === null ? null : runStateShown(running),
       api: state
-        ? { text: `● ${state.address}${state.api ? "" : CLOSED}`, colour: "green" }
-        : { text: `○ ${String(seen)}`, colour: "red" },
+        ? { text: `● ${state.address}${state.api ? "" : CERTIFICATE_REMARK}`, colour: "green" }
+        : { text: `○ ${String(stateOrError)}`, colour: "red" },
       clients: state?.api ? `${state.api.connected} of ${state.api.clients} connected` : null,
-      "last download": last
-        ? `${last.file_path ?? "a set"} of ${last.client_id}, ${formatAge(last.completed_at)}`
+      "last download": lastDownload
+        ? `${lastDownload.file_path ?? "a set"} of ${lastDownload.client_id}, ${formatAge(lastDownload.completed_at)}`
         : null,
     },
-    next: nextOfServer(running, state, {
-      doctor: doctorOf(service),
-      logs: manager.logs(service),
-      settings: manager.places(service).settings,
+    next: serverAdvice(running, state, {
+      doctor: doctorAdvice(service),
+      logs: manager.logHint(service),
+      settings: manager.paths(service).settings,
     }),
     json: {
       service: (running ?? "unknown").replace(" ", "_"),
@@ -155,7 +155,10 @@ async function reportOfServer(
   };
 }
 
-async function seenOf(settings: FileSettings, signal: AbortSignal): Promise<ServerState | string> {
+async function readState(
+  settings: FileSettings,
+  signal: AbortSignal,
+): Promise<ServerState | string> {
   try {
     return await serverStateOf(settings, signal);
   } catch (error) {
@@ -163,8 +166,8 @@ async function seenOf(settings: FileSettings, signal: AbortSignal): Promise<Serv
   }
 }
 
-function nextOfServer(
-  running: Running,
+function serverAdvice(
+  running: RunState,
   state: ServerState | null,
   { doctor, logs, settings }: { doctor: string; logs: string; settings: string },
 ): string[] {
@@ -174,7 +177,7 @@ function nextOfServer(
   return state.api?.clients === 0 ? [`add a client: sudo ${create}`] : [];
 }
 
-function shownRunning(running: Exclude<Running, null>): Shown {
+function runStateShown(running: Exclude<RunState, null>): StyledText {
   return running === "running"
     ? { text: "● running", colour: "green" }
     : { text: `○ ${running}`, colour: "red" };

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import {
-  command,
+  commandStep,
   type FileStep,
   fileSteps,
   type Installation,
@@ -10,54 +10,57 @@ import {
 /** Returns the manager of systemd services on Linux. @param thisProgram path of the program to install */
 export function systemd(thisProgram: string): ServiceManager {
   return {
-    places: ({ program, name }) => ({
+    paths: ({ program, name }) => ({
       program: "/usr/local/bin/fds",
       settingsFolder: "/etc/fds",
       settings: `/etc/fds/${program}.conf`,
       state: `/var/lib/${name}`,
       definition: `/etc/systemd/system/${name}.service`,
     }),
-    flaw({ program }) {
+    whyUnsupported({ program }) {
       // The folder exists if systemd runs this machine, see sd_booted(3).
       if (existsSync("/run/systemd/system")) return null;
       return `systemd does not run this machine: write the files alone with --destdir /, and let what starts programs here start "fds ${program} --config /etc/fds/${program}.conf"`;
     },
     install(installation) {
-      const { name, places } = installation;
-      const [program, ...others] = fileSteps(installation, thisProgram);
+      const { name, paths } = installation;
+      const [program, ...otherSteps] = fileSteps(installation, thisProgram);
       if (!program) throw new Error("a service has a program");
       const user = userFile(installation);
       return [
         program,
         user,
-        command("systemd-sysusers", user.path),
-        ...others,
+        commandStep("systemd-sysusers", user.path),
+        ...otherSteps,
         {
           kind: "file",
-          path: places.definition,
+          path: paths.definition,
           isTouched: true,
           mode: 0o644,
           owner: null,
           about: "the service",
           content: { text: unitOf(installation) },
         },
-        command("systemctl", "daemon-reload"),
-        command("systemctl", "enable", "--quiet", `${name}.service`),
-        command("systemctl", "restart", `${name}.service`),
+        commandStep("systemctl", "daemon-reload"),
+        commandStep("systemctl", "enable", "--quiet", `${name}.service`),
+        commandStep("systemctl", "restart", `${name}.service`),
       ];
     },
-    uninstall: ({ name }, places) => [
-      { ...command("systemctl", "disable", "--quiet", "--now", `${name}.service`), mayFail: true },
-      { kind: "remove", path: places.definition, about: "the service" },
+    uninstall: ({ name }, paths) => [
+      {
+        ...commandStep("systemctl", "disable", "--quiet", "--now", `${name}.service`),
+        mayFail: true,
+      },
+      { kind: "remove", path: paths.definition, about: "the service" },
       { kind: "remove", path: userPath(name), about: "what names its user" },
       // On a machine without systemd, these commands fail, and there is nothing to reload.
-      { ...command("systemctl", "daemon-reload"), mayFail: true },
-      { ...command("systemctl", "reset-failed", `${name}.service`), mayFail: true },
+      { ...commandStep("systemctl", "daemon-reload"), mayFail: true },
+      { ...commandStep("systemctl", "reset-failed", `${name}.service`), mayFail: true },
     ],
-    purge: ({ name }) => [{ ...command("userdel", name), mayFail: true }],
-    logs: ({ name }) => `journalctl -u ${name}`,
-    running: ({ name }) => ["systemctl", "show", "--property=LoadState,ActiveState", name],
-    readRunning(exitCode, stdout) {
+    purge: ({ name }) => [{ ...commandStep("userdel", name), mayFail: true }],
+    logHint: ({ name }) => `journalctl -u ${name}`,
+    statusCommand: ({ name }) => ["systemctl", "show", "--property=LoadState,ActiveState", name],
+    parseRunState(exitCode, stdout) {
       if (exitCode !== 0) return null;
       if (/^LoadState=not-found$/m.test(stdout)) return "not installed";
       return /^ActiveState=(?:active|reloading)$/m.test(stdout) ? "running" : "stopped";
@@ -70,14 +73,14 @@ function userPath(name: string): string {
 }
 
 /** Returns the sysusers.d file of the service's own user. Owners of files can grant this user read access. */
-function userFile({ name, description, places }: Installation): FileStep {
+function userFile({ name, description, paths }: Installation): FileStep {
   return {
     kind: "file",
     path: userPath(name),
     mode: 0o644,
     owner: null,
     about: `the user ${name}`,
-    content: { text: `u ${name} - "${description}" ${places.state}\n` },
+    content: { text: `u ${name} - "${description}" ${paths.state}\n` },
   };
 }
 
@@ -85,14 +88,14 @@ function userFile({ name, description, places }: Installation): FileStep {
  * Returns the systemd unit of a service. The unit restricts the service to the files and rights that it
  * needs.
  */
-function unitOf({ name, program, description, places, ...needs }: Installation): string {
+function unitOf({ name, program, description, paths, ...needs }: Installation): string {
   const { readable, writable, hasLowPort } = needs;
   const lines = [
-    ...writable.map((path) => `ReadWritePaths=${quoted(path)}\n`),
+    ...writable.map((path) => `ReadWritePaths=${quote(path)}\n`),
     // The unit hides /tmp and /var/tmp from the service, so folders in there have to be mounted.
-    ...readable.filter(isTemporary).map((path) => `BindReadOnlyPaths=${quoted(path)}\n`),
+    ...readable.filter(isTemporary).map((path) => `BindReadOnlyPaths=${quote(path)}\n`),
   ].join("");
-  const right = hasLowPort ? "CAP_NET_BIND_SERVICE" : "";
+  const capability = hasLowPort ? "CAP_NET_BIND_SERVICE" : "";
   return `[Unit]
 Description=${description}
 After=network-online.target
@@ -100,8 +103,8 @@ Wants=network-online.target
 
 [Service]
 User=${name}
-ExecStart=${places.program} ${program} --config ${places.settings}
-${program === "server" ? "ExecReload=/bin/kill -HUP $MAINPID\n" : ""}WorkingDirectory=${places.state}
+ExecStart=${paths.program} ${program} --config ${paths.settings}
+${program === "server" ? "ExecReload=/bin/kill -HUP $MAINPID\n" : ""}WorkingDirectory=${paths.state}
 # Freed memory is kept for the next chunks: returning it to the system takes time.
 Environment=MIMALLOC_PURGE_DELAY=5000
 Restart=always
@@ -113,8 +116,8 @@ StateDirectory=${name}
 StateDirectoryMode=0700
 ${lines}UMask=0027
 NoNewPrivileges=true
-AmbientCapabilities=${right}
-CapabilityBoundingSet=${right}
+AmbientCapabilities=${capability}
+CapabilityBoundingSet=${capability}
 LockPersonality=true
 PrivateDevices=true
 PrivateTmp=true
@@ -149,6 +152,6 @@ function isTemporary(path: string): boolean {
 }
 
 /** Quotes a path as one word of a systemd unit. A % is doubled, as it would begin a specifier. */
-function quoted(path: string): string {
+function quote(path: string): string {
   return `"${path.replaceAll(/["\\]/g, String.raw`\$&`).replaceAll("%", "%%")}"`;
 }

@@ -1,7 +1,7 @@
 import { win32 } from "node:path";
 import { escapeXml } from "./launchd.ts";
 import {
-  command,
+  commandStep,
   type CommandStep,
   fileSteps,
   type Installation,
@@ -25,7 +25,7 @@ export function taskScheduler(
   folders: { programs: string; data: string },
 ): ServiceManager {
   return {
-    places({ program, name }) {
+    paths({ program, name }) {
       const settingsFolder = win32.join(folders.data, "fds");
       return {
         program: win32.join(folders.programs, "fds", "fds.exe"),
@@ -35,57 +35,62 @@ export function taskScheduler(
         definition: win32.join(settingsFolder, `${name}.xml`),
       };
     },
-    flaw: () => null,
+    whyUnsupported: () => null,
     install(installation) {
-      const { name, places, writable } = installation;
+      const { name, paths, writable } = installation;
       return [
         // The task is ended first, as Windows cannot replace a running program.
-        { ...command("schtasks", "/End", "/TN", name), mayFail: true },
+        { ...commandStep("schtasks", "/End", "/TN", name), mayFail: true },
         // No owner is set on Windows, as icacls sets the permissions below.
         ...fileSteps(installation, thisProgram).map((step) => ({ ...step, owner: null })),
         {
           kind: "file",
-          path: places.definition,
+          path: paths.definition,
           isTouched: true,
           mode: 0o644,
           owner: null,
           about: "the task, for the Task Scheduler",
           content: { text: utf16(taskOf(installation)) },
         },
-        rights(places.settings, "R"),
-        ...[places.state, ...writable].map((path) => rights(path, "(OI)(CI)M")),
-        command("schtasks", "/Create", "/F", "/TN", name, "/XML", places.definition),
-        command("schtasks", "/Run", "/TN", name),
+        grantRights(paths.settings, "R"),
+        ...[paths.state, ...writable].map((path) => grantRights(path, "(OI)(CI)M")),
+        commandStep("schtasks", "/Create", "/F", "/TN", name, "/XML", paths.definition),
+        commandStep("schtasks", "/Run", "/TN", name),
       ];
     },
-    uninstall: ({ name }, places) => [
-      { ...command("schtasks", "/End", "/TN", name), mayFail: true },
-      { ...command("schtasks", "/Delete", "/F", "/TN", name), mayFail: true },
-      { kind: "remove", path: places.definition, about: "the task" },
+    uninstall: ({ name }, paths) => [
+      { ...commandStep("schtasks", "/End", "/TN", name), mayFail: true },
+      { ...commandStep("schtasks", "/Delete", "/F", "/TN", name), mayFail: true },
+      { kind: "remove", path: paths.definition, about: "the task" },
     ],
     purge: () => [],
-    logs: ({ name, program }) => `fds ${program} status, or the task ${name} in the Task Scheduler`,
+    logHint: ({ name, program }) =>
+      `fds ${program} status, or the task ${name} in the Task Scheduler`,
     // The output of schtasks depends on the system's language, so only its exit code is used.
-    running: ({ name }) => ["schtasks", "/Query", "/TN", name],
-    readRunning: (exitCode) => (exitCode === 0 ? null : "not installed"),
+    statusCommand: ({ name }) => ["schtasks", "/Query", "/TN", name],
+    parseRunState: (exitCode) => (exitCode === 0 ? null : "not installed"),
   };
 }
 
 /**
  * Returns a command that restricts a path to the system, administrators and the service.
- * @param own rights of the service, in the notation of icacls
+ * @param serviceRights rights of the service, in the notation of icacls
  */
-function rights(path: string, own: string): CommandStep {
-  const whole = path.endsWith(".conf") ? "F" : "(OI)(CI)F";
-  const granted = [`${SYSTEM}:${whole}`, `${ADMINISTRATORS}:${whole}`, `*${LOCAL_SERVICE}:${own}`];
-  return command("icacls", path, "/inheritance:r", "/grant:r", ...granted, "/Q");
+function grantRights(path: string, serviceRights: string): CommandStep {
+  const fullRights = path.endsWith(".conf") ? "F" : "(OI)(CI)F";
+  const granted = [
+    `${SYSTEM}:${fullRights}`,
+    `${ADMINISTRATORS}:${fullRights}`,
+    `*${LOCAL_SERVICE}:${serviceRights}`,
+  ];
+  return commandStep("icacls", path, "/inheritance:r", "/grant:r", ...granted, "/Q");
 }
 
 /**
  * Returns the XML of a task that starts with the machine. If the program has ended, the task starts it again
  * within a minute.
  */
-function taskOf({ program, description, places }: Installation): string {
+function taskOf({ program, description, paths }: Installation): string {
   return `<?xml version="1.0" encoding="UTF-16"?>
 <Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
   <RegistrationInfo>
@@ -122,9 +127,9 @@ function taskOf({ program, description, places }: Installation): string {
   </Settings>
   <Actions Context="Author">
     <Exec>
-      <Command>${escapeXml(places.program)}</Command>
-      <Arguments>${escapeXml(`${program} --config "${places.settings}"`)}</Arguments>
-      <WorkingDirectory>${escapeXml(places.state)}</WorkingDirectory>
+      <Command>${escapeXml(paths.program)}</Command>
+      <Arguments>${escapeXml(`${program} --config "${paths.settings}"`)}</Arguments>
+      <WorkingDirectory>${escapeXml(paths.state)}</WorkingDirectory>
     </Exec>
   </Actions>
 </Task>

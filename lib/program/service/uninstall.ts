@@ -8,7 +8,7 @@ import { systemCode } from "../../util/system-error.ts";
 import type { CommandContext } from "./context.ts";
 import { uninstallHelp } from "./help.ts";
 import { describePlan, isDone, perform, planOf, readIfThere } from "./perform.ts";
-import type { Places, RemoveStep, Service, Step } from "./service.ts";
+import type { ServicePaths, RemoveStep, Service, Step } from "./service.ts";
 import { SERVICES } from "./services.ts";
 
 const FLAGS = {
@@ -32,15 +32,15 @@ export async function uninstall(context: CommandContext, argv: string[]): Promis
   const destdir = values["destdir"] === undefined ? null : String(values["destdir"]);
   const isDryRun = values["dry-run"] === true;
   if (!isDryRun && destdir === null) context.requireRights("uninstall");
-  const places = manager.places(service);
+  const paths = manager.paths(service);
   const purge = values["purge"] === true;
   const root = destdir ?? "";
-  const text = await readIfThere(`${root}${places.settings}`);
+  const text = await readIfThere(`${root}${paths.settings}`);
   // Unknown settings are accepted, as the file is to be removed anyway.
-  const settings = parseSettings(text, places.settings, null);
+  const settings = parseSettings(text, paths.settings, null);
   const steps = [
-    ...manager.uninstall(service, places),
-    ...(await filesOf(context, { places, settings, purge, root })),
+    ...manager.uninstall(service, paths),
+    ...(await removalSteps(context, { paths, settings, purge, root })),
     ...(purge ? manager.purge(service) : []),
   ];
   const plan = await planOf(steps, destdir);
@@ -48,19 +48,19 @@ export async function uninstall(context: CommandContext, argv: string[]): Promis
     tell(`There is no ${service.program} installed, and nothing to remove\n`);
     return 0;
   }
-  const wanted = plan.filter(({ difference }) => difference !== "not there");
-  tell(`${service.description}\n${describePlan(wanted)}`);
+  const changes = plan.filter(({ difference }) => difference !== "not there");
+  tell(`${service.description}\n${describePlan(changes)}`);
   if (isDryRun) {
     tell("Nothing was changed: --dry-run\n");
     return 0;
   }
-  await perform(wanted);
-  await tidy(context, { places, settings, purge, root });
+  await perform(changes);
+  await tidy(context, { paths, settings, purge, root });
   return 0;
 }
 
-interface Wanted {
-  places: Places;
+interface UninstallOptions {
+  paths: ServicePaths;
   settings: FileSettings;
   purge: boolean;
   /** The folder that `--destdir` names to be used in place of `/`; empty without that flag. */
@@ -68,37 +68,45 @@ interface Wanted {
 }
 
 /** Removes the service's folders that are empty by now, and prints what is left in the others. */
-async function tidy({ service, tell }: CommandContext, wanted: Wanted): Promise<void> {
-  const { places, settings, purge, root } = wanted;
-  const keeping = stateFolder(service, places, settings);
-  for (const folder of new Set([keeping, places.state, places.settingsFolder])) {
+async function tidy({ service, tell }: CommandContext, options: UninstallOptions): Promise<void> {
+  const { paths, settings, purge, root } = options;
+  const stateDir = stateFolder(service, paths, settings);
+  for (const folder of new Set([stateDir, paths.state, paths.settingsFolder])) {
     await removeIfEmpty(`${root}${folder}`);
   }
   const hint = purge ? "" : " (--purge removes it)";
-  for (const folder of new Set([places.state, keeping])) tell(await tellLeft(folder, root, hint));
+  for (const folder of new Set([paths.state, stateDir]))
+    tell(await leftoverLine(folder, root, hint));
   // A folder chosen by the user may contain other files, so it is only reported and never removed.
-  const downloads = settings["DOWNLOADS_DIR"] ?? places.state;
-  if (!`${downloads}/`.startsWith(`${places.state}/`)) tell(await tellLeft(downloads, root, ""));
+  const downloads = settings["DOWNLOADS_DIR"] ?? paths.state;
+  if (!`${downloads}/`.startsWith(`${paths.state}/`)) tell(await leftoverLine(downloads, root, ""));
 }
 
 /** Returns the steps that remove the service's files. The program file stays if the other service uses it. */
-async function filesOf({ service, manager }: CommandContext, wanted: Wanted): Promise<Step[]> {
-  const { places, settings, purge, root } = wanted;
+async function removalSteps(
+  { service, manager }: CommandContext,
+  options: UninstallOptions,
+): Promise<Step[]> {
+  const { paths, settings, purge, root } = options;
   const other = service.program === "client" ? SERVICES.server : SERVICES.client;
-  const isShared = (await readIfThere(`${root}${manager.places(other).settings}`)) !== "";
-  const kept =
+  const isShared = (await readIfThere(`${root}${manager.paths(other).settings}`)) !== "";
+  const stateSteps =
     service.program === "client"
-      ? await stateOfClient(stateFolder(service, places, settings), { purge, root })
-      : stateOfServer(places, purge);
+      ? await clientStateSteps(stateFolder(service, paths, settings), { purge, root })
+      : serverStateSteps(paths, purge);
   return [
-    { kind: "remove", path: places.settings, about: "the settings" },
-    ...kept,
-    ...(isShared ? [] : [{ kind: "remove" as const, path: places.program, about: "the program" }]),
+    { kind: "remove", path: paths.settings, about: "the settings" },
+    ...stateSteps,
+    ...(isShared ? [] : [{ kind: "remove" as const, path: paths.program, about: "the program" }]),
   ];
 }
 
 /** Returns the folder of a client's key, or of a server's downloads and records. */
-function stateFolder({ program }: Service, { state }: Places, settings: FileSettings): string {
+function stateFolder(
+  { program }: Service,
+  { state }: ServicePaths,
+  settings: FileSettings,
+): string {
   return (program === "client" && settings["CLIENT_STATE_DIR"]) || state;
 }
 
@@ -106,7 +114,7 @@ function stateFolder({ program }: Service, { state }: Places, settings: FileSett
 const MAX_NAMES = 5;
 
 /** Returns a line that lists what is left in a folder; empty if nothing is left. */
-async function tellLeft(folder: string, root: string, hint: string): Promise<string> {
+async function leftoverLine(folder: string, root: string, hint: string): Promise<string> {
   const names = await readdir(`${root}${folder}`).catch(() => []);
   if (names.length === 0) return "";
   const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : "";
@@ -117,10 +125,10 @@ async function tellLeft(folder: string, root: string, hint: string): Promise<str
  * Matches the names of all files that a client writes to its folder, except its key. The key is removed only
  * with `--purge`, and files with other names are not removed.
  */
-const OURS =
+const CLIENT_FILES =
   /^(?:connection\.json|requests(?:-refused)?\.log(?:\.\d+)?|sent-today\.json|enroll-token)(?:\.[\w-]*\.?tmp|\.new)?$/;
 
-async function stateOfClient(
+async function clientStateSteps(
   stateDir: string,
   { purge, root }: { purge: boolean; root: string },
 ): Promise<RemoveStep[]> {
@@ -131,7 +139,7 @@ async function stateOfClient(
   const keys = new Set(keyFiles(stateDir));
   return names
     .map((name) => ({ name, path: join(stateDir, name) }))
-    .filter(({ name, path }) => OURS.test(name) || (purge && keys.has(path)))
+    .filter(({ name, path }) => CLIENT_FILES.test(name) || (purge && keys.has(path)))
     .map(({ path }) => ({
       kind: "remove",
       path,
@@ -143,7 +151,7 @@ async function stateOfClient(
  * Returns the steps that remove a server's downloads and records. They are the operator's, so they are kept
  * unless `purge` is set.
  */
-function stateOfServer({ state }: Places, purge: boolean): RemoveStep[] {
+function serverStateSteps({ state }: ServicePaths, purge: boolean): RemoveStep[] {
   if (!purge) return [];
   return [{ kind: "remove", path: state, about: "all downloads and records in it" }];
 }

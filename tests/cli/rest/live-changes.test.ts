@@ -67,7 +67,7 @@ describe("watching a download", () => {
     const away = Promise.withResolvers<void>();
     const watching = server.api.watchDownload(ID, () => seen.resolve(), {
       ...quick,
-      onAway: () => away.resolve(),
+      onUnreachable: () => away.resolve(),
     });
     await seen.promise;
     await server[Symbol.asyncDispose]();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { bothEnds, padColumns, paint, terminalOf } from "../../../lib/cli/terminal/terminal.ts";
+import { cutMiddle, padColumns, paint, terminalOf } from "../../../lib/cli/terminal/terminal.ts";
 
 const stream = (isTTY: boolean, columns = 120) => ({
   isTTY,
@@ -44,6 +44,6 @@ test.each([
   ["日本語のなまえ", 7, "日本…え"],
   ["日本語のなまえ", 8, "日本…え"],
 ])("%j in %i columns keeps both ends: %j", (text, columns, cut) => {
-  expect(bothEnds(text, columns)).toBe(cut);
+  expect(cutMiddle(text, columns)).toBe(cut);
   expect(Bun.stringWidth(cut)).toBeLessThanOrEqual(columns);
 });
