@@ -7,11 +7,11 @@ import { DailyLimit } from "./lib/client/owner-rules/daily-limit.ts";
 import { CLIENT_HELP, type ClientConfig, readClientConfig } from "./lib/client/config.ts";
 import { type ConnectionChange, ConnectionRecorder } from "./lib/client/connection-record.ts";
 import { readEnrolToken, removeEnrolToken } from "./lib/client/enrol-token-file.ts";
-import { keyFiles, keysToShow, loadOrCreateKey, takeNewKey } from "./lib/client/key.ts";
+import { keyFiles, prepareKeys, loadOrCreateKey, takeNewKey } from "./lib/client/key.ts";
 import { CLIENT_SETTINGS } from "./lib/client/settings.ts";
 import { RequestLog } from "./lib/client/owner-rules/request-log.ts";
 import { stayConnected } from "./lib/client/reconnect.ts";
-import { tlsTowards } from "./lib/client/server-identity.ts";
+import { tlsOptionsOf } from "./lib/client/server-identity.ts";
 import { TlsFiles } from "./lib/client/tls-files.ts";
 import { Roots } from "./lib/client/owner-rules/roots.ts";
 import { parseCommandLine } from "./lib/util/checkup.ts";
@@ -87,13 +87,13 @@ async function start(config: ClientConfig, secretFile: string | null) {
   const dailyLimit = limit === null ? null : await DailyLimit.open({ stateDir, limit, logger });
   const connection = recordConnection(config, logger);
   const stopping = new AbortController();
-  const connected = stayConnected(
+  const running = stayConnected(
     {
       id,
       serverUrl,
       keys: { key },
       isKeyNew: isNew,
-      keysToShow: () => keysToShow(stateDir, config.keyMaxAge),
+      prepareKeys: () => prepareKeys(stateDir, config.keyMaxAge),
       takeNewKey: () => takeNewKey(stateDir),
       enrolToken,
       version,
@@ -104,20 +104,20 @@ async function start(config: ClientConfig, secretFile: string | null) {
       roots,
       onChange: connection.change,
       dailyLimit,
-      onRequestEnded: (about, { outcome, bytesSent: bytes_sent, reason }) =>
-        requestLog.add({ server: serverUrl.origin, ...about, outcome, bytes_sent, reason }),
+      onRequestEnded: (details, { outcome, bytesSent: bytes_sent, reason }) =>
+        requestLog.add({ server: serverUrl.origin, ...details, outcome, bytes_sent, reason }),
       proxy,
-      tlsToUse: async () => tlsTowards(await tlsFiles.read(logger), tls.pins),
+      tlsToUse: async () => tlsOptionsOf(await tlsFiles.read(logger), tls.pins),
       logger,
     },
     stopping.signal,
   );
   return {
     logger,
-    ended: connected,
+    ended: running,
     async stop() {
       stopping.abort();
-      await connected;
+      await running;
       await requestLog.close();
       await connection.close();
     },
@@ -130,8 +130,8 @@ async function start(config: ClientConfig, secretFile: string | null) {
  */
 function recordConnection({ stateDir, serverUrl }: ClientConfig, logger: Logger) {
   // People know the server by its http URL, so the record shows http instead of ws.
-  const about = { server: serverUrl.origin.replace(/^ws/, "http"), version };
-  const recorder = new ConnectionRecorder(stateDir, about, logger);
+  const fixedFields = { server: serverUrl.origin.replace(/^ws/, "http"), version };
+  const recorder = new ConnectionRecorder(stateDir, fixedFields, logger);
   return {
     change(change: ConnectionChange): void {
       recorder.change(change);

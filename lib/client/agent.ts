@@ -16,7 +16,7 @@ import type { TokenBucket } from "../util/token-bucket.ts";
 import { Compressor } from "./compressor.ts";
 import type { DailyLimit } from "./owner-rules/daily-limit.ts";
 import type { Roots } from "./owner-rules/roots.ts";
-import type { About, Delivery, OutgoingStream } from "./outgoing-stream.ts";
+import type { RequestDetails, RequestResult, OutgoingStream } from "./outgoing-stream.ts";
 import { Sender } from "./sender.ts";
 import { FrameOutlet } from "./sets/frame-outlet.ts";
 import { ListSender } from "./sets/list-sender.ts";
@@ -32,7 +32,7 @@ export interface AgentOptions {
   /** Maximum number of bytes that may leave the site in a day; null for no limit. */
   dailyLimit: DailyLimit | null;
   /** Called at the end of each request of the server, with the request's outcome. */
-  onRequestEnded: (about: About, delivery: Delivery) => Promise<void>;
+  onRequestEnded: (details: RequestDetails, result: RequestResult) => Promise<void>;
   /** Whether frames may be compressed if the server accepts this. */
   compress: boolean;
   logger: Logger;
@@ -41,7 +41,7 @@ export interface AgentOptions {
 /**
  * Once a connection has sent this many bytes of one file or set, the wait before the next reconnect is short.
  */
-const WORTH_BYTES = 4 * 1024 * 1024;
+const MIN_DELIVERED_BYTES = 4 * 1024 * 1024;
 
 /**
  * Maximum number of requests that are served at once. This is twice the number of streams that the protocol
@@ -51,35 +51,35 @@ const WORTH_BYTES = 4 * 1024 * 1024;
 const MAX_OPEN = 2 * MAX_STREAMS;
 
 /** Maximum number of bytes of a path in a line of the log, because the server chooses the path. */
-const MAX_SHOWN = 512;
+const MAX_LOGGED_PATH_BYTES = 512;
 
 /** Time without a request, in ms, after which garbage is collected. */
-const REST_MS = 3_000;
+const IDLE_BEFORE_GC_MS = 3_000;
 
 /**
  * Collects garbage while no request runs, because the runtime itself collects only when it needs more memory.
  * All agents of a process share this object, because they share one heap.
  */
-const atRest = new AtRest(() => Bun.gc(true), REST_MS);
+const gcWhenIdle = new AtRest(() => Bun.gc(true), IDLE_BEFORE_GC_MS);
 
 /** Serves the server's requests on one connection, with one outgoing stream for each request. */
 export class Agent {
   readonly #streams = new Map<number, OutgoingStream>();
   readonly #running = new Set<Promise<void>>();
   readonly #scheduler: SendScheduler;
-  #worked = false;
+  #hasDelivered = false;
 
   constructor(
     private readonly socket: Outgoing,
     private readonly options: AgentOptions,
   ) {
     this.#scheduler = new SendScheduler(socket, options.rateLimit);
-    atRest.idle();
+    gcWhenIdle.idle();
   }
 
   /** Whether this connection has delivered a whole file, set or listing, or a large part of a file or set. */
-  get worked(): boolean {
-    return this.#worked;
+  get hasDelivered(): boolean {
+    return this.#hasDelivered;
   }
 
   /**
@@ -92,14 +92,14 @@ export class Agent {
     const stream = this.#streams.get(message.stream);
     switch (message.type) {
       case "credit":
-        this.#worked ||= stream?.hasSent(WORTH_BYTES) ?? false;
+        this.#hasDelivered ||= stream?.hasSent(MIN_DELIVERED_BYTES) ?? false;
         return stream?.grant(message.max_offset);
       case "resend":
         return stream?.resend(message.offset);
       case "cancel":
         return stream?.stop("cancelled");
       case "done":
-        this.#worked = true;
+        this.#hasDelivered = true;
         return stream?.stop("done");
       default:
         return stream?.onSetMessage(message);
@@ -111,7 +111,7 @@ export class Agent {
     for (const sender of this.#streams.values()) sender.stop("disconnected");
     this.#scheduler.close();
     await Promise.all(this.#running);
-    atRest.busy();
+    gcWhenIdle.busy();
   }
 
   #start(request: StreamRequest): void {
@@ -126,16 +126,16 @@ export class Agent {
     }
     const sender = this.#streamFor(request);
     this.#streams.set(stream, sender);
-    atRest.busy();
+    gcWhenIdle.busy();
     const running = sender
       .run()
-      .then((delivery) => this.options.onRequestEnded(sender.about, delivery))
+      .then((result) => this.options.onRequestEnded(sender.requestDetails, result))
       .finally(() => {
         this.#streams.delete(stream);
         this.#running.delete(running);
         if (this.#streams.size > 0) return;
-        this.#scheduler.rest();
-        atRest.idle();
+        this.#scheduler.beginPause();
+        gcWhenIdle.idle();
       });
     this.#running.add(running);
   }
@@ -146,25 +146,27 @@ export class Agent {
     switch (request.type) {
       case "download_request": {
         const { download_id, file_path, offset } = request;
-        const shown = cutToFit(file_path, MAX_SHOWN);
-        const about = logger.with({ download_id, file_path: shown });
-        about.info("file requested", { offset });
+        const shown = cutToFit(file_path, MAX_LOGGED_PATH_BYTES);
+        const streamLogger = logger.with({ download_id, file_path: shown });
+        streamLogger.info("file requested", { offset });
         return new Sender({
           ...this.options,
           request,
           scheduler: this.#scheduler,
           send,
-          logger: about,
+          logger: streamLogger,
         });
       }
       case "set_request": {
-        const about = logger.with({ download_id: request.download_id });
-        about.info("set requested");
+        const streamLogger = logger.with({ download_id: request.download_id });
+        streamLogger.info("set requested");
         const outlet = this.#outletFor(request);
-        return new SetSender({ ...this.options, request, outlet, send, logger: about });
+        return new SetSender({ ...this.options, request, outlet, send, logger: streamLogger });
       }
       case "list_request": {
-        logger.info("listing requested", { path: cutToFit(request.path ?? "", MAX_SHOWN) });
+        logger.info("listing requested", {
+          path: cutToFit(request.path ?? "", MAX_LOGGED_PATH_BYTES),
+        });
         const outlet = this.#outletFor(request);
         return new ListSender({ ...this.options, request, outlet, send, logger });
       }

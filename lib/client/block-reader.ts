@@ -12,7 +12,7 @@ const pread = promisify(readCallback);
  */
 export class BlockReader {
   readonly #buffers = [new Uint8Array(0), new Uint8Array(0)];
-  #ahead: { offset: number; block: Promise<Uint8Array<ArrayBuffer>> } | undefined;
+  #pendingRead: { offset: number; block: Promise<Uint8Array<ArrayBuffer>> } | undefined;
 
   /** @param lengthAt returns the length in bytes of the block at an offset; 0 beyond the last block */
   constructor(
@@ -25,24 +25,24 @@ export class BlockReader {
    * next call, and its buffer has room for a frame's header before the block.
    */
   async blockAt(offset: number): Promise<Uint8Array<ArrayBuffer>> {
-    if (this.#ahead?.offset !== offset) {
+    if (this.#pendingRead?.offset !== offset) {
       // A read-ahead of another block may still be under way. It has to end first, because its buffer is used
       // again for the block after the requested one.
-      await this.#ahead?.block.catch(() => undefined);
-      this.#ahead = { offset, block: this.#read(offset) };
+      await this.#pendingRead?.block.catch(() => undefined);
+      this.#pendingRead = { offset, block: this.#read(offset) };
     }
-    const block = await this.#ahead.block;
+    const block = await this.#pendingRead.block;
     const next = offset + block.length;
-    this.#ahead = { offset: next, block: this.#read(next) };
+    this.#pendingRead = { offset: next, block: this.#read(next) };
     // Prevents an unhandled rejection if the block is never awaited. Code that awaits the block still gets
     // the error.
-    this.#ahead.block.catch(() => undefined);
+    this.#pendingRead.block.catch(() => undefined);
     return block;
   }
 
   /** Waits for a pending read, then frees the buffers. */
   async close(): Promise<void> {
-    await this.#ahead?.block.catch(() => undefined);
+    await this.#pendingRead?.block.catch(() => undefined);
     for (const buffer of this.#buffers) release(buffer);
   }
 

@@ -3,18 +3,18 @@
  */
 const LEVEL = 1;
 /** A chunk is sent compressed only if compression saves at least this share of the chunk's bytes. */
-const LEAST_SAVING = 0.03;
+const MIN_SAVED_SHARE = 0.03;
 /** Chunks with fewer bytes than this are not compressed. */
-const SMALLEST = 1024;
+const MIN_CHUNK_BYTES = 1024;
 /** Bytes of a chunk that are compressed first, to see whether the file compresses at all. */
-const SAMPLE = 64 * 1024;
+const SAMPLE_BYTES = 64 * 1024;
 /**
  * After a chunk that did not shrink, compression is not tried for a while. The next chunk that is tried
  * begins at least this many bytes after the beginning of that chunk. The distance doubles with each further
- * chunk that does not shrink, up to LONGEST_REST. A chunk that shrinks resets it.
+ * chunk that does not shrink, up to MAX_PAUSE_BYTES. A chunk that shrinks resets it.
  */
-const FIRST_REST = 1024 * 1024;
-const LONGEST_REST = 16 * 1024 * 1024;
+const FIRST_PAUSE_BYTES = 1024 * 1024;
+const MAX_PAUSE_BYTES = 16 * 1024 * 1024;
 /** Shortest period, in ms, over which the transfer rate of a file is measured. */
 const PERIOD_MS = 250;
 /** If compression takes a larger share of the time than this, sending without compression is tried. */
@@ -36,15 +36,15 @@ export class Compressor {
   /** Whether the last chunk shrank. If so, the next chunk is compressed without a sample first. */
   #lastShrank = false;
   /** Bytes before this offset of the stream are sent uncompressed. */
-  #restUntil = 0;
-  #rest = FIRST_REST;
+  #pausedUntil = 0;
+  #pauseBytes = FIRST_PAUSE_BYTES;
 
   /** False while sending without compression is being tried, or was found to be faster. */
   #isEnabled = true;
   /**
    * Bytes of the file sent per ms with compression, measured before sending without compression was tried.
    */
-  #rateWith = 0;
+  #compressedRate = 0;
   #nextTrialAt = -Infinity;
   /** The current measuring period: offset and time of its start, and the ms spent compressing since. */
   #period = { offset: 0, at: -Infinity, busyMs: 0 };
@@ -63,27 +63,28 @@ export class Compressor {
    */
   async pack(offset: number, bytes: Uint8Array): Promise<Uint8Array | null> {
     this.#measure(offset);
-    if (!this.#isEnabled || offset < this.#restUntil || bytes.length < SMALLEST) return null;
-    const began = this.#now();
-    const packed = await this.#tryOn(bytes);
-    this.#period.busyMs += this.#now() - began;
+    if (!this.#isEnabled || offset < this.#pausedUntil || bytes.length < MIN_CHUNK_BYTES)
+      return null;
+    const startedAt = this.#now();
+    const packed = await this.#compressIfSmaller(bytes);
+    this.#period.busyMs += this.#now() - startedAt;
     this.#lastShrank = packed !== null;
     if (packed) {
-      this.#rest = FIRST_REST;
+      this.#pauseBytes = FIRST_PAUSE_BYTES;
     } else {
-      this.#restUntil = offset + this.#rest;
-      this.#rest = Math.min(LONGEST_REST, this.#rest * 2);
+      this.#pausedUntil = offset + this.#pauseBytes;
+      this.#pauseBytes = Math.min(MAX_PAUSE_BYTES, this.#pauseBytes * 2);
     }
     return packed;
   }
 
-  async #tryOn(bytes: Uint8Array): Promise<Uint8Array | null> {
-    if (!this.#lastShrank && bytes.length > SAMPLE) {
-      const sample = bytes.subarray(0, SAMPLE);
-      if (!saves(await this.#compress(sample), sample)) return null;
+  async #compressIfSmaller(bytes: Uint8Array): Promise<Uint8Array | null> {
+    if (!this.#lastShrank && bytes.length > SAMPLE_BYTES) {
+      const sample = bytes.subarray(0, SAMPLE_BYTES);
+      if (!savesEnough(await this.#compress(sample), sample)) return null;
     }
     const packed = await this.#compress(bytes);
-    return saves(packed, bytes) ? packed : null;
+    return savesEnough(packed, bytes) ? packed : null;
   }
 
   /**
@@ -96,18 +97,18 @@ export class Compressor {
     if (elapsed < PERIOD_MS) return;
     const rate = (offset - this.#period.offset) / elapsed;
     if (!this.#isEnabled) {
-      this.#isEnabled = rate < this.#rateWith;
+      this.#isEnabled = rate < this.#compressedRate;
       if (this.#isEnabled) this.#nextTrialAt = now + NEXT_TRIAL_MS;
     } else if (this.#period.busyMs > elapsed * BUSY_SHARE && now >= this.#nextTrialAt) {
       this.#isEnabled = false;
-      this.#rateWith = rate;
+      this.#compressedRate = rate;
     }
     this.#period = { offset, at: now, busyMs: 0 };
   }
 }
 
-function saves(packed: Uint8Array, bytes: Uint8Array): boolean {
-  return packed.length <= bytes.length * (1 - LEAST_SAVING);
+function savesEnough(packed: Uint8Array, bytes: Uint8Array): boolean {
+  return packed.length <= bytes.length * (1 - MIN_SAVED_SHARE);
 }
 
 function zstd(bytes: Uint8Array): Promise<Uint8Array> {

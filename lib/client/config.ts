@@ -106,8 +106,8 @@ function configOf(settings: ClientSettings, { env, isTerminal, exists }: Surroun
  */
 function readServerUrl(settings: ClientSettings): URL {
   const url = settings.read("serverUrl");
-  const isInsecure = url.protocol === "ws:" && !isLoopback(url.hostname);
-  if (!isInsecure || settings.read("isInsecure")) return url;
+  const isUnprotected = url.protocol === "ws:" && !isLoopback(url.hostname);
+  if (!isUnprotected || settings.read("isInsecure")) return url;
   throw new UsageError(
     `use https:// for the server "${url.host}", or pass --insecure: without TLS anyone on the way can read the files and the client's key`,
   );

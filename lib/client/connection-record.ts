@@ -41,12 +41,12 @@ export class ConnectionRecorder {
 
   constructor(
     stateDir: string,
-    about: { server: string; version: string },
+    fixedFields: { server: string; version: string },
     private readonly logger: Logger,
   ) {
     this.#path = join(stateDir, FILE);
     this.#record = {
-      ...about,
+      ...fixedFields,
       state: "connecting",
       since: new Date().toISOString(),
       reason: null,

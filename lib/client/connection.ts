@@ -15,12 +15,12 @@ import { introductionOf, type IntroductionOptions } from "./introduction.ts";
 /** How long, in ms, the server may take to accept the connection and the registration. */
 const CONNECT_WITHIN_MS = 20_000;
 /** How often, in ms, a connection is checked for timeouts and for a ping that is due. */
-const TEND_INTERVAL_MS = 5_000;
+const KEEP_ALIVE_INTERVAL_MS = 5_000;
 /**
  * Rate limit of messages from the server: a burst of 20,000, then one message every 0.1 ms. Even on the
  * fastest link, the server needs far fewer messages to let the client go on sending.
  */
-const MESSAGES = { burst: 20_000, everyMs: 0.1 };
+const MESSAGE_RATE = { burst: 20_000, everyMs: 0.1 };
 /**
  * Maximum number of bytes that may wait in the socket before the server counts as not reading. Only control
  * messages can add up to this, because frames are not sent while the socket is full.
@@ -47,9 +47,9 @@ export interface Ending {
   /** Whether the server had accepted the registration. */
   registered: boolean;
   /** Whether the connection delivered a whole file, set or listing, or a large part of a file or set. */
-  worked: boolean;
+  hasDelivered: boolean;
   /** Duration of the connection in ms, from dialling to its end. */
-  lasted: number;
+  durationMs: number;
 }
 
 /**
@@ -61,7 +61,7 @@ export class Connection {
   readonly #agent: Agent;
   readonly #ending = Promise.withResolvers<Ending>();
   readonly #timer: Timer;
-  readonly #messages = new RateLimiter(MESSAGES);
+  readonly #messageLimiter = new RateLimiter(MESSAGE_RATE);
   #hasEnded = false;
   #registered = false;
   // These times are monotonic, in ms, so that setting the system clock cannot end the connection.
@@ -76,14 +76,14 @@ export class Connection {
     this.#socket
       .on("open", () => this.#register())
       .on("message", (data, isBinary) => this.#onMessage(data, isBinary))
-      .on("ping", () => this.#heard())
-      .on("pong", () => this.#heard())
+      .on("ping", () => this.#noteHeard())
+      .on("pong", () => this.#noteHeard())
       .on("unexpected-response", (_, answer) => this.#drop(describeAnswer(answer)))
-      .on("error", (error) => this.#failed(error))
+      .on("error", (error) => this.#onError(error))
       .on("close", (code, reason) =>
         this.#end(reason.toString() || describeClose(code), codeOfClose(code)),
       );
-    this.#timer = setInterval(() => this.#tend(), TEND_INTERVAL_MS);
+    this.#timer = setInterval(() => this.#keepAlive(), KEEP_ALIVE_INTERVAL_MS);
   }
 
   /** Whether the connection is open or being opened. False once it has ended. */
@@ -103,13 +103,13 @@ export class Connection {
   }
 
   #register(): void {
-    this.#heard();
+    this.#noteHeard();
     const register: ClientMessage = { type: "register", ...introductionOf(this.options) };
     this.#socket.send(JSON.stringify(register));
   }
 
   #onMessage(data: Buffer, isBinary: boolean): void {
-    this.#heard();
+    this.#noteHeard();
     if (this.#hasEnded) return;
     if (this.#socket.bufferedAmount > MAX_UNREAD_BYTES) {
       return this.#drop("the server asks, and does not read the answers");
@@ -118,7 +118,7 @@ export class Connection {
       if (isBinary) {
         throw new FdsError("protocol_error", "the server sent a frame, it may only send text");
       }
-      if (this.#messages.take("") > 0) {
+      if (this.#messageLimiter.take("") > 0) {
         throw new FdsError("protocol_error", "the server sends more messages than a file takes");
       }
       this.#handle(parseServerMessage(data.toString()));
@@ -148,11 +148,11 @@ export class Connection {
     }
   }
 
-  #heard(): void {
+  #noteHeard(): void {
     this.#heardAt = performance.now();
   }
 
-  #tend(): void {
+  #keepAlive(): void {
     const now = performance.now();
     if (!this.#registered && now - this.#dialledAt > CONNECT_WITHIN_MS) {
       this.#drop(`no answer in ${CONNECT_WITHIN_MS / 1000} s`);
@@ -164,7 +164,7 @@ export class Connection {
     }
   }
 
-  #failed(error: Error & { code?: string }): void {
+  #onError(error: Error & { code?: string }): void {
     const code = codeOfSocketError(error);
     this.#end(`${code ? "protocol broken: " : ""}${error.message || "cannot connect"}`, code);
   }
@@ -179,13 +179,13 @@ export class Connection {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     clearInterval(this.#timer);
-    const lasted = performance.now() - this.#dialledAt;
+    const durationMs = performance.now() - this.#dialledAt;
     const ending = () => ({
       reason,
       code,
       registered: this.#registered,
-      worked: this.#agent.worked,
-      lasted,
+      hasDelivered: this.#agent.hasDelivered,
+      durationMs,
     });
     void this.#agent.stop().then(() => this.#ending.resolve(ending()));
   }

@@ -4,7 +4,7 @@
  */
 const WINDOW_SHARE = 1 / 4;
 /** Lower bound, in bytes, of the frame size that is derived from the credit window. */
-const MIN_SHARE = 16 * 1024;
+const MIN_FRAME_BYTES = 16 * 1024;
 
 /** The credit of one stream: how far the server lets the stream send. */
 export class CreditWindow {
@@ -37,7 +37,7 @@ export class CreditWindow {
   }
 
   /** Withdraws the credit, because the stream starts over from another offset. */
-  restart(): void {
+  withdraw(): void {
     this.#maxOffset = 0;
   }
 
@@ -46,6 +46,6 @@ export class CreditWindow {
    * @param chunkSize the limit that client and server agreed on
    */
   frameSize(chunkSize: number): number {
-    return Math.min(chunkSize, Math.max(MIN_SHARE, Math.floor(this.#window * WINDOW_SHARE)));
+    return Math.min(chunkSize, Math.max(MIN_FRAME_BYTES, Math.floor(this.#window * WINDOW_SHARE)));
   }
 }

@@ -5,7 +5,7 @@ import { MAX_MESSAGE_BYTES, SUBPROTOCOL } from "../protocol/messages.ts";
 /** How long, in ms, the server may take to answer a close frame of the client. */
 const CLOSE_WITHIN_MS = 2_000;
 /** Maximum number of characters of an unknown server's answer that are quoted in an error message. */
-const MAX_SHOWN = 200;
+const MAX_QUOTED_CHARS = 200;
 
 export interface DialOptions {
   /** URL of the server's WebSocket, such as `wss://HOST:PORT/ws`. */
@@ -32,8 +32,8 @@ export function dial({ serverUrl, tls, proxy }: DialOptions): WebSocket {
 
 /** Describes the HTTP answer of a server that did not open a WebSocket. */
 export function describeAnswer({ statusCode, statusMessage, headers }: HandshakeAnswer): string {
-  const answer = `${statusCode} ${statusMessage}`.trim().slice(0, MAX_SHOWN);
-  const location = headers["location"]?.slice(0, MAX_SHOWN);
+  const answer = `${statusCode} ${statusMessage}`.trim().slice(0, MAX_QUOTED_CHARS);
+  const location = headers["location"]?.slice(0, MAX_QUOTED_CHARS);
   return location === undefined
     ? `the server answered ${answer} and opened no WebSocket`
     : `the server answered ${answer} and leads to "${location}", check SERVER_URL`;

@@ -13,8 +13,8 @@ const KEY_PATTERN = /^[A-Za-z0-9_-]{43}$/;
  * How long, in ms, to wait for the lock of another process. A lock that exists longer is left over from a
  * crash, because the work under the lock takes a few ms.
  */
-const LOCK_MS = 2_000;
-const LOOK_EVERY_MS = 50;
+const MAX_LOCK_WAIT_MS = 2_000;
+const LOCK_POLL_MS = 50;
 
 /** The keys that authenticate a client to the server. */
 export interface ClientKeys {
@@ -36,8 +36,11 @@ export async function loadOrCreateKey(stateDir: string): Promise<{ key: string; 
   const path = keyPath(stateDir);
   try {
     await mkdir(stateDir, { recursive: true, mode: 0o700 });
-    const known = await read(path);
-    return { key: check(path, known ?? (await create(path))), isNew: known === null };
+    const existing = await read(path);
+    return {
+      key: parseKey(path, existing ?? (await createKeyFile(path))),
+      isNew: existing === null,
+    };
   } catch (error) {
     const code = systemCode(error);
     if (code === null) throw error;
@@ -56,12 +59,13 @@ export async function loadOrCreateKey(stateDir: string): Promise<{ key: string; 
  * @throws Error when the key file is missing or holds no valid key. No other key is made then, because the
  *   server would not accept another key for this client id.
  */
-export async function keysToShow(stateDir: string, maxAge: number): Promise<ClientKeys> {
+export async function prepareKeys(stateDir: string, maxAge: number): Promise<ClientKeys> {
   const path = keyPath(stateDir);
-  const key = check(path, (await read(path)) ?? "");
+  const key = parseKey(path, (await read(path)) ?? "");
   const age = Date.now() - (await stat(path)).mtimeMs;
   const newKey =
-    (await readNewKey(stateDir)) ?? (age > maxAge ? await create(newKeyPath(stateDir)) : null);
+    (await readNewKey(stateDir)) ??
+    (age > maxAge ? await createKeyFile(newKeyPath(stateDir)) : null);
   return newKey === null ? { key } : { key, newKey };
 }
 
@@ -70,20 +74,20 @@ export async function keysToShow(stateDir: string, maxAge: number): Promise<Clie
  * @returns null if there is no key yet
  * @throws Error when the key file holds no valid key; an error of the system when a file cannot be read
  */
-export async function lookAtKeys(
+export async function inspectKeys(
   stateDir: string,
 ): Promise<{ keys: ClientKeys; madeAt: Date } | null> {
   const path = keyPath(stateDir);
   const text = await read(path);
   if (text === null) return null;
-  const key = check(path, text);
+  const key = parseKey(path, text);
   const newKey = (await read(newKeyPath(stateDir)))?.trim();
   const keys = newKey !== undefined && KEY_PATTERN.test(newKey) ? { key, newKey } : { key };
   return { keys, madeAt: (await stat(path)).mtime };
 }
 
 /** Returns a random key that is not saved, for a client that has no key yet. */
-export function keysForNow(): ClientKeys {
+export function temporaryKeys(): ClientKeys {
   return { key: randomKey() };
 }
 
@@ -140,7 +144,7 @@ async function read(path: string): Promise<string | null> {
  * Makes a key file, unless another process makes the file first.
  * @returns the key that the file holds afterwards
  */
-async function create(path: string): Promise<string> {
+async function createKeyFile(path: string): Promise<string> {
   const candidate = `${path}.${randomUUID()}`;
   await writeFileDurably(candidate, randomKey(), 0o600);
   try {
@@ -168,12 +172,16 @@ async function placeOnce(candidate: string, path: string): Promise<void> {
 }
 
 /**
- * Runs work under a lock between processes. A lock that still exists after LOCK_MS is ignored.
+ * Runs work under a lock between processes. A lock that still exists after MAX_LOCK_WAIT_MS is ignored.
  * @param folder exists while a process holds the lock
  */
 async function withLock(folder: string, work: () => Promise<void>): Promise<void> {
-  for (let waited = 0; waited < LOCK_MS && !(await makeFolder(folder)); waited += LOOK_EVERY_MS) {
-    await Bun.sleep(LOOK_EVERY_MS);
+  for (
+    let waited = 0;
+    waited < MAX_LOCK_WAIT_MS && !(await makeFolder(folder));
+    waited += LOCK_POLL_MS
+  ) {
+    await Bun.sleep(LOCK_POLL_MS);
   }
   try {
     await work();
@@ -193,7 +201,7 @@ async function makeFolder(folder: string): Promise<boolean> {
   }
 }
 
-function check(path: string, text: string): string {
+function parseKey(path: string, text: string): string {
   const key = text.trim();
   if (KEY_PATTERN.test(key)) return key;
   throw new Error(

@@ -1,7 +1,7 @@
 import type { ServerMessage } from "../protocol/messages.ts";
 
 /** How a request of the server ended. */
-export interface Delivery {
+export interface RequestResult {
   outcome: "sent" | "cancelled" | "disconnected" | "refused";
   /** Bytes of files that were sent to the server. Bytes sent twice count twice. */
   bytesSent: number;
@@ -10,7 +10,7 @@ export interface Delivery {
 }
 
 /** What the server requested, for the site's own record of requests. */
-export interface About {
+export interface RequestDetails {
   /** Kind of the request. Undefined for a single file, the most frequent kind. */
   action?: "browse" | "set";
   download_id?: string;
@@ -31,12 +31,12 @@ export type SetMessage = Extract<ServerMessage, { type: "set_select" | "set_list
 
 /** A request of the server that is being served: a file, a listing of a folder, or a set. */
 export interface OutgoingStream {
-  readonly about: About;
+  readonly requestDetails: RequestDetails;
   /**
    * Serves the request until the server reports it as done or cancels it, or until the connection ends. Never
    * rejects.
    */
-  run(): Promise<Delivery>;
+  run(): Promise<RequestResult>;
   /** Reports whether at least this many bytes were sent in this attempt. */
   hasSent(bytes: number): boolean;
   /**

@@ -8,18 +8,18 @@ const PROVING_EVERY_MS = 5_000;
 /**
  * Returns an {@link OnProgress} callback that regularly reports progress to the server while a file is hashed
  * or folders are walked through.
- * @param tell sends the number of bytes hashed or names examined to the server
+ * @param report sends the number of bytes hashed or names examined to the server
  * @param isWanted returns false to end the hashing or the walk
  */
 export function progressReporter(
-  tell: (done: number) => void,
+  report: (done: number) => void,
   isWanted: () => boolean,
 ): OnProgress {
-  let toldAt = performance.now();
+  let reportedAt = performance.now();
   return (done) => {
-    if (performance.now() - toldAt >= PROVING_EVERY_MS) {
-      toldAt = performance.now();
-      tell(done);
+    if (performance.now() - reportedAt >= PROVING_EVERY_MS) {
+      reportedAt = performance.now();
+      report(done);
     }
     return isWanted();
   };

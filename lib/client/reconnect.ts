@@ -25,7 +25,7 @@ export interface ReconnectOptions extends Omit<
   /** Whether the key was just made, so that no server knows it. The enrolment token is then sent at once. */
   isKeyNew: boolean;
   /** Returns the keys for the next connection. If this fails, the last known keys are used. */
-  keysToShow: () => Promise<ClientKeys>;
+  prepareKeys: () => Promise<ClientKeys>;
   /** Called when the server has accepted the new key. */
   takeNewKey: () => Promise<void>;
   /** Called whenever the state of the connection changes. */
@@ -53,12 +53,12 @@ class Connections {
   readonly #requestLogger: Logger;
   #keys: ClientKeys;
   /**
-   * The number of connections in a row that neither delivered anything ({@link Ending.worked}) nor lasted
-   * STABLE_MS. Refused registrations are not counted.
+   * The number of connections in a row that neither delivered anything ({@link Ending.hasDelivered}) nor
+   * lasted STABLE_MS. Refused registrations are not counted.
    */
   #attempt = 0;
   /** Whether to send the enrolment token with the next connection. */
-  #enrol: boolean;
+  #shouldEnrol: boolean;
 
   constructor(
     private readonly options: ReconnectOptions,
@@ -66,7 +66,7 @@ class Connections {
   ) {
     this.#requestLogger = new LineLimit(options.logger, "the server's requests").of("");
     this.#keys = options.keys;
-    this.#enrol = options.isKeyNew;
+    this.#shouldEnrol = options.isKeyNew;
   }
 
   /** Whether there is a connection, or a planned try. False means that the client is stuck. */
@@ -77,9 +77,9 @@ class Connections {
   async run(): Promise<void> {
     const { stop } = this;
     while (!stop.aborted) {
-      const ending = await this.#connect().catch(cannotBegin);
+      const ending = await this.#connect().catch(failedEnding);
       if (stop.aborted) return;
-      const wait = this.#waitAfter(ending);
+      const wait = this.#planNextTry(ending);
       if (wait === 0) continue;
       this.#isWaiting = true;
       await pause(wait, stop);
@@ -94,7 +94,7 @@ class Connections {
   async #connect(): Promise<Ending> {
     const { options, stop } = this;
     const { logger, serverUrl, enrolToken } = options;
-    this.#keys = await options.keysToShow().catch((error: unknown) => {
+    this.#keys = await options.prepareKeys().catch((error: unknown) => {
       logger.error("the keys cannot be read or renewed, so the previous ones are sent", {}, error);
       return this.#keys;
     });
@@ -105,9 +105,9 @@ class Connections {
       ...options,
       logger: this.#requestLogger,
       tls,
-      enrolToken: this.#enrol && enrolToken !== null ? enrolToken : undefined,
+      enrolToken: this.#shouldEnrol && enrolToken !== null ? enrolToken : undefined,
       keys: this.#keys,
-      onRegistered: (newKeyTaken, version) => this.#registered(newKeyTaken, version),
+      onRegistered: (newKeyTaken, version) => this.#onRegistered(newKeyTaken, version),
     });
     this.#current = connection;
     const close = () => connection.close();
@@ -117,7 +117,7 @@ class Connections {
     return ending;
   }
 
-  #registered(newKeyTaken: boolean, serverVersion: string): void {
+  #onRegistered(newKeyTaken: boolean, serverVersion: string): void {
     const { logger, id, serverUrl, takeNewKey, onChange } = this.options;
     onChange?.({ state: "connected", serverVersion });
     logger.announce(`registered as ${id}`, { server: serverUrl.origin });
@@ -128,33 +128,33 @@ class Connections {
   }
 
   /** Logs how a connection ended. @returns the time until the next try, in ms; 0 to enrol at once */
-  #waitAfter(ending: Ending): number {
+  #planNextTry(ending: Ending): number {
     const { logger, enrolToken, onChange } = this.options;
-    const { reason, code, registered, worked, lasted } = ending;
-    const known = !this.#enrol;
+    const { reason, code, registered, hasDelivered, durationMs } = ending;
+    const wasTokenWithheld = !this.#shouldEnrol;
     const asksToEnrol = code !== undefined && meaningOf(code).asksToEnrol === true;
-    const isAsked = asksToEnrol && enrolToken !== null;
+    const canEnrol = asksToEnrol && enrolToken !== null;
     // The token is sent again with each try, until the server accepts the registration or refuses it for a
     // reason other than enrolment.
-    this.#enrol = isAsked || (this.#enrol && code === undefined && !registered);
-    if (isAsked && known) return 0;
+    this.#shouldEnrol = canEnrol || (this.#shouldEnrol && code === undefined && !registered);
+    if (canEnrol && wasTokenWithheld) return 0;
     onChange?.({ state: "waiting", reason });
     const refused = wasRefused(ending);
-    if (worked || lasted >= STABLE_MS) this.#attempt = 0;
+    if (hasDelivered || durationMs >= STABLE_MS) this.#attempt = 0;
     const wait = refused
       ? MAX_WAIT_MS / 2 + fullJitter(0, MAX_WAIT_MS / 2, MAX_WAIT_MS / 2)
       : fullJitter(this.#attempt++, FIRST_WAIT_MS, MAX_WAIT_MS);
-    const again = `next try in ${(wait / 1000).toFixed(1)} s`;
-    if (refused) logger.error(`the server refused: ${reason}; ${again}`);
-    else logger.warn(`not connected: ${reason}; ${again}`);
+    const nextTry = `next try in ${(wait / 1000).toFixed(1)} s`;
+    if (refused) logger.error(`the server refused: ${reason}; ${nextTry}`);
+    else logger.warn(`not connected: ${reason}; ${nextTry}`);
     return wait;
   }
 }
 
 /** Treats an error before dialling as a failed connection, so that the client tries again. */
-function cannotBegin(error: unknown): Ending {
+function failedEnding(error: unknown): Ending {
   const reason = error instanceof Error ? error.message : String(error);
-  return { reason, code: undefined, registered: false, worked: false, lasted: 0 };
+  return { reason, code: undefined, registered: false, hasDelivered: false, durationMs: 0 };
 }
 
 /**

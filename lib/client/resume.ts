@@ -31,25 +31,25 @@ export async function decideStart(
   onProgress: OnProgress,
 ): Promise<Start> {
   const { offset, resume, checksum } = request;
-  const startOver = (reason?: string): Start => ({
+  const fromBeginning = (reason?: string): Start => ({
     offset: 0,
     totalSize: identity.size,
     hash: new Bun.CryptoHasher(checksum),
     identity,
     reason,
   });
-  if (offset === 0) return startOver();
-  if (!resume) return startOver("the server sent no proof of what it has");
+  if (offset === 0) return fromBeginning();
+  if (!resume) return fromBeginning("the server sent no proof of what it has");
   if (!mayBeUnchanged(resume.identity, identity)) {
-    return startOver("the file changed since it was first read");
+    return fromBeginning("the file changed since it was first read");
   }
   const hash = await hashPrefix(checksum, offset, read, onProgress);
-  if (!hash) return startOver("the file became shorter");
+  if (!hash) return fromBeginning("the file became shorter");
   if (resume.total_size < offset) {
-    return startOver("the server has more than it says that there is");
+    return fromBeginning("the server has more than it says that there is");
   }
   if (hash.copy().digest("hex") !== resume[`prefix_${checksum}`]) {
-    return startOver("the file's first bytes are not those that the server has");
+    return fromBeginning("the file's first bytes are not those that the server has");
   }
   return { offset, totalSize: resume.total_size, hash, identity: resume.identity };
 }

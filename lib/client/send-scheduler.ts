@@ -19,7 +19,7 @@ const MIN_FRAME = 16 * 1024;
 const RATE_SPAN_MS = 1000;
 /** Minimum time, in ms, and minimum number of bytes for a meaningful measurement of the link's rate. */
 const MIN_MEASURED_MS = 100;
-const MIN_MEASURED = 1024 * 1024;
+const MIN_MEASURED_BYTES = 1024 * 1024;
 /** How often, in ms, the socket is polled for free room, because it has no drain event. */
 const POLL_MS = 2;
 
@@ -35,20 +35,20 @@ export interface Outgoing {
  * bytes are queued in the socket, so that control messages and new downloads are not delayed.
  */
 export class SendScheduler {
-  readonly #line: (() => void)[] = [];
+  readonly #queue: (() => void)[] = [];
   #rate = new RateMeter(RATE_SPAN_MS);
   /**
    * Link rates in bytes a second: at the last frame sent, and before the last pause, in which no stream had
    * anything to send. Null if unknown.
    */
   #latestRate: number | null = null;
-  #formerRate: number | null = null;
+  #rateBeforePause: number | null = null;
   /**
    * Time in ms at which the first frame after the last pause in sending was sent, and the number of bytes
    * sent before this pause.
    */
-  #begunAt = Infinity;
-  #sentBefore = 0;
+  #resumedAt = Infinity;
+  #sentBeforePause = 0;
   #polling = false;
   #sent = 0;
   #drained = 0;
@@ -66,23 +66,23 @@ export class SendScheduler {
    */
   frameSize(maxChunk: number): number {
     const rate = this.#bytesPerSecond() ?? Infinity;
-    const carried = Math.max(MIN_FRAME, (rate * MAX_FRAME_MS) / 1000);
-    return Math.floor(Math.min(maxChunk, carried, this.limit.burst));
+    const frameBytes = Math.max(MIN_FRAME, (rate * MAX_FRAME_MS) / 1000);
+    return Math.floor(Math.min(maxChunk, frameBytes, this.limit.burst));
   }
 
   /**
    * Waits until it is the caller's turn and the socket has room. Resolves at once after {@link
    * SendScheduler.close}.
    */
-  next(): Promise<void> {
+  waitForTurn(): Promise<void> {
     return new Promise((resolve) => {
-      this.#line.push(resolve);
+      this.#queue.push(resolve);
       this.#serve();
     });
   }
 
   /**
-   * Sends a frame. To be called once per turn, as soon as {@link SendScheduler.next} has resolved.
+   * Sends a frame. To be called once per turn, as soon as {@link SendScheduler.waitForTurn} has resolved.
    * @param bytes with room for a frame header before them in their buffer. The socket copies the bytes, so
    *   the caller may reuse the buffer afterwards.
    * @param packed the same bytes compressed, to be sent instead; null to send the bytes uncompressed
@@ -92,7 +92,7 @@ export class SendScheduler {
     bytes: Uint8Array<ArrayBuffer>,
     packed: Uint8Array | null = null,
   ): void {
-    this.#begunAt = Math.min(this.#begunAt, performance.now());
+    this.#resumedAt = Math.min(this.#resumedAt, performance.now());
     const frame = packed ? encodeFrame(address, bytes, packed) : encodeInPlace(address, bytes);
     this.socket.send(frame);
     this.#sent += frame.length;
@@ -105,29 +105,30 @@ export class SendScheduler {
    * Begins a pause, because no stream has anything to send. The pause does not lower the measured rate of the
    * link.
    */
-  rest(): void {
-    if (this.#sent - this.#sentBefore >= MIN_MEASURED) this.#formerRate = this.#latestRate;
+  beginPause(): void {
+    if (this.#sent - this.#sentBeforePause >= MIN_MEASURED_BYTES)
+      this.#rateBeforePause = this.#latestRate;
     this.#rate = new RateMeter(RATE_SPAN_MS);
-    this.#begunAt = Infinity;
-    this.#sentBefore = this.#sent;
+    this.#resumedAt = Infinity;
+    this.#sentBeforePause = this.#sent;
   }
 
   /** Ends all pending waits for a turn. */
   close(): void {
     this.#closed = true;
-    for (const resolve of this.#line.splice(0)) resolve();
+    for (const resolve of this.#queue.splice(0)) resolve();
   }
 
   #serve(): void {
     if (this.#polling) return;
-    const first = this.#closed || this.#checkRoom() ? this.#line.shift() : undefined;
+    const first = this.#closed || this.#checkRoom() ? this.#queue.shift() : undefined;
     if (first) {
       first();
       // The next stream gets its turn after the current stream has sent its frame.
-      if (this.#line.length > 0) queueMicrotask(() => this.#serve());
+      if (this.#queue.length > 0) queueMicrotask(() => this.#serve());
       return;
     }
-    if (this.#line.length === 0) return;
+    if (this.#queue.length === 0) return;
     this.#polling = true;
     setTimeout(
       () => {
@@ -143,9 +144,9 @@ export class SendScheduler {
     // The measured bytes are divided by the full span, even if the measurement began later. The first bytes
     // may only have moved into the kernel's buffer, and would look like a high rate.
     const rate = this.#rate.bytesPerSecond(RATE_SPAN_MS) ?? 0;
-    const carried = (rate * MAX_QUEUED_MS) / 1000;
-    const limit = Math.min(MAX_QUEUED, Math.max(MIN_QUEUED, carried));
-    return this.socket.bufferedAmount < limit && this.limit.available > 0;
+    const queueBytes = (rate * MAX_QUEUED_MS) / 1000;
+    const maxQueued = Math.min(MAX_QUEUED, Math.max(MIN_QUEUED, queueBytes));
+    return this.socket.bufferedAmount < maxQueued && this.limit.available > 0;
   }
 
   /** Measures the link's rate anew, from the bytes that have left the socket since the last call. */
@@ -160,7 +161,7 @@ export class SendScheduler {
    * sending, returns the rate from before the pause.
    */
   #bytesPerSecond(): number | null {
-    const isNew = performance.now() - this.#begunAt < MIN_MEASURED_MS;
-    return (isNew ? this.#formerRate : null) ?? this.#rate.bytesPerSecond();
+    const isNew = performance.now() - this.#resumedAt < MIN_MEASURED_MS;
+    return (isNew ? this.#rateBeforePause : null) ?? this.#rate.bytesPerSecond();
   }
 }

@@ -11,7 +11,12 @@ import { BlockReader } from "./block-reader.ts";
 import { clientErrorOf } from "./client-error.ts";
 import { Compressor } from "./compressor.ts";
 import { CreditWindow } from "./credit-window.ts";
-import type { About, Delivery, OutgoingStream, StopReason } from "./outgoing-stream.ts";
+import type {
+  RequestDetails,
+  RequestResult,
+  OutgoingStream,
+  StopReason,
+} from "./outgoing-stream.ts";
 import { Allowance } from "./owner-rules/allowance.ts";
 import type { DailyLimit } from "./owner-rules/daily-limit.ts";
 import type { Roots } from "./owner-rules/roots.ts";
@@ -50,14 +55,14 @@ export class Sender implements OutgoingStream {
 
   readonly #allowance: Allowance;
   #sentBytes = 0;
-  #begin = 0;
+  #startOffset = 0;
   #offset = 0;
   #totalSize = 0;
   #hash: Bun.CryptoHasher;
   /**
    * The number of bytes hashed so far, from the file's start. A byte that is sent again is not hashed again.
    */
-  #hashed = 0;
+  #hashedBytes = 0;
 
   constructor(private readonly options: SenderOptions) {
     this.#credit = new CreditWindow(options.request.max_offset, options.request.offset);
@@ -68,7 +73,7 @@ export class Sender implements OutgoingStream {
     this.#compressor = compress ? new Compressor() : null;
   }
 
-  get about(): About {
+  get requestDetails(): RequestDetails {
     const { download_id, file_path } = this.options.request;
     return { download_id, file_path };
   }
@@ -77,7 +82,7 @@ export class Sender implements OutgoingStream {
    * Sends the file until the server reports the request as done or cancels it, or until the connection ends.
    * Never rejects.
    */
-  async run(): Promise<Delivery> {
+  async run(): Promise<RequestResult> {
     const { request, roots, logger } = this.options;
     try {
       const file = await roots.openFile(request.file_path);
@@ -88,7 +93,7 @@ export class Sender implements OutgoingStream {
         await this.#allowance.end();
       }
     } catch (error) {
-      const reason = this.#tellWhy(error);
+      const reason = this.#reportError(error);
       // An error after the stream was stopped does not count as a refusal.
       if (!this.#stopped) return { outcome: "refused", bytesSent: this.#sentBytes, reason };
     }
@@ -99,7 +104,7 @@ export class Sender implements OutgoingStream {
 
   /** Reports whether at least this many bytes were sent in this attempt. */
   hasSent(bytes: number): boolean {
-    return this.#offset - this.#begin >= bytes;
+    return this.#offset - this.#startOffset >= bytes;
   }
 
   /** Lets the stream send all bytes below an offset, see {@link CreditWindow.grant}. */
@@ -140,7 +145,7 @@ export class Sender implements OutgoingStream {
       await this.#sendRest(blocks);
       if (this.#stopped) return;
       digest ??= this.#hash.digest("hex");
-      await source.confirm(digest, this.#proving());
+      await source.confirm(digest, this.#progressReporter());
       this.#send({
         type: "file_complete",
         identity: source.start.identity,
@@ -148,22 +153,22 @@ export class Sender implements OutgoingStream {
         [checksum]: digest,
       });
       // The server answers with `done`, or with a request to send a damaged frame again.
-      while (!this.#stopped && this.#resendFrom === undefined) await this.#news();
+      while (!this.#stopped && this.#resendFrom === undefined) await this.#waitForWake();
     }
   }
 
   async #open(file: SourceFile): Promise<Source> {
     const { request, logger } = this.options;
-    const source = await Source.open(file, request, this.#proving());
+    const source = await Source.open(file, request, this.#progressReporter());
     const { offset, totalSize, hash, identity, reason } = source.start;
-    this.#begin = this.#offset = this.#hashed = offset;
+    this.#startOffset = this.#offset = this.#hashedBytes = offset;
     this.#totalSize = totalSize;
     this.#hash = hash;
     await this.#allowance.ensure(totalSize - offset);
     if (reason !== undefined) logger.warn(`starts over: ${reason}`);
     // The credit in the request is for sending from the request's offset on. When the file starts over, this
     // credit is dropped.
-    if (offset < request.offset) this.#credit.restart();
+    if (offset < request.offset) this.#credit.withdraw();
     this.#send({ type: "file_start", identity, total_size: totalSize, offset, reason });
     return source;
   }
@@ -172,7 +177,7 @@ export class Sender implements OutgoingStream {
    * Returns a callback that reports to the server how many bytes of the file were hashed again. The callback
    * returns false once the stream was stopped.
    */
-  #proving(): OnProgress {
+  #progressReporter(): OnProgress {
     return progressReporter(
       (offset) => this.#send({ type: "proving", offset }),
       () => this.#stopped === undefined,
@@ -191,7 +196,7 @@ export class Sender implements OutgoingStream {
       if (block.length === 0) {
         throw new FdsError("source_changed", "the file became shorter while it was read");
       }
-      this.#update(block);
+      this.#hashNewBytes(block);
       await this.#sendBlock(block);
     }
   }
@@ -201,10 +206,10 @@ export class Sender implements OutgoingStream {
     return Math.max(0, Math.min(size, this.#totalSize - offset));
   }
 
-  #update(block: Uint8Array): void {
-    const known = Math.min(block.length, this.#hashed - this.#offset);
-    this.#hash.update(known === 0 ? block : block.subarray(known));
-    this.#hashed += block.length - known;
+  #hashNewBytes(block: Uint8Array): void {
+    const alreadyHashed = Math.min(block.length, this.#hashedBytes - this.#offset);
+    this.#hash.update(alreadyHashed === 0 ? block : block.subarray(alreadyHashed));
+    this.#hashedBytes += block.length - alreadyHashed;
   }
 
   async #sendBlock(block: Uint8Array<ArrayBuffer>): Promise<void> {
@@ -212,21 +217,22 @@ export class Sender implements OutgoingStream {
     const { stream, epoch } = request;
     const end = this.#offset + block.length;
     for (let rest = block; rest.length > 0;) {
-      while (!this.#interrupted() && this.#credit.maxOffset <= this.#offset) await this.#news();
-      if (this.#interrupted()) return;
-      let next = this.#granted(rest);
-      const packed = (await this.#compressor?.pack(this.#offset, next)) ?? null;
+      while (!this.#isInterrupted() && this.#credit.maxOffset <= this.#offset)
+        await this.#waitForWake();
+      if (this.#isInterrupted()) return;
+      let part = this.#sendablePart(rest);
+      const packed = (await this.#compressor?.pack(this.#offset, part)) ?? null;
       // The file's bytes were reserved in the daily limit once, at the start. Bytes that are sent again need
       // a further reservation.
       await this.#allowance.ensure(rest.length);
-      await this.#turn();
-      if (this.#interrupted()) return;
+      await this.#waitForTurn();
+      if (this.#isInterrupted()) return;
       // If the bytes are sent uncompressed, credit that arrived during the compression is used too.
-      if (!packed) next = this.#granted(rest);
-      scheduler.send({ stream, epoch, offset: this.#offset }, next, packed);
-      this.#allowance.spend(next.length);
-      this.#offset += next.length;
-      this.#sentBytes += next.length;
+      if (!packed) part = this.#sendablePart(rest);
+      scheduler.send({ stream, epoch, offset: this.#offset }, part, packed);
+      this.#allowance.spend(part.length);
+      this.#offset += part.length;
+      this.#sentBytes += part.length;
       rest = block.subarray(block.length - (end - this.#offset));
     }
   }
@@ -235,25 +241,25 @@ export class Sender implements OutgoingStream {
    * Waits for this file's turn to send. The wait also ends when the stream is stopped or the server asks for
    * a frame again, because on a slow connection the turn may take long to come.
    */
-  #turn(): Promise<void> {
+  #waitForTurn(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = () => {
-        if (this.#interrupted()) resolve();
+        if (this.#isInterrupted()) resolve();
       };
-      void this.options.scheduler.next().then(resolve);
+      void this.options.scheduler.waitForTurn().then(resolve);
     });
   }
 
   /** Returns the first bytes of `rest`, as many as credit and frame size allow. */
-  #granted(rest: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  #sendablePart(rest: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
     return rest.subarray(0, Math.min(this.#credit.maxOffset - this.#offset, this.#chunkSize));
   }
 
-  #interrupted(): boolean {
+  #isInterrupted(): boolean {
     return this.#stopped !== undefined || this.#resendFrom !== undefined;
   }
 
-  #news(): Promise<void> {
+  #waitForWake(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve;
     });
@@ -263,7 +269,7 @@ export class Sender implements OutgoingStream {
    * Logs why the file is not sent, and tells the server unless the stream was stopped.
    * @returns the error's code and message, in one line
    */
-  #tellWhy(error: unknown): string {
+  #reportError(error: unknown): string {
     const { logger } = this.options;
     const { code, message } = clientErrorOf(error);
     logger.warn(`file not sent: ${message}`, { code });

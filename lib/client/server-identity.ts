@@ -21,8 +21,8 @@ export function checkIdentity(
   certificate: PeerCertificate,
   pins: readonly string[],
 ): Error | undefined {
-  const wrongName = checkServerIdentity(host, certificate);
-  if (wrongName || pins.length === 0) return wrongName;
+  const nameError = checkServerIdentity(host, certificate);
+  if (nameError || pins.length === 0) return nameError;
   const pin = pinOf(new X509Certificate(certificate.raw));
   if (pins.includes(pin)) return undefined;
   return new Error(`the server's public key is ${pin}, which TLS_PIN does not name`);
@@ -32,7 +32,7 @@ export function checkIdentity(
  * Returns the TLS options for a connection to the server: trusted certificates, pins, and the client's own
  * certificate.
  */
-export function tlsTowards(pems: TlsPems, pins: readonly string[]) {
+export function tlsOptionsOf(pems: TlsPems, pins: readonly string[]) {
   return {
     ...pems,
     checkServerIdentity: (host: string, certificate: PeerCertificate) =>

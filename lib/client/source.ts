@@ -16,7 +16,7 @@ export class Source {
     private readonly request: DownloadRequest,
     readonly start: Start,
     /** The file's attributes at the last time when its content was known to be unchanged. */
-    private seen: FileIdentity,
+    private verifiedIdentity: FileIdentity,
   ) {}
 
   /**
@@ -28,12 +28,12 @@ export class Source {
     request: DownloadRequest,
     onProgress: OnProgress,
   ): Promise<Source> {
-    const seen = await file.identity();
+    const identity = await file.identity();
     return new Source(
       file,
       request,
-      await decideStart(request, seen, readerOf(file), onProgress),
-      seen,
+      await decideStart(request, identity, readerOf(file), onProgress),
+      identity,
     );
   }
 
@@ -46,17 +46,17 @@ export class Source {
   async confirm(digest: string, onProgress: OnProgress): Promise<void> {
     const { file } = this;
     const now = await file.identity();
-    if (!isUnchanged(this.seen, now)) {
-      const isAsked = mayBeUnchanged(this.seen, now) && (await file.hasName());
-      if (!isAsked || !(await this.#has(digest, onProgress))) {
+    if (!isUnchanged(this.verifiedIdentity, now)) {
+      const isWorthHashing = mayBeUnchanged(this.verifiedIdentity, now) && (await file.hasName());
+      if (!isWorthHashing || !(await this.#hasDigest(digest, onProgress))) {
         throw new FdsError("source_changed", "the file changed while it was read");
       }
     }
-    this.seen = now;
+    this.verifiedIdentity = now;
   }
 
   /** Hashes the file again, and reports whether the digest is the same. */
-  async #has(digest: string, onProgress: OnProgress): Promise<boolean> {
+  async #hasDigest(digest: string, onProgress: OnProgress): Promise<boolean> {
     const { file, request, start } = this;
     const hash = await hashPrefix(request.checksum, start.totalSize, readerOf(file), onProgress);
     return hash?.digest("hex") === digest;

@@ -32,7 +32,7 @@ export class TlsFiles {
   /** Reads the files for the first time. @throws UsageError when a file cannot be used */
   static async open(paths: TlsPaths): Promise<TlsFiles> {
     const files = new TlsFiles(paths, {});
-    files.pems = { ...(await files.#authorities()), ...(await files.#own()) };
+    files.pems = { ...(await files.#readAuthorities()), ...(await files.#readOwnCertificate()) };
     return files;
   }
 
@@ -46,7 +46,7 @@ export class TlsFiles {
    * returned.
    */
   async read(logger: Logger): Promise<TlsPems> {
-    for (const group of [() => this.#authorities(), () => this.#own()]) {
+    for (const group of [() => this.#readAuthorities(), () => this.#readOwnCertificate()]) {
       try {
         this.pems = { ...this.pems, ...(await group()) };
       } catch (error) {
@@ -57,19 +57,19 @@ export class TlsFiles {
     return this.pems;
   }
 
-  async #authorities(): Promise<TlsPems> {
+  async #readAuthorities(): Promise<TlsPems> {
     const { ca } = this.paths;
-    return ca === null ? {} : usable({ ca: await readPem("TLS_CA", ca) }, `TLS_CA "${ca}"`);
+    return ca === null ? {} : checkUsable({ ca: await readPem("TLS_CA", ca) }, `TLS_CA "${ca}"`);
   }
 
-  async #own(): Promise<TlsPems> {
+  async #readOwnCertificate(): Promise<TlsPems> {
     const { cert, key } = this.paths;
     if (cert === null || key === null) return {};
     const pems = {
       cert: await readPem("TLS_CLIENT_CERT", cert),
       key: await readPem("TLS_CLIENT_KEY", key),
     };
-    return usable(pems, `TLS_CLIENT_CERT "${cert}" with TLS_CLIENT_KEY "${key}"`);
+    return checkUsable(pems, `TLS_CLIENT_CERT "${cert}" with TLS_CLIENT_KEY "${key}"`);
   }
 }
 
@@ -87,7 +87,7 @@ async function readPem(setting: string, path: string): Promise<string> {
     if (count("BEGIN") !== count("END")) throw new Error("it ends too early");
     return text;
   } catch (cause) {
-    throw unusable(`${setting} "${path}"`, cause);
+    throw unusableError(`${setting} "${path}"`, cause);
   }
 }
 
@@ -95,16 +95,16 @@ async function readPem(setting: string, path: string): Promise<string> {
  * Checks that the runtime accepts the PEMs.
  * @throws UsageError if a PEM is invalid, or if key and certificate do not match
  */
-function usable(pems: TlsPems, name: string): TlsPems {
+function checkUsable(pems: TlsPems, name: string): TlsPems {
   try {
     createSecureContext(pems);
     return pems;
   } catch (cause) {
-    throw unusable(name, cause);
+    throw unusableError(name, cause);
   }
 }
 
-function unusable(name: string, cause: unknown): UsageError {
+function unusableError(name: string, cause: unknown): UsageError {
   const why = cause instanceof Error ? cause.message : String(cause);
   return new UsageError(`check ${name}, it cannot be used (${why})`, { cause });
 }

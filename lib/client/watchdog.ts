@@ -3,8 +3,8 @@
  * its files are closed before the next try is planned. Closing a file on a network share that hangs can take
  * long.
  */
-const PATIENCE_MS = 60_000;
-const LOOK_EVERY_MS = 5_000;
+const MAX_STUCK_MS = 60_000;
+const CHECK_INTERVAL_MS = 5_000;
 
 /**
  * Waits for the end of a long task, and throws once the task is stuck. The process can then exit, and the
@@ -18,15 +18,15 @@ export async function watch(run: Promise<void>, isWell: () => boolean): Promise<
   const timer = setInterval(() => {
     const now = performance.now();
     if (isWell()) wellAt = now;
-    const stoodStill = now - wellAt;
-    if (stoodStill > PATIENCE_MS) {
+    const stuckMs = now - wellAt;
+    if (stuckMs > MAX_STUCK_MS) {
       failed.reject(
         new Error(
-          `for ${PATIENCE_MS / 1000} s there was neither a connection nor a next try: start the client anew`,
+          `for ${MAX_STUCK_MS / 1000} s there was neither a connection nor a next try: start the client anew`,
         ),
       );
     }
-  }, LOOK_EVERY_MS);
+  }, CHECK_INTERVAL_MS);
   try {
     await Promise.race([run, failed.promise]);
   } finally {

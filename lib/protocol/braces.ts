@@ -7,11 +7,11 @@ export class PatternError extends Error {
  * Returns all texts that the braces of a pattern expand to, as in a shell: `a{b,c}` gives `ab` and `ac`.
  * Braces can be nested. A backslash keeps the next character from being special, and both characters stay in
  * the text.
- * @param most limit of the number of texts
- * @throws PatternError when a brace has no partner, or when there are more texts than `most`
+ * @param maxTexts limit of the number of texts
+ * @throws PatternError when a brace has no partner, or when there are more texts than `maxTexts`
  */
-export function expandBraces(pattern: string, most: number): string[] {
-  const reader = { pattern, chars: [...pattern], at: 0, most };
+export function expandBraces(pattern: string, maxTexts: number): string[] {
+  const reader = { pattern, chars: [...pattern], at: 0, maxTexts };
   const texts = readSequence(reader, false);
   if (reader.at < reader.chars.length)
     throw new PatternError(`"${pattern}" has a "}" without its "{"`);
@@ -38,7 +38,7 @@ interface Reader {
   pattern: string;
   chars: string[];
   at: number;
-  most: number;
+  maxTexts: number;
 }
 
 /**
@@ -67,17 +67,17 @@ function readAlternatives(reader: Reader): string[] {
   do {
     reader.at++;
     alternatives.push(...readSequence(reader, true));
-    if (alternatives.length > reader.most) throw tooMany(reader);
+    if (alternatives.length > reader.maxTexts) throw tooMany(reader);
   } while (reader.chars[reader.at] === ",");
   if (reader.chars[reader.at] === "}") return alternatives;
   throw new PatternError(`"${reader.pattern}" has a "{" without its "}"`);
 }
 
 function product(reader: Reader, heads: string[], tails: string[]): string[] {
-  if (heads.length * tails.length > reader.most) throw tooMany(reader);
+  if (heads.length * tails.length > reader.maxTexts) throw tooMany(reader);
   return heads.flatMap((head) => tails.map((tail) => head + tail));
 }
 
-function tooMany({ pattern, most }: Reader): PatternError {
-  return new PatternError(`the braces of "${pattern}" stand for more than ${most} patterns`);
+function tooMany({ pattern, maxTexts }: Reader): PatternError {
+  return new PatternError(`the braces of "${pattern}" stand for more than ${maxTexts} patterns`);
 }

@@ -30,7 +30,7 @@ export interface FrameAddress {
   offset: number;
 }
 
-interface Payload extends FrameAddress {
+interface FrameContent extends FrameAddress {
   /** The number of uncompressed bytes in the frame. */
   rawLength: number;
   /** The payload as received. */
@@ -38,14 +38,14 @@ interface Payload extends FrameAddress {
 }
 
 /** A frame with uncompressed bytes. */
-export interface RawFrame extends Payload {
+export interface RawFrame extends FrameContent {
   compressed: false;
   /** Whether the payload matches its CRC. If not, the receiver asks for the frame again. */
   intact: boolean;
 }
 
 /** A frame with bytes compressed by zstd. Whether they are intact is known only after decompression. */
-export interface CompressedFrame extends Payload {
+export interface CompressedFrame extends FrameContent {
   compressed: true;
   /** CRC-32 of the uncompressed bytes. */
   crc: number;
@@ -110,32 +110,32 @@ function writeHeader(
  */
 export function decodeFrame(bytes: Uint8Array, maxRaw: number): Frame {
   if (bytes.length < HEADER_BYTES)
-    throw bad(`a frame of ${bytes.length} bytes has no whole header`);
+    throw protocolError(`a frame of ${bytes.length} bytes has no whole header`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint32(HEADER_CRC_AT) !== Bun.hash.crc32(bytes.subarray(0, HEADER_CRC_AT))) {
-    throw bad("the frame's header does not match its CRC");
+    throw protocolError("the frame's header does not match its CRC");
   }
   const version = view.getUint8(0);
-  if (version !== FRAME_VERSION) throw bad(`unknown frame version ${version}`);
+  if (version !== FRAME_VERSION) throw protocolError(`unknown frame version ${version}`);
   const flags = view.getUint8(1);
-  if ((flags & ~ZSTD) !== 0) throw bad(`unknown frame flags ${flags}`);
+  if ((flags & ~ZSTD) !== 0) throw protocolError(`unknown frame flags ${flags}`);
   const compressed = flags === ZSTD;
   const payload = bytes.subarray(HEADER_BYTES);
   const rawLength = view.getUint32(18);
   const wireLength = view.getUint32(22);
   if (wireLength !== payload.length) {
-    throw bad(`the frame says ${wireLength} bytes and carries ${payload.length}`);
+    throw protocolError(`the frame says ${wireLength} bytes and carries ${payload.length}`);
   }
-  if (payload.length === 0) throw bad("the frame is empty");
+  if (payload.length === 0) throw protocolError("the frame is empty");
   if (compressed ? wireLength >= rawLength : wireLength !== rawLength) {
-    throw bad(`the frame says ${wireLength} bytes for ${rawLength} of the file`);
+    throw protocolError(`the frame says ${wireLength} bytes for ${rawLength} of the file`);
   }
   if (rawLength > maxRaw) {
-    throw bad(`a frame of ${rawLength} bytes is over the agreed ${maxRaw}`);
+    throw protocolError(`a frame of ${rawLength} bytes is over the agreed ${maxRaw}`);
   }
   const offset = view.getBigUint64(10);
   if (offset > BigInt(Number.MAX_SAFE_INTEGER) - BigInt(rawLength)) {
-    throw bad(`the frame's offset ${offset} is out of range`);
+    throw protocolError(`the frame's offset ${offset} is out of range`);
   }
   const crc = view.getUint32(26);
   const frame = {
@@ -150,6 +150,6 @@ export function decodeFrame(bytes: Uint8Array, maxRaw: number): Frame {
     : { ...frame, compressed, intact: crc === Bun.hash.crc32(payload) };
 }
 
-function bad(message: string): FdsError {
+function protocolError(message: string): FdsError {
   return new FdsError("protocol_error", message);
 }

@@ -34,32 +34,32 @@ export class NamePattern {
     if (name.startsWith(".") && !(first?.type === "char" && first.char === ".")) return false;
     const chars = [...name];
     let at = 0;
-    let token = 0;
+    let tokenIndex = 0;
     // Where to resume after a mismatch. `afterStar` is the position in the pattern behind the last star, or
     // -1. `starEnd` is the position in the name behind the characters that this star matches. After each
     // mismatch, the star matches one character more.
     let afterStar = -1;
     let starEnd = 0;
     while (at < chars.length) {
-      const wanted = this.#tokens[token];
-      if (wanted?.type === "star") {
-        afterStar = ++token;
+      const token = this.#tokens[tokenIndex];
+      if (token?.type === "star") {
+        afterStar = ++tokenIndex;
         starEnd = at;
-      } else if (wanted && isOf(wanted, chars[at] ?? "")) {
-        token++;
+      } else if (token && matchesChar(token, chars[at] ?? "")) {
+        tokenIndex++;
         at++;
       } else if (afterStar >= 0) {
-        token = afterStar;
+        tokenIndex = afterStar;
         at = ++starEnd;
       } else {
         return false;
       }
     }
-    return this.#tokens.slice(token).every(({ type }) => type === "star");
+    return this.#tokens.slice(tokenIndex).every(({ type }) => type === "star");
   }
 }
 
-function isOf(token: Exclude<Token, { type: "star" }>, char: string): boolean {
+function matchesChar(token: Exclude<Token, { type: "star" }>, char: string): boolean {
   switch (token.type) {
     case "char":
       return token.char === char;

@@ -20,7 +20,7 @@ type Part = NamePattern | null;
 interface Alternative {
   parts: Part[];
   /** Index of the original pattern, before its braces were expanded. */
-  pattern: number;
+  patternIndex: number;
 }
 
 /**
@@ -64,13 +64,13 @@ export class PathPatterns {
    *   only if its first parts match these names
    */
   startIn(root: readonly string[]): PatternWalk {
-    const fresh = (alternatives: Alternative[]) =>
+    const atStart = (alternatives: Alternative[]) =>
       alternatives.map((alternative) => ({ alternative, next: 0 }));
     const inRoot = root.reduce(
       (positions, name) => advance(closure(positions), name),
-      fresh(this.#absolute),
+      atStart(this.#absolute),
     );
-    return PatternWalk.at([...fresh(this.#relative), ...inRoot]);
+    return PatternWalk.at([...atStart(this.#relative), ...inRoot]);
   }
 
   /** Reports whether any pattern matches a path in a root, or one of the folders on this path. */
@@ -81,16 +81,19 @@ export class PathPatterns {
 
 /** Parses patterns, after expanding their braces. @throws PatternError */
 function readAll(patterns: readonly string[]): Record<"relative" | "absolute", Alternative[]> {
-  const read: ReturnType<typeof readAll> = { relative: [], absolute: [] };
+  const alternatives: ReturnType<typeof readAll> = { relative: [], absolute: [] };
   let count = 0;
-  for (const [pattern, given] of patterns.entries()) {
-    const texts = expandBraces(given, MAX_ALTERNATIVES - count);
+  for (const [patternIndex, pattern] of patterns.entries()) {
+    const texts = expandBraces(pattern, MAX_ALTERNATIVES - count);
     count += texts.length;
     for (const text of texts) {
-      read[isAbsolute(text) ? "absolute" : "relative"].push({ parts: partsOf(text), pattern });
+      alternatives[isAbsolute(text) ? "absolute" : "relative"].push({
+        parts: partsOf(text),
+        patternIndex,
+      });
     }
   }
-  return read;
+  return alternatives;
 }
 
 /** Returns in a sentence what is wrong with the patterns; null if they are valid. */
@@ -128,7 +131,7 @@ function hasEnded({ alternative, next }: Position): boolean {
   return next === alternative.parts.length;
 }
 
-const NOTHING: readonly number[] = [];
+const NO_PATTERNS: readonly number[] = [];
 
 /**
  * How much of each pattern has matched at one place of a walk through folders. The object is immutable: each
@@ -145,11 +148,11 @@ export class PatternWalk {
   static at(positions: Position[]): PatternWalk {
     const reached = closure(positions);
     const ended = reached.filter(hasEnded);
-    if (ended.length === 0) return new PatternWalk(reached, NOTHING);
-    const by = new Set(ended.map(({ alternative }) => alternative.pattern));
+    if (ended.length === 0) return new PatternWalk(reached, NO_PATTERNS);
+    const matchedBy = new Set(ended.map(({ alternative }) => alternative.patternIndex));
     return new PatternWalk(
       reached.filter((position) => !hasEnded(position)),
-      [...by],
+      [...matchedBy],
     );
   }
 
@@ -170,7 +173,7 @@ export class PatternWalk {
   step(name: string): PatternWalk {
     const isInside = this.matched && !name.startsWith(".");
     // A fast path for the most frequent case, in which no pattern can match further inside.
-    if (this.positions.length === 0) return isInside ? this : NOWHERE;
+    if (this.positions.length === 0) return isInside ? this : NO_MATCH;
     const walk = PatternWalk.at(advance(this.positions, name));
     if (!isInside) return walk;
     return new PatternWalk(walk.positions, [...new Set([...this.matchedBy, ...walk.matchedBy])]);
@@ -178,7 +181,7 @@ export class PatternWalk {
 }
 
 /** The state in which no pattern can match any more. */
-const NOWHERE = PatternWalk.at([]);
+const NO_MATCH = PatternWalk.at([]);
 
 /** Advances each position past one name of the path, and drops the positions that do not match this name. */
 function advance(positions: Position[], name: string): Position[] {
@@ -204,10 +207,10 @@ function closure(positions: Position[]): Position[] {
   if (positions.every(({ alternative, next }) => alternative.parts[next] !== null))
     return positions;
   const reached: Position[] = [];
-  const known = new Map<Alternative, Set<number>>();
+  const seenByAlternative = new Map<Alternative, Set<number>>();
   for (const { alternative, next } of positions) {
-    const seen = known.get(alternative) ?? new Set();
-    known.set(alternative, seen);
+    const seen = seenByAlternative.get(alternative) ?? new Set();
+    seenByAlternative.set(alternative, seen);
     for (let at = next; !seen.has(at); at++) {
       seen.add(at);
       reached.push({ alternative, next: at });

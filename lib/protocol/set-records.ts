@@ -145,7 +145,7 @@ class RecordReader {
           message: this.#text(this.#u16()),
         };
       default:
-        throw broken(`unknown record ${type}`);
+        throw protocolError(`unknown record ${type}`);
     }
   }
 
@@ -153,7 +153,7 @@ class RecordReader {
   #take(length: number): number {
     const at = this.#at;
     this.#at += length;
-    if (this.#at > this.frame.length) throw broken("a record reaches beyond its frame");
+    if (this.#at > this.frame.length) throw protocolError("a record reaches beyond its frame");
     return at;
   }
 
@@ -171,13 +171,14 @@ class RecordReader {
 
   #byteCount(): number {
     const count = this.#view.getBigUint64(this.#take(8));
-    if (count > BigInt(Number.MAX_SAFE_INTEGER)) throw broken(`${count} bytes are out of range`);
+    if (count > BigInt(Number.MAX_SAFE_INTEGER))
+      throw protocolError(`${count} bytes are out of range`);
     return Number(count);
   }
 
   #flag(): boolean {
     const flag = this.#u8();
-    if (flag > 1) throw broken(`a flag is ${flag}`);
+    if (flag > 1) throw protocolError(`a flag is ${flag}`);
     return flag === 1;
   }
 
@@ -191,6 +192,6 @@ class RecordReader {
   }
 }
 
-function broken(message: string): FdsError {
+function protocolError(message: string): FdsError {
   return new FdsError("protocol_error", message);
 }

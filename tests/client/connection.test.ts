@@ -32,7 +32,7 @@ const KEYS = { key: "the-key-of-the-client" };
 const keeping = {
   enrolToken: null,
   isKeyNew: false,
-  keysToShow: async () => KEYS,
+  prepareKeys: async () => KEYS,
   takeNewKey: async () => {},
   tlsToUse: async () => ({}),
 };
@@ -111,7 +111,7 @@ describe("a server that is not there is noticed", () => {
     expect(await connection.ended).toMatchObject({
       reason: "nothing was heard for 45 s",
       registered: true,
-      worked: false,
+      hasDelivered: false,
     });
   });
 });
@@ -179,10 +179,10 @@ describe("a client that cannot dial", () => {
   });
 
   test("and that knows no next try is given up", async () => {
-    const keysToShow = () => new Promise<never>(() => undefined);
+    const prepareKeys = () => new Promise<never>(() => undefined);
     const logger = logged(() => undefined);
     const never = new AbortController().signal;
-    const connected = stayConnected({ ...cannotDial, ...keeping, keysToShow, logger }, never);
+    const connected = stayConnected({ ...cannotDial, ...keeping, prepareKeys, logger }, never);
     jest.advanceTimersByTime(70_000);
     await expect(connected).rejects.toThrow(/neither a connection nor a next try/);
   });

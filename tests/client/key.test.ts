@@ -12,7 +12,7 @@ import {
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { keysToShow, loadOrCreateKey, takeNewKey } from "../../lib/client/key.ts";
+import { prepareKeys, loadOrCreateKey, takeNewKey } from "../../lib/client/key.ts";
 import { UsageError } from "../../lib/util/flags.ts";
 import { lacksStrace } from "../support/machine.ts";
 import { spawn } from "../support/spawn.ts";
@@ -147,7 +147,7 @@ test.each([
   await loadOrCreateKey(stateDir);
   await rm(join(stateDir, "key"));
   if (text !== null) await writeFile(join(stateDir, "key"), text);
-  await expect(keysToShow(stateDir, 1)).rejects.toThrow(/holds no key/);
+  await expect(prepareKeys(stateDir, 1)).rejects.toThrow(/holds no key/);
   expect(await readdir(stateDir)).toEqual(text === null ? [] : ["key"]);
 });
 
@@ -164,31 +164,31 @@ describe("a key that is too old", () => {
 
   test("is shown with one that is to replace it, the same at every try", async () => {
     const key = await age();
-    expect(await keysToShow(stateDir, 3 * DAY_MS)).toEqual({ key });
-    const shown = await keysToShow(stateDir, DAY_MS);
+    expect(await prepareKeys(stateDir, 3 * DAY_MS)).toEqual({ key });
+    const shown = await prepareKeys(stateDir, DAY_MS);
     expect(shown.key).toBe(key);
     expect(Buffer.from(shown.newKey!, "base64url")).toHaveLength(32);
-    expect(await keysToShow(stateDir, DAY_MS)).toEqual(shown);
+    expect(await prepareKeys(stateDir, DAY_MS)).toEqual(shown);
     // Once the new key was sent, it stays, because a server may have accepted it. A longer lifetime of keys
     // does not change that.
-    expect(await keysToShow(stateDir, 3 * DAY_MS)).toEqual(shown);
+    expect(await prepareKeys(stateDir, 3 * DAY_MS)).toEqual(shown);
     expect((await loadOrCreateKey(stateDir)).key).toBe(key);
   });
 
   test("is replaced by another one where the new one is no key: no server can have seen it", async () => {
     const key = await age();
     await writeFile(join(stateDir, "key.new"), "half of a k");
-    const shown = await keysToShow(stateDir, DAY_MS);
+    const shown = await prepareKeys(stateDir, DAY_MS);
     expect(shown.key).toBe(key);
     expect(Buffer.from(shown.newKey!, "base64url")).toHaveLength(32);
   });
 
   test("goes when the server took the new one, which is young", async () => {
     await age();
-    const { newKey } = await keysToShow(stateDir, DAY_MS);
+    const { newKey } = await prepareKeys(stateDir, DAY_MS);
     await takeNewKey(stateDir);
     await takeNewKey(stateDir);
-    expect(await keysToShow(stateDir, DAY_MS)).toEqual({ key: newKey! });
+    expect(await prepareKeys(stateDir, DAY_MS)).toEqual({ key: newKey! });
     expect(await readdir(stateDir)).toEqual(["key"]);
   });
 });

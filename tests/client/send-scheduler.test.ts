@@ -46,7 +46,7 @@ async function keepSending(
   isOver: () => boolean,
 ) {
   for (let offset = 0; !isOver();) {
-    await scheduler.next();
+    await scheduler.waitForTurn();
     const buffer = new Uint8Array(HEADER_BYTES + scheduler.frameSize(chunk));
     const payload = buffer.subarray(HEADER_BYTES);
     scheduler.send({ stream, epoch: 1, offset }, payload);
@@ -134,9 +134,9 @@ describe("after a rest", () => {
     over = true;
     await pass(socket, 10_000);
     await sending;
-    scheduler.rest();
+    scheduler.beginPause();
     await pass(socket, 60_000);
-    await scheduler.next();
+    await scheduler.waitForTurn();
     scheduler.send(
       { stream: 1, epoch: 1, offset: 0 },
       new Uint8Array(HEADER_BYTES + 1).subarray(-1),
@@ -163,7 +163,7 @@ describe("after a rest", () => {
       new Uint8Array(HEADER_BYTES + 1).subarray(-1),
     );
     await pass(socket, 5000);
-    scheduler.rest();
+    scheduler.beginPause();
     expect([known, scheduler.frameSize(MiB)]).toEqual([MiB, unknown]);
   });
 });
@@ -197,7 +197,7 @@ test("nobody has a turn while the socket is full", async () => {
   const scheduler = new SendScheduler(socket, new TokenBucket(null));
   socket.bufferedAmount = 64 * MiB;
   let served = false;
-  const turn = scheduler.next().then(() => (served = true));
+  const turn = scheduler.waitForTurn().then(() => (served = true));
   await pass(socket, 1000);
   expect(served).toBe(false);
   socket.bufferedAmount = 0;
@@ -210,10 +210,10 @@ test("everybody goes when it is closed, also who comes afterwards", async () => 
   const socket = new SlowSocket(0);
   const scheduler = new SendScheduler(socket, new TokenBucket(null));
   socket.bufferedAmount = 64 * MiB;
-  const waiting = [scheduler.next(), scheduler.next(), scheduler.next()];
+  const waiting = [scheduler.waitForTurn(), scheduler.waitForTurn(), scheduler.waitForTurn()];
   scheduler.close();
   await Promise.all(waiting);
-  const late = scheduler.next();
+  const late = scheduler.waitForTurn();
   await pass(socket, 10);
   await late;
   expect(socket.streams).toEqual([]);

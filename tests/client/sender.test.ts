@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Roots } from "../../lib/client/owner-rules/roots.ts";
 import type { SourceFile } from "../../lib/client/owner-rules/source-file.ts";
-import type { Delivery } from "../../lib/client/outgoing-stream.ts";
+import type { RequestResult } from "../../lib/client/outgoing-stream.ts";
 import { Sender } from "../../lib/client/sender.ts";
 import { SendScheduler } from "../../lib/client/send-scheduler.ts";
 import type { ClientMessage } from "../../lib/protocol/messages.ts";
@@ -41,7 +41,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 async function send(
   change: (file: SourceFile) => void = () => undefined,
   bufferedAmount = 0,
-): Promise<{ sender: Sender; delivery: Promise<Delivery> }> {
+): Promise<{ sender: Sender; delivery: Promise<RequestResult> }> {
   const roots = await Roots.open([folder]);
   file = await roots.openFile("file");
   spyOn(file, "close");

@@ -51,7 +51,7 @@ class Crowd implements AsyncDisposable {
         serverUrl: new URL(`${url.replace("http", "ws")}/ws`),
         keys,
         isKeyNew: false,
-        keysToShow: async () => keys,
+        prepareKeys: async () => keys,
         takeNewKey: async () => {},
         enrolToken: ENROLL_TOKEN,
         version: "1.0.0",

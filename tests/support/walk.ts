@@ -2,7 +2,7 @@ import { afterEach, beforeEach } from "bun:test";
 import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { type Found, Walk } from "../../lib/client/sets/walk.ts";
+import { type FoundFile, Walk } from "../../lib/client/sets/walk.ts";
 import { Roots, type RootsOptions } from "../../lib/client/owner-rules/roots.ts";
 import { PathPatterns } from "../../lib/protocol/patterns.ts";
 
@@ -39,12 +39,12 @@ export async function walked(asked: Asked = {}): Promise<string[]> {
 }
 
 /** Runs a walk, and returns all files that it finds, in its order. */
-export async function found(asked: Asked = {}): Promise<Found[]> {
+export async function found(asked: Asked = {}): Promise<FoundFile[]> {
   return (await walkThrough(asked)).all;
 }
 
 /** Runs a walk to its end. @returns the files that it found, and the walk itself */
-export async function walkThrough(asked: Asked): Promise<{ all: Found[]; walk: Walk }> {
+export async function walkThrough(asked: Asked): Promise<{ all: FoundFile[]; walk: Walk }> {
   const { include = ["**"], exclude = [], roots = [site], minAgeMs = 0, meanwhile } = asked;
   const opened = await Roots.open(roots, asked);
   asked.beforehand?.();
@@ -56,7 +56,7 @@ export async function walkThrough(asked: Asked): Promise<{ all: Found[]; walk: W
     minAgeMs,
     onProgress: (names) => meanwhile?.(names) !== false,
   });
-  const all: Found[] = [];
+  const all: FoundFile[] = [];
   for await (const batch of walk.files()) all.push(...batch);
   return { all, walk };
 }

@@ -42,10 +42,10 @@ export function examineClient(
   version: string,
   report: Report,
 ): Promise<boolean> {
-  return examine(readConfig, settingsOf, (given) => checksOf(given, version), report);
+  return examine(readConfig, describeConfig, (given) => checksOf(given, version), report);
 }
 
-function settingsOf({ config: { id, serverUrl }, file }: GivenConfig): string {
+function describeConfig({ config: { id, serverUrl }, file }: GivenConfig): string {
   const from = file === null ? "" : `, by "${file}"`;
   return `"${id}", to ${serverUrl.origin.replace(/^ws/, "http")}${from}`;
 }

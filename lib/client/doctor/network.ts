@@ -4,24 +4,24 @@ import type { Check, Finding } from "../../util/checkup.ts";
 import { systemCode } from "../../util/system-error.ts";
 import type { ClientConfig } from "../config.ts";
 import { TlsFiles } from "../tls-files.ts";
-import { openTcp, openTunnel, type Place, placeOf } from "./way.ts";
+import { openTcp, openTunnel, type HostPort, hostPortOf } from "./way.ts";
 
-type Way = Pick<ClientConfig, "serverUrl" | "proxy" | "tls">;
+type ConnectionConfig = Pick<ClientConfig, "serverUrl" | "proxy" | "tls">;
 
 /**
  * Returns the doctor's checks of the network path to the server: name resolution, TCP connection, and proxy.
  */
-export function networkChecks({ serverUrl, proxy, tls }: Way): Check[] {
-  const server = placeOf(serverUrl);
+export function networkChecks({ serverUrl, proxy, tls }: ConnectionConfig): Check[] {
+  const server = hostPortOf(serverUrl);
   const proxyUrl = proxy === null ? null : new URL(proxy);
-  const first = proxyUrl === null ? server : placeOf(proxyUrl);
+  const firstHop = proxyUrl === null ? server : hostPortOf(proxyUrl);
   const setting = proxyUrl === null ? "SERVER_URL" : "HTTPS_PROXY or HTTP_PROXY";
   return [
-    { name: "name lookup", run: () => checkName(first.host, setting) },
+    { name: "name lookup", run: () => checkName(firstHop.host, setting) },
     {
       name: "connection",
       needs: ["name lookup"],
-      run: (signal) => checkConnection(first, setting, signal),
+      run: (signal) => checkConnection(firstHop, setting, signal),
     },
     {
       name: "proxy",
@@ -50,13 +50,13 @@ async function checkName(host: string, setting: string): Promise<Finding> {
 }
 
 async function checkConnection(
-  place: Place,
+  target: HostPort,
   setting: string,
   signal: AbortSignal,
 ): Promise<Finding> {
-  const name = `${place.host}, port ${place.port}`;
+  const name = `${target.host}, port ${target.port}`;
   try {
-    const socket = await openTcp(place, signal);
+    const socket = await openTcp(target, signal);
     const from = socket.localAddress;
     socket.destroy();
     return { status: "ok", text: `to ${name}${from === undefined ? "" : `, from ${from}`}` };
@@ -65,7 +65,7 @@ async function checkConnection(
       return {
         status: "wrong",
         text: `nothing answers at ${name}`,
-        advice: `ask whoever runs the network here to let this machine out to TCP port ${place.port} of ${place.host}`,
+        advice: `ask whoever runs the network here to let this machine out to TCP port ${target.port} of ${target.host}`,
       };
     }
     const code = codeOf(error);
@@ -89,7 +89,7 @@ const PROXY_ADVICE: Record<string, string> = {
 
 async function checkProxy(
   proxy: URL,
-  { server, tls }: { server: Place; tls: ClientConfig["tls"] },
+  { server, tls }: { server: HostPort; tls: ClientConfig["tls"] },
   signal: AbortSignal,
 ): Promise<Finding> {
   const name = `"${proxy.host}"`;

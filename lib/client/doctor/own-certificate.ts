@@ -1,9 +1,9 @@
 import type { TLSSocket } from "node:tls";
 import type { Finding } from "../../util/checkup.ts";
 import type { ClientConfig } from "../config.ts";
-import { placeOf } from "./way.ts";
+import { hostPortOf } from "./way.ts";
 
-type Way = Pick<ClientConfig, "serverUrl" | "tls">;
+type ConnectionConfig = Pick<ClientConfig, "serverUrl" | "tls">;
 
 /**
  * Checks whether the server accepts this client's certificate, or a client without one. In TLS 1.3 the
@@ -14,10 +14,10 @@ type Way = Pick<ClientConfig, "serverUrl" | "tls">;
  */
 export async function checkOwnCertificate(
   socket: TLSSocket,
-  { serverUrl, tls }: Way,
+  { serverUrl, tls }: ConnectionConfig,
   signal: AbortSignal,
 ): Promise<Finding | null> {
-  const { host } = placeOf(serverUrl);
+  const { host } = hostPortOf(serverUrl);
   const path = serverUrl.pathname.replace(/ws$/, "health");
   const outcome = Promise.withResolvers<"answered" | "ended">();
   socket

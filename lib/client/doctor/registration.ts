@@ -3,8 +3,8 @@ import { type ErrorCode, meaningOf } from "../../protocol/errors.ts";
 import { FEATURES, type Probed } from "../../protocol/messages.ts";
 import type { ClientConfig } from "../config.ts";
 import { readEnrolToken } from "../enrol-token-file.ts";
-import { keysForNow, lookAtKeys } from "../key.ts";
-import { tlsTowards } from "../server-identity.ts";
+import { temporaryKeys, inspectKeys } from "../key.ts";
+import { tlsOptionsOf } from "../server-identity.ts";
 import { TlsFiles } from "../tls-files.ts";
 import { type ProbeOutcome, probe } from "./probe.ts";
 
@@ -25,31 +25,33 @@ async function checkRegistration(
   version: string,
   signal: AbortSignal,
 ): Promise<Finding> {
-  const known = await lookAtKeys(config.stateDir);
-  const keys = known?.keys ?? keysForNow();
+  const existing = await inspectKeys(config.stateDir);
+  const keys = existing?.keys ?? temporaryKeys();
   const pems = await TlsFiles.readOnce(config.tls);
   const enrolToken = config.enrolToken ?? (await readEnrolToken(config.stateDir));
-  const ask = (token: string | undefined) =>
+  const probeWith = (token: string | undefined) =>
     probe(
       {
         ...config,
         version,
         keys,
         enrolToken: token,
-        tls: tlsTowards(pems, config.tls.pins),
+        tls: tlsOptionsOf(pems, config.tls.pins),
       },
       signal,
     );
   // As the client does, sends the enrolment token only if the key is new, or if the server asks for
   // enrolment.
-  let outcome = await ask(known === null ? (enrolToken ?? undefined) : undefined);
-  if (known !== null && enrolToken !== null && asksToEnrol(outcome.code)) {
-    outcome = await ask(enrolToken);
+  let outcome = await probeWith(existing === null ? (enrolToken ?? undefined) : undefined);
+  if (existing !== null && enrolToken !== null && asksToEnrol(outcome.code)) {
+    outcome = await probeWith(enrolToken);
   }
-  return outcome.answer ? welcome(outcome.answer) : refusal(outcome, { id: config.id, enrolToken });
+  return outcome.answer
+    ? acceptedFinding(outcome.answer)
+    : refusedFinding(outcome, { id: config.id, enrolToken });
 }
 
-type Enrolling = Pick<ClientConfig, "id" | "enrolToken">;
+type EnrolmentConfig = Pick<ClientConfig, "id" | "enrolToken">;
 
 function asksToEnrol(code: ErrorCode | undefined): boolean {
   return code !== undefined && meaningOf(code).asksToEnrol === true;
@@ -63,17 +65,20 @@ const ABILITIES: Record<string, string> = {
   [FEATURES.set]: "ask for many files at once",
 };
 
-function welcome({ enrols, connected, features = [] }: Probed): Finding {
+function acceptedFinding({ enrols, connected, features = [] }: Probed): Finding {
   const abilities = features.flatMap((feature) => ABILITIES[feature] ?? []);
-  const can = abilities.length === 0 ? "" : `; the server can ${abilities.join(" and ")}`;
-  if (enrols) return { status: "ok", text: `the client may enrol when it starts${can}` };
-  const now = connected ? "is connected now" : "is not connected now";
-  const text = `the server knows this client, which ${now}${can}`;
+  const abilitiesText = abilities.length === 0 ? "" : `; the server can ${abilities.join(" and ")}`;
+  if (enrols) return { status: "ok", text: `the client may enrol when it starts${abilitiesText}` };
+  const connectionState = connected ? "is connected now" : "is not connected now";
+  const text = `the server knows this client, which ${connectionState}${abilitiesText}`;
   if (connected) return { status: "ok", text };
   return { status: "ok", text, advice: "if it should run, start it and look into its log" };
 }
 
-function refusal({ code, reason }: ProbeOutcome, { id, enrolToken }: Enrolling): Finding {
+function refusedFinding(
+  { code, reason }: ProbeOutcome,
+  { id, enrolToken }: EnrolmentConfig,
+): Finding {
   if (code === "protocol_error") {
     return {
       status: "not_needed",
@@ -94,7 +99,7 @@ function adviceFor(
   id: string,
   hasToken: boolean,
 ): Pick<Finding, "advice"> {
-  const replacing = `fds enroll create NAME --id ${id} --replace`;
+  const replaceCommand = `fds enroll create NAME --id ${id} --replace`;
   switch (code) {
     case "enrolment_required":
       return {
@@ -104,11 +109,11 @@ function adviceFor(
       };
     case "key_mismatch":
       return {
-        advice: `another machine uses this id, or this one lost its state folder: choose another id, or ask whoever runs the server for a key that takes its place (${replacing}), and set it as ENROLL_TOKEN`,
+        advice: `another machine uses this id, or this one lost its state folder: choose another id, or ask whoever runs the server for a key that takes its place (${replaceCommand}), and set it as ENROLL_TOKEN`,
       };
     case "client_revoked":
       return {
-        advice: `whoever runs the server cut this client off: ask why. To come back, remove the file "key" from the state folder, and set as ENROLL_TOKEN a key that they make (${replacing})`,
+        advice: `whoever runs the server cut this client off: ask why. To come back, remove the file "key" from the state folder, and set as ENROLL_TOKEN a key that they make (${replaceCommand})`,
       };
     case "id_in_use":
       return { advice: "stop the other client of this id, or choose another id" };

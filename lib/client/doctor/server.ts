@@ -3,7 +3,7 @@ import type { Check, Finding } from "../../util/checkup.ts";
 import type { ClientConfig } from "../config.ts";
 import { TlsFiles } from "../tls-files.ts";
 
-type Way = Pick<ClientConfig, "serverUrl" | "proxy" | "tls">;
+type ConnectionConfig = Pick<ClientConfig, "serverUrl" | "proxy" | "tls">;
 
 /**
  * Largest difference, in ms, between this machine's clock and the server's at which this machine's clock
@@ -15,10 +15,10 @@ const MAX_SKEW_MS = 60_000;
  * How long, in ms, the server may take to answer one request. This is less than the time limit of the whole
  * check.
  */
-const ASK_WITHIN_MS = 4_000;
+const REQUEST_TIMEOUT_MS = 4_000;
 
 /** Maximum number of characters of an unknown server's answer that are shown. */
-const MAX_SHOWN = 200;
+const MAX_QUOTED_CHARS = 200;
 
 /** The fields of the `GET /health` answer that are used. A newer server may send more. */
 const Health = z.object({ status: z.string(), version: z.string().max(255) });
@@ -39,7 +39,7 @@ export class ServerChecks {
   #isSilent = false;
 
   constructor(
-    private readonly way: Way,
+    private readonly config: ConnectionConfig,
     private readonly version: string,
   ) {}
 
@@ -61,9 +61,11 @@ export class ServerChecks {
   }
 
   async #checkClock(signal: AbortSignal): Promise<Finding> {
-    const inTime = AbortSignal.timeout(ASK_WITHIN_MS);
-    this.#answer = await this.#ask(AbortSignal.any([signal, inTime])).catch(() => undefined);
-    this.#isSilent = inTime.aborted;
+    const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+    this.#answer = await this.#requestHealth(AbortSignal.any([signal, timeout])).catch(
+      () => undefined,
+    );
+    this.#isSilent = timeout.aborted;
     const date = this.#answer?.date ?? null;
     if (date === null) return { status: "not_needed", text: "the server tells no time" };
     // The result can be wrong by up to a second, because the Date header contains whole seconds only.
@@ -75,7 +77,7 @@ export class ServerChecks {
     }
     return {
       status: "wrong",
-      text: `${lengthOf(seconds)} ${text}`,
+      text: `${durationText(seconds)} ${text}`,
       advice: "set this machine's clock, and let it be set by the network (NTP)",
     };
   }
@@ -85,15 +87,15 @@ export class ServerChecks {
     const advice = "check SERVER_URL";
     if (!answer) {
       const text = this.#isSilent
-        ? `what is there says nothing in ${ASK_WITHIN_MS / 1000} s`
+        ? `what is there says nothing in ${REQUEST_TIMEOUT_MS / 1000} s`
         : "what answers there does not speak HTTP";
-      const isPlain = this.way.serverUrl.protocol === "ws:";
-      const spelled = `${advice}: with TLS it begins with https://`;
-      return { status: "wrong", text, advice: isPlain ? spelled : advice };
+      const isPlain = this.config.serverUrl.protocol === "ws:";
+      const tlsAdvice = `${advice}: with TLS it begins with https://`;
+      return { status: "wrong", text, advice: isPlain ? tlsAdvice : advice };
     }
     const { status, location, type } = answer;
     if (location !== null) {
-      const text = `the answer leads to "${location.slice(0, MAX_SHOWN)}"`;
+      const text = `the answer leads to "${location.slice(0, MAX_QUOTED_CHARS)}"`;
       return {
         status: "wrong",
         text,
@@ -101,7 +103,7 @@ export class ServerChecks {
       };
     }
     const health = healthOf(answer);
-    if (health && status === 200) return this.#working(health.version);
+    if (health && status === 200) return this.#describeWorking(health.version);
     if (status >= 500) {
       return {
         status: "wrong",
@@ -121,7 +123,7 @@ export class ServerChecks {
     };
   }
 
-  #working(version: string): Finding {
+  #describeWorking(version: string): Finding {
     const text = `it works, version ${version}`;
     if (version === this.version) return { status: "ok", text };
     return { status: "ok", text: `${text}; this client is ${this.version}` };
@@ -131,8 +133,8 @@ export class ServerChecks {
    * Requests /health without sending any secret. The server's certificate is not verified here, because a
    * later check does so.
    */
-  async #ask(signal: AbortSignal): Promise<Answer> {
-    const { serverUrl, proxy, tls } = this.way;
+  async #requestHealth(signal: AbortSignal): Promise<Answer> {
+    const { serverUrl, proxy, tls } = this.config;
     const url = new URL(serverUrl);
     url.protocol = url.protocol.replace("ws", "http");
     url.pathname = url.pathname.replace(/ws$/, "health");
@@ -179,7 +181,7 @@ function healthOf({ text }: Answer): z.infer<typeof Health> | null {
   }
 }
 
-function lengthOf(seconds: number): string {
+function durationText(seconds: number): string {
   if (seconds < 2 * 60) return `${seconds} s`;
   if (seconds < 2 * 3_600) return `${Math.round(seconds / 60)} minutes`;
   if (seconds < 2 * 86_400) return `${Math.round(seconds / 3_600)} hours`;

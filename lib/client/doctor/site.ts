@@ -7,7 +7,7 @@ import { flawOfWriting, freeBytes, nearestFolder, userName } from "../../util/ma
 import { formatSize } from "../../util/sizes.ts";
 import { systemCode } from "../../util/system-error.ts";
 import type { ClientConfig } from "../config.ts";
-import { keyFiles, lookAtKeys } from "../key.ts";
+import { keyFiles, inspectKeys } from "../key.ts";
 import { Roots } from "../owner-rules/roots.ts";
 
 /** Permission bits that let the group or others write. */
@@ -64,14 +64,14 @@ async function checkStateFolder(folder: string): Promise<Finding> {
 
 /** Checks whether the client may make the state folder, which does not exist yet. */
 async function checkFutureFolder(path: string, user: string): Promise<Finding> {
-  const above = await nearestFolder(path);
-  const mayWrite = await access(above, constants.W_OK | constants.X_OK).then(
+  const ancestor = await nearestFolder(path);
+  const mayWrite = await access(ancestor, constants.W_OK | constants.X_OK).then(
     () => true,
     () => false,
   );
   if (!mayWrite) {
     return wrong(
-      `"${path}" is not there, and "${user}" cannot make it in "${above}"`,
+      `"${path}" is not there, and "${user}" cannot make it in "${ancestor}"`,
       "make it and give it to that user, or name another with --state-dir or CLIENT_STATE_DIR",
     );
   }
@@ -89,7 +89,7 @@ async function checkKey(config: SiteConfig): Promise<Finding> {
   const { stateDir, keyMaxAge, tls, secretFile } = config;
   const [exposed] = await exposedFiles(...keyFiles(stateDir), tls.key, secretFile);
   if (exposed !== undefined) return { status: "wrong", text: exposed };
-  const found = await lookAtKeys(stateDir).catch((error: unknown) => error);
+  const found = await inspectKeys(stateDir).catch((error: unknown) => error);
   if (found === null) {
     return { status: "not_needed", text: "none yet, the client makes one at its first start" };
   }
@@ -103,10 +103,10 @@ async function checkKey(config: SiteConfig): Promise<Finding> {
       "give the file to the user that the client runs as, or run this as that user",
     );
   }
-  const twin = await sameKeyBeside(stateDir, found.keys.key);
-  if (twin !== null) {
+  const folderOfCopy = await findKeyCopy(stateDir, found.keys.key);
+  if (folderOfCopy !== null) {
     return wrong(
-      `it is the same as that of "${twin}"`,
+      `it is the same as that of "${folderOfCopy}"`,
       "each client needs a key of its own: empty the state folder of the copy, and enrol it",
     );
   }
@@ -115,7 +115,7 @@ async function checkKey(config: SiteConfig): Promise<Finding> {
   return { status: "ok", text: `made on ${made}, replaced when it is ${days} days old` };
 }
 
-type Keys = NonNullable<Awaited<ReturnType<typeof lookAtKeys>>>;
+type Keys = NonNullable<Awaited<ReturnType<typeof inspectKeys>>>;
 
 function isKeys(found: unknown): found is Keys {
   return typeof found === "object" && found !== null && "keys" in found;
@@ -125,14 +125,14 @@ function isKeys(found: unknown): found is Keys {
  * Looks for a copy of this client's key in the folders beside its state folder.
  * @returns the path of the folder with the copy; null if there is none
  */
-async function sameKeyBeside(stateDir: string, key: string): Promise<string | null> {
-  const own = resolve(stateDir);
-  const above = dirname(own);
-  const names = await readdir(above).catch(() => []);
+async function findKeyCopy(stateDir: string, key: string): Promise<string | null> {
+  const ownPath = resolve(stateDir);
+  const parent = dirname(ownPath);
+  const names = await readdir(parent).catch(() => []);
   for (const name of names.slice(0, MAX_NEIGHBOURS)) {
-    if (name === basename(own)) continue;
-    const other = join(above, name);
-    const found = await lookAtKeys(other).catch(() => null);
+    if (name === basename(ownPath)) continue;
+    const other = join(parent, name);
+    const found = await inspectKeys(other).catch(() => null);
     if (found?.keys.key === key) return other;
   }
   return null;

@@ -5,24 +5,26 @@ import type { ClientConfig } from "../config.ts";
 import { checkIdentity } from "../server-identity.ts";
 import { TlsFiles, type TlsPems } from "../tls-files.ts";
 import { checkOwnCertificate } from "./own-certificate.ts";
-import { opened, openTcp, openTunnel, placeOf, serverName } from "./way.ts";
+import { waitUntilConnected, openTcp, openTunnel, hostPortOf, serverName } from "./way.ts";
 
-type Way = Pick<ClientConfig, "serverUrl" | "proxy" | "tls">;
+type ConnectionConfig = Pick<ClientConfig, "serverUrl" | "proxy" | "tls">;
 
 const DAY_MS = 86_400_000;
 /** If a certificate is valid for fewer days than this, the check advises to renew it. */
-const SOON_DAYS = 14;
+const RENEWAL_NOTICE_DAYS = 14;
 
 /**
  * Returns the doctor's check of the server's certificate, and of whether the server accepts the client's
  * certificate.
  */
-export function tlsChecks(way: Way): Check[] {
-  return [{ name: "TLS", needs: ["connection", "proxy"], run: (signal) => checkTls(way, signal) }];
+export function tlsChecks(config: ConnectionConfig): Check[] {
+  return [
+    { name: "TLS", needs: ["connection", "proxy"], run: (signal) => checkTls(config, signal) },
+  ];
 }
 
-async function checkTls(way: Way, signal: AbortSignal): Promise<Finding> {
-  const { serverUrl, tls } = way;
+async function checkTls(config: ConnectionConfig, signal: AbortSignal): Promise<Finding> {
+  const { serverUrl, tls } = config;
   if (serverUrl.protocol !== "wss:") {
     const text = isLoopback(serverUrl.hostname)
       ? "not used, the server is on this machine"
@@ -30,42 +32,42 @@ async function checkTls(way: Way, signal: AbortSignal): Promise<Finding> {
     return { status: "not_needed", text };
   }
   const pems = await TlsFiles.readOnce(tls);
-  const socket = await handshake(way, pems, signal).catch((error: unknown) => {
+  const socket = await handshake(config, pems, signal).catch((error: unknown) => {
     if (signal.aborted) return "nothing is answered to TLS";
     return error instanceof Error ? error.message : String(error);
   });
-  if (typeof socket === "string") return noHandshake(socket);
+  if (typeof socket === "string") return handshakeFailure(socket);
   try {
-    const server = checkServer(socket, way);
+    const server = checkServer(socket, config);
     if (server.status === "wrong") return server;
-    return (await checkOwnCertificate(socket, way, signal)) ?? server;
+    return (await checkOwnCertificate(socket, config, signal)) ?? server;
   } finally {
     socket.destroy();
   }
 }
 
 /** Checks whether the certificate proves that this is the right server. */
-function checkServer(socket: TLSSocket, { serverUrl, tls }: Way): Finding {
+function checkServer(socket: TLSSocket, { serverUrl, tls }: ConnectionConfig): Finding {
   const certificate = socket.getPeerCertificate();
   const problem = socket.authorizationError;
-  const { host } = placeOf(serverUrl);
-  const shown = describe(certificate);
+  const { host } = hostPortOf(serverUrl);
+  const description = describe(certificate);
   const reason = problem ? String(problem) : "";
   const flaw = flawOf(reason, host, certificate, tls.ca !== null);
   if (flaw) return { status: "wrong", text: flaw.text, advice: flaw.advice };
-  const wrong = checkIdentity(host, certificate, tls.pins);
-  if (wrong) {
+  const identityError = checkIdentity(host, certificate, tls.pins);
+  if (identityError) {
     return {
       status: "wrong",
-      text: wrong.message,
+      text: identityError.message,
       advice:
         "ask whoever runs the server whether that is its new key, and only then put it into TLS_PIN: else somebody is in between",
     };
   }
   const days = Math.floor((Date.parse(certificate.valid_to) - Date.now()) / DAY_MS);
   const pinned = tls.pins.length === 0 ? "" : ", its key is in TLS_PIN";
-  const text = `${shown}, for ${days} more days${pinned}`;
-  if (days >= SOON_DAYS) return { status: "ok", text };
+  const text = `${description}, for ${days} more days${pinned}`;
+  if (days >= RENEWAL_NOTICE_DAYS) return { status: "ok", text };
   return {
     status: "ok",
     text,
@@ -77,19 +79,23 @@ function checkServer(socket: TLSSocket, { serverUrl, tls }: Way): Finding {
  * Opens a TLS connection as the client does, but accepts any certificate, so that the check can say what is
  * wrong with the certificate.
  */
-async function handshake(way: Way, pems: TlsPems, signal: AbortSignal): Promise<TLSSocket> {
-  const server = placeOf(way.serverUrl);
+async function handshake(
+  config: ConnectionConfig,
+  pems: TlsPems,
+  signal: AbortSignal,
+): Promise<TLSSocket> {
+  const server = hostPortOf(config.serverUrl);
   const plain =
-    way.proxy === null
+    config.proxy === null
       ? await openTcp(server, signal)
-      : (await openTunnel(new URL(way.proxy), server, pems, signal)).socket;
+      : (await openTunnel(new URL(config.proxy), server, pems, signal)).socket;
   const options = { ...pems, ...serverName(server.host), rejectUnauthorized: false };
   const socket = connect({ socket: plain, ...options });
-  await opened(socket, "secureConnect", signal);
+  await waitUntilConnected(socket, "secureConnect", signal);
   return socket;
 }
 
-function noHandshake(reason: string): Finding {
+function handshakeFailure(reason: string): Finding {
   return {
     status: "wrong",
     text: `what answers there does not speak TLS, or ends it (${reason})`,

@@ -4,7 +4,7 @@ import { connect as connectTls, type TLSSocket } from "node:tls";
 import type { TlsPems } from "../tls-files.ts";
 
 /** A host and a port. */
-export interface Place {
+export interface HostPort {
   host: string;
   port: number;
 }
@@ -15,15 +15,15 @@ const PORTS: Record<string, number> = { "ws:": 80, "http:": 80, "wss:": 443, "ht
 const MAX_ANSWER = 8 * 1024;
 
 /** Returns the host and port of a URL. */
-export function placeOf(url: URL): Place {
+export function hostPortOf(url: URL): HostPort {
   const port = url.port === "" ? (PORTS[url.protocol] ?? 0) : Number(url.port);
   return { host: url.hostname.replace(/^\[(.*)\]$/, "$1"), port };
 }
 
 /** Opens a TCP connection. @throws an error of the system */
-export async function openTcp({ host, port }: Place, signal: AbortSignal): Promise<Socket> {
+export async function openTcp({ host, port }: HostPort, signal: AbortSignal): Promise<Socket> {
   const socket = connect({ host, port });
-  await opened(socket, "connect", signal);
+  await waitUntilConnected(socket, "connect", signal);
   return socket;
 }
 
@@ -42,32 +42,32 @@ export interface Tunnel {
  */
 export async function openTunnel(
   proxy: URL,
-  target: Place,
+  target: HostPort,
   pems: TlsPems,
   signal: AbortSignal,
 ): Promise<Tunnel> {
-  const place = placeOf(proxy);
-  const plain = await openTcp(place, signal);
+  const proxyHostPort = hostPortOf(proxy);
+  const plain = await openTcp(proxyHostPort, signal);
   const socket =
-    proxy.protocol === "https:" ? await proxyTls(plain, place.host, pems, signal) : plain;
+    proxy.protocol === "https:" ? await startTls(plain, proxyHostPort.host, pems, signal) : plain;
   const name = `${target.host.includes(":") ? `[${target.host}]` : target.host}:${target.port}`;
   const user = decodeURIComponent(proxy.username);
   const secret = `${user}:${decodeURIComponent(proxy.password)}`;
   const lines = [`CONNECT ${name} HTTP/1.1`, `Host: ${name}`];
   if (user !== "") lines.push(`Proxy-Authorization: Basic ${btoa(secret)}`);
   socket.write(`${lines.join("\r\n")}\r\n\r\n`);
-  const answer = await headOf(socket, signal);
+  const answer = await readFirstLine(socket, signal);
   return { socket, answer, isOpen: /^HTTP\/1\.[01] 2\d\d\b/.test(answer) };
 }
 
-async function proxyTls(
+async function startTls(
   socket: Socket,
   host: string,
   pems: TlsPems,
   signal: AbortSignal,
 ): Promise<TLSSocket> {
   const secure = connectTls({ socket, ...pems, ...serverName(host) });
-  await opened(secure, "secureConnect", signal);
+  await waitUntilConnected(secure, "secureConnect", signal);
   return secure;
 }
 
@@ -77,7 +77,7 @@ export function serverName(host: string): { servername?: string } {
 }
 
 /** Waits until a socket is connected. @throws the socket's error, after destroying the socket */
-export async function opened(
+export async function waitUntilConnected(
   socket: Socket,
   event: "connect" | "secureConnect",
   signal: AbortSignal,
@@ -97,16 +97,16 @@ export async function opened(
  * @returns the first line, at most 200 characters; incomplete if the connection ends or `signal` is aborted
  *   early
  */
-async function headOf(socket: Socket, signal: AbortSignal): Promise<string> {
+async function readFirstLine(socket: Socket, signal: AbortSignal): Promise<string> {
   let text = "";
-  const whole = Promise.withResolvers<void>();
+  const complete = Promise.withResolvers<void>();
   const take = (bytes: Buffer) => {
     text += bytes.toString("latin1");
-    if (text.includes("\r\n\r\n") || text.length > MAX_ANSWER) whole.resolve();
+    if (text.includes("\r\n\r\n") || text.length > MAX_ANSWER) complete.resolve();
   };
-  socket.on("data", take).on("close", () => whole.resolve());
-  signal.addEventListener("abort", () => whole.resolve());
-  await whole.promise;
+  socket.on("data", take).on("close", () => complete.resolve());
+  signal.addEventListener("abort", () => complete.resolve());
+  await complete.promise;
   socket.off("data", take);
   return text.split("\r\n")[0]?.slice(0, 200) ?? "";
 }

@@ -5,9 +5,9 @@ import type { DailyLimit, Reservation } from "./daily-limit.ts";
  * bytes are counted. Reserved bytes that were not sent are released when the request ends.
  */
 export class Allowance {
-  readonly #reserved: Reservation[] = [];
+  readonly #reservations: Reservation[] = [];
   /** Bytes that are reserved but were not sent yet. */
-  #left = 0;
+  #unspentBytes = 0;
 
   /**
    * @param limit the site's daily limit; null for no limit
@@ -25,19 +25,20 @@ export class Allowance {
    *   cannot be recorded
    */
   async ensure(bytes: number): Promise<void> {
-    if (this.limit && bytes > this.#left) await this.#reserve(this.limit, bytes - this.#left);
+    if (this.limit && bytes > this.#unspentBytes)
+      await this.#reserve(this.limit, bytes - this.#unspentBytes);
   }
 
   /** Subtracts sent bytes from those reserved by {@link Allowance.ensure}. Bytes sent twice count twice. */
   spend(bytes: number): void {
-    this.#left -= bytes;
+    this.#unspentBytes -= bytes;
   }
 
   /** Releases the reserved bytes that were not used. */
   async end(): Promise<void> {
-    for (const reservation of this.#reserved.splice(0).toReversed()) {
-      const unused = Math.min(Math.max(0, this.#left), reservation.bytes);
-      this.#left -= unused;
+    for (const reservation of this.#reservations.splice(0).toReversed()) {
+      const unused = Math.min(Math.max(0, this.#unspentBytes), reservation.bytes);
+      this.#unspentBytes -= unused;
       await reservation.giveBack(unused);
     }
   }
@@ -48,7 +49,7 @@ export class Allowance {
       missing < this.step
         ? await limit.reserve(this.step).catch(() => limit.reserve(missing))
         : await limit.reserve(missing);
-    this.#reserved.push(reservation);
-    this.#left += reservation.bytes;
+    this.#reservations.push(reservation);
+    this.#unspentBytes += reservation.bytes;
   }
 }

@@ -1,23 +1,24 @@
 /**
  * Expands the braces of a pattern: `{a,b}.txt` becomes `a.txt` and `b.txt`. A brace after a backslash or in
  * brackets stands for itself, and ranges such as `{1..9}` are not expanded.
- * @param most limit of the number of results, which can grow exponentially with the length of the pattern
- * @returns the expanded patterns; null if there would be more than `most`
+ * @param maxResults limit of the number of results, which can grow exponentially with the length of the
+ *   pattern
+ * @returns the expanded patterns; null if there would be more than `maxResults`
  * @throws Error if a brace or bracket has no partner
  */
-export function expandBraces(pattern: string, most: number): string[] | null {
+export function expandBraces(pattern: string, maxResults: number): string[] | null {
   const group = findGroup(pattern);
   if (!group) return [pattern];
   const { start, end, branches } = group;
-  const rest = expandBraces(pattern.slice(end + 1), most);
+  const rest = expandBraces(pattern.slice(end + 1), maxResults);
   if (!rest) return null;
   const all: string[] = [];
   for (const branch of branches) {
     const isRange = branches.length === 1 && RANGE.test(branch);
-    const inner = isRange ? [`{${branch}}`] : expandBraces(branch, most);
-    if (!inner || all.length + inner.length * rest.length > most) return null;
+    const inner = isRange ? [`{${branch}}`] : expandBraces(branch, maxResults);
+    if (!inner || all.length + inner.length * rest.length > maxResults) return null;
     const before = pattern.slice(0, start);
-    for (const text of inner) all.push(...rest.map((behind) => before + text + behind));
+    for (const text of inner) all.push(...rest.map((tail) => before + text + tail));
   }
   return all;
 }
@@ -35,7 +36,7 @@ interface Group {
 function findGroup(pattern: string): Group | null {
   let depth = 0;
   let start = 0;
-  let branchAt = 0;
+  let branchStart = 0;
   const branches: string[] = [];
   for (let at = 0; at < pattern.length; at++) {
     switch (pattern[at]) {
@@ -50,17 +51,17 @@ function findGroup(pattern: string): Group | null {
       case "{":
         if (depth++ > 0) break;
         start = at;
-        branchAt = at + 1;
+        branchStart = at + 1;
         break;
       case ",":
         if (depth !== 1) break;
-        branches.push(pattern.slice(branchAt, at));
-        branchAt = at + 1;
+        branches.push(pattern.slice(branchStart, at));
+        branchStart = at + 1;
         break;
       case "}":
         if (depth === 0) throw new Error('"}" has no "{"');
         if (--depth > 0) break;
-        branches.push(pattern.slice(branchAt, at));
+        branches.push(pattern.slice(branchStart, at));
         return { start, end: at, branches };
     }
   }

@@ -11,8 +11,11 @@ import { systemCode } from "../../util/system-error.ts";
 const FILE = "sent-today.json";
 
 /** The contents of the record file: a day, and how many bytes left the site on that day. */
-const Sent = z.object({ day: z.string(), bytes: z.int().transform((bytes) => Math.max(0, bytes)) });
-type Sent = z.infer<typeof Sent>;
+const DayTotal = z.object({
+  day: z.string(),
+  bytes: z.int().transform((bytes) => Math.max(0, bytes)),
+});
+type DayTotal = z.infer<typeof DayTotal>;
 
 /** Bytes that a request may send, already counted against the limit of a day. */
 export interface Reservation {
@@ -40,7 +43,7 @@ export class DailyLimit {
   private constructor(
     private readonly path: string,
     private readonly limit: number,
-    private sent: Sent,
+    private sent: DayTotal,
     private readonly now: () => Date,
   ) {}
 
@@ -73,9 +76,9 @@ export class DailyLimit {
   async reserve(bytes: number): Promise<Reservation> {
     const today = dayOf(this.now());
     if (this.sent.day !== today) this.sent = { day: today, bytes: 0 };
-    const left = this.limit - this.sent.bytes;
-    if (!(bytes >= 0 && bytes <= left)) {
-      const message = `the site lets ${formatSize(this.limit)} a day leave, ${formatSize(Math.max(0, left))} are left, the file needs ${formatSize(bytes)}`;
+    const remaining = this.limit - this.sent.bytes;
+    if (!(bytes >= 0 && bytes <= remaining)) {
+      const message = `the site lets ${formatSize(this.limit)} a day leave, ${formatSize(Math.max(0, remaining))} are left, the file needs ${formatSize(bytes)}`;
       throw new FdsError("access_denied", message);
     }
     // Keeps the record of this day, because `this.sent` is replaced after midnight. Unused bytes are given
@@ -86,7 +89,7 @@ export class DailyLimit {
       await this.#save();
     } catch (cause) {
       sent.bytes -= bytes;
-      throw cannotRecord(cause);
+      throw recordingError(cause);
     }
     return {
       bytes,
@@ -113,10 +116,10 @@ export class DailyLimit {
  * @throws Error if the file cannot be read and was written today; a broken file of an earlier day counts as
  *   empty
  */
-async function load(path: string, today: string): Promise<Sent> {
+async function load(path: string, today: string): Promise<DayTotal> {
   const nothing = { day: today, bytes: 0 };
   try {
-    return Sent.parse(JSON.parse(await readFile(path, "utf8")));
+    return DayTotal.parse(JSON.parse(await readFile(path, "utf8")));
   } catch (error) {
     if (systemCode(error) === "ENOENT") return nothing;
     if (dayOf((await stat(path)).mtime) === today) throw error;
@@ -128,7 +131,7 @@ async function load(path: string, today: string): Promise<Sent> {
  * Returns the error for a reservation that cannot be recorded. Sending the bytes anyway could exceed the
  * limit.
  */
-function cannotRecord(cause: unknown): FdsError {
+function recordingError(cause: unknown): FdsError {
   const why =
     systemCode(cause) === "ENOSPC"
       ? "the disk of its state folder is full"
@@ -139,6 +142,6 @@ function cannotRecord(cause: unknown): FdsError {
 
 /** Returns the local date, such as `2026-01-31`. */
 function dayOf(date: Date): string {
-  const two = (number: number) => String(number).padStart(2, "0");
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  const twoDigits = (number: number) => String(number).padStart(2, "0");
+  return `${date.getFullYear()}-${twoDigits(date.getMonth() + 1)}-${twoDigits(date.getDate())}`;
 }

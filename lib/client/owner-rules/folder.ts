@@ -1,10 +1,10 @@
 import { lstat, realpath } from "node:fs/promises";
 import { basename, join, parse, resolve } from "node:path";
 import { Refusal } from "./refusal.ts";
-import { contains, stepsOf, walk } from "./paths.ts";
+import { contains, stepsOf, resolveLinks } from "./paths.ts";
 
 /** A folder: the path that the site's owner gave, and its real path without links. */
-export interface Place {
+export interface FolderPaths {
   given: string;
   real: string;
 }
@@ -23,8 +23,8 @@ interface Step {
  * component of the path is later replaced by a link, this link is not followed, because anybody who can write
  * to the component's parent folder could have made it.
  */
-export class Folder implements Place {
-  private last: string;
+export class Folder implements FolderPaths {
+  private lastLocated: string;
 
   private constructor(
     readonly given: string,
@@ -34,7 +34,7 @@ export class Folder implements Place {
     private readonly fixed: string,
     private readonly steps: Step[],
   ) {
-    this.last = real;
+    this.lastLocated = real;
   }
 
   /** Opens a folder by its path. @throws an error of the system if the folder does not exist */
@@ -57,11 +57,12 @@ export class Folder implements Place {
    * Returns the real path of the folder at present. A link that cannot be resolved, such as a broken one,
    * stays in the path as it is. If somebody other than the site's owner could have made one of the links,
    * returns the folder's real path at the client's start.
-   * @param isOthers reports whether somebody other than the owner could have made a link at this path
+   * @param isWritableByOthers reports whether somebody other than the owner could have made a link at this
+   *   path
    */
-  async locate(isOthers: (path: string) => boolean): Promise<Place> {
+  async locate(isWritableByOthers: (path: string) => boolean): Promise<FolderPaths> {
     const onLink = (path: string) => {
-      if (isOthers(path)) throw new Refusal("outside");
+      if (isWritableByOthers(path)) throw new Refusal("outside");
     };
     const { given } = this;
     let real = this.fixed;
@@ -69,7 +70,7 @@ export class Folder implements Place {
       real = join(real, name);
       if (!isLink) continue;
       try {
-        real = await walk(real, { isKnown: () => false, onLink });
+        real = await resolveLinks(real, { isKnownFolder: () => false, onLink });
         // Other systems than Linux can have several spellings of one file's name. realpath() returns the
         // canonical one.
         if (process.platform !== "linux") real = await realpath(real);
@@ -77,7 +78,7 @@ export class Folder implements Place {
         if (error instanceof Refusal && error.code === "outside") return this;
       }
     }
-    this.last = real;
+    this.lastLocated = real;
     return { given, real };
   }
 
@@ -86,6 +87,6 @@ export class Folder implements Place {
    * and the place where it was found last.
    */
   holds(path: string): boolean {
-    return [this.real, this.last].some((place) => contains(place, path));
+    return [this.real, this.lastLocated].some((place) => contains(place, path));
   }
 }

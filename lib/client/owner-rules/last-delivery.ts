@@ -8,7 +8,7 @@ import { SENT_LOG_FILE } from "./request-log.ts";
  * Bytes that are read from the end of the record of requests, enough for many lines with paths of up to 4
  * KiB.
  */
-const LOOK_AT_BYTES = 256 * 1024;
+const TAIL_BYTES = 256 * 1024;
 
 const Line = z.object({
   time: z.iso.datetime(),
@@ -29,7 +29,7 @@ export type Delivery = Omit<z.infer<typeof Line>, "outcome" | "action">;
  */
 export async function lastDelivery(stateDir: string): Promise<Delivery | null> {
   for (const name of [SENT_LOG_FILE, `${SENT_LOG_FILE}.1`]) {
-    const lines = (await endOf(join(stateDir, name))).split("\n").toReversed();
+    const lines = (await readTail(join(stateDir, name))).split("\n").toReversed();
     for (const line of lines) {
       const delivery = deliveryOf(line);
       if (delivery) return delivery;
@@ -49,11 +49,11 @@ function deliveryOf(line: string): Delivery | null {
   }
 }
 
-async function endOf(path: string): Promise<string> {
+async function readTail(path: string): Promise<string> {
   try {
     await using file = await open(path);
     const { size } = await file.stat();
-    const length = Math.min(size, LOOK_AT_BYTES);
+    const length = Math.min(size, TAIL_BYTES);
     const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
     return buffer.toString("utf8", 0, bytesRead);
   } catch (error) {

@@ -7,7 +7,7 @@ export interface LineFileOptions {
   /** Size in bytes at which the file is rotated. */
   maxBytes: number;
   /** The number of rotated files to keep. The name of the latest one ends with `.1`. */
-  older: number;
+  keptFiles: number;
 }
 
 /**
@@ -38,9 +38,9 @@ export class LineFile {
   }
 
   async #append(text: string): Promise<void> {
-    const { path, maxBytes, older } = this.options;
+    const { path, maxBytes, keptFiles } = this.options;
     if ((await sizeOf(path)) + Buffer.byteLength(text) > maxBytes) {
-      for (let n = older; n > 0; n--) {
+      for (let n = keptFiles; n > 0; n--) {
         await renameIfThere(n === 1 ? path : `${path}.${n - 1}`, `${path}.${n}`);
       }
     }

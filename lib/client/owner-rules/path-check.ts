@@ -1,8 +1,8 @@
 import { lstat, open, readlink, realpath, stat, type FileHandle } from "node:fs/promises";
 import { constants } from "node:fs";
 import { isAbsolute, join, relative, resolve, sep } from "node:path";
-import type { Place } from "./folder.ts";
-import { comparable, contains, walk } from "./paths.ts";
+import type { FolderPaths } from "./folder.ts";
+import { comparable, contains, resolveLinks } from "./paths.ts";
 import { explain, Refusal } from "./refusal.ts";
 import type { Rules } from "./rules.ts";
 import { type SourceFile, sourceFileOf } from "./source-file.ts";
@@ -15,7 +15,7 @@ const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBL
 
 export interface PathCheckOptions {
   /** The roots with their present real paths. The target of a root that is a symbolic link can change. */
-  roots: readonly Place[];
+  roots: readonly FolderPaths[];
   /** Folders that `~` and `$HOME` stand for in a path. */
   homes: readonly string[];
   /** Real paths of folders whose files may never leave the site, whatever the rules allow. */
@@ -49,7 +49,7 @@ export class PathCheck {
   }
 
   /** The roots, each with its present real path. */
-  get roots(): readonly Place[] {
+  get roots(): readonly FolderPaths[] {
     return this.options.roots;
   }
 
@@ -92,7 +92,7 @@ export class PathCheck {
   /** Reports whether a folder may be opened. @param path real and inside a root */
   mayEnter(path: string): boolean {
     if (this.options.withheld.some((folder) => contains(folder, path))) return false;
-    return this.options.rules.mayEnter(this.#within(path));
+    return this.options.rules.mayEnter(this.#pathsInRoots(path));
   }
 
   /** Returns the absolute paths, without `..`, that a requested path can stand for. */
@@ -103,10 +103,10 @@ export class PathCheck {
         continue;
       const rest = filePath.slice(name.length + 1);
       return this.options.homes
-        .map((home) => this.#respell(join(home, rest)))
+        .map((home) => this.#withRealRoot(join(home, rest)))
         .filter((path) => this.#isInside(path));
     }
-    if (isAbsolute(filePath)) return [this.#respell(resolve(filePath))];
+    if (isAbsolute(filePath)) return [this.#withRealRoot(resolve(filePath))];
     return this.options.roots.map((root) => resolve(root.real, filePath));
   }
 
@@ -120,9 +120,9 @@ export class PathCheck {
     try {
       // The path that /proc gives for the open file is checked, too. For a file that was deleted meanwhile,
       // it ends with " (deleted)".
-      for (const place of [realPath, await this.#locationOf(handle, realPath)]) {
-        if (!this.#isInside(place)) throw new Refusal("outside");
-        if (!this.#isPermitted(place)) throw new Refusal("denied");
+      for (const location of [realPath, await this.#locationOf(handle, realPath)]) {
+        if (!this.#isInside(location)) throw new Refusal("outside");
+        if (!this.#isPermitted(location)) throw new Refusal("denied");
       }
       return await sourceFileOf(handle);
     } catch (error) {
@@ -136,13 +136,13 @@ export class PathCheck {
    * root, which are known not to be links.
    */
   async #follow(path: string): Promise<string> {
-    const real = await walk(path, {
-      isKnown: (next) => {
+    const real = await resolveLinks(path, {
+      isKnownFolder: (next) => {
         if (this.#isAbove(next)) return true;
         if (!this.#isInside(next)) throw new Refusal("outside");
         return false;
       },
-      respell: (target) => this.#respell(target),
+      mapTarget: (target) => this.#withRealRoot(target),
     });
     if (!this.#isInside(real)) throw new Refusal("outside");
     return real;
@@ -169,21 +169,22 @@ export class PathCheck {
   }
 
   /** If a path begins with a root as the owner wrote it, replaces this beginning by the root's real path. */
-  #respell(path: string): string {
-    const asked = comparable(path);
+  #withRealRoot(path: string): string {
+    const comparablePath = comparable(path);
     const root = this.options.roots.find(
-      ({ given }) => asked === comparable(given) || asked.startsWith(comparable(given + sep)),
+      ({ given }) =>
+        comparablePath === comparable(given) || comparablePath.startsWith(comparable(given + sep)),
     );
     return root === undefined ? path : root.real + path.slice(root.given.length);
   }
 
   #isPermitted(path: string): boolean {
     if (this.options.withheld.some((folder) => contains(folder, path))) return false;
-    return this.options.rules.permits(this.#within(path));
+    return this.options.rules.permits(this.#pathsInRoots(path));
   }
 
   /** Returns a path relative to each of the roots that contain the path, with forward slashes. */
-  #within(path: string): string[] {
+  #pathsInRoots(path: string): string[] {
     return this.options.roots
       .filter(({ real }) => contains(real, path))
       .map(({ real }) => relative(real, path).replaceAll(sep, "/"));

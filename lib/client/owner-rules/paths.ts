@@ -25,38 +25,38 @@ export function stepsOf(path: string): string[] {
 }
 
 /** Callbacks that control how symbolic links are resolved. */
-export interface Guide {
+export interface LinkCallbacks {
   /**
    * Called with each path on the way, before the disk is accessed. Returns true if the path is known to be a
    * real folder, so that the disk need not be accessed. May throw to end the resolution.
    */
-  isKnown(path: string): boolean;
+  isKnownFolder(path: string): boolean;
   /** Called with the path of each link before the link is followed. May throw to end the resolution. */
   onLink?: (path: string) => void;
   /** Called with the target of each link that is followed. Returns the path to use instead of the target. */
-  respell?: (target: string) => string;
+  mapTarget?: (target: string) => string;
 }
 
 /**
  * Resolves all symbolic links of a path, one name at a time, as the operating system would.
  * @param path absolute
- * @throws Refusal `missing` if there are too many links; an error of the system; any error that a callback of
- *   `guide` throws
+ * @throws Refusal `missing` if there are too many links; an error of the system; any error that one of
+ *   the `callbacks` throws
  */
-export async function walk(path: string, guide: Guide): Promise<string> {
+export async function resolveLinks(path: string, callbacks: LinkCallbacks): Promise<string> {
   let current = parse(path).root;
   let links = 0;
   const steps = stepsOf(path);
   for (let step = steps.shift(); step !== undefined; step = steps.shift()) {
     const next = join(current, step);
-    if (guide.isKnown(next) || !(await lstat(next)).isSymbolicLink()) {
+    if (callbacks.isKnownFolder(next) || !(await lstat(next)).isSymbolicLink()) {
       current = next;
       continue;
     }
-    guide.onLink?.(next);
+    callbacks.onLink?.(next);
     if (++links > MAX_LINKS) throw new Refusal("missing");
     const read = await readlink(next);
-    const target = guide.respell?.(read) ?? read;
+    const target = callbacks.mapTarget?.(read) ?? read;
     if (isAbsolute(target)) current = parse(target).root;
     steps.unshift(...stepsOf(target));
   }

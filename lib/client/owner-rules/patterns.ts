@@ -11,7 +11,7 @@ export interface Pattern {
 }
 
 /** Absolute paths of folders. A pattern may begin with one of them. */
-export interface Places {
+export interface BaseFolders {
   /** Absolute paths of the roots, both as given and without symbolic links. */
   roots: readonly string[];
   /** Paths of the home folder, which `~` and `$HOME` stand for, both as given and without symbolic links. */
@@ -31,12 +31,16 @@ const MAX_PATTERNS = 1000;
  * @param setting name of the setting, for the error message
  * @throws UsageError if a pattern is invalid or there are too many. The message says what is expected.
  */
-export function readPatterns(setting: string, texts: readonly string[], places: Places): Pattern[] {
+export function readPatterns(
+  setting: string,
+  texts: readonly string[],
+  baseFolders: BaseFolders,
+): Pattern[] {
   const patterns = texts.flatMap((text) => {
     try {
-      return readPattern(text, places);
+      return readPattern(text, baseFolders);
     } catch (error) {
-      if (!(error instanceof Problem)) throw error;
+      if (!(error instanceof InvalidPattern)) throw error;
       throw new UsageError(`${setting} has the pattern "${text}": ${error.message}`);
     }
   });
@@ -45,16 +49,16 @@ export function readPatterns(setting: string, texts: readonly string[], places: 
 }
 
 /** An error in a pattern. The message says how to write the pattern. */
-class Problem extends Error {}
+class InvalidPattern extends Error {}
 
-function readPattern(text: string, places: Places): Pattern[] {
+function readPattern(text: string, baseFolders: BaseFolders): Pattern[] {
   checkSpelling(text);
-  const isPath = text.replace(/\/+$/, "").includes("/");
+  const hasSlash = text.replace(/\/+$/, "").includes("/");
   return alternativesOf(text).flatMap((alternative) => {
-    const paths = pathsOf(alternative, places);
+    const paths = pathsOf(alternative, baseFolders);
     return paths.map((path) => ({
       text: path || "**",
-      isAnchored: isPath || path !== alternative,
+      isAnchored: hasSlash || path !== alternative,
     }));
   });
 }
@@ -65,15 +69,17 @@ function checkSpelling(text: string): void {
     .map((step) => step.trim())
     .join("/");
   if (trimmed !== text) {
-    throw new Problem(`write "${trimmed}", or [ ] for a space that a name begins or ends with`);
+    throw new InvalidPattern(
+      `write "${trimmed}", or [ ] for a space that a name begins or ends with`,
+    );
   }
   if (text.startsWith("!")) {
-    throw new Problem(`write it without the "!", what may leave and what may not are apart`);
+    throw new InvalidPattern(`write it without the "!", what may leave and what may not are apart`);
   }
   // Except on Windows, a backslash makes the special character after it literal. Any other backslash is
   // refused.
   const stray = sep === "\\" ? /\\/ : /\\(?![*?[\]{}!\\,])/;
-  if (stray.test(text)) throw new Problem(`write "${text.replaceAll("\\", "/")}"`);
+  if (stray.test(text)) throw new InvalidPattern(`write "${text.replaceAll("\\", "/")}"`);
 }
 
 function alternativesOf(text: string): string[] {
@@ -82,41 +88,44 @@ function alternativesOf(text: string): string[] {
     all = expandBraces(text, MAX_ALTERNATIVES);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new Problem(`${reason}, write [{], [}], [[] or []] for the character itself`);
+    throw new InvalidPattern(`${reason}, write [{], [}], [[] or []] for the character itself`);
   }
-  if (!all) throw new Problem(`write it as several, it stands for over ${MAX_ALTERNATIVES}`);
+  if (!all) throw new InvalidPattern(`write it as several, it stands for over ${MAX_ALTERNATIVES}`);
   const stray = /[,;\r\n]/.exec(all.map((one) => one.replace(/\\.|\[[^\]]*\]/gs, "")).join(""));
   if (stray) {
-    throw new Problem(
+    throw new InvalidPattern(
       `write each pattern by itself, or [${stray[0]}] where a name has that character`,
     );
   }
-  if (all.includes("")) throw new Problem("write a name in each part of the braces");
+  if (all.includes("")) throw new InvalidPattern("write a name in each part of the braces");
   return all;
 }
 
 /** Returns the paths within roots that a pattern stands for. "" is the root itself. */
-function pathsOf(text: string, { roots, homes }: Places): string[] {
-  const [, inHome] = /^(?:~|\$HOME)(\/.*|$)/s.exec(text) ?? [];
-  const isUp = text.split("/").includes("..");
-  if (inHome === undefined && !isAbsolute(text) && !isUp) return [cleaned(text)];
-  const folders = roots.map(slashed);
-  let spelled = folders.map((root) => `${root}/${text}`);
-  if (inHome !== undefined) spelled = homes.map((home) => slashed(home) + inHome);
-  else if (isAbsolute(text)) spelled = [text];
-  const within = spelled.flatMap((path) =>
+function pathsOf(text: string, { roots, homes }: BaseFolders): string[] {
+  const [, pathInHome] = /^(?:~|\$HOME)(\/.*|$)/s.exec(text) ?? [];
+  const hasParentStep = text.split("/").includes("..");
+  if (pathInHome === undefined && !isAbsolute(text) && !hasParentStep) return [cleaned(text)];
+  const folders = roots.map(withForwardSlashes);
+  let candidates = folders.map((root) => `${root}/${text}`);
+  if (pathInHome !== undefined)
+    candidates = homes.map((home) => withForwardSlashes(home) + pathInHome);
+  else if (isAbsolute(text)) candidates = [text];
+  const pathsInRoots = candidates.flatMap((path) =>
     folders.flatMap((root) => pathWithin(root, posix.normalize(path)) ?? []),
   );
-  if (within.length > 0) return [...new Set(within)];
+  if (pathsInRoots.length > 0) return [...new Set(pathsInRoots)];
   const path = cleaned(text);
-  const isPlain = inHome === undefined && !isUp && path !== "";
+  const isPlain = pathInHome === undefined && !hasParentStep && path !== "";
   // Kept for compatibility: "/name" means the same as "name".
   if (isPlain && !path.includes("/")) return [path];
   const example = isPlain ? path : "logs/a.txt";
-  throw new Problem(`it is in no folder that is served, write a path within one: "${example}"`);
+  throw new InvalidPattern(
+    `it is in no folder that is served, write a path within one: "${example}"`,
+  );
 }
 
-function slashed(path: string): string {
+function withForwardSlashes(path: string): string {
   return path.replaceAll(sep, "/");
 }
 

@@ -31,7 +31,7 @@ const MAX_KEYS = 10_000;
  * summarized.
  */
 export class Recurrence<T> {
-  readonly #counts = new Map<string, { count: number; more: Repeated<T> | null }>();
+  readonly #counts = new Map<string, { count: number; repeated: Repeated<T> | null }>();
   #timer: Timer | undefined;
 
   constructor(private readonly options: RecurrenceOptions<T>) {}
@@ -41,16 +41,16 @@ export class Recurrence<T> {
    * @returns true if the caller should report the item; false if the item was counted instead
    */
   take(key: string, item: T, bytes: number): boolean {
-    const known = this.#counts.get(key) ?? { count: 0, more: null };
-    if (known.count === 0) {
+    const counter = this.#counts.get(key) ?? { count: 0, repeated: null };
+    if (counter.count === 0) {
       if (this.#counts.size >= MAX_KEYS) return true;
-      this.#counts.set(key, known);
+      this.#counts.set(key, counter);
       this.#timer ??= setTimeout(() => this.end(), this.options.span).unref();
     }
-    if (++known.count <= this.options.maxReported) return true;
-    known.more ??= { first: item, times: 0, bytes: 0 };
-    known.more.times++;
-    known.more.bytes += bytes;
+    if (++counter.count <= this.options.maxReported) return true;
+    counter.repeated ??= { first: item, times: 0, bytes: 0 };
+    counter.repeated.times++;
+    counter.repeated.bytes += bytes;
     return false;
   }
 
@@ -62,6 +62,6 @@ export class Recurrence<T> {
     this.#timer = undefined;
     const counts = [...this.#counts.values()];
     this.#counts.clear();
-    for (const { more } of counts) if (more) this.options.onRepeated(more);
+    for (const { repeated } of counts) if (repeated) this.options.onRepeated(repeated);
   }
 }

@@ -5,7 +5,7 @@ import { systemCode } from "../../util/system-error.ts";
  * Maximum number of characters of a path in an error message, because the protocol limits the length of
  * messages.
  */
-const MAX_SHOWN = 500;
+const MAX_QUOTED_CHARS = 500;
 
 /**
  * The reason why a path is not served. {@link explain} turns it into an FdsError with the path that was
@@ -26,45 +26,45 @@ export class Refusal extends Error {
  * @param error a Refusal or an error of the system; any other error is thrown again
  */
 export function explain(error: unknown, filePath: string): FdsError {
-  const shown = `"${filePath.slice(0, MAX_SHOWN)}${filePath.length > MAX_SHOWN ? "…" : ""}"`;
+  const quoted = `"${filePath.slice(0, MAX_QUOTED_CHARS)}${filePath.length > MAX_QUOTED_CHARS ? "…" : ""}"`;
   const reason = error instanceof Refusal ? error.code : systemCode(error);
   switch (reason) {
     case null:
       throw error;
     case "outside":
-      return new FdsError("access_denied", `${shown} is not in a folder that the client serves`);
+      return new FdsError("access_denied", `${quoted} is not in a folder that the client serves`);
     case "denied":
       return new FdsError(
         "access_denied",
-        `${shown} is not among the files that the client serves`,
+        `${quoted} is not among the files that the client serves`,
       );
     case "missing":
     case "ENOENT":
     case "ENOTDIR":
     case "ENAMETOOLONG":
-      return new FdsError("file_not_found", `the client has no file ${shown}`, { cause: error });
+      return new FdsError("file_not_found", `the client has no file ${quoted}`, { cause: error });
     case "not_regular":
-      return new FdsError("not_a_regular_file", `${shown} is not a regular file`);
+      return new FdsError("not_a_regular_file", `${quoted} is not a regular file`);
     case "size_unknown":
       return new FdsError(
         "not_a_regular_file",
-        `${shown} is not a regular file, its size is not known`,
+        `${quoted} is not a regular file, its size is not known`,
       );
     case "too_large":
       return new FdsError(
         "file_unreadable",
-        `${shown} has more bytes than can be sent, ${Number.MAX_SAFE_INTEGER}`,
+        `${quoted} has more bytes than can be sent, ${Number.MAX_SAFE_INTEGER}`,
       );
     // A symbolic link was made, changed or removed while the file was being opened.
     case "ELOOP":
     case "EINVAL":
     case "changed":
-      return new FdsError("file_unreadable", `${shown} was moved while it was opened`);
+      return new FdsError("file_unreadable", `${quoted} was moved while it was opened`);
     case "EACCES":
     case "EPERM":
-      return new FdsError("access_denied", `the client may not read ${shown}`, { cause: error });
+      return new FdsError("access_denied", `the client may not read ${quoted}`, { cause: error });
     default:
-      return new FdsError("file_unreadable", `the client cannot read ${shown}: ${reason}`, {
+      return new FdsError("file_unreadable", `the client cannot read ${quoted}: ${reason}`, {
         cause: error,
       });
   }

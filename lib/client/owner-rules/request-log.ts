@@ -1,7 +1,7 @@
 import { join, normalize } from "node:path";
 import type { Logger } from "../../util/logger.ts";
 import { cutToFit, fits, plainJson } from "../../util/plain-text.ts";
-import type { About } from "../outgoing-stream.ts";
+import type { RequestDetails } from "../outgoing-stream.ts";
 import { LineFile } from "./line-file.ts";
 import { Recurrence, type Repeated } from "./recurrence.ts";
 
@@ -17,10 +17,10 @@ const SPAN = 10 * 60 * 1000;
 export const SENT_LOG_FILE = "requests.log";
 
 /** Limits of {@link SENT_LOG_FILE}: 64 MiB in all, and 20 lines for each path and span of time. */
-const SENT_LOG = { file: SENT_LOG_FILE, maxBytes: 8 * MiB, older: 7, maxLines: 20 };
+const SENT_LOG = { file: SENT_LOG_FILE, maxBytes: 8 * MiB, keptFiles: 7, maxLines: 20 };
 
 /** Limits of the log of requests for which nothing was sent. A server can send any number of them. */
-const REFUSED_LOG = { file: "requests-refused.log", maxBytes: MiB, older: 1, maxLines: 200 };
+const REFUSED_LOG = { file: "requests-refused.log", maxBytes: MiB, keptFiles: 1, maxLines: 200 };
 
 /**
  * Maximum number of bytes of a path or reason as JSON, where one character can take six bytes. The limit in
@@ -30,7 +30,7 @@ const MAX_SENT_PATH_BYTES = 4096;
 const MAX_REFUSED_TEXT_BYTES = 512;
 
 /** A request of the server, and how it ended. */
-export interface RequestEntry extends About {
+export interface RequestEntry extends RequestDetails {
   server: string;
   outcome: "sent" | "refused" | "cancelled" | "disconnected";
   /** Bytes of files that were sent to the server. Bytes sent twice count twice. */
@@ -54,7 +54,7 @@ export class RequestLog {
     const limitedLog = ({ file, maxLines, ...limits }: typeof SENT_LOG): LimitedLog => {
       const lines = new LineFile({ ...limits, path: join(stateDir, file) });
       const onRepeated = (repeated: Repeated<RequestEntry>) =>
-        void this.#write(lines, lineOf(repeated));
+        void this.#write(lines, summaryOf(repeated));
       return {
         lines,
         recurrence: new Recurrence({ maxReported: maxLines, span: SPAN, onRepeated }),
@@ -102,7 +102,7 @@ interface LimitedLog {
 }
 
 /** Returns the line that summarizes requests that were counted instead of listed. */
-function lineOf({ first, times, bytes }: Repeated<RequestEntry>): object {
+function summaryOf({ first, times, bytes }: Repeated<RequestEntry>): object {
   const { server, file_path, outcome } = first;
   return bytes > 0 || outcome === "sent"
     ? { server, file_path, outcome, times, bytes_sent: bytes }

@@ -42,9 +42,9 @@ export class Roots {
   static async open(paths: string[], options: RootsOptions = {}): Promise<Roots> {
     if (paths.length === 0) throw new UsageError("no folder to serve, pass --root FOLDER");
     const folders = await Promise.all(paths.map(openRoot));
-    const homes = await namesOf(options.home === undefined ? homeOfUser() : options.home);
-    const places = { roots: folders.flatMap(({ given, real }) => [given, real]), homes };
-    const rules = new Rules(options.allow ?? [], options.deny ?? [], places);
+    const homes = await pathsOfFolder(options.home === undefined ? homeOfUser() : options.home);
+    const baseFolders = { roots: folders.flatMap(({ given, real }) => [given, real]), homes };
+    const rules = new Rules(options.allow ?? [], options.deny ?? [], baseFolders);
     // Depends on the real platform, because /proc exists on Linux even if a test lets the rules imitate
     // Windows.
     const hasProc = options.hasProc ?? process.platform === "linux";
@@ -75,8 +75,8 @@ export class Roots {
   async pathCheck(): Promise<PathCheck> {
     const { homes, rules, mayBrowse, hasProc } = this;
     const roots = await Promise.all(this.folders.map((folder) => this.#locate(folder)));
-    const away = await Promise.all(this.#withheld.map((folder) => this.#locate(folder)));
-    const withheld = [...this.#withheld, ...away].map(({ real }) => real);
+    const located = await Promise.all(this.#withheld.map((folder) => this.#locate(folder)));
+    const withheld = [...this.#withheld, ...located].map(({ real }) => real);
     return new PathCheck({ roots, homes, withheld, rules, mayBrowse, hasProc });
   }
 
@@ -105,7 +105,7 @@ function homeOfUser(): string | null {
 }
 
 /** Returns the paths of a folder: as given, and without symbolic links. */
-async function namesOf(folder: string | null): Promise<string[]> {
+async function pathsOfFolder(folder: string | null): Promise<string[]> {
   if (folder === null) return [];
   const given = resolve(folder);
   return [given, await realpath(given).catch(() => given)];

@@ -1,6 +1,6 @@
 import { isNameOnWindows } from "../../util/safe-file-name.ts";
 import { isKeyName } from "./key-files.ts";
-import { type Places, readPatterns } from "./patterns.ts";
+import { type BaseFolders, readPatterns } from "./patterns.ts";
 
 /*
  * The site owner's rules on which files in the roots may leave. Only the site can set them, by flags, its
@@ -8,10 +8,10 @@ import { type Places, readPatterns } from "./patterns.ts";
  */
 
 /** An allowed pattern, and whether it explicitly names hidden files or key files. */
-interface Allowed {
+interface AllowedPattern {
   globs: Globs;
-  namesHidden: boolean;
-  namesKeys: boolean;
+  allowsHidden: boolean;
+  allowsKeys: boolean;
 }
 
 /**
@@ -26,30 +26,30 @@ type Globs = readonly [Bun.Glob, Bun.Glob];
  * everything inside.
  */
 export class Rules {
-  readonly #allowed: Allowed[];
+  readonly #allowed: AllowedPattern[];
   readonly #denied: Globs[];
 
   /**
    * @param allow patterns of files that may leave; if empty, all files may, except hidden files and key files
    * @param deny patterns of files that may not leave, whatever `allow` says
-   * @param places absolute paths that patterns may begin with
+   * @param baseFolders absolute paths that patterns may begin with
    * @param isWindows whether to ignore case, and to refuse names that Windows resolves to other files
    * @throws UsageError for a pattern that cannot match anything
    */
   constructor(
     allow: string[],
     deny: string[],
-    places: Places = { roots: [], homes: [] },
+    baseFolders: BaseFolders = { roots: [], homes: [] },
     private readonly isWindows = process.platform === "win32",
   ) {
-    this.#allowed = readPatterns("--allow or CLIENT_ALLOW", allow, places).map((pattern) => ({
+    this.#allowed = readPatterns("--allow or CLIENT_ALLOW", allow, baseFolders).map((pattern) => ({
       globs: globsOf(isWindows ? fold(pattern.text) : pattern.text, !pattern.isAnchored),
-      namesHidden: isHidden(pattern.text),
-      namesKeys: isKeyFile(pattern.text),
+      allowsHidden: isHidden(pattern.text),
+      allowsKeys: isKeyFile(pattern.text),
     }));
     // Denied patterns ignore case on all systems, because the file system may ignore case. At worst, too many
     // files are kept back.
-    this.#denied = readPatterns("--deny or CLIENT_DENY", deny, places).map(({ text }) =>
+    this.#denied = readPatterns("--deny or CLIENT_DENY", deny, baseFolders).map(({ text }) =>
       globsOf(fold(text), !text.includes("/")),
     );
   }
@@ -88,13 +88,13 @@ export class Rules {
   }
 
   #isAllowed(path: string): boolean {
-    const asked = this.isWindows ? fold(path) : path;
-    const hidden = isHidden(path);
-    const keys = isKeyFile(path);
-    if (this.#allowed.length === 0) return !hidden && !keys;
+    const comparablePath = this.isWindows ? fold(path) : path;
+    const isPathHidden = isHidden(path);
+    const isKey = isKeyFile(path);
+    if (this.#allowed.length === 0) return !isPathHidden && !isKey;
     return this.#allowed.some(
-      ({ globs, namesHidden, namesKeys }) =>
-        (namesHidden || !hidden) && (namesKeys || !keys) && matches(globs, asked),
+      ({ globs, allowsHidden, allowsKeys }) =>
+        (allowsHidden || !isPathHidden) && (allowsKeys || !isKey) && matches(globs, comparablePath),
     );
   }
 }

@@ -24,7 +24,7 @@ export async function sourceFileOf(handle: FileHandle): Promise<SourceFile> {
   const info = await handle.stat({ bigint: true });
   if (!info.isFile()) throw new Refusal("not_regular");
   identityOf(info);
-  if (!(await endsWhereItSays(handle, info))) throw new Refusal("size_unknown");
+  if (!(await endsAtStatedSize(handle, info))) throw new Refusal("size_unknown");
   return {
     fd: handle.fd,
     identity: async () => identityOf(await handle.stat({ bigint: true })),
@@ -37,7 +37,7 @@ export async function sourceFileOf(handle: FileHandle): Promise<SourceFile> {
  * Reports whether a file ends at the size in its attributes. Files in /proc state a size of 0, and files in
  * /sys a size of 4096, whatever they contain.
  */
-async function endsWhereItSays(handle: FileHandle, { size }: BigIntStats): Promise<boolean> {
+async function endsAtStatedSize(handle: FileHandle, { size }: BigIntStats): Promise<boolean> {
   const last = Math.max(0, Number(size) - 1);
   // Tries to read one byte beyond the end. A read error is reported later, when the whole file is read.
   const reading = await handle.read(Buffer.alloc(2), 0, 2, last).catch(() => null);

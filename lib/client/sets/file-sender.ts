@@ -21,17 +21,17 @@ import type { SetFile, SetFiles } from "./set-files.ts";
 /**
  * Largest size in bytes of a file that is read synchronously, because a thread-pool call would take longer.
  */
-const SMALL = 64 * 1024;
+const MAX_SMALL_BYTES = 64 * 1024;
 /**
  * Free bytes in the current frame that are enough to begin a small file there, even if the file needs more.
  * The rest of the file is then sent in further frames.
  */
-const MOST_ROOM = 16 * 1024;
+const ENOUGH_FREE_BYTES = 16 * 1024;
 /**
  * Smallest block, in bytes, that is sent from its own buffer. Smaller blocks are copied into a frame with
  * other records.
  */
-const WORTH_A_FRAME = 512 * 1024;
+const MIN_UNCOPIED_BYTES = 512 * 1024;
 /** Size in bytes of an END record with the longest digest. */
 const END_BYTES = 3 + 32;
 
@@ -45,7 +45,7 @@ export interface FileSenderOptions {
    */
   isWanted: () => boolean;
   /** Returns a callback that reports to the server how many bytes of a file were hashed again. */
-  proving: () => OnProgress;
+  progressReporter: () => OnProgress;
   /** Reserves bytes for this set, out of those that may leave the site in a day. */
   allowance: Allowance;
 }
@@ -64,21 +64,21 @@ export class FileSender {
   /**
    * Sends a file that the server asked for, or a SKIP record with the reason why the file cannot be sent.
    * @param fileNumber number of the file among all files that the server asked for in this attempt, from 0
-   * @param from offset at which to begin sending the file again, if a frame that began there arrived damaged;
-   *   undefined to begin where the server asked
+   * @param resumeAt offset at which to begin sending the file again, if a frame that began there arrived
+   *   damaged; undefined to begin where the server asked
    * @param next the wanted file that follows, if known, to be opened early
    */
   async send(
     want: WantedFile,
     fileNumber: number,
-    from?: number,
+    resumeAt?: number,
     next?: WantedFile,
   ): Promise<void> {
     try {
       using file = await this.#open(want);
-      const isSmall = file.info.size <= SMALL && !want.offset && !from;
+      const isSmall = file.info.size <= MAX_SMALL_BYTES && !want.offset && !resumeAt;
       if (isSmall) await this.#sendSmall(want, file, fileNumber);
-      else await this.#sendLarge(want, file, fileNumber, from, next);
+      else await this.#sendLarge(want, file, fileNumber, resumeAt, next);
     } catch (error) {
       await this.#skip(want, fileNumber, error);
     }
@@ -110,7 +110,8 @@ export class FileSender {
       const file = this.options.files.open(want);
       this.#next = { want, file };
       const { size } = file.info;
-      if (size > SMALL && !want.offset) this.#reading.begin({ fd: file.fd, offset: 0, size });
+      if (size > MAX_SMALL_BYTES && !want.offset)
+        this.#reading.begin({ fd: file.fd, offset: 0, size });
     } catch {
       this.#next = undefined;
     }
@@ -120,7 +121,7 @@ export class FileSender {
     const file = this.#next?.file;
     this.#next = undefined;
     if (!file) return;
-    await this.#reading.leave(file.fd);
+    await this.#reading.finishReading(file.fd);
     file[Symbol.dispose]();
   }
 
@@ -129,7 +130,8 @@ export class FileSender {
     const { frames, checksum } = this.options;
     const { size } = file.info;
     const needed = START_BYTES + DATA_HEADER_BYTES + size + END_BYTES;
-    if (!(await frames.makeRoom(Math.min(needed, MOST_ROOM), { fileNumber, offset: 0 }))) return;
+    if (!(await frames.makeRoom(Math.min(needed, ENOUGH_FREE_BYTES), { fileNumber, offset: 0 })))
+      return;
     if (frames.freeBytes < needed) return this.#sendLarge(want, file, fileNumber);
     await this.options.allowance.ensure(size);
     await eventLoopBudget.run(() => {
@@ -137,7 +139,7 @@ export class FileSender {
       const read = size === 0 ? 0 : fs.readSync(file.fd, start, 0, size, 0);
       const bytes = start.subarray(0, read);
       const digest = new Bun.CryptoHasher(checksum).update(bytes).digest("hex");
-      frames.add(startOf(want, file, 0));
+      frames.add(startRecordOf(want, file, 0));
       // The file's bytes were read directly into the frame, at the position of this record.
       if (read > 0) frames.add({ type: "data", bytes });
       const changed = read !== size || file.compare() !== "same";
@@ -151,25 +153,25 @@ export class FileSender {
     want: WantedFile,
     file: SetFile,
     fileNumber: number,
-    from?: number,
+    resumeAt?: number,
     next?: WantedFile,
   ): Promise<void> {
     try {
-      const prefix = await this.#prefix(want, file, from);
-      const { offset } = prefix;
+      const start = await this.#decideStart(want, file, resumeAt);
+      const { offset } = start;
       await this.options.allowance.ensure(file.info.size - offset);
       const { frames } = this.options;
       if (!(await frames.makeRoom(START_BYTES, { fileNumber, offset }))) return;
-      frames.add(startOf(want, file, offset));
-      const end = await this.#sendBlocks(file, fileNumber, prefix, next);
+      frames.add(startRecordOf(want, file, offset));
+      const end = await this.#sendBlocks(file, fileNumber, start, next);
       if (end === null) return;
-      const digest = prefix.hash.digest("hex");
+      const digest = start.hash.digest("hex");
       const changed = end < file.info.size || !(await this.#isSame(file, digest));
       if (!(await frames.makeRoom(END_BYTES, { fileNumber, offset: end }))) return;
       frames.add({ type: "end", changed, digest });
       this.sentFiles++;
     } finally {
-      await this.#reading.leave(file.fd);
+      await this.#reading.finishReading(file.fd);
     }
   }
 
@@ -188,12 +190,12 @@ export class FileSender {
     while (at < size) {
       const block = await this.#reading.blockAt({ fd, offset: at, size });
       if (block.length === 0) return at;
-      const after = at + block.length;
-      if (after < size) this.#reading.begin({ fd, offset: after, size });
+      const nextOffset = at + block.length;
+      if (nextOffset < size) this.#reading.begin({ fd, offset: nextOffset, size });
       else this.#openNext(next);
       await eventLoopBudget.run(() => hash.update(block));
       if (!(await this.#sendBlock(block, fileNumber, at))) return null;
-      at = after;
+      at = nextOffset;
     }
     return at;
   }
@@ -210,11 +212,11 @@ export class FileSender {
   ): Promise<boolean> {
     const { frames, isWanted } = this.options;
     for (let done = 0; done < block.length;) {
-      const place = { fileNumber, offset: offset + done };
-      if (!(await frames.makeRoom(DATA_HEADER_BYTES + 1, place))) return false;
+      const position = { fileNumber, offset: offset + done };
+      if (!(await frames.makeRoom(DATA_HEADER_BYTES + 1, position))) return false;
       const bytes = block.subarray(done, done + frames.freeBytes - DATA_HEADER_BYTES);
-      if (bytes.length < WORTH_A_FRAME) frames.add({ type: "data", bytes });
-      else if (frames.fitsBefore(bytes)) await frames.sendAround(bytes);
+      if (bytes.length < MIN_UNCOPIED_BYTES) frames.add({ type: "data", bytes });
+      else if (frames.hasRoomBefore(bytes)) await frames.sendInPlace(bytes);
       else {
         await frames.flush();
         continue;
@@ -235,15 +237,15 @@ export class FileSender {
    * Returns the offset at which to begin sending the file, and the hash of the bytes before this offset. The
    * offset is 0 if the bytes that the server has are not a prefix of the file.
    */
-  async #prefix(want: WantedFile, file: SetFile, from: number | undefined) {
-    const { checksum, proving } = this.options;
-    const length = from ?? want.offset ?? 0;
-    const fresh = { offset: 0, hash: new Bun.CryptoHasher(checksum) };
-    if (length === 0 || length > file.info.size) return fresh;
-    const hash = await hashPrefix(checksum, length, readerOf(file), proving());
-    if (!hash) return fresh;
-    const isProven = from !== undefined || hash.copy().digest("hex") === want.prefix;
-    return isProven ? { offset: length, hash } : fresh;
+  async #decideStart(want: WantedFile, file: SetFile, resumeAt: number | undefined) {
+    const { checksum, progressReporter } = this.options;
+    const length = resumeAt ?? want.offset ?? 0;
+    const fromBeginning = { offset: 0, hash: new Bun.CryptoHasher(checksum) };
+    if (length === 0 || length > file.info.size) return fromBeginning;
+    const hash = await hashPrefix(checksum, length, readerOf(file), progressReporter());
+    if (!hash) return fromBeginning;
+    const isProven = resumeAt !== undefined || hash.copy().digest("hex") === want.prefix;
+    return isProven ? { offset: length, hash } : fromBeginning;
   }
 
   /**
@@ -253,17 +255,17 @@ export class FileSender {
   async #isSame(file: SetFile, digest: string): Promise<boolean> {
     const verdict = file.compare();
     if (verdict !== "perhaps") return verdict === "same";
-    const { checksum, proving } = this.options;
-    const hash = await hashPrefix(checksum, file.info.size, readerOf(file), proving());
+    const { checksum, progressReporter } = this.options;
+    const hash = await hashPrefix(checksum, file.info.size, readerOf(file), progressReporter());
     return hash?.digest("hex") === digest && file.compare() !== "changed";
   }
 
   async #skip(want: WantedFile, fileNumber: number, error: unknown): Promise<void> {
     if (!this.options.isWanted()) return;
-    const known = error instanceof FdsError ? error.code : null;
-    const code = known ?? "file_unreadable";
+    const knownCode = error instanceof FdsError ? error.code : null;
+    const code = knownCode ?? "file_unreadable";
     const message =
-      known && error instanceof Error
+      knownCode && error instanceof Error
         ? error.message
         : `the client cannot read it: ${systemCode(error) ?? "an unexpected error"}`;
     const record: SetRecord = {
@@ -278,7 +280,7 @@ export class FileSender {
   }
 }
 
-function startOf(want: WantedFile, { info }: SetFile, offset: number): SetRecord {
+function startRecordOf(want: WantedFile, { info }: SetFile, offset: number): SetRecord {
   const mtimeNs = BigInt(nanosecondsOf(info.mtimeS, info.mtimeNs));
   return { type: "start", index: want.index, size: info.size, mtimeNs, offset };
 }

@@ -9,15 +9,15 @@ import {
 import type { FrameOutlet } from "./frame-outlet.ts";
 
 /** A new frame is begun once the server's credit allows at least this many bytes. */
-const LEAST_ROOM = 4 * 1024;
+const MIN_FRAME_ROOM = 4 * 1024;
 /**
  * Maximum number of frames whose position is remembered, so that a frame that arrived damaged can be sent
  * again.
  */
-const MAX_PLACES = 16 * 1024;
+const MAX_POSITIONS = 16 * 1024;
 
 /** The position in a set at which a frame begins. */
-export interface Place {
+export interface SetPosition {
   /**
    * Number of the file in which the frame begins, among all files that the server asked for in this attempt,
    * from 0.
@@ -31,7 +31,7 @@ export interface Place {
 export class FrameBuilder {
   #room = 0;
   #length = 0;
-  readonly #places: { at: number; place: Place }[] = [];
+  readonly #positions: { at: number; position: SetPosition }[] = [];
 
   constructor(
     private readonly outlet: FrameOutlet,
@@ -55,17 +55,17 @@ export class FrameBuilder {
   /**
    * Makes room in the current frame for a number of bytes. If the frame is too full, sends it and begins
    * another.
-   * @param place position in the set at which a new frame would begin
+   * @param position position in the set at which a new frame would begin
    * @returns false if the stream was stopped or is to be rewound
    */
-  async makeRoom(bytes: number, place: Place): Promise<boolean> {
+  async makeRoom(bytes: number, position: SetPosition): Promise<boolean> {
     if (this.freeBytes >= bytes) return true;
     await this.flush();
-    const least = Math.min(this.outlet.body.length, Math.max(bytes, LEAST_ROOM));
-    this.#room = await this.outlet.waitForCredit(least, this.isWanted);
+    const minBytes = Math.min(this.outlet.body.length, Math.max(bytes, MIN_FRAME_ROOM));
+    this.#room = await this.outlet.waitForCredit(minBytes, this.isWanted);
     if (this.#room === 0) return false;
-    this.#places.push({ at: this.outlet.offset, place });
-    if (this.#places.length > MAX_PLACES) this.#places.shift();
+    this.#positions.push({ at: this.outlet.offset, position });
+    if (this.#positions.length > MAX_POSITIONS) this.#positions.shift();
     return true;
   }
 
@@ -84,9 +84,9 @@ export class FrameBuilder {
 
   /**
    * Reports whether the buffer that holds the given bytes has enough space before them for the frame's header
-   * and earlier records, as {@link FrameBuilder.sendAround} needs.
+   * and earlier records, as {@link FrameBuilder.sendInPlace} needs.
    */
-  fitsBefore({ byteOffset }: Uint8Array): boolean {
+  hasRoomBefore({ byteOffset }: Uint8Array): boolean {
     return byteOffset >= HEADER_BYTES + this.#length + DATA_HEADER_BYTES;
   }
 
@@ -95,13 +95,13 @@ export class FrameBuilder {
    * and the DATA header are written into the buffer of `bytes`, directly before them.
    * @param bytes at most {@link FrameBuilder.freeBytes} less the header of a DATA record
    */
-  async sendAround(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    const before = this.outlet.body.subarray(0, this.#length);
-    const head = before.length + DATA_HEADER_BYTES;
+  async sendInPlace(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    const earlierRecords = this.outlet.body.subarray(0, this.#length);
+    const head = earlierRecords.length + DATA_HEADER_BYTES;
     const start = bytes.byteOffset - head;
     const frame = new Uint8Array(bytes.buffer, start, head + bytes.length);
-    frame.set(before);
-    writeDataHeader(frame, before.length, bytes.length);
+    frame.set(earlierRecords);
+    writeDataHeader(frame, earlierRecords.length, bytes.length);
     this.#length = this.#room = 0;
     await this.outlet.send(frame);
   }
@@ -111,13 +111,13 @@ export class FrameBuilder {
    * @param at stream offset of the damaged frame, in bytes
    * @returns the position in the set at which the frame began; undefined if the frame is not remembered
    */
-  rewind(at: number): Place | undefined {
-    const index = this.#places.findLastIndex((known) => known.at === at);
-    const place = this.#places[index]?.place;
-    if (place === undefined) return undefined;
-    this.#places.length = index;
+  rewind(at: number): SetPosition | undefined {
+    const index = this.#positions.findLastIndex((known) => known.at === at);
+    const position = this.#positions[index]?.position;
+    if (position === undefined) return undefined;
+    this.#positions.length = index;
     this.#length = this.#room = 0;
     this.outlet.rewind(at);
-    return place;
+    return position;
   }
 }

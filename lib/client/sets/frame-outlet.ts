@@ -67,15 +67,15 @@ export class FrameOutlet {
 
   /**
    * Waits for credit.
-   * @param least number of bytes of credit to wait for
+   * @param minBytes number of bytes of credit to wait for
    * @param isWanted checked at each wake-up; false ends the wait
    * @returns the number of bytes that the next frame may have; 0 if the stream was closed or is no longer
    *   wanted
    */
-  async waitForCredit(least: number, isWanted: () => boolean): Promise<number> {
+  async waitForCredit(minBytes: number, isWanted: () => boolean): Promise<number> {
     while (!this.#closed && isWanted()) {
-      const granted = this.#credit.maxOffset - this.#offset;
-      if (granted >= least) return Math.min(granted, Math.max(least, this.#frameSize()));
+      const credit = this.#credit.maxOffset - this.#offset;
+      if (credit >= minBytes) return Math.min(credit, Math.max(minBytes, this.#frameSize()));
       await new Promise<void>((resolve) => (this.#wake = resolve));
     }
     return 0;
@@ -90,7 +90,7 @@ export class FrameOutlet {
     const { scheduler, compressor, stream, epoch } = this.options;
     const offset = this.#offset;
     const packed = (await compressor?.pack(offset, bytes)) ?? null;
-    await this.#turn();
+    await this.#waitForTurn();
     // While this frame was waiting for its turn, the server may have asked for an earlier frame again.
     if (this.#closed || this.#offset !== offset) return;
     scheduler.send({ stream, epoch, offset }, bytes, packed);
@@ -101,12 +101,12 @@ export class FrameOutlet {
    * Waits for this stream's turn to send. The wait also ends when the stream is closed, because on a slow
    * connection the turn may take long to come.
    */
-  #turn(): Promise<void> {
+  #waitForTurn(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = () => {
         if (this.#closed) resolve();
       };
-      void this.options.scheduler.next().then(resolve);
+      void this.options.scheduler.waitForTurn().then(resolve);
     });
   }
 

@@ -7,7 +7,12 @@ import {
 import { FdsError } from "../../protocol/errors.ts";
 import type { Logger } from "../../util/logger.ts";
 import { clientErrorOf } from "../client-error.ts";
-import type { About, Delivery, OutgoingStream, StopReason } from "../outgoing-stream.ts";
+import type {
+  RequestDetails,
+  RequestResult,
+  OutgoingStream,
+  StopReason,
+} from "../outgoing-stream.ts";
 import type { Roots } from "../owner-rules/roots.ts";
 import type { FrameOutlet } from "./frame-outlet.ts";
 import { listFolder, type Page } from "./listing.ts";
@@ -33,11 +38,11 @@ export class ListSender implements OutgoingStream {
     this.#lines = new LineSender(options.outlet, () => this.#stopped === undefined);
   }
 
-  get about(): About {
+  get requestDetails(): RequestDetails {
     return { action: "browse", file_path: this.options.request.path ?? "" };
   }
 
-  async run(): Promise<Delivery> {
+  async run(): Promise<RequestResult> {
     try {
       await this.#deliver();
     } catch (error) {

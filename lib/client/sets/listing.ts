@@ -64,13 +64,13 @@ export async function listFolder(options: ListOptions): Promise<Page> {
 }
 
 function listRoots({ pathCheck, after, limit }: ListOptions): Page {
-  const places = pathCheck.roots
+  const roots = pathCheck.roots
     .toSorted((a, b) => compareNames(a.given, b.given))
     .filter(({ given }, at, sorted) => given !== sorted[at - 1]?.given);
-  const behind = places.filter(
+  const remaining = roots.filter(
     ({ given }) => after === undefined || compareNames(given, after) > 0,
   );
-  const entries = behind.slice(0, limit).flatMap(({ given, real }): Entry[] => {
+  const entries = remaining.slice(0, limit).flatMap(({ given, real }): Entry[] => {
     try {
       using folder = OpenFolder.open(real, pathCheck.hasProc);
       const mtimeMs = timeOf(folder.stat("."));
@@ -81,7 +81,7 @@ function listRoots({ pathCheck, after, limit }: ListOptions): Page {
       return [];
     }
   });
-  return { entries, more: behind.length > limit, truncated: false };
+  return { entries, more: remaining.length > limit, truncated: false };
 }
 
 /** Opens a folder by opening each folder on its path, from the root down. */
@@ -94,7 +94,7 @@ function openWithin(pathCheck: PathCheck, real: string): OpenFolder {
   let folder = OpenFolder.open(root, pathCheck.hasProc);
   for (const name of names) {
     using parent = folder;
-    folder = parent.folder(name);
+    folder = parent.openFolder(name);
   }
   return folder;
 }
@@ -113,9 +113,9 @@ async function readPage(folder: OpenFolder, real: string, options: ListOptions):
     const batch = names.slice(at, at + BATCH);
     await eventLoopBudget.run(() => {
       for (const entry of batch) {
-        const seen = look(entry.name, () => typeOf(entry, folder), folder, pathCheck, real);
-        if (!seen) continue;
-        if (page.entries.length < limit) page.entries.push(seen);
+        const listed = readEntry(entry.name, () => typeOf(entry, folder), folder, pathCheck, real);
+        if (!listed) continue;
+        if (page.entries.length < limit) page.entries.push(listed);
         else page.more = true;
       }
     });
@@ -137,7 +137,7 @@ async function firstNames(folder: OpenFolder): Promise<FolderName[]> {
 }
 
 /** @returns the entry for a listing; null if the owner's rules hide the name, or if its file is gone */
-function look(
+function readEntry(
   name: string,
   type: () => EntryType,
   folder: OpenFolder,

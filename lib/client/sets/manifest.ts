@@ -1,7 +1,7 @@
 import { FdsError } from "../../protocol/errors.ts";
 import type { FrameOutlet } from "./frame-outlet.ts";
 import { PackedBlocks } from "./packed-blocks.ts";
-import type { Found } from "./walk.ts";
+import type { FoundFile } from "./walk.ts";
 
 /**
  * Maximum number of bytes of a manifest. The client keeps the manifest in memory until the server has all of
@@ -93,7 +93,7 @@ export class SetTally {
   constructor(private readonly limits: SetLimits) {}
 
   /** Counts a file. @throws FdsError `too_many_files` or `set_too_large` */
-  add(found: Found): void {
+  add(found: FoundFile): void {
     const { maxFiles, maxBytes } = this.limits;
     this.#files++;
     if (found.skipped === undefined) this.#bytes += found.size;
@@ -110,6 +110,6 @@ export class SetTally {
 }
 
 /** Returns a file's line of the manifest, as an object for JSON. */
-export function manifestLine({ path, root, size, mtimeNs, skipped }: Found): object {
+export function manifestLine({ path, root, size, mtimeNs, skipped }: FoundFile): object {
   return { path, root, size, mtime_ns: mtimeNs, ...(skipped && { skipped }) };
 }

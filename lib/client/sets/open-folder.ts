@@ -38,7 +38,7 @@ export class OpenFolder implements Disposable {
   }
 
   /** Opens a folder inside this folder. @throws as {@link OpenFolder.open} */
-  folder(name: string): OpenFolder {
+  openFolder(name: string): OpenFolder {
     const path = join(this.path, name);
     const fd = this.#open(name, path, FOLDER_FLAGS);
     const folder = new OpenFolder(fd, path, this.hasProc);
@@ -52,7 +52,7 @@ export class OpenFolder implements Disposable {
    * @throws an error of the system, such as ELOOP for a symbolic link
    * @throws Refusal `changed` if the opened file is not the file that has this name
    */
-  file(name: string): number {
+  openFile(name: string): number {
     const path = join(this.path, name);
     const fd = this.#open(name, path, FILE_FLAGS);
     this.#check(fd, path);
@@ -92,8 +92,8 @@ export class OpenFolder implements Disposable {
     if (this.hasProc) return;
     try {
       const opened = fs.fstatSync(fd);
-      const there = fs.lstatSync(path);
-      const isSame = there.ino === opened.ino && there.dev === opened.dev;
+      const current = fs.lstatSync(path);
+      const isSame = current.ino === opened.ino && current.dev === opened.dev;
       // realpathSync.native() also resolves Windows short names, and links that lstat does not show.
       // realpathSync() does not.
       if (isSame && fs.realpathSync.native(path) === path) return;

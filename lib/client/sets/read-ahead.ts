@@ -9,10 +9,10 @@ const BLOCK = 1024 * 1024;
  */
 const SURPLUS = 256 * 1024;
 /** Free bytes before each block in its buffer, where the frame's header and earlier records are written. */
-const ROOM = 64 * 1024;
+const HEADROOM_BYTES = 64 * 1024;
 
 /** A position in an open file. */
-export interface FilePlace {
+export interface FilePosition {
   fd: number;
   offset: number;
   /** Size of the file in bytes. */
@@ -26,38 +26,38 @@ export interface FilePlace {
  */
 export class ReadAhead implements Disposable {
   readonly #buffers = [new Uint8Array(0), new Uint8Array(0)];
-  #ahead: { fd: number; offset: number; block: Promise<Uint8Array<ArrayBuffer>> } | undefined;
+  #pendingRead: { fd: number; offset: number; block: Promise<Uint8Array<ArrayBuffer>> } | undefined;
 
   /**
    * Returns the block at a position, empty at the end of the file. The block's buffer has free space before
    * the block, for headers.
    * @throws an error of the system
    */
-  async blockAt(place: FilePlace): Promise<Uint8Array<ArrayBuffer>> {
-    if (this.#ahead?.fd !== place.fd || this.#ahead.offset !== place.offset) {
-      await this.#dropAhead();
-      this.begin(place);
+  async blockAt(position: FilePosition): Promise<Uint8Array<ArrayBuffer>> {
+    if (this.#pendingRead?.fd !== position.fd || this.#pendingRead.offset !== position.offset) {
+      await this.#dropPendingRead();
+      this.begin(position);
     }
-    const block = await this.#ahead?.block;
-    this.#ahead = undefined;
+    const block = await this.#pendingRead?.block;
+    this.#pendingRead = undefined;
     return block ?? new Uint8Array(0);
   }
 
   /** Begins to read the block at a position, unless another block is already being read ahead. */
-  begin({ fd, offset, size }: FilePlace): void {
-    if (this.#ahead) return;
-    const left = size - offset;
-    const length = left <= BLOCK + SURPLUS ? left : BLOCK;
+  begin({ fd, offset, size }: FilePosition): void {
+    if (this.#pendingRead) return;
+    const remaining = size - offset;
+    const length = remaining <= BLOCK + SURPLUS ? remaining : BLOCK;
     const block = readAt({ fd }, offset, this.#buffer(length));
     // Prevents an unhandled rejection if the block is never awaited. Code that awaits the block still gets
     // the error.
     block.catch(() => undefined);
-    this.#ahead = { fd, offset, block };
+    this.#pendingRead = { fd, offset, block };
   }
 
   /** Waits until nothing is being read from a file any more. To be called before the file is closed. */
-  async leave(fd: number): Promise<void> {
-    if (this.#ahead?.fd === fd) await this.#dropAhead();
+  async finishReading(fd: number): Promise<void> {
+    if (this.#pendingRead?.fd === fd) await this.#dropPendingRead();
   }
 
   /** Frees the buffers. No read may be pending. */
@@ -65,18 +65,18 @@ export class ReadAhead implements Disposable {
     for (const buffer of this.#buffers) release(buffer);
   }
 
-  async #dropAhead(): Promise<void> {
-    await this.#ahead?.block.catch(() => undefined);
-    this.#ahead = undefined;
+  async #dropPendingRead(): Promise<void> {
+    await this.#pendingRead?.block.catch(() => undefined);
+    this.#pendingRead = undefined;
   }
 
   #buffer(length: number): Uint8Array<ArrayBuffer> {
     let buffer = this.#buffers.shift() ?? new Uint8Array(0);
-    if (buffer.length < ROOM + length) {
+    if (buffer.length < HEADROOM_BYTES + length) {
       release(buffer);
-      buffer = Buffer.allocUnsafeSlow(ROOM + length);
+      buffer = Buffer.allocUnsafeSlow(HEADROOM_BYTES + length);
     }
     this.#buffers.push(buffer);
-    return buffer.subarray(ROOM, ROOM + length);
+    return buffer.subarray(HEADROOM_BYTES, HEADROOM_BYTES + length);
   }
 }

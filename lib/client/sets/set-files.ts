@@ -16,13 +16,13 @@ export class SetFile implements Disposable {
   ) {}
 
   /** Checks an open file. @throws Refusal if it is not a regular file, too large, or of unknown size */
-  static of(fd: number): SetFile {
+  static fromDescriptor(fd: number): SetFile {
     try {
       const info = infoOf(fd);
       if (info.type !== "file") throw new Refusal("not_regular");
       if (info.size > Number.MAX_SAFE_INTEGER) throw new Refusal("too_large");
       // Files that the kernel generates on reading, as in /proc, occupy no blocks and state a wrong size.
-      if (info.blocks === 0 && !endsWhereItSays(fd, info)) throw new Refusal("size_unknown");
+      if (info.blocks === 0 && !endsAtStatedSize(fd, info)) throw new Refusal("size_unknown");
       return new SetFile(fd, info);
     } catch (error) {
       fs.closeSync(fd);
@@ -68,35 +68,35 @@ export class SetFiles implements Disposable {
     try {
       const real = this.pathCheck.roots[root]?.real;
       const names = path.split("/");
-      const isPath = names.every(
+      const isValidPath = names.every(
         (name) => name !== "" && name !== "." && name !== ".." && !name.includes("\0"),
       );
-      if (real === undefined || !isPath) throw new Refusal("outside");
+      if (real === undefined || !isValidPath) throw new Refusal("outside");
       if (!this.pathCheck.permits(join(real, path))) throw new Refusal("denied");
       const name = names.pop() ?? "";
-      return SetFile.of(this.#folderOf(root, real, names).file(name));
+      return SetFile.fromDescriptor(this.#openFolder(root, real, names).openFile(name));
     } catch (error) {
       throw explain(error, path);
     }
   }
 
   [Symbol.dispose](): void {
-    this.#leave(0);
+    this.#closeFolders(0);
   }
 
-  #folderOf(root: number, real: string, names: string[]): OpenFolder {
-    if (root !== this.#root) this.#leave(0);
+  #openFolder(root: number, real: string, names: string[]): OpenFolder {
+    if (root !== this.#root) this.#closeFolders(0);
     this.#root = root;
     let common = 0;
     while (common < names.length && names[common] === this.#names[common]) common++;
-    this.#leave(common + 1);
+    this.#closeFolders(common + 1);
     if (this.#folders.length === 0)
       this.#folders.push(OpenFolder.open(real, this.pathCheck.hasProc));
     this.#names.length = this.#folders.length - 1;
     for (const name of names.slice(this.#names.length)) {
       const parent = this.#folders.at(-1);
       if (!parent) break;
-      this.#folders.push(parent.folder(name));
+      this.#folders.push(parent.openFolder(name));
       this.#names.push(name);
     }
     const folder = this.#folders.at(-1);
@@ -104,9 +104,9 @@ export class SetFiles implements Disposable {
     return folder;
   }
 
-  /** Closes all open folders except the first `kept`. */
-  #leave(kept: number): void {
-    for (const folder of this.#folders.splice(kept).toReversed()) folder[Symbol.dispose]();
+  /** Closes all open folders except the first `keepCount`. */
+  #closeFolders(keepCount: number): void {
+    for (const folder of this.#folders.splice(keepCount).toReversed()) folder[Symbol.dispose]();
     this.#names.length = Math.max(0, this.#folders.length - 1);
   }
 }
@@ -125,7 +125,7 @@ function identityOf(info: FileInfo): FileIdentity {
  * Reports whether a file ends at the size in its attributes. Files in /proc state a size of 0, and files in
  * /sys a size of 4096, whatever they contain.
  */
-function endsWhereItSays(fd: number, { size }: FileInfo): boolean {
+function endsAtStatedSize(fd: number, { size }: FileInfo): boolean {
   const last = Math.max(0, size - 1);
   try {
     // Tries to read the last byte and one byte beyond the end.

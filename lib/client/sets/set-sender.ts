@@ -16,8 +16,8 @@ import type { DailyLimit } from "../owner-rules/daily-limit.ts";
 import type { PathCheck } from "../owner-rules/path-check.ts";
 import type { Roots } from "../owner-rules/roots.ts";
 import type {
-  About,
-  Delivery,
+  RequestDetails,
+  RequestResult,
   OutgoingStream,
   SetMessage,
   StopReason,
@@ -38,7 +38,7 @@ import { Walk } from "./walk.ts";
  */
 const RESERVED_AHEAD = 16 * 1024 * 1024;
 
-type SetList = Extract<SetMessage, { type: "set_list" }>;
+type SetListMessage = Extract<SetMessage, { type: "set_list" }>;
 
 export interface SetSenderOptions {
   request: SetRequest;
@@ -60,7 +60,7 @@ export class SetSender implements OutgoingStream {
   readonly #wants = new WantList();
   readonly #frames: FrameBuilder;
   /** The server's request for a manifest, while unanswered. */
-  #list: SetList | undefined;
+  #listRequest: SetListMessage | undefined;
   #lines: LineSender | undefined;
   /** Indices of the patterns that match no file. */
   #unmatched: number[] = [];
@@ -73,13 +73,13 @@ export class SetSender implements OutgoingStream {
     this.#frames = new FrameBuilder(options.outlet, () => this.#isWanted);
   }
 
-  get about(): About {
+  get requestDetails(): RequestDetails {
     const { download_id } = this.options.request;
     const files = this.#sender?.sentFiles ?? 0;
     return { action: "set", download_id, file_path: this.#include.join(" "), files };
   }
 
-  async run(): Promise<Delivery> {
+  async run(): Promise<RequestResult> {
     const { roots, dailyLimit, logger } = this.options;
     const allowance = new Allowance(dailyLimit, RESERVED_AHEAD);
     try {
@@ -88,7 +88,7 @@ export class SetSender implements OutgoingStream {
       this.#sender = this.#fileSender(files, allowance);
       await this.#serve(pathCheck, this.#sender);
     } catch (error) {
-      const reason = this.#tellWhy(error);
+      const reason = this.#reportError(error);
       if (!this.#stopped) return { outcome: "refused", bytesSent: this.#sentBytes, reason };
     } finally {
       await this.#sender?.close();
@@ -125,7 +125,7 @@ export class SetSender implements OutgoingStream {
         addPatterns(this.#exclude, message.exclude);
         break;
       case "set_list":
-        this.#list = message;
+        this.#listRequest = message;
         break;
       case "set_want":
         // Frees the manifest's lines, which can take tens of megabytes, because the server has all of them by
@@ -154,7 +154,7 @@ export class SetSender implements OutgoingStream {
       frames: this.#frames,
       checksum: this.options.request.checksum,
       isWanted: () => this.#isWanted,
-      proving: () => this.#proving(),
+      progressReporter: () => this.#progressReporter(),
       allowance,
     });
   }
@@ -162,23 +162,26 @@ export class SetSender implements OutgoingStream {
   async #serve(pathCheck: PathCheck, sender: FileSender): Promise<void> {
     while (!this.#stopped) {
       if (this.#resendFrom !== undefined) await this.#rewind();
-      else if (this.#list) await this.#sendManifest(pathCheck, this.#list);
+      else if (this.#listRequest) await this.#sendManifest(pathCheck, this.#listRequest);
       else if (this.#wants.next) await this.#sendFile(this.#wants.next, sender);
       else if (!this.#frames.isEmpty) await this.#frames.flush();
-      else await this.#news();
+      else await this.#waitForWake();
     }
   }
 
-  async #sendManifest(pathCheck: PathCheck, list: SetList): Promise<void> {
-    this.#list = undefined;
+  async #sendManifest(pathCheck: PathCheck, listRequest: SetListMessage): Promise<void> {
+    this.#listRequest = undefined;
     const walk = new Walk({
       pathCheck,
       include: patternsOf(this.#include),
       exclude: patternsOf(this.#exclude),
-      minAgeMs: list.min_age_ms,
-      onProgress: this.#proving(),
+      minAgeMs: listRequest.min_age_ms,
+      onProgress: this.#progressReporter(),
     });
-    const tally = new SetTally({ maxFiles: list.max_files, maxBytes: list.max_bytes });
+    const tally = new SetTally({
+      maxFiles: listRequest.max_files,
+      maxBytes: listRequest.max_bytes,
+    });
     const lines = new LineSender(this.options.outlet, () => this.#isWanted);
     this.#lines = lines;
     for await (const batch of walk.files()) {
@@ -201,10 +204,10 @@ export class SetSender implements OutgoingStream {
 
   async #sendFile(want: WantedFile, sender: FileSender): Promise<void> {
     const fileNumber = this.#wants.position;
-    const from = this.#wants.resumeAt;
-    await sender.send(want, fileNumber, from, this.#wants.afterNext);
+    const resumeAt = this.#wants.resumeAt;
+    await sender.send(want, fileNumber, resumeAt, this.#wants.afterNext);
     garbage.add(1);
-    if (this.#isWanted) this.#wants.done();
+    if (this.#isWanted) this.#wants.advance();
   }
 
   /** Goes back to a damaged frame, to send everything from there on again. */
@@ -216,13 +219,13 @@ export class SetSender implements OutgoingStream {
       await this.#lines.sendRest();
       return this.#tellListed();
     }
-    const place = this.#frames.rewind(at);
-    if (!place || !this.#wants.rewind(place)) {
+    const position = this.#frames.rewind(at);
+    if (!position || !this.#wants.rewind(position)) {
       throw new FdsError("file_unreadable", `no frame of the set begins at ${at}`);
     }
   }
 
-  #proving(): OnProgress {
+  #progressReporter(): OnProgress {
     return progressReporter(
       (offset) => this.#send({ type: "proving", offset }),
       () => this.#stopped === undefined,
@@ -233,7 +236,7 @@ export class SetSender implements OutgoingStream {
    * Logs why the set is not sent, and tells the server unless the stream was stopped.
    * @returns the error's code and message, in one line
    */
-  #tellWhy(error: unknown): string {
+  #reportError(error: unknown): string {
     const { code, message } = clientErrorOf(error);
     this.options.logger.warn(`set not sent: ${message}`, { code });
     if (!this.#stopped) {
@@ -252,7 +255,7 @@ export class SetSender implements OutgoingStream {
     this.#wake();
   }
 
-  #news(): Promise<void> {
+  #waitForWake(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve;
     });

@@ -3,10 +3,10 @@ import { systemCode } from "../../util/system-error.ts";
 import { Refusal } from "../owner-rules/refusal.ts";
 
 /** Why a file that a pattern matches is not sent. */
-export type Skipped = "not_settled" | "name_unusable" | "access_denied" | "file_unreadable";
+export type SkipReason = "not_settled" | "name_unusable" | "access_denied" | "file_unreadable";
 
 /** Thrown for a file name that is not valid UTF-8, so that no request can name the file. */
-export class NotText extends Error {}
+export class InvalidNameError extends Error {}
 
 /**
  * Returns why an existing file cannot be sent.
@@ -15,10 +15,10 @@ export class NotText extends Error {}
  * @returns null if the file is gone or was replaced by a link, so that there is nothing to report
  * @throws the error itself if it is an FdsError, or an error that does not come from the file system
  */
-export function reasonOf(error: unknown, name: string): Skipped | null {
+export function skipReasonOf(error: unknown, name: string): SkipReason | null {
   if (error instanceof FdsError) throw error;
   if (error instanceof Refusal) return null;
-  if (error instanceof NotText) return "name_unusable";
+  if (error instanceof InvalidNameError) return "name_unusable";
   switch (systemCode(error)) {
     case null:
       throw error;

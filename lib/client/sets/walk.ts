@@ -8,7 +8,7 @@ import type { PathCheck } from "../owner-rules/path-check.ts";
 import { explain } from "../owner-rules/refusal.ts";
 import type { OnProgress } from "../prefix-hash.ts";
 import { compareNames, OpenFolder, typeOf } from "./open-folder.ts";
-import { NotText, reasonOf, type Skipped } from "./skipped.ts";
+import { InvalidNameError, skipReasonOf, type SkipReason } from "./skipped.ts";
 import { tooMany, WalkBounds } from "./walk-bounds.ts";
 
 /** Maximum number of names of one folder that are kept in memory. A set may have fewer files than this. */
@@ -21,7 +21,7 @@ const MAX_SIZE = Number.MAX_SAFE_INTEGER;
 const BATCH = 64;
 
 /** A file that the patterns match. */
-export interface Found {
+export interface FoundFile {
   /** The file's path relative to its root, separated by `/`. */
   path: string;
   /** Index of the root that holds the file. */
@@ -29,7 +29,7 @@ export interface Found {
   size: number;
   /** Time of the last change in ns since 1970, as decimal digits. */
   mtimeNs: string;
-  skipped?: Skipped;
+  skipped?: SkipReason;
 }
 
 export interface WalkOptions {
@@ -43,7 +43,7 @@ export interface WalkOptions {
 }
 
 /** A folder during the walk, and how far the patterns have matched the folder's path. */
-interface Step extends Opened {
+interface WalkedFolder extends ReadFolder {
   /** The folder's path relative to its root; "" for the root itself. */
   path: string;
   include: PatternWalk;
@@ -51,13 +51,13 @@ interface Step extends Opened {
 }
 
 /** An open folder, with the names inside that the patterns may match. */
-interface Opened {
+interface ReadFolder {
   folder: OpenFolder;
   entries: FolderName[];
 }
 
 /** A folder to be walked through that is not open yet. */
-type Next = Omit<Step, keyof Opened> & { name: string };
+type PendingFolder = Omit<WalkedFolder, keyof ReadFolder> & { name: string };
 
 /**
  * Finds the files that patterns match. Files that the site owner's rules do not let out are treated as
@@ -88,23 +88,23 @@ export class Walk {
    * @throws FdsError `access_denied` if the patterns cannot match anything in any root; `too_many_files` if
    *   there are more names than a walk may examine
    */
-  async *files(): AsyncGenerator<Found[]> {
+  async *files(): AsyncGenerator<FoundFile[]> {
     const { pathCheck, include, exclude } = this.options;
     // A site that forbids listings still sends files whose full path is given.
     if (!pathCheck.mayBrowse && !include.isLiteral) throw listingIsOff();
-    let isInside = false;
+    let hasMatchingRoot = false;
     for (const [root, { given, real }] of pathCheck.roots.entries()) {
       const names = real.split(sep).filter((name) => name !== "");
       const start = { include: include.startIn(names), exclude: exclude.startIn(names) };
       if (!start.include.mayMatchInside || !pathCheck.mayEnter(real)) continue;
-      isInside = true;
+      hasMatchingRoot = true;
       const open = () => OpenFolder.open(real, pathCheck.hasProc);
       const opened = await openRoot(given, () => this.#open(open, start));
       if (!opened) continue;
       using _ = opened.folder;
-      yield* this.#inFolder({ ...opened, path: "", ...start }, root, real);
+      yield* this.#walk({ ...opened, path: "", ...start }, root, real);
     }
-    if (!isInside) {
+    if (!hasMatchingRoot) {
       throw new FdsError(
         "access_denied",
         "the patterns name nothing in a folder that the client serves",
@@ -112,21 +112,21 @@ export class Walk {
     }
   }
 
-  async *#inFolder(step: Step, root: number, real: string): AsyncGenerator<Found[]> {
-    const { entries } = step;
-    const inside: Next[] = [];
+  async *#walk(current: WalkedFolder, root: number, real: string): AsyncGenerator<FoundFile[]> {
+    const { entries } = current;
+    const subfolders: PendingFolder[] = [];
     for (let at = 0; at < entries.length; at += BATCH) {
       if (!this.options.onProgress(this.#bounds.names)) return;
       const batch = entries.slice(at, at + BATCH);
       this.#bounds.count(batch.length);
       const isRepeated = (n: number) => entries[at + n]?.name === entries[at + n - 1]?.name;
       const { files, folders } = await eventLoopBudget.run(() =>
-        this.#look(batch, isRepeated, step, root, real),
+        this.#examine(batch, isRepeated, current, root, real),
       );
       if (files.length > 0) yield files;
-      inside.push(...folders);
+      subfolders.push(...folders);
     }
-    for (const { name, ...next } of inside) yield* this.#enter(step, name, next, root, real);
+    for (const { name, ...next } of subfolders) yield* this.#enter(current, name, next, root, real);
   }
 
   /**
@@ -134,40 +134,40 @@ export class Walk {
    * @param isRepeated whether the n-th of these names equals the name before it. Such names are not valid
    *   UTF-8, because only decoding can make two names of a folder equal.
    */
-  #look(
+  #examine(
     batch: FolderName[],
     isRepeated: (n: number) => boolean,
-    step: Step,
+    current: WalkedFolder,
     root: number,
     real: string,
   ) {
-    const files: Found[] = [];
-    const folders: Next[] = [];
-    const take = (found: Found | null, include: PatternWalk) => {
+    const files: FoundFile[] = [];
+    const folders: PendingFolder[] = [];
+    const addFile = (found: FoundFile | null, include: PatternWalk) => {
       if (!found) return;
-      this.#match(include);
+      this.#markMatched(include);
       files.push(found);
     };
     for (const [n, entry] of batch.entries()) {
       const { name } = entry;
-      const include = step.include.step(name);
-      const exclude = step.exclude.step(name);
+      const include = current.include.step(name);
+      const exclude = current.exclude.step(name);
       if (!include.mayMatchInside || exclude.matched) continue;
-      const path = step.path === "" ? name : `${step.path}/${name}`;
+      const path = current.path === "" ? name : `${current.path}/${name}`;
       const found = { path, root, size: 0, mtimeNs: "0" };
       try {
-        if (isRepeated(n)) throw new NotText();
-        const type = typeOf(entry, step.folder);
+        if (isRepeated(n)) throw new InvalidNameError();
+        const type = typeOf(entry, current.folder);
         if (type === "folder" && include.matched && !this.options.pathCheck.mayBrowse)
           throw listingIsOff();
         if (type === "folder") folders.push({ name, path, include, exclude });
         else if (type === "file" && include.matched)
-          take(this.#file(found, name, step, real), include);
+          addFile(this.#statFile(found, name, current, real), include);
       } catch (error) {
-        const skipped = reasonOf(error, name);
+        const skipped = skipReasonOf(error, name);
         const isNamed = include.matched || entry.type === "folder";
         if (skipped && isNamed && this.#isVisible(entry, join(real, path)))
-          take({ ...found, skipped }, include);
+          addFile({ ...found, skipped }, include);
       }
     }
     return { files, folders };
@@ -180,24 +180,24 @@ export class Walk {
   }
 
   /** Marks the patterns that matched a file, so that they are not reported as unmatched. */
-  #match({ matchedBy }: PatternWalk): void {
+  #markMatched({ matchedBy }: PatternWalk): void {
     if (this.#unmatched.size === 0) return;
     for (const pattern of matchedBy) this.#unmatched.delete(pattern);
   }
 
   /** Returns the manifest entry of a folder that cannot be walked through, as a batch of one. */
-  #skip(found: Found, include: PatternWalk, skipped: Skipped): Found[] {
-    this.#match(include);
+  #skippedFolder(found: FoundFile, include: PatternWalk, skipped: SkipReason): FoundFile[] {
+    this.#markMatched(include);
     return [{ ...found, skipped }];
   }
 
   /** @returns the file; null if the owner's rules hide the file, or if an earlier root has the same path */
-  #file(found: Found, name: string, step: Step, real: string): Found | null {
+  #statFile(found: FoundFile, name: string, current: WalkedFolder, real: string): FoundFile | null {
     if (!this.options.pathCheck.permits(join(real, found.path)) || this.#markSeen(found.path))
       return null;
     if (Buffer.byteLength(found.path) > MAX_PATH_BYTES)
       return { ...found, skipped: "name_unusable" };
-    const info = step.folder.stat(name);
+    const info = current.folder.stat(name);
     if (info.type !== "file") return null;
     if (info.size > MAX_SIZE) return { ...found, skipped: "file_unreadable" };
     const file = {
@@ -210,12 +210,12 @@ export class Walk {
   }
 
   async *#enter(
-    step: Step,
+    current: WalkedFolder,
     name: string,
-    next: Omit<Next, "name">,
+    next: Omit<PendingFolder, "name">,
     root: number,
     real: string,
-  ): AsyncGenerator<Found[]> {
+  ): AsyncGenerator<FoundFile[]> {
     if (
       !this.options.onProgress(this.#bounds.names) ||
       !this.options.pathCheck.mayEnter(join(real, next.path))
@@ -223,19 +223,19 @@ export class Walk {
       return;
     const found = { path: next.path, root, size: 0, mtimeNs: "0" };
     if (Buffer.byteLength(next.path) > MAX_PATH_BYTES) {
-      yield this.#skip(found, next.include, "name_unusable");
+      yield this.#skippedFolder(found, next.include, "name_unusable");
       return;
     }
-    let opened: Opened;
+    let opened: ReadFolder;
     try {
-      opened = await this.#open(() => step.folder.folder(name), next);
+      opened = await this.#open(() => current.folder.openFolder(name), next);
     } catch (error) {
-      const skipped = reasonOf(error, name);
-      if (skipped) yield this.#skip(found, next.include, skipped);
+      const skipped = skipReasonOf(error, name);
+      if (skipped) yield this.#skippedFolder(found, next.include, skipped);
       return;
     }
     using _ = opened.folder;
-    yield* this.#inFolder({ ...next, ...opened }, root, real);
+    yield* this.#walk({ ...next, ...opened }, root, real);
   }
 
   /**
@@ -244,8 +244,8 @@ export class Walk {
    */
   async #open(
     open: () => OpenFolder,
-    { include, exclude }: Pick<Step, "include" | "exclude">,
-  ): Promise<Opened> {
+    { include, exclude }: Pick<WalkedFolder, "include" | "exclude">,
+  ): Promise<ReadFolder> {
     const folder = open();
     try {
       const entries: FolderName[] = [];
@@ -282,11 +282,11 @@ export class Walk {
  * @returns null for a root that no longer exists
  * @throws FdsError with the reason why the root cannot be read
  */
-async function openRoot(given: string, open: () => Promise<Opened>): Promise<Opened | null> {
+async function openRoot(path: string, open: () => Promise<ReadFolder>): Promise<ReadFolder | null> {
   try {
     return await open();
   } catch (error) {
-    const problem = explain(error, given);
+    const problem = explain(error, path);
     if (problem.code === "file_not_found") return null;
     throw problem;
   }

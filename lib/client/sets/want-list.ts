@@ -1,6 +1,6 @@
 import { FdsError } from "../../protocol/errors.ts";
 import { MAX_WANTED, type WantedFile } from "../../protocol/messages.ts";
-import type { Place } from "./frame-builder.ts";
+import type { SetPosition } from "./frame-builder.ts";
 
 /**
  * The least number of sent files that are remembered, because a damaged frame may require sending them again.
@@ -46,7 +46,7 @@ export class WantList {
   }
 
   /** Marks the next file as sent or skipped, and proceeds to the file after it. */
-  done(): void {
+  advance(): void {
     this.#position++;
     this.#resumeAt = undefined;
     const surplus = this.#position - this.#first - 2 * MIN_REMEMBERED;
@@ -59,7 +59,7 @@ export class WantList {
    * Goes back to an earlier position, to send from there again.
    * @returns false if the position is no longer remembered
    */
-  rewind({ fileNumber, offset }: Place): boolean {
+  rewind({ fileNumber, offset }: SetPosition): boolean {
     if (fileNumber < this.#first || fileNumber > this.#position) return false;
     this.#position = fileNumber;
     this.#resumeAt = offset === 0 ? undefined : offset;

@@ -39,7 +39,7 @@ for (let n = 0; n < Number(count); n++) {
     id: `idle-${Number(first) + n}`,
     keys,
     isKeyNew: false,
-    keysToShow: async () => keys,
+    prepareKeys: async () => keys,
   };
   void stayConnected({ ...shared, ...own, takeNewKey: async () => {} }, never);
   if (n % BATCH === BATCH - 1) await Bun.sleep(EVERY);

@@ -49,7 +49,7 @@ async function send(orders: { want: WantedFile; next?: WantedFile }[], chunkSize
     frames: builder,
     checksum: "md5",
     isWanted: () => true,
-    proving: () => () => true,
+    progressReporter: () => () => true,
     allowance: new Allowance(null),
   });
   for (const [number, { want, next }] of orders.entries()) {

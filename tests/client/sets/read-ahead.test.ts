@@ -40,7 +40,7 @@ test("blocks come whole and in their order, from one file after the other", asyn
       blocks.push(Buffer.from(block));
     }
     expect(Buffer.concat(blocks).equals(bytes)).toBe(true);
-    await reading.leave(fd);
+    await reading.finishReading(fd);
   }
 });
 
@@ -80,7 +80,7 @@ test("nothing of a file that was left comes for another one with its number", as
   using reading = new ReadAhead();
   const place = { fd: former.fd, offset: 0, size: MiB };
   reading.begin(place);
-  await reading.leave(former.fd);
+  await reading.finishReading(former.fd);
   closeSync(former.fd);
   // Opens files until the system reuses the descriptor number of the closed file.
   const numbers: number[] = [];

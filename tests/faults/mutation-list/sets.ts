@@ -39,7 +39,7 @@ export const SETS: readonly Mutation[] = [
     name: "broken-folder-fails-its-set",
     breaks: "F: what cannot be read of a set has a row, and the rest comes",
     file: "lib/client/sets/walk.ts",
-    find: `const skipped = reasonOf(error, name);
+    find: `const skipped = skipReasonOf(error, name);
       if (skipped) yield`,
     replace: `const skipped = null;
       if (skipped) yield`,
@@ -108,7 +108,7 @@ export const SETS: readonly Mutation[] = [
     name: "frame-around-a-block-without-what-is-before-it",
     breaks: "A: a frame holds all its records",
     file: "lib/client/sets/frame-builder.ts",
-    find: `    frame.set(before);
+    find: `    frame.set(earlierRecords);
 `,
     replace: ``,
     caughtBy: { [FILE_SENDER]: "frames of all sizes bring files of all sizes" },
@@ -117,8 +117,8 @@ export const SETS: readonly Mutation[] = [
     name: "block-read-ahead-sent-for-any",
     breaks: "A: a block that was read ahead is used where it belongs, and nowhere else",
     file: "lib/client/sets/read-ahead.ts",
-    find: `if (this.#ahead?.fd !== place.fd || this.#ahead.offset !== place.offset) {`,
-    replace: `if (!this.#ahead) {`,
+    find: `if (this.#pendingRead?.fd !== position.fd || this.#pendingRead.offset !== position.offset) {`,
+    replace: `if (!this.#pendingRead) {`,
     caughtBy: { [READ_AHEAD]: "another block than the one that was read ahead is the wanted one" },
   },
   {
@@ -133,7 +133,7 @@ export const SETS: readonly Mutation[] = [
     name: "block-of-a-closed-file-kept",
     breaks: "A: nothing of a file comes for another one",
     file: "lib/client/sets/read-ahead.ts",
-    find: `if (this.#ahead?.fd === fd) await this.#dropAhead();`,
+    find: `if (this.#pendingRead?.fd === fd) await this.#dropPendingRead();`,
     replace: ``,
     caughtBy: { [READ_AHEAD]: "nothing of a file that was left comes for another one" },
   },
