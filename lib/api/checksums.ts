@@ -10,13 +10,16 @@ export {
  * The fields of a download's record about the checksum of its file: `checksum` names the algorithm, and the
  * field of that name holds the digest.
  */
-export type Digested = { checksum: ChecksumAlgorithm } & Record<ChecksumAlgorithm, string | null>;
+export type ChecksumFields = { checksum: ChecksumAlgorithm } & Record<
+  ChecksumAlgorithm,
+  string | null
+>;
 
 /**
  * Returns the digest of a download's file in the download's checksum algorithm; null while the digest is
  * unknown.
  */
-export function digestOf(record: Digested): string | null {
+export function digestOf(record: ChecksumFields): string | null {
   return record[record.checksum];
 }
 

@@ -8,7 +8,7 @@ import { CredentialName, Lifetime } from "./tokens.ts";
 const time = z.iso.datetime();
 
 /** Default lifetime of a new enrolment key, in seconds: one week. */
-const USUAL_LIFETIME = 7 * 86_400;
+const DEFAULT_LIFETIME_S = 7 * 86_400;
 
 /** Largest value for the number of clients that one enrolment key may enrol. */
 const MAX_USES = 1_000_000;
@@ -51,7 +51,7 @@ export const NewEnrolmentKey = z
       description: "lets another machine take the id over, also one that was revoked",
     }),
     max_uses: z.int().min(1).max(MAX_USES).nullable().default(1),
-    expires_in_seconds: Lifetime.default(USUAL_LIFETIME),
+    expires_in_seconds: Lifetime.default(DEFAULT_LIFETIME_S),
   })
   .refine(({ replace, ids }) => !replace || !ids.includes("*"), {
     path: ["replace"],

@@ -59,7 +59,7 @@ const NewStopWhen = z
   .strictObject({ failed_percent: failedPercent, at_least: atLeast.default(1) })
   .meta({ id: "NewStopWhen" });
 
-export const positive = duration.refine((ms) => ms > 0, "must be longer than nothing");
+export const positiveDuration = duration.refine((ms) => ms > 0, "must be longer than nothing");
 const Concurrency = z.int().min(1).max(100_000);
 
 /** Fields of every job, whether a person requests the job or a schedule makes it. */
@@ -67,12 +67,12 @@ export const jobFields = {
   name: z.string().trim().min(1).max(200).nullable().optional(),
   clients: JobClients,
   download: DownloadOrder,
-  expires_in: positive
+  expires_in: positiveDuration
     .nullable()
     .optional()
     .meta({ type: ["string", "null"], description: "what is queued then, or later, fails" }),
   max_concurrent: Concurrency.nullable().optional().meta({ description: "that run at once" }),
-  spread: positive
+  spread: positiveDuration
     .nullable()
     .optional()
     .meta({ type: ["string", "null"], description: "over which the starts are spread" }),

@@ -4,7 +4,7 @@ import type { DownloadRecord } from "./schemas.ts";
  * Maximum number of patterns that {@link lackOf} quotes, and maximum number of characters that it quotes of
  * each pattern.
  */
-const MAX_NAMED = 3;
+const MAX_QUOTED = 3;
 const MAX_LENGTH = 60;
 
 /**
@@ -15,7 +15,7 @@ export function lackOf({
   unmatched_paths,
 }: Pick<DownloadRecord, "unmatched_paths">): string | null {
   if (!unmatched_paths?.length) return null;
-  const names = unmatched_paths.slice(0, MAX_NAMED).map((pattern) => `"${shortened(pattern)}"`);
+  const names = unmatched_paths.slice(0, MAX_QUOTED).map((pattern) => `"${shortened(pattern)}"`);
   const more = unmatched_paths.length - names.length;
   return `no file matches ${names.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }

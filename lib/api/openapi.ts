@@ -68,34 +68,34 @@ export async function openApiDocument(version: string): Promise<OpenApiDocument>
 class SchemaCollector {
   readonly named: Record<string, JsonSchema> = {};
   /** The JSON schemas converted so far, kept because many calls have the same parameters and errors. */
-  readonly #made = {
+  readonly #converted = {
     input: new Map<z.ZodType, JsonSchema>(),
     output: new Map<z.ZodType, JsonSchema>(),
   };
 
   /** Converts a schema. @param io `input` for a schema of requests, `output` for one of answers */
   add(schema: z.ZodType, io: "input" | "output"): JsonSchema {
-    const known = this.#made[io].get(schema);
-    if (known) return known;
-    const made = this.#make(schema, io);
-    this.#made[io].set(schema, made);
-    return made;
+    const cached = this.#converted[io].get(schema);
+    if (cached) return cached;
+    const converted = this.#convert(schema, io);
+    this.#converted[io].set(schema, converted);
+    return converted;
   }
 
-  #make(schema: z.ZodType, io: "input" | "output"): JsonSchema {
+  #convert(schema: z.ZodType, io: "input" | "output"): JsonSchema {
     const override = ({ jsonSchema }: { jsonSchema: JsonSchema }) => {
-      if (io === "input") tellDefault(jsonSchema);
+      if (io === "input") moveDefaultToDescription(jsonSchema);
     };
     const text = JSON.stringify(z.toJSONSchema(schema, { io, override }));
     const {
       $schema: _,
       $defs,
-      ...made
+      ...jsonSchema
     } = JSON.parse(text.replaceAll('"#/$defs/', '"#/components/schemas/')) as JsonSchema & {
       $defs?: Record<string, JsonSchema>;
     };
     Object.assign(this.named, $defs);
-    return made;
+    return jsonSchema;
   }
 }
 
@@ -103,11 +103,12 @@ class SchemaCollector {
  * Moves the default value of a schema from `default` to `description`. With `default` in a request's schema,
  * type generators such as openapi-typescript make the field required.
  */
-function tellDefault(schema: JsonSchema): void {
+function moveDefaultToDescription(schema: JsonSchema): void {
   if (!("default" in schema)) return;
   const { default: value, description } = schema;
-  const told = `${JSON.stringify(value)} where not given`;
-  schema["description"] = description === undefined ? told : `${String(description)}; ${told}`;
+  const defaultNote = `${JSON.stringify(value)} where not given`;
+  schema["description"] =
+    description === undefined ? defaultNote : `${String(description)}; ${defaultNote}`;
   delete schema["default"];
 }
 
@@ -143,8 +144,8 @@ const PATH_PARAMS: z.ZodType<ParamsOf<(typeof endpoints)[keyof typeof endpoints]
   PathParams;
 
 function pathParametersOf({ path }: Endpoint, schemas: SchemaCollector): Parameter[] {
-  const known = parametersOf(PATH_PARAMS, "path", schemas);
-  return known.filter(({ name }) => path.includes(`:${name}`));
+  const all = parametersOf(PATH_PARAMS, "path", schemas);
+  return all.filter(({ name }) => path.includes(`:${name}`));
 }
 
 function parametersOf(
@@ -156,12 +157,12 @@ function parametersOf(
     properties: Record<string, JsonSchema & { description?: string }>;
     required?: string[];
   };
-  return Object.entries(properties).map(([name, { description, ...of }]) => ({
+  return Object.entries(properties).map(([name, { description, ...parameterSchema }]) => ({
     name,
     in: place,
     required: required.includes(name),
     ...(description !== undefined && { description }),
-    schema: of,
+    schema: parameterSchema,
   }));
 }
 

@@ -3,7 +3,7 @@ import { DeliveryCounts, ShownLocalTime } from "./deliveries.ts";
 import { ClientId } from "../protocol/messages.ts";
 import { Cron, MAX_CRON_LENGTH } from "../util/cron.ts";
 import { isTimeZone } from "../util/time-zone.ts";
-import { AskedDownload, JobClients, jobFields, positive } from "./jobs.ts";
+import { AskedDownload, JobClients, jobFields, positiveDuration } from "./jobs.ts";
 import { Keep } from "./keep.ts";
 import { duration, size } from "./sets.ts";
 
@@ -97,7 +97,7 @@ const scheduleFields = {
   cron: CronText,
   time_zone: ScheduleZone,
   job: ScheduledJob,
-  spread: positive
+  spread: positiveDuration
     .nullable()
     .meta({ type: ["string", "null"], description: "over which the starts are spread" }),
   catch_up: duration
@@ -257,6 +257,6 @@ export type ScheduleRunAnswer = z.infer<typeof ScheduleRunAnswer>;
 
 /** Reports whether a text is a valid local date and time, such as `2026-11-30T02:30`. */
 function isLocalTime(text: string): boolean {
-  const wall = Date.parse(`${text}Z`);
-  return !Number.isNaN(wall) && new Date(wall).toISOString().startsWith(text);
+  const utcMs = Date.parse(`${text}Z`);
+  return !Number.isNaN(utcMs) && new Date(utcMs).toISOString().startsWith(text);
 }

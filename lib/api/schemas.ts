@@ -3,7 +3,7 @@ import { CHECKSUM_ALGORITHMS } from "../protocol/checksum.ts";
 import { Md5, Sha256 } from "../protocol/digest.ts";
 import { DOWNLOAD_ERROR_CODES } from "../protocol/errors.ts";
 import { ClientId, FilePath } from "../protocol/messages.ts";
-import { ANY_LOCAL_TIME, fillDates, flawOfDates } from "../util/path-dates.ts";
+import { SAMPLE_LOCAL_TIME, fillDates, flawOfDates } from "../util/path-dates.ts";
 import { Labels, TimeZone } from "./labels.ts";
 import { anyPageLimit, pageLimit } from "./page-limit.ts";
 import { Role } from "./roles.ts";
@@ -172,7 +172,7 @@ const DatedPath = FilePath.superRefine((path, context) => {
   const flaw = flawOfDates(path, "path");
   if (flaw !== null) context.addIssue({ code: "custom", message: flaw });
 }).refine(
-  (path) => FilePath.safeParse(fillDates(path, "path", ANY_LOCAL_TIME)).success,
+  (path) => FilePath.safeParse(fillDates(path, "path", SAMPLE_LOCAL_TIME)).success,
   "is too long with its dates filled in",
 );
 

@@ -23,17 +23,17 @@ const MAX_REQUIREMENTS = 2 * MAX_LABELS;
 /** Reports whether a client with these labels is selected. */
 export function matches(selector: Selector, labels: Readonly<Record<string, string>>): boolean {
   return selector.every((requirement) => {
-    const has = Object.hasOwn(labels, requirement.key);
+    const hasLabel = Object.hasOwn(labels, requirement.key);
     const value = labels[requirement.key] ?? "";
     switch (requirement.is) {
       case "present":
-        return has;
+        return hasLabel;
       case "absent":
-        return !has;
+        return !hasLabel;
       case "in":
-        return has && requirement.values.includes(value);
+        return hasLabel && requirement.values.includes(value);
       case "not_in":
-        return !has || !requirement.values.includes(value);
+        return !hasLabel || !requirement.values.includes(value);
     }
   });
 }
@@ -63,7 +63,7 @@ interface Token {
 
 class SelectorParser {
   readonly #tokens: Token[];
-  #next = 0;
+  #position = 0;
 
   constructor(private readonly text: string) {
     if (text.length > MAX_SELECTOR_LENGTH) {
@@ -75,50 +75,50 @@ class SelectorParser {
   parse(): Selector {
     const requirements: Requirement[] = [];
     do {
-      requirements.push(this.#requirement());
+      requirements.push(this.#parseRequirement());
       if (requirements.length > MAX_REQUIREMENTS) {
         throw new SelectorError(`must have at most ${MAX_REQUIREMENTS} requirements`);
       }
-    } while (this.#takes(","));
+    } while (this.#accept(","));
     if (this.#token.text !== "") this.#fail('"," or the end');
     return requirements;
   }
 
   get #token(): Token {
     const end = { text: "", at: this.text.length + 1, isWord: false };
-    return this.#tokens[this.#next] ?? end;
+    return this.#tokens[this.#position] ?? end;
   }
 
-  #requirement(): Requirement {
-    if (this.#takes("!")) return { key: this.#word("a key"), is: "absent" };
-    const key = this.#word("a key");
+  #parseRequirement(): Requirement {
+    if (this.#accept("!")) return { key: this.#parseWord("a key"), is: "absent" };
+    const key = this.#parseWord("a key");
     const { text } = this.#token;
-    if (this.#takes("=") || this.#takes("==")) {
-      return { key, is: "in", values: [this.#word("a value")] };
+    if (this.#accept("=") || this.#accept("==")) {
+      return { key, is: "in", values: [this.#parseWord("a value")] };
     }
-    if (this.#takes("!=")) return { key, is: "not_in", values: [this.#word("a value")] };
-    if (this.#takes("in") || this.#takes("notin")) {
-      return { key, is: text === "in" ? "in" : "not_in", values: this.#values() };
+    if (this.#accept("!=")) return { key, is: "not_in", values: [this.#parseWord("a value")] };
+    if (this.#accept("in") || this.#accept("notin")) {
+      return { key, is: text === "in" ? "in" : "not_in", values: this.#parseValues() };
     }
     if (text !== "" && text !== ",") this.#fail('"=", "!=", "in", "notin", "," or the end');
     return { key, is: "present" };
   }
 
-  #values(): string[] {
-    if (!this.#takes("(")) this.#fail('"("');
-    const values = [this.#word("a value")];
-    while (this.#takes(",")) values.push(this.#word("a value"));
-    if (!this.#takes(")")) this.#fail('"," or ")"');
+  #parseValues(): string[] {
+    if (!this.#accept("(")) this.#fail('"("');
+    const values = [this.#parseWord("a value")];
+    while (this.#accept(",")) values.push(this.#parseWord("a value"));
+    if (!this.#accept(")")) this.#fail('"," or ")"');
     return values;
   }
 
-  #takes(text: string): boolean {
+  #accept(text: string): boolean {
     if (this.#token.text !== text) return false;
-    this.#next++;
+    this.#position++;
     return true;
   }
 
-  #word(expected: string): string {
+  #parseWord(expected: string): string {
     const { text, isWord } = this.#token;
     if (!isWord) this.#fail(expected);
     if (!LABEL_PART.test(text)) {
@@ -126,7 +126,7 @@ class SelectorParser {
         `${expected} of at most ${MAX_LABEL_LENGTH} characters that begins with a letter or digit`,
       );
     }
-    this.#next++;
+    this.#position++;
     return text;
   }
 

@@ -4,7 +4,7 @@ import { DOWNLOAD_ERROR_CODES } from "../protocol/errors.ts";
 import { MAX_SET_FILES } from "../protocol/messages.ts";
 import { flawOfPatterns, MAX_PATTERN_LENGTH, MAX_PATTERNS } from "../protocol/patterns.ts";
 import { parseDuration } from "../util/durations.ts";
-import { ANY_LOCAL_TIME, fillDates, flawOfDates } from "../util/path-dates.ts";
+import { SAMPLE_LOCAL_TIME, fillDates, flawOfDates } from "../util/path-dates.ts";
 import { parseSize } from "../util/sizes.ts";
 import { pageLimit } from "./page-limit.ts";
 import { SavedPath } from "./saved-path.ts";
@@ -23,11 +23,13 @@ const patterns = z
   )
   .max(MAX_PATTERNS, `must be at most ${MAX_PATTERNS} patterns`)
   .superRefine((texts, context) => {
-    const dates = texts.map((text) => flawOfDates(text, "pattern")).find((found) => found !== null);
-    const filled = texts.map((text) => fillDates(text, "pattern", ANY_LOCAL_TIME));
+    const dateFlaw = texts
+      .map((text) => flawOfDates(text, "pattern"))
+      .find((found) => found !== null);
+    const filled = texts.map((text) => fillDates(text, "pattern", SAMPLE_LOCAL_TIME));
     const isTooLong = filled.some((text) => text.length > MAX_PATTERN_LENGTH);
     const flaw =
-      dates ?? (isTooLong ? "is too long with its dates filled in" : flawOfPatterns(filled));
+      dateFlaw ?? (isTooLong ? "is too long with its dates filled in" : flawOfPatterns(filled));
     if (flaw !== null) context.addIssue({ code: "custom", message: flaw });
   });
 
@@ -80,7 +82,7 @@ export const SetFields = {
 };
 
 /** Names of the fields that are allowed only together with `paths`. */
-const ONLY_OF_SETS = Object.keys(SetFields).filter((name) => name !== "paths");
+const SET_ONLY_FIELDS = Object.keys(SetFields).filter((name) => name !== "paths");
 
 /**
  * Checks that a request has at most one of `file_path` and `paths`, and fields of sets only together with
@@ -93,7 +95,7 @@ export function checkSetFields(
   const refuse = (field: string, message: string) =>
     context.addIssue({ code: "custom", path: [field], message, input: body });
   if (body["paths"] === undefined) {
-    for (const field of ONLY_OF_SETS) {
+    for (const field of SET_ONLY_FIELDS) {
       if (body[field] !== undefined) refuse(field, 'goes with "paths"');
     }
   } else if (body["file_path"] !== undefined) {

@@ -1,7 +1,7 @@
 import { BUILD } from "../util/build.ts";
 import { api } from "./api.ts";
 import type { Site } from "./board.ts";
-import { clientCommand, installCommand, isInTheClear } from "./client-command.ts";
+import { clientCommand, installCommand, isUnencrypted } from "./client-command.ts";
 import { copyText } from "./clipboard.ts";
 import { byId, setText } from "./dom.ts";
 import { notify } from "./notices.ts";
@@ -22,7 +22,7 @@ export class AddSite {
    * The last enrolment key that this form made, and the client id for which it was made. Null before a key is
    * made, and again once that client has connected.
    */
-  #expected: { id: string; key: string } | null = null;
+  #issuedKey: { id: string; key: string } | null = null;
   #sites: Site[] = [];
   /**
    * True after the person opened the form, false after the person closed it. Otherwise null: the form is then
@@ -63,7 +63,7 @@ export class AddSite {
   render(sites: Site[]): void {
     this.#sites = sites;
     const hasSites = sites.length > 0;
-    this.#welcome();
+    this.#noteConnected();
     this.#form.hidden = !(this.#isOpen ?? !hasSites);
     this.#toggle.ariaExpanded = String(!this.#form.hidden);
     this.#toggle.hidden = !hasSites;
@@ -82,7 +82,7 @@ export class AddSite {
 
   #commandText(): string {
     const id = this.#id.value;
-    const key = this.#expected?.id === id ? this.#expected.key : NO_KEY_YET;
+    const key = this.#issuedKey?.id === id ? this.#issuedKey.key : NO_KEY_YET;
     const root = this.#root.value.trim();
     const page = new URL(location.href);
     const client = { id, root, page, key: this.#needsKey ? key : null };
@@ -90,30 +90,30 @@ export class AddSite {
   }
 
   #note(): string {
-    const clear = isInTheClear(new URL(location.href))
+    const encryptionNote = isUnencrypted(new URL(location.href))
       ? " Nothing is encrypted on its way here."
       : "";
     return this.#needsKey
-      ? `The key is good for this name, once and for a week. It is shown this once.${clear}`
-      : clear;
+      ? `The key is good for this name, once and for a week. It is shown this once.${encryptionNote}`
+      : encryptionNote;
   }
 
   async #make(): Promise<void> {
     const id = this.#id.value;
-    if (this.#needsKey && this.#expected?.id !== id) {
+    if (this.#needsKey && this.#issuedKey?.id !== id) {
       const { enrolment_key } = await api.createEnrolmentKey({ name: nameFor(id), ids: id });
-      this.#expected = { id, key: enrolment_key };
+      this.#issuedKey = { id, key: enrolment_key };
       this.render(this.#sites);
     }
     await copyText(this.#command, "The command");
   }
 
   /** If the client for which the form made a key has connected, shows a notice and closes the form. */
-  #welcome(): void {
-    const id = this.#expected?.id;
+  #noteConnected(): void {
+    const id = this.#issuedKey?.id;
     if (!this.#sites.some(({ client }) => client.client_id === id && client.connected)) return;
     notify("done", `${id} is connected`);
-    this.#expected = null;
+    this.#issuedKey = null;
     this.#isOpen = null;
   }
 }

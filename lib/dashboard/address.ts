@@ -24,7 +24,7 @@ export interface PageFilters {
   onlyOffline: boolean;
 }
 
-export const EVERYTHING: Readonly<PageFilters> = {
+export const NO_FILTERS: Readonly<PageFilters> = {
   status: null,
   onlyOpen: false,
   site: null,
@@ -45,7 +45,7 @@ const FIELDS = ["status", "site", "job", "schedule", "download", "sites"];
  * @param hash the fragment with its `#`
  * @returns null if the fragment has another purpose, such as an anchor on the page or a sign-in code
  */
-export function readAddress(hash: string): PageFilters | null {
+export function readFragment(hash: string): PageFilters | null {
   const fields = new URLSearchParams(hash.slice(1));
   if (hash.length > 1 && !FIELDS.some((name) => fields.has(name))) return null;
   const status = fields.get("status") ?? "";
@@ -61,8 +61,8 @@ export function readAddress(hash: string): PageFilters | null {
 }
 
 /** Formats filters as the fragment of a URL, with its `#`. Filters that are not set are left out. */
-export function addressOf(shown: PageFilters): string {
-  const { status, onlyOpen, site, job, schedule, download, onlyOffline } = shown;
+export function fragmentOf(filters: PageFilters): string {
+  const { status, onlyOpen, site, job, schedule, download, onlyOffline } = filters;
   const fields = new URLSearchParams();
   if (status !== null) fields.set("status", status);
   if (status === "failed" && onlyOpen) fields.set("open", "true");

@@ -51,27 +51,27 @@ export const api = {
   clientFiles: (id: string, query: Query<"/api/clients/:client_id/files">, signal: AbortSignal) =>
     call("GET", "/api/clients/:client_id/files", { params: { client_id: id }, query }, { signal }),
   setFiles: (id: string, query: Query<"/api/downloads/:download_id/files">) =>
-    call("GET", "/api/downloads/:download_id/files", { ...ofDownload(id), query }),
+    call("GET", "/api/downloads/:download_id/files", { ...downloadParams(id), query }),
   start: (body: Body<"/api/download">) => call("POST", "/api/download", { body }),
-  cancel: (id: string) => call("POST", "/api/downloads/:download_id/cancel", ofDownload(id)),
+  cancel: (id: string) => call("POST", "/api/downloads/:download_id/cancel", downloadParams(id)),
   createEnrolmentKey: (body: Body<"/api/enrolment-keys">) =>
     call("POST", "/api/enrolment-keys", { body }),
   jobs: (query: Query<"/api/jobs">) => call("GET", "/api/jobs", { query }),
-  job: (id: string) => call("GET", "/api/jobs/:job_id", ofJob(id)),
+  job: (id: string) => call("GET", "/api/jobs/:job_id", jobParams(id)),
   /** Creates a job. @param key value of Idempotency-Key: repeated requests with one key make only one job */
   createJob: (body: Body<"/api/jobs">, key: string) =>
     call("POST", "/api/jobs", { body }, { headers: { "Idempotency-Key": key } }),
   changeJob: (id: string, body: Request<"PATCH", "/api/jobs/:job_id">["body"]) =>
-    call("PATCH", "/api/jobs/:job_id", { ...ofJob(id), body }),
-  pauseJob: (id: string) => call("POST", "/api/jobs/:job_id/pause", ofJob(id)),
-  resumeJob: (id: string) => call("POST", "/api/jobs/:job_id/resume", ofJob(id)),
-  cancelJob: (id: string) => call("POST", "/api/jobs/:job_id/cancel", ofJob(id)),
+    call("PATCH", "/api/jobs/:job_id", { ...jobParams(id), body }),
+  pauseJob: (id: string) => call("POST", "/api/jobs/:job_id/pause", jobParams(id)),
+  resumeJob: (id: string) => call("POST", "/api/jobs/:job_id/resume", jobParams(id)),
+  cancelJob: (id: string) => call("POST", "/api/jobs/:job_id/cancel", jobParams(id)),
   rerunJob: (id: string, body: Body<"/api/jobs/:job_id/rerun">) =>
-    call("POST", "/api/jobs/:job_id/rerun", { ...ofJob(id), body }),
+    call("POST", "/api/jobs/:job_id/rerun", { ...jobParams(id), body }),
   change: (id: string, body: Request<"PATCH", "/api/downloads/:download_id">["body"]) =>
-    call("PATCH", "/api/downloads/:download_id", { ...ofDownload(id), body }),
+    call("PATCH", "/api/downloads/:download_id", { ...downloadParams(id), body }),
   removeContent: (id: string) =>
-    call("DELETE", "/api/downloads/:download_id/content", ofDownload(id)),
+    call("DELETE", "/api/downloads/:download_id/content", downloadParams(id)),
   webhooks: () => call("GET", "/api/webhooks", {}),
   createWebhook: (body: Body<"/api/webhooks">) => call("POST", "/api/webhooks", { body }),
   changeWebhook: (name: string, body: Request<"PATCH", "/api/webhooks/:name">["body"]) =>
@@ -89,7 +89,7 @@ export const api = {
     call("POST", "/api/webhooks/:name/attempts/:attempt_id/replay", {
       params: { name, attempt_id: id },
     }),
-  download: (id: string) => call("GET", "/api/downloads/:download_id", ofDownload(id)),
+  download: (id: string) => call("GET", "/api/downloads/:download_id", downloadParams(id)),
   schedules: () => call("GET", "/api/schedules", {}),
   createSchedule: (body: Body<"/api/schedules">) => call("POST", "/api/schedules", { body }),
   changeSchedule: (name: string, body: Request<"PATCH", "/api/schedules/:name">["body"]) =>
@@ -105,24 +105,24 @@ export const api = {
     call("GET", "/api/schedules/:name/board", { params: { name }, query }),
   previewTimes: (body: Body<"/api/schedules/preview">, signal: AbortSignal) =>
     call("POST", "/api/schedules/preview", { body }, { signal }),
-  retry: (id: string) => call("POST", "/api/downloads/:download_id/retry", ofDownload(id)),
+  retry: (id: string) => call("POST", "/api/downloads/:download_id/retry", downloadParams(id)),
 };
 
 /** URL of the server's event stream, relative to the page. */
-export const EVENTS = relative("/api/events" satisfies PathOf<"GET">);
+export const EVENTS_URL = relativeUrl("/api/events" satisfies PathOf<"GET">);
 
 /**
  * Finds out why the server refuses the event stream.
  * @returns null if the server accepts the event stream, or does not answer
  */
 export function refusalOfEvents(): Promise<ApiProblem | null> {
-  return refusalOf(EVENTS).catch(() => null);
+  return refusalOf(EVENTS_URL).catch(() => null);
 }
 
 /** Checks that the content of a completed download is available. @throws ApiProblem if it is not */
 export async function requireContent(downloadId: string): Promise<void> {
   const path = contentPath(downloadId);
-  const { ok } = await answered(fetch(path, { method: "HEAD" }));
+  const { ok } = await responseOf(fetch(path, { method: "HEAD" }));
   // The response to HEAD has no body with the reason, so a GET follows.
   const refusal = ok ? null : await refusalOf(path);
   if (refusal) throw refusal;
@@ -134,20 +134,20 @@ export async function requireContent(downloadId: string): Promise<void> {
  */
 export function contentPath(downloadId: string, path?: string): string {
   const endpoint: PathOf<"GET"> = "/api/downloads/:download_id/content";
-  return relative(endpoint, { ...ofDownload(downloadId), query: { path } });
+  return relativeUrl(endpoint, { ...downloadParams(downloadId), query: { path } });
 }
 
-function ofDownload(downloadId: string) {
+function downloadParams(downloadId: string) {
   return { params: { download_id: downloadId } };
 }
 
-function ofJob(jobId: string) {
+function jobParams(jobId: string) {
   return { params: { job_id: jobId } };
 }
 
 async function listOfOne(downloadId: string): Promise<DownloadList> {
   try {
-    const download = await call("GET", "/api/downloads/:download_id", ofDownload(downloadId));
+    const download = await call("GET", "/api/downloads/:download_id", downloadParams(downloadId));
     return { downloads: [download], next_cursor: null };
   } catch (error) {
     if (!(error instanceof ApiProblem) || error.status !== 404) throw error;
@@ -156,7 +156,7 @@ async function listOfOne(downloadId: string): Promise<DownloadList> {
 }
 
 /** Returns the URL of a REST call, relative to the page. */
-function relative(path: string, request: AnyRequest = {}): string {
+function relativeUrl(path: string, request: AnyRequest = {}): string {
   return addressOf(path, request).slice(1);
 }
 
@@ -180,8 +180,8 @@ async function call(
 ): Promise<unknown> {
   const timeout = AbortSignal.timeout(CALL_TIMEOUT);
   const { body } = request;
-  const response = await answered(
-    fetch(relative(path, request), {
+  const response = await responseOf(
+    fetch(relativeUrl(path, request), {
       method,
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
       headers: { ...headers, ...(body !== undefined && { "Content-Type": "application/json" }) },
@@ -192,7 +192,7 @@ async function call(
   throw await problemOf(response);
 }
 
-async function answered(request: Promise<Response>): Promise<Response> {
+async function responseOf(request: Promise<Response>): Promise<Response> {
   return request.catch((cause: unknown) => {
     throw new Error("No answer from the server", { cause });
   });
@@ -200,12 +200,12 @@ async function answered(request: Promise<Response>): Promise<Response> {
 
 /** Sends a GET to find out why the server refuses it. @returns the reason; null if the GET succeeds */
 async function refusalOf(path: string): Promise<ApiProblem | null> {
-  const ending = new AbortController();
+  const controller = new AbortController();
   try {
-    const response = await answered(fetch(path, { signal: ending.signal }));
+    const response = await responseOf(fetch(path, { signal: controller.signal }));
     return response.ok ? null : await problemOf(response);
   } finally {
-    ending.abort();
+    controller.abort();
   }
 }
 

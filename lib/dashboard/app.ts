@@ -16,7 +16,7 @@ import { RemoveDialog } from "./keep/remove-dialog.ts";
 import { areSame, Listing } from "./listing.ts";
 import { LabelEditor } from "./labels/label-editor.ts";
 import { notify, notifyFailure } from "./notices.ts";
-import { leave, SignInForm, takeCode } from "./sign-in.ts";
+import { reloadToSignIn, SignInForm, takeCode } from "./sign-in.ts";
 import { SchedulesPanel } from "./schedules/schedules-panel.ts";
 import { SitesView } from "./sites-view.ts";
 import { StartForm } from "./start-form.ts";
@@ -24,32 +24,32 @@ import { midnight, TotalsView } from "./totals-view.ts";
 import { WebhooksSheet } from "./webhooks/webhooks-sheet.ts";
 
 /** Time between two updates of totals, schedules and texts such as "5 min. ago", in ms. */
-const CLOCK_MS = 15_000;
+const REFRESH_EVERY_MS = 15_000;
 
 /** Time, in ms, from the first event that is not drawn yet until the page is drawn. */
-const RENDER_MS = 100;
+const RENDER_DELAY_MS = 100;
 
 /** Time from the end of a download, or a gap in the list, until totals and lists are loaded again, in ms. */
-const SETTLE_MS = 1_000;
+const REFRESH_DELAY_MS = 1_000;
 
 /** The page: creates its parts, such as the list of sites, and passes events from each to the others. */
 class App {
   readonly #board = new Board();
   readonly #connection = new ConnectionView();
   readonly #filters = new Filters(() => this.#filtersChanged());
-  readonly #listing = new Listing((query) => api.downloads(query), this.#filters.listed);
+  readonly #listing = new Listing((query) => api.downloads(query), this.#filters.listFilter);
   readonly #sites = new SitesView({
     onChoose: (site) => this.#chooseSite(site),
     onPull: (clientId) => this.#startForm.prepare(clientId),
-    onAll: () => this.#filters.change({ onlyOffline: false }),
-    onLabel: (client, row) => this.#labelEditor.open(client, row),
+    onShowAll: () => this.#filters.change({ onlyOffline: false }),
+    onEditLabels: (client, row) => this.#labelEditor.open(client, row),
   });
   readonly #labelEditor = new LabelEditor((clientId, change) =>
     this.#run(async () => this.#board.setClient(await api.changeClient(clientId, change))),
   );
   readonly #addSite = new AddSite((work) => void this.#run(work));
   readonly #downloads = new DownloadsView(this.#listing, this.#board, {
-    onAction: (action, download, row) => this.#once(action, download, row),
+    onAction: (action, download, row) => this.#runOnce(action, download, row),
   });
   readonly #jobs = new JobsPanel((work) => this.#run(work));
   readonly #schedules = new SchedulesPanel({
@@ -67,7 +67,7 @@ class App {
     (clientId) => this.#folderBrowser.show(clientId),
   );
   readonly #feed = new Feed({
-    onLive: () => this.#live(),
+    onLive: () => this.#connected(),
     onPaused: () => this.#connection.show("paused"),
     onLost: () => this.#connection.show("lost"),
     onRefused: (problem) => {
@@ -89,18 +89,18 @@ class App {
   /** Time at which the session expires, ISO 8601; null if it never does. */
   #expiresAt: string | null = null;
   /** True once the server has sent all sites. Until then, an empty list may mean that they are not loaded. */
-  #isKnown = false;
-  #rendering: ReturnType<typeof setTimeout> | undefined;
-  #settling: ReturnType<typeof setTimeout> | undefined;
+  #areSitesLoaded = false;
+  #renderTimer: ReturnType<typeof setTimeout> | undefined;
+  #refreshTimer: ReturnType<typeof setTimeout> | undefined;
   /** True if the list of downloads may lack rows at its end, and has to be loaded again. */
   #hasGap = false;
   /** Keys of running actions, such as `cancel <download_id>`. A click that repeats one of them is ignored. */
-  readonly #underWay = new Set<string>();
+  readonly #runningActions = new Set<string>();
 
   constructor() {
     void new WebhooksSheet();
     for (const direction of ["newest", "newer", "older"] as const) {
-      byId(direction, HTMLButtonElement).addEventListener("click", () => this.#turn(direction));
+      byId(direction, HTMLButtonElement).addEventListener("click", () => this.#turnPage(direction));
     }
     byId("sign-out", HTMLButtonElement).addEventListener("click", () =>
       this.#run(() => this.#signOut()),
@@ -112,8 +112,8 @@ class App {
     }
     addEventListener("hashchange", () => void this.start());
     setInterval(() => {
-      if (this.#isOpen) this.#settle();
-    }, CLOCK_MS);
+      if (this.#isOpen) this.#refresh();
+    }, REFRESH_EVERY_MS);
   }
 
   /** Shows the page if the browser is signed in, otherwise the sign-in form. */
@@ -121,7 +121,7 @@ class App {
     const session = await api.session().catch(() => null);
     if (session === null) {
       this.#connection.show("lost");
-      setTimeout(() => void this.start(), SETTLE_MS);
+      setTimeout(() => void this.start(), REFRESH_DELAY_MS);
       return;
     }
     if (!session.signed_in) return this.#showSignIn(session.ended);
@@ -141,8 +141,8 @@ class App {
   /** Shows the sign-in form. @param ended why the browser's session ended; null without a session cookie */
   async #showSignIn(ended: SessionEnd | null): Promise<void> {
     if (this.#isOpen) {
-      const isOver = this.#expiresAt !== null && Date.parse(this.#expiresAt) <= Date.now();
-      return leave(ended ?? (isOver ? "expired" : "left"));
+      const hasExpired = this.#expiresAt !== null && Date.parse(this.#expiresAt) <= Date.now();
+      return reloadToSignIn(ended ?? (hasExpired ? "expired" : "left"));
     }
     this.#connection.show("signed-out");
     await this.#signIn.show(ended);
@@ -150,63 +150,63 @@ class App {
 
   async #signOut(): Promise<void> {
     await api.signOut();
-    leave("left");
+    reloadToSignIn("left");
   }
 
-  #live(): void {
+  #connected(): void {
     this.#connection.show("live");
     this.#board.clearDownloads();
     this.#hasGap = true;
     this.#schedules.reconnected();
-    this.#settle();
+    this.#refresh();
     void this.#run(() => this.#jobs.refresh());
     // The server may have been updated while the connection was lost, so its version is loaded again.
-    void this.#run(async () => this.#sites.compareWith((await api.health()).version));
+    void this.#run(async () => this.#sites.setServerVersion((await api.health()).version));
   }
 
   #update(download: DownloadRecord): void {
     this.#board.setDownload(download, Date.now());
     this.#schedules.setDownload(download);
     if (!this.#listing.update(download)) this.#hasGap = true;
-    if (hasEnded(download) || this.#hasGap) this.#settleSoon();
+    if (hasEnded(download) || this.#hasGap) this.#refreshSoon();
     this.#renderSoon();
   }
 
   /** Draws the page soon, together with the changes of other events: at most ten times a second. */
   #renderSoon(): void {
-    this.#rendering ??= setTimeout(() => this.#render(), RENDER_MS);
+    this.#renderTimer ??= setTimeout(() => this.#render(), RENDER_DELAY_MS);
   }
 
   #render(): void {
-    clearTimeout(this.#rendering);
-    this.#rendering = undefined;
+    clearTimeout(this.#renderTimer);
+    this.#renderTimer = undefined;
     const sites = this.#board.sites();
     const { site, job, schedule, onlyOffline } = this.#filters.shown;
     this.#startForm.offer(sites);
     this.#filters.offer(sites);
-    const isKnown = this.#isKnown;
-    this.#sites.render(sites, { isKnown, chosen: site, onlyOffline });
-    if (isKnown) this.#addSite.render(sites);
+    const areSitesLoaded = this.#areSitesLoaded;
+    this.#sites.render(sites, { areSitesLoaded, chosen: site, onlyOffline });
+    if (areSitesLoaded) this.#addSite.render(sites);
     this.#jobs.render(sites, job);
     this.#schedules.render(sites, schedule);
     this.#downloads.render();
     this.#totals.renderCounts();
   }
 
-  #settleSoon(): void {
-    this.#settling ??= setTimeout(() => this.#settle(), SETTLE_MS);
+  #refreshSoon(): void {
+    this.#refreshTimer ??= setTimeout(() => this.#refresh(), REFRESH_DELAY_MS);
   }
 
   /** Loads data that events do not bring: totals, schedules, and rows missing in the list of downloads. */
-  #settle(): void {
-    clearTimeout(this.#settling);
-    this.#settling = undefined;
+  #refresh(): void {
+    clearTimeout(this.#refreshTimer);
+    this.#refreshTimer = undefined;
     const isReloadDue = this.#hasGap;
     this.#hasGap = false;
     void this.#run(async () => {
       if (isReloadDue) await this.#listing.reload();
       this.#totals.show(await api.totals(midnight()));
-      this.#isKnown = true;
+      this.#areSitesLoaded = true;
       await this.#schedules.refresh();
     });
   }
@@ -228,7 +228,7 @@ class App {
 
   #filtersChanged(): void {
     if (!this.#isOpen) return;
-    const filter = this.#filters.listed;
+    const filter = this.#filters.listFilter;
     if (areSame(filter, this.#listing.filter)) return this.#render();
     void this.#run(() => this.#listing.setFilter(filter));
   }
@@ -240,7 +240,7 @@ class App {
     if (downloads.getBoundingClientRect().top < 0) downloads.scrollIntoView();
   }
 
-  #turn(direction: "newest" | "newer" | "older"): void {
+  #turnPage(direction: "newest" | "newer" | "older"): void {
     void this.#run(async () => {
       await this.#listing[direction]();
       byId("downloads", HTMLElement).scrollIntoView();
@@ -252,12 +252,12 @@ class App {
     notify("done", message);
   }
 
-  #once(action: RowAction, download: DownloadRecord, row: HTMLElement): void {
-    const what = `${action} ${download.download_id}`;
-    if (this.#underWay.has(what)) return;
-    this.#underWay.add(what);
+  #runOnce(action: RowAction, download: DownloadRecord, row: HTMLElement): void {
+    const key = `${action} ${download.download_id}`;
+    if (this.#runningActions.has(key)) return;
+    this.#runningActions.add(key);
     void this.#run(() => this.#act(action, download, row)).finally(() =>
-      this.#underWay.delete(what),
+      this.#runningActions.delete(key),
     );
   }
 

@@ -24,7 +24,7 @@ export interface Site {
 }
 
 /** Filter for running downloads: those of one client, of one job, or all. */
-export interface RunningOf {
+export interface RunningFilter {
   clientId?: string;
   jobId?: string;
 }
@@ -38,7 +38,7 @@ const byName = new Intl.Collator("en", { numeric: true });
  */
 export class Board {
   readonly #clients = new Map<string, ClientRecord>();
-  readonly #open = new Map<string, DownloadRecord>();
+  readonly #unfinished = new Map<string, DownloadRecord>();
   /**
    * Downloads that ran until a moment ago, by id, with the time at which they stopped running, in ms since
    * 1970. The latest is last.
@@ -50,7 +50,7 @@ export class Board {
    * again.
    */
   clearDownloads(): void {
-    this.#open.clear();
+    this.#unfinished.clear();
   }
 
   setClient(client: ClientRecord): void {
@@ -60,9 +60,9 @@ export class Board {
   /** Stores the state of a new or changed download. @param now ms since 1970 */
   setDownload(download: DownloadRecord, now: number): void {
     const id = download.download_id;
-    const before = this.#open.get(id);
-    if (hasEnded(download)) this.#open.delete(id);
-    else this.#open.set(id, download);
+    const before = this.#unfinished.get(id);
+    if (hasEnded(download)) this.#unfinished.delete(id);
+    else this.#unfinished.set(id, download);
     if (isRunning(download)) this.#lingering.delete(id);
     else if (before && isRunning(before)) this.#linger(download, now);
     else {
@@ -78,17 +78,17 @@ export class Board {
   /** The sum of the rates of all downloads now, in bytes per second. */
   get bytesPerSecond(): number {
     let sum = 0;
-    for (const { status, bytes_per_second } of this.#open.values()) {
+    for (const { status, bytes_per_second } of this.#unfinished.values()) {
       if (status === "downloading") sum += bytes_per_second ?? 0;
     }
     return sum;
   }
 
   /** The number of downloads that are being received or verified, and the number that wait in the queue. */
-  get underWay(): { active: number; queued: number } {
+  get downloadCounts(): { active: number; queued: number } {
     let queued = 0;
-    for (const { status } of this.#open.values()) if (status === "queued") queued++;
-    return { active: this.#open.size - queued, queued };
+    for (const { status } of this.#unfinished.values()) if (status === "queued") queued++;
+    return { active: this.#unfinished.size - queued, queued };
   }
 
   /** The number of all sites, and of sites that are not connected. */
@@ -104,12 +104,12 @@ export class Board {
    * @param jobId only downloads of this job; undefined for any
    * @param now ms since 1970
    */
-  running({ clientId, jobId }: RunningOf, now: number): DownloadRecord[] {
+  running({ clientId, jobId }: RunningFilter, now: number): DownloadRecord[] {
     for (const [id, { since }] of this.#lingering) {
       if (now - since > LINGER_MS) this.#lingering.delete(id);
     }
     const lingering = [...this.#lingering.values()].map(({ download }) => download);
-    return [...this.#open.values().filter(isRunning), ...lingering]
+    return [...this.#unfinished.values().filter(isRunning), ...lingering]
       .filter(({ client_id }) => clientId === undefined || client_id === clientId)
       .filter(({ job_id }) => jobId === undefined || job_id === jobId)
       .toSorted((a, b) => (a.download_id < b.download_id ? 1 : -1));
@@ -125,9 +125,9 @@ export class Board {
       active: [],
       queued: 0,
     }));
-    const byId = new Map(sites.map((site) => [site.client.client_id, site]));
-    for (const download of this.#open.values()) {
-      const site = byId.get(download.client_id);
+    const sitesById = new Map(sites.map((site) => [site.client.client_id, site]));
+    for (const download of this.#unfinished.values()) {
+      const site = sitesById.get(download.client_id);
       if (download.status !== "queued") site?.active.push(download);
       else if (site) site.queued++;
     }

@@ -15,9 +15,9 @@ export function installCommand({ id, root, page, key }: NewClient): string {
     // The key goes through standard input, as other users of the machine can see the flags of running
     // programs.
     ...(key === null ? [] : [`echo ${key} |`]),
-    `sudo ./fds-linux-x64 client install --id ${id} --server ${addressOf(page)}`,
+    `sudo ./fds-linux-x64 client install --id ${id} --server ${serverUrlOf(page)}`,
     `--root ${quoted(root || "/srv/exports")}`,
-    ...(isInTheClear(page) ? ["--insecure"] : []),
+    ...(isUnencrypted(page) ? ["--insecure"] : []),
     ...(key === null ? [] : ["--enroll-token -"]),
   ].join(" ");
 }
@@ -26,19 +26,19 @@ export function installCommand({ id, root, page, key }: NewClient): string {
 export function clientCommand({ id, root, page, key }: NewClient): string {
   return [
     ...(key === null ? [] : [`ENROLL_TOKEN=${key}`]),
-    `bun run client --id ${id} --server ${addressOf(page)}`,
+    `bun run client --id ${id} --server ${serverUrlOf(page)}`,
     ...(root === "" ? [] : [`--root ${quoted(root)}`]),
-    ...(isInTheClear(page) ? ["--insecure"] : []),
+    ...(isUnencrypted(page) ? ["--insecure"] : []),
   ].join(" ");
 }
 
 /** Returns the server's URL, which is the URL of the page without the file name at its end. */
-function addressOf(page: URL): string {
+function serverUrlOf(page: URL): string {
   return new URL(".", page).href.replace(/\/$/, "");
 }
 
 /** Reports whether data to this URL crosses a network without TLS. A client then needs `--insecure`. */
-export function isInTheClear({ protocol, hostname }: URL): boolean {
+export function isUnencrypted({ protocol, hostname }: URL): boolean {
   return protocol === "http:" && !/^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname);
 }
 

@@ -4,7 +4,7 @@ import { formatSize } from "../util/sizes.ts";
 import { formatCount, formatRate, formatSpan, visible } from "./format.ts";
 
 /** Smallest saving by compression that is shown, as a fraction of the file's size. */
-const WORTH_TELLING = 0.03;
+const MIN_SHOWN_SAVING = 0.03;
 
 /**
  * Formats progress, rate and remaining time of a download: `"36.3 MiB of 100.0 MiB · 11.2 MiB/s · 6 s left"`.
@@ -19,20 +19,20 @@ export function numbersOf(download: DownloadRecord, isOnline: boolean): string {
   ];
   switch (status) {
     case "queued":
-      return [...waitsFor(download, isOnline), ...tries].join(" · ");
+      return [...waitingOf(download, isOnline), ...tries].join(" · ");
     case "downloading":
       return [...received, ...speedOf(download), ...tries].join(" · ");
     case "completed":
-      return [...takenBy(download), ...tries].join(" · ");
+      return [...resultOf(download), ...tries].join(" · ");
     default:
       return [...received, ...tries].join(" · ");
   }
 }
 
-function waitsFor(download: DownloadRecord, isOnline: boolean): string[] {
+function waitingOf(download: DownloadRecord, isOnline: boolean): string[] {
   const { bytes_received, total_size } = download;
-  const waits = `Waits for ${isOnline ? "its turn" : "its site to connect"}`;
-  return bytes_received > 0 ? [receivedOf(download, total_size ?? 0), waits] : [waits];
+  const waitText = `Waits for ${isOnline ? "its turn" : "its site to connect"}`;
+  return bytes_received > 0 ? [receivedOf(download, total_size ?? 0), waitText] : [waitText];
 }
 
 function speedOf({ bytes_per_second, rate_limit, eta_seconds }: DownloadRecord): string[] {
@@ -45,9 +45,9 @@ function speedOf({ bytes_per_second, rate_limit, eta_seconds }: DownloadRecord):
 
 /**
  * Formats the numbers of a completed download: files of a set, size, duration, rate, and the compressed size
- * if compression saved more than {@link WORTH_TELLING}.
+ * if compression saved more than {@link MIN_SHOWN_SAVING}.
  */
-function takenBy(download: DownloadRecord): string[] {
+function resultOf(download: DownloadRecord): string[] {
   const { total_size, bytes_per_second, bytes_on_wire } = download;
   const size = total_size ?? 0;
   return [
@@ -55,7 +55,7 @@ function takenBy(download: DownloadRecord): string[] {
     formatSize(size),
     `in ${formatSpan(secondsOf(download))}`,
     ...(bytes_per_second === null ? [] : [formatRate(bytes_per_second)]),
-    ...(bytes_on_wire < size * (1 - WORTH_TELLING)
+    ...(bytes_on_wire < size * (1 - MIN_SHOWN_SAVING)
       ? [`${formatSize(bytes_on_wire)} on the wire`]
       : []),
   ];
@@ -71,9 +71,9 @@ function filesOf(download: DownloadRecord): string[] {
   if (files_total === null) return [];
   const files = `${formatCount(files_total)} ${files_total === 1 ? "file" : "files"}`;
   const lack = lackOf(download);
-  const there = (files_received ?? 0) + (files_unchanged ?? 0);
+  const stored = (files_received ?? 0) + (files_unchanged ?? 0);
   return [
-    status === "completed" ? files : `${formatCount(there)} of ${files}`,
+    status === "completed" ? files : `${formatCount(stored)} of ${files}`,
     ...(files_unchanged ? [`${formatCount(files_unchanged)} unchanged`] : []),
     ...(files_skipped ? [`${formatCount(files_skipped)} skipped`] : []),
     ...(lack === null ? [] : [visible(lack)]),

@@ -3,7 +3,7 @@ import { nameOfDownload } from "../api/download-name.ts";
 import { hasEnded } from "../api/has-ended.ts";
 import type { DownloadRecord } from "../api/schemas.ts";
 import { contentPath } from "./api.ts";
-import { addressOf, EVERYTHING } from "./address.ts";
+import { fragmentOf, NO_FILTERS } from "./address.ts";
 import type { Board } from "./board.ts";
 import { arrange, byId, cloneOf, find, keepingFocus, setText, setTime } from "./dom.ts";
 import { formatCount, formatWhen, visible } from "./format.ts";
@@ -54,19 +54,19 @@ export class DownloadsView {
     const now = Date.now();
     const { status, downloadId } = this.listing.filter;
     // If the list is filtered by status or by id, running downloads stay in the list and none are pinned.
-    const isPinning = status === undefined && downloadId === undefined;
-    const running = isPinning ? this.board.running(this.listing.filter, now) : [];
+    const canPin = status === undefined && downloadId === undefined;
+    const running = canPin ? this.board.running(this.listing.filter, now) : [];
     const pinned = running.slice(0, MAX_PINNED);
-    const isPinned = new Set(pinned.map(({ download_id }) => download_id));
-    const page = this.listing.rows.filter(({ download_id }) => !isPinned.has(download_id));
+    const pinnedIds = new Set(pinned.map(({ download_id }) => download_id));
+    const page = this.listing.rows.filter(({ download_id }) => !pinnedIds.has(download_id));
     this.#shown = [...pinned, ...page];
     const rows = this.#shown.map((download) => this.#row(download, now));
     keepingFocus(() => {
       arrange(this.#pinned, rows.slice(0, pinned.length));
       arrange(this.#list, rows.slice(pinned.length));
     });
-    const kept = new Set(this.#shown.map(({ download_id }) => download_id));
-    for (const id of this.#rows.keys()) if (!kept.has(id)) this.#rows.delete(id);
+    const shownIds = new Set(this.#shown.map(({ download_id }) => download_id));
+    for (const id of this.#rows.keys()) if (!shownIds.has(id)) this.#rows.delete(id);
     byId("running", HTMLElement).hidden = pinned.length === 0;
     const more = byId("running-more", HTMLElement);
     more.hidden = running.length <= MAX_PINNED;
@@ -87,9 +87,9 @@ export class DownloadsView {
     if (empty.hidden) return;
     const isFiltered = !areSame(filter, {});
     const canStart = byId("start-form", HTMLFormElement).checkVisibility();
-    const none = `Nothing was pulled yet${canStart ? ": choose a site and a file above, and press Start" : ""}.`;
-    const nothing = isFiltered ? "No download is like this." : none;
-    setText(empty, isLoaded ? nothing : "Loading…");
+    const noneYetText = `Nothing was pulled yet${canStart ? ": choose a site and a file above, and press Start" : ""}.`;
+    const emptyText = isFiltered ? "No download is like this." : noneYetText;
+    setText(empty, isLoaded ? emptyText : "Loading…");
   }
 
   #row(download: DownloadRecord, now: number): HTMLElement {
@@ -116,7 +116,7 @@ export class DownloadsView {
     why.title = why.textContent;
     const retried = find(row, ".retried", HTMLAnchorElement);
     retried.hidden = download.retried_as === null;
-    retried.href = addressOf({ ...EVERYTHING, download: download.retried_as });
+    retried.href = fragmentOf({ ...NO_FILTERS, download: download.retried_as });
     showActions(row, download);
     // If the clicked button is hidden now, the row takes the focus, so that keyboard users keep their place.
     if (focused?.checkVisibility() === false) row.focus();

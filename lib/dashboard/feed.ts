@@ -1,6 +1,6 @@
 import type { JobRecord } from "../api/jobs.ts";
 import type { ClientRecord, DownloadRecord } from "../api/schemas.ts";
-import { type ApiProblem, EVENTS, refusalOfEvents } from "./api.ts";
+import { type ApiProblem, EVENTS_URL, refusalOfEvents } from "./api.ts";
 
 /**
  * How long to wait before a new connection to the event stream, in ms, if the browser does not reconnect
@@ -12,7 +12,7 @@ const RECONNECT_MS = 2_000;
  * How long a hidden page stays connected, in ms. With HTTP/1.1, a browser opens at most six connections to a
  * server for all tabs together, so six hidden pages would block a seventh tab.
  */
-const UNSEEN_MS = 60_000;
+const PAUSE_AFTER_MS = 60_000;
 
 export interface FeedListener {
   /** Called each time the connection is established. The server then sends the present state as events. */
@@ -31,17 +31,17 @@ export interface FeedListener {
 /** The server's event stream. It is connected while the page is visible. */
 export class Feed {
   #source: EventSource | null = null;
-  #reconnecting: ReturnType<typeof setTimeout> | undefined;
-  #pausing: ReturnType<typeof setTimeout> | undefined;
+  #reconnectTimer: ReturnType<typeof setTimeout> | undefined;
+  #pauseTimer: ReturnType<typeof setTimeout> | undefined;
   #isPaused = false;
 
   constructor(private readonly listener: FeedListener) {
-    document.addEventListener("visibilitychange", () => this.#seen());
+    document.addEventListener("visibilitychange", () => this.#visibilityChanged());
   }
 
   open(): void {
     this.#close();
-    const source = new EventSource(EVENTS);
+    const source = new EventSource(EVENTS_URL);
     this.#source = source;
     source.addEventListener("open", () => this.listener.onLive());
     source.addEventListener("error", () => void this.#failed(source));
@@ -51,15 +51,15 @@ export class Feed {
   }
 
   #close(): void {
-    clearTimeout(this.#reconnecting);
+    clearTimeout(this.#reconnectTimer);
     this.#source?.close();
     this.#source = null;
   }
 
-  #seen(): void {
-    clearTimeout(this.#pausing);
+  #visibilityChanged(): void {
+    clearTimeout(this.#pauseTimer);
     if (document.visibilityState === "hidden") {
-      if (this.#source) this.#pausing = setTimeout(() => this.#pause(), UNSEEN_MS);
+      if (this.#source) this.#pauseTimer = setTimeout(() => this.#pause(), PAUSE_AFTER_MS);
     } else if (this.#isPaused) {
       this.#isPaused = false;
       this.open();
@@ -80,6 +80,6 @@ export class Feed {
     if (source !== this.#source) return;
     if (refusal) this.listener.onRefused(refusal);
     else this.listener.onLost();
-    this.#reconnecting = setTimeout(() => this.open(), RECONNECT_MS);
+    this.#reconnectTimer = setTimeout(() => this.open(), RECONNECT_MS);
   }
 }

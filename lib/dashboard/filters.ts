@@ -1,4 +1,4 @@
-import { addressOf, EVERYTHING, type PageFilters, readAddress } from "./address.ts";
+import { fragmentOf, NO_FILTERS, type PageFilters, readFragment } from "./address.ts";
 import type { Site } from "./board.ts";
 import { byId, find } from "./dom.ts";
 import { offerSites } from "./site-choice.ts";
@@ -9,15 +9,15 @@ import { isStatus } from "./status.ts";
 export class Filters {
   readonly #form = byId("filters", HTMLFormElement);
   readonly #site = byId("filter-site", HTMLSelectElement);
-  readonly #open = byId("filter-open", HTMLInputElement);
-  #shown: Readonly<PageFilters> = readAddress(location.hash) ?? EVERYTHING;
+  readonly #onlyOpen = byId("filter-open", HTMLInputElement);
+  #shown: Readonly<PageFilters> = readFragment(location.hash) ?? NO_FILTERS;
   #sites: Site[] = [];
 
   /** @param onChange called after each change of the filters */
   constructor(private readonly onChange: () => void) {
     this.#form.addEventListener("submit", (event) => event.preventDefault());
-    this.#form.addEventListener("change", () => this.#read());
-    addEventListener("hashchange", () => this.#adopt());
+    this.#form.addEventListener("change", () => this.#applyForm());
+    addEventListener("hashchange", () => this.#applyFragment());
     this.#render();
   }
 
@@ -26,7 +26,7 @@ export class Filters {
   }
 
   /** The part of the filters that applies to the list of downloads. */
-  get listed(): Filter {
+  get listFilter(): Filter {
     const { status, onlyOpen, site, job, download } = this.#shown;
     if (download !== null) return { downloadId: download };
     return {
@@ -39,29 +39,29 @@ export class Filters {
 
   /** Changes some of the filters, and the page's URL with them. */
   change(change: Partial<PageFilters>): void {
-    const hash = addressOf({ ...this.#shown, ...change });
+    const hash = fragmentOf({ ...this.#shown, ...change });
     history.pushState(null, "", hash === "#" ? location.pathname : hash);
-    this.#adopt();
+    this.#applyFragment();
   }
 
   /** Sets the sites that the form offers to filter by. */
   offer(sites: Site[]): void {
     this.#sites = sites;
-    offerSites(this.#site, sites, { none: "All sites", chosen: this.#shown.site });
+    offerSites(this.#site, sites, { noneLabel: "All sites", chosen: this.#shown.site });
   }
 
-  #read(): void {
+  #applyForm(): void {
     const status = String(new FormData(this.#form).get("status"));
     this.change({
       status: isStatus(status) ? status : null,
-      onlyOpen: this.#open.checked,
+      onlyOpen: this.#onlyOpen.checked,
       site: this.#site.value || null,
       download: null,
     });
   }
 
-  #adopt(): void {
-    const shown = readAddress(location.hash);
+  #applyFragment(): void {
+    const shown = readFragment(location.hash);
     if (!shown) return;
     this.#shown = shown;
     this.#render();
@@ -72,7 +72,7 @@ export class Filters {
     for (const radio of this.#form.querySelectorAll<HTMLInputElement>("input[name=status]")) {
       radio.checked = radio.value === (this.#shown.status ?? "");
     }
-    this.#open.checked = this.#shown.onlyOpen;
+    this.#onlyOpen.checked = this.#shown.onlyOpen;
     find(this.#form, ".open", HTMLElement).hidden = this.#shown.status !== "failed";
     byId("one-download", HTMLElement).hidden = this.#shown.download === null;
     this.offer(this.#sites);

@@ -29,17 +29,17 @@ export class Listing {
   #filter: Filter;
   #rows: DownloadRecord[] = [];
   /** Cursors of all pages from the second one to the shown one. Empty while the first page is shown. */
-  #trail: string[] = [];
+  #cursors: string[] = [];
   #nextCursor: string | null = null;
   /** Number of the latest request. Responses to earlier requests are ignored. */
-  #load = 0;
+  #requestNumber = 0;
   #isLoading = false;
   #hasLoaded = false;
   /**
    * Downloads that changed while a page was being loaded. The response may have their state from before the
    * change.
    */
-  readonly #meanwhile = new Map<string, DownloadRecord>();
+  readonly #changedWhileLoading = new Map<string, DownloadRecord>();
 
   /** @param fetchPage requests one page of downloads from the server */
   constructor(
@@ -64,7 +64,7 @@ export class Listing {
 
   /** Number of the shown page; 1 is the page with the newest downloads. */
   get pageNumber(): number {
-    return this.#trail.length + 1;
+    return this.#cursors.length + 1;
   }
 
   get hasOlder(): boolean {
@@ -79,15 +79,15 @@ export class Listing {
 
   /** Loads the shown page again. */
   async reload(): Promise<void> {
-    await this.#show(this.#trail);
+    await this.#show(this.#cursors);
   }
 
   /** Loads the next page of older downloads. */
   async older(): Promise<void> {
     // New downloads may have moved the end of the first page, so the first page and its cursor are loaded
     // again.
-    if (this.#trail.length === 0) await this.reload();
-    if (this.#nextCursor !== null) await this.#show([...this.#trail, this.#nextCursor]);
+    if (this.#cursors.length === 0) await this.reload();
+    if (this.#nextCursor !== null) await this.#show([...this.#cursors, this.#nextCursor]);
   }
 
   async newest(): Promise<void> {
@@ -95,7 +95,7 @@ export class Listing {
   }
 
   async newer(): Promise<void> {
-    await this.#show(this.#trail.slice(0, -1));
+    await this.#show(this.#cursors.slice(0, -1));
   }
 
   /**
@@ -103,14 +103,14 @@ export class Listing {
    * @returns false if a row was removed from a full page, so that a reload would bring one more row
    */
   update(download: DownloadRecord): boolean {
-    if (this.#isLoading) this.#meanwhile.set(download.download_id, download);
+    if (this.#isLoading) this.#changedWhileLoading.set(download.download_id, download);
     const index = this.#rows.findIndex((row) => row.download_id === download.download_id);
     if (!this.#matches(download)) {
       if (index >= 0) this.#rows.splice(index, 1);
       return index < 0 || !this.hasOlder;
     }
     if (index >= 0) this.#rows[index] = download;
-    else if (this.#trail.length === 0) this.#insert(download);
+    else if (this.#cursors.length === 0) this.#insert(download);
     return true;
   }
 
@@ -136,11 +136,11 @@ export class Listing {
     );
   }
 
-  async #show(trail: string[]): Promise<void> {
-    const load = ++this.#load;
+  async #show(cursors: string[]): Promise<void> {
+    const requestNumber = ++this.#requestNumber;
     const { status, clientId, jobId, open, downloadId } = this.#filter;
-    const cursor = trail.at(-1);
-    this.#meanwhile.clear();
+    const cursor = cursors.at(-1);
+    this.#changedWhileLoading.clear();
     this.#isLoading = true;
     try {
       const page = await this.fetchPage({
@@ -152,14 +152,14 @@ export class Listing {
         ...(downloadId !== undefined && { download_id: downloadId }),
         ...(cursor !== undefined && { cursor }),
       });
-      if (load !== this.#load) return;
+      if (requestNumber !== this.#requestNumber) return;
       this.#rows = page.downloads;
       this.#nextCursor = page.next_cursor;
-      this.#trail = trail;
+      this.#cursors = cursors;
       this.#hasLoaded = true;
     } finally {
-      if (load === this.#load) this.#isLoading = false;
+      if (requestNumber === this.#requestNumber) this.#isLoading = false;
     }
-    for (const download of this.#meanwhile.values()) this.update(download);
+    for (const download of this.#changedWhileLoading.values()) this.update(download);
   }
 }

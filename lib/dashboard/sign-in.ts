@@ -16,14 +16,14 @@ const WORDS: Record<SignInReason, string> = {
 };
 
 /** Key in sessionStorage for the reason that the reloaded page shows above the sign-in form. */
-const KEPT = "sign-in-reason";
+const REASON_KEY = "sign-in-reason";
 
 /**
  * Reloads the page after its session has ended, so that the next person cannot see the data on the page.
  * @param reason the reason that is shown above the sign-in form
  */
-export function leave(reason: SignInReason): void {
-  sessionStorage.setItem(KEPT, reason);
+export function reloadToSignIn(reason: SignInReason): void {
+  sessionStorage.setItem(REASON_KEY, reason);
   // If a person signs out, the filters are removed from the URL, so that the next person does not see them.
   // If the session has ended by itself, the filters are kept for the time after the next sign-in.
   if (reason === "left") history.replaceState(null, "", location.pathname);
@@ -49,8 +49,8 @@ export class SignInForm {
    * @param ended why the session of this browser has ended; null if it had none
    */
   async show(ended: SessionEnd | null): Promise<void> {
-    const reason = sessionStorage.getItem(KEPT) ?? ended ?? "";
-    sessionStorage.removeItem(KEPT);
+    const reason = sessionStorage.getItem(REASON_KEY) ?? ended ?? "";
+    sessionStorage.removeItem(REASON_KEY);
     const code = takeCode();
     if (code !== null && (await this.#signIn({ code }))) return;
     setText(byId("sign-in-why", HTMLElement), isReason(reason) ? WORDS[reason] : "");

@@ -2,7 +2,7 @@ import type { Site } from "./board.ts";
 
 export interface SiteChoice {
   /** Text of the option that selects no site; null if a site must be selected. */
-  none: string | null;
+  noneLabel: string | null;
   /** Client id of the selected site, which need not be among the known sites; null if none is selected. */
   chosen: string | null;
 }
@@ -14,10 +14,10 @@ export interface SiteChoice {
 export function offerSites(
   select: HTMLSelectElement,
   sites: Site[],
-  { none, chosen }: SiteChoice,
+  { noneLabel, chosen }: SiteChoice,
 ): void {
-  const known = sites.map(({ client }) => `${client.client_id} ${client.connected}`);
-  const key = [...known, chosen].join("\n");
+  const siteKeys = sites.map(({ client }) => `${client.client_id} ${client.connected}`);
+  const key = [...siteKeys, chosen].join("\n");
   const isInUse = select === document.activeElement && select.length > 1;
   if (select.dataset["sites"] === key || isInUse) return;
   select.dataset["sites"] = key;
@@ -32,7 +32,7 @@ export function offerSites(
     group("Not known", isUnknown ? [chosen] : []),
   ];
   select.replaceChildren(
-    ...(none === null ? [] : [new Option(none, "")]),
+    ...(noneLabel === null ? [] : [new Option(noneLabel, "")]),
     ...groups.filter((element) => element.childElementCount > 0),
   );
   if (chosen !== null) select.value = chosen;

@@ -15,15 +15,15 @@ export interface SitesListener {
   /** Called to fill in the form for a download from a site. */
   onPull(clientId: string): void;
   /** Called to show connected sites, too, instead of only those that are offline. */
-  onAll(): void;
+  onShowAll(): void;
   /** Called to edit the labels of a site. @param row the element of the site's row */
-  onLabel(client: ClientRecord, row: HTMLElement): void;
+  onEditLabels(client: ClientRecord, row: HTMLElement): void;
 }
 
 /** Which sites the list shows, and which one is marked as chosen. */
 export interface SiteFilter {
   /** True once the server has sent all sites. Until then, an empty list may mean that they are not loaded. */
-  isKnown: boolean;
+  areSitesLoaded: boolean;
   /** Client id of the only site whose downloads are shown; null if the downloads of all sites are shown. */
   chosen: string | null;
   onlyOffline: boolean;
@@ -37,12 +37,12 @@ export class SitesView {
   #sites: Site[] = [];
   /** Version of the server; null until it is loaded. */
   #serverVersion: string | null = null;
-  #filter: SiteFilter = { isKnown: false, chosen: null, onlyOffline: false };
+  #filter: SiteFilter = { areSitesLoaded: false, chosen: null, onlyOffline: false };
 
   constructor(private readonly listener: SitesListener) {
     this.#search.addEventListener("input", () => this.render(this.#sites, this.#filter));
     byId("sites-all", HTMLButtonElement).addEventListener("click", () => {
-      this.listener.onAll();
+      this.listener.onShowAll();
       // The click hides its own button, so the panel takes the focus.
       byId("sites-panel", HTMLElement).focus();
     });
@@ -51,7 +51,7 @@ export class SitesView {
       const row = target.closest<HTMLElement>(".site");
       const clientId = row?.dataset["clientId"];
       if (!row || clientId === undefined) return;
-      if (target.closest(".edit-labels")) this.#label(clientId, row);
+      if (target.closest(".edit-labels")) this.#editLabels(clientId, row);
       else if (target.closest(".pull")) this.listener.onPull(clientId);
       else if (target.closest(".site-name")) {
         this.listener.onChoose(clientId === this.#filter.chosen ? null : clientId);
@@ -63,9 +63,10 @@ export class SitesView {
   render(sites: Site[], filter: SiteFilter): void {
     this.#sites = sites;
     this.#filter = filter;
-    const wanted = this.#search.value.trim().toLowerCase();
+    const searchText = this.#search.value.trim().toLowerCase();
     const found = sites.filter(
-      ({ client }) => isFound(client, wanted) && !(filter.onlyOffline && client.connected),
+      ({ client }) =>
+        matchesSearch(client, searchText) && !(filter.onlyOffline && client.connected),
     );
     const now = Date.now();
     const rows = found.slice(0, MAX_SHOWN).map((site) => this.#row(site, now));
@@ -75,18 +76,18 @@ export class SitesView {
   }
 
   /** Marks sites whose client is older than the server. @param serverVersion such as `1.10.0` */
-  compareWith(serverVersion: string): void {
+  setServerVersion(serverVersion: string): void {
     this.#serverVersion = serverVersion;
     this.render(this.#sites, this.#filter);
   }
 
-  #label(clientId: string, row: HTMLElement): void {
+  #editLabels(clientId: string, row: HTMLElement): void {
     const site = this.#sites.find(({ client }) => client.client_id === clientId);
-    if (site) this.listener.onLabel(site.client, row);
+    if (site) this.listener.onEditLabels(site.client, row);
   }
 
   #renderCounts(sites: Site[], found: number): void {
-    const { onlyOffline, isKnown } = this.#filter;
+    const { onlyOffline, areSitesLoaded } = this.#filter;
     const online = sites.filter(({ client }) => client.connected).length;
     const [all, offline] = [sites.length, sites.length - online].map(formatCount);
     const count = onlyOffline
@@ -99,12 +100,12 @@ export class SitesView {
     more.hidden = found <= MAX_SHOWN;
     setText(more, `${formatCount(found - MAX_SHOWN)} more, find them by their name`);
     const empty = byId("sites-empty", HTMLElement);
-    empty.hidden = isKnown ? found > 0 || sites.length === 0 : sites.length > 0;
-    const nothing =
+    empty.hidden = areSitesLoaded ? found > 0 || sites.length === 0 : sites.length > 0;
+    const emptyText =
       this.#search.value.trim() === ""
         ? "Every site is online."
         : "No site has this in its name or labels.";
-    setText(empty, isKnown ? nothing : "Loading…");
+    setText(empty, areSitesLoaded ? emptyText : "Loading…");
   }
 
   #row(site: Site, now: number): HTMLElement {
@@ -114,16 +115,16 @@ export class SitesView {
     setText(find(row, ".state", HTMLElement), connected ? "online" : "offline");
     const name = find(row, ".site-name", HTMLButtonElement);
     name.ariaPressed = String(client_id === this.#filter.chosen);
-    setText(find(row, ".doing", HTMLElement), doingOf(site));
+    setText(find(row, ".doing", HTMLElement), activityOf(site));
     showLabels(row, site.client);
     const seen = last_seen_at === null ? "never seen" : `seen ${formatWhen(last_seen_at, now)}`;
-    const offline = `${revoked_at === null ? "Offline" : "Revoked"}, ${seen}`;
+    const offlineText = `${revoked_at === null ? "Offline" : "Revoked"}, ${seen}`;
     const about = find(row, ".about", HTMLElement);
     const isOutdated = connected && isOlder(version ?? "", this.#serverVersion ?? "");
     about.classList.toggle("problem", problem !== null);
     about.classList.toggle("outdated", problem === null && isOutdated);
-    const well = connected ? aboutOf(site, isOutdated) : offline;
-    setText(about, problem === null ? well : visible(problem));
+    const stateText = connected ? aboutOf(site, isOutdated) : offlineText;
+    setText(about, problem === null ? stateText : visible(problem));
     return row;
   }
 
@@ -138,11 +139,14 @@ export class SitesView {
   }
 }
 
-/** Reports whether a site matches the search text. @param wanted part of its name or labels, in lower case */
-function isFound({ client_id, labels }: ClientRecord, wanted: string): boolean {
-  if (client_id.toLowerCase().includes(wanted)) return true;
+/**
+ * Reports whether a site matches the search text.
+ * @param searchText part of its name or labels, in lower case
+ */
+function matchesSearch({ client_id, labels }: ClientRecord, searchText: string): boolean {
+  if (client_id.toLowerCase().includes(searchText)) return true;
   return Object.entries(labels).some(([key, value]) =>
-    `${key}=${value}`.toLowerCase().includes(wanted),
+    `${key}=${value}`.toLowerCase().includes(searchText),
   );
 }
 
@@ -153,7 +157,7 @@ function aboutOf({ client }: Site, isOutdated: boolean): string {
   return visible(about);
 }
 
-function doingOf({ active, queued }: Site): string {
+function activityOf({ active, queued }: Site): string {
   const rate = active.reduce((sum, download) => sum + (download.bytes_per_second ?? 0), 0);
   const sending = active.map(({ percent }) => `${Math.floor(percent ?? 0)} %`).join(", ");
   return [

@@ -5,7 +5,7 @@ import { byId } from "./dom.ts";
 import { offerSites } from "./site-choice.ts";
 
 /** The path that the form suggests at first: the test file that `bun run setup` makes. */
-const USUAL_FILE = "file_to_download.txt";
+const SUGGESTED_PATH = "file_to_download.txt";
 
 /** The form that starts a download. */
 export class StartForm {
@@ -22,7 +22,7 @@ export class StartForm {
     onStart: (download: NewDownload) => Promise<void>,
     onBrowse: (clientId: string) => void,
   ) {
-    this.#path.value = USUAL_FILE;
+    this.#path.value = SUGGESTED_PATH;
     byId("browse", HTMLButtonElement).addEventListener("click", () => onBrowse(this.#site.value));
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -40,7 +40,7 @@ export class StartForm {
   /** Sets the sites that the form offers. Without sites, the form is hidden. */
   offer(sites: Site[]): void {
     this.#form.hidden = sites.length === 0;
-    offerSites(this.#site, sites, { none: null, chosen: this.#site.value || null });
+    offerSites(this.#site, sites, { noneLabel: null, chosen: this.#site.value || null });
   }
 
   choose(clientId: string): void {

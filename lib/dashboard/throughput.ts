@@ -23,7 +23,7 @@ export class Throughput {
   }
 
   get peak(): number {
-    return this.#samples.reduce((most, sample) => Math.max(most, sample.bytesPerSecond), 0);
+    return this.#samples.reduce((max, sample) => Math.max(max, sample.bytesPerSecond), 0);
   }
 
   /**

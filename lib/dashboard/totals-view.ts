@@ -28,7 +28,7 @@ export class TotalsView {
 
   /** Shows how many downloads are running and waiting now, and how many sites are offline. */
   renderCounts(): void {
-    const { active, queued } = this.board.underWay;
+    const { active, queued } = this.board.downloadCounts;
     const { offline } = this.board.siteCounts;
     setText(byId("total-active", HTMLElement), formatCount(active));
     setText(byId("total-queued", HTMLElement), formatCount(queued));

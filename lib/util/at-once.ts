@@ -1,9 +1,9 @@
 /**
- * Calls `work` for each item, in order, with at most `most` calls running at the same time.
+ * Calls `work` for each item, in order, with at most `maxRunning` calls running at the same time.
  * @throws the error of a failed call, after all running calls have ended; no more items are begun
  */
 export async function atOnce<T>(
-  most: number,
+  maxRunning: number,
   items: readonly T[],
   work: (item: T, index: number) => Promise<void>,
 ): Promise<void> {
@@ -20,7 +20,7 @@ export async function atOnce<T>(
       }
     }
   };
-  const workers = Array.from({ length: Math.min(most, items.length) }, worker);
+  const workers = Array.from({ length: Math.min(maxRunning, items.length) }, worker);
   const failed = (await Promise.allSettled(workers)).find(({ status }) => status === "rejected");
   if (failed?.status === "rejected") throw failed.reason;
 }

@@ -2,10 +2,10 @@
 export class AtRest {
   #timer: Timer | undefined;
 
-  /** @param after how long the program must be without work before `run` is called, in ms */
+  /** @param idleMs how long the program must be without work before `run` is called, in ms */
   constructor(
     private readonly run: () => void,
-    private readonly after: number,
+    private readonly idleMs: number,
   ) {}
 
   /** Cancels a planned call of `run`. To be called when work begins, and when the program ends. */
@@ -13,10 +13,10 @@ export class AtRest {
     clearTimeout(this.#timer);
   }
 
-  /** Plans a call of `run` after the time `after`. To be called when no work is running any more. */
+  /** Plans a call of `run` after the time `idleMs`. To be called when no work is running any more. */
   idle(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(this.run, this.after);
+    this.#timer = setTimeout(this.run, this.idleMs);
     this.#timer.unref();
   }
 }

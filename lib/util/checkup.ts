@@ -47,42 +47,42 @@ const NAME_WIDTH = 14;
 /**
  * Runs checks one after the other. A check is not run if an earlier check that it needs is wrong or was not
  * run.
- * @param tell called with the result of each check as soon as it ends
+ * @param onChecked called with the result of each check as soon as it ends
  * @param limit longest time for each check, in ms
  */
 export async function runChecks(
   checks: readonly Check[],
-  tell: (checked: Checked) => void,
+  onChecked: (checked: Checked) => void,
   limit = CHECK_WITHIN_MS,
 ): Promise<Checked[]> {
-  const done: Checked[] = [];
+  const results: Checked[] = [];
   for (const check of checks) {
-    const checked = await runCheck(check, done, limit);
-    done.push(checked);
-    tell(checked);
+    const checked = await runCheck(check, results, limit);
+    results.push(checked);
+    onChecked(checked);
   }
-  return done;
+  return results;
 }
 
 async function runCheck(
   { name, needs = [], run }: Check,
-  done: readonly Checked[],
+  results: readonly Checked[],
   limit: number,
 ): Promise<Checked> {
-  const isMissing = ({ name: other, status }: Checked) =>
+  const isFailedNeed = ({ name: other, status }: Checked) =>
     needs.includes(other) && (status === "wrong" || status === "not_tried");
-  const missing = done.find(isMissing);
-  if (missing) {
-    const cause = `not tried, see "${missing.name}"`;
-    const text = missing.status === "wrong" ? cause : missing.text;
+  const failedNeed = results.find(isFailedNeed);
+  if (failedNeed) {
+    const cause = `not tried, see "${failedNeed.name}"`;
+    const text = failedNeed.status === "wrong" ? cause : failedNeed.text;
     return { name, status: "not_tried", text, advice: null };
   }
   const signal = AbortSignal.timeout(limit);
-  const overdue = Promise.withResolvers<Finding>();
-  const late = `no answer in ${limit / 1000} s`;
-  signal.addEventListener("abort", () => overdue.resolve({ status: "wrong", text: late }));
+  const timeout = Promise.withResolvers<Finding>();
+  const timeoutText = `no answer in ${limit / 1000} s`;
+  signal.addEventListener("abort", () => timeout.resolve({ status: "wrong", text: timeoutText }));
   try {
-    const { status, text, advice } = await Promise.race([run(signal), overdue.promise]);
+    const { status, text, advice } = await Promise.race([run(signal), timeout.promise]);
     return { name, status, text, advice: advice ?? null };
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
@@ -142,13 +142,13 @@ export function parseCommandLine(argv: string[], table: SettingTable): CommandLi
 /**
  * Checks the settings of a program, and then the files, addresses and other things that the settings name.
  * @param read reads the settings, and throws if one is wrong
- * @param name returns the text to show if the settings are right
+ * @param describe returns the text to show if the settings are right
  * @param checksOf returns the checks to run if the settings are right
  * @returns true if no check found anything wrong
  */
 export async function examine<Config>(
   read: () => Config,
-  name: (config: Config) => string,
+  describe: (config: Config) => string,
   checksOf: (config: Config) => readonly Check[],
   { json, write }: Report,
 ): Promise<boolean> {
@@ -158,7 +158,7 @@ export async function examine<Config>(
     name: "settings",
     run() {
       config = read();
-      return { status: "ok", text: name(config) };
+      return { status: "ok", text: describe(config) };
     },
   };
   const checked = await runChecks([settings], tell);
@@ -175,7 +175,7 @@ function linesOf({ name, status, text, advice }: Checked): string {
 }
 
 function summaryOf(checked: readonly Checked[]): string {
-  const isWrong = checked.filter(({ status }) => status === "wrong").length;
-  if (isWrong === 0) return "\nAll is well.\n";
-  return isWrong === 1 ? "\nOne thing is wrong.\n" : `\n${isWrong} things are wrong.\n`;
+  const wrongCount = checked.filter(({ status }) => status === "wrong").length;
+  if (wrongCount === 0) return "\nAll is well.\n";
+  return wrongCount === 1 ? "\nOne thing is wrong.\n" : `\n${wrongCount} things are wrong.\n`;
 }

@@ -61,20 +61,20 @@ export class Cron {
   next(timeZone: string, after: number): NextTimes | null {
     const clock = new ZoneClock(timeZone);
     let found: { at: number; locals: number[] } | null = null;
-    // Clocks may have gone forward in the last day, by `putForward` ms. A local time that was skipped then is
-    // moved later by `putForward`, so its moment may still lie ahead. To find such times, the search begins
-    // earlier by `putForward`.
-    const putForward = Math.max(0, clock.offsetAt(after) - clock.offsetAt(after - DAY_MS));
-    const from = after + clock.offsetAt(after) - putForward;
-    for (let local = this.#after(from); local !== null; local = this.#after(local)) {
+    // Clocks may have gone forward in the last day, by `shiftMs` ms. A local time that was skipped then is
+    // moved later by `shiftMs`, so its moment may still lie ahead. To find such times, the search begins
+    // earlier by `shiftMs`.
+    const shiftMs = Math.max(0, clock.offsetAt(after) - clock.offsetAt(after - DAY_MS));
+    const from = after + clock.offsetAt(after) - shiftMs;
+    for (let local = this.#nextMatch(from); local !== null; local = this.#nextMatch(local)) {
       const at = clock.momentOf(local);
       const exists = at + clock.offsetAt(at) === local;
-      const counts = at > after && (exists || this.#hasHours);
-      if (counts && (!found || at < found.at)) found = { at, locals: [local] };
-      else if (counts && at === found?.at) found.locals.push(local);
+      const isMatch = at > after && (exists || this.#hasHours);
+      if (isMatch && (!found || at < found.at)) found = { at, locals: [local] };
+      else if (isMatch && at === found?.at) found.locals.push(local);
       // A match that exists on the local clock ends the search, as all later local times are later moments,
       // too.
-      if (counts && exists) break;
+      if (isMatch && exists) break;
     }
     return found && { at: found.at, localTimes: found.locals.map(localTimeOf) };
   }
@@ -85,13 +85,13 @@ export class Cron {
    */
   momentOf(localTime: string, timeZone: string): number | null {
     const local = Date.parse(`${localTime}Z`);
-    if (this.#after(local - 1) !== local) return null;
+    if (this.#nextMatch(local - 1) !== local) return null;
     const clock = new ZoneClock(timeZone);
     const at = clock.momentOf(local);
     return this.#hasHours || at + clock.offsetAt(at) === local ? at : null;
   }
 
-  #after(local: number): number | null {
+  #nextMatch(local: number): number | null {
     return Bun.cron.parse(this.text, new Date(local), UTC)?.getTime() ?? null;
   }
 }

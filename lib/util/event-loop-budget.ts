@@ -12,9 +12,9 @@ const atNextRound = setImmediate;
  * loop, so that requests and timers run in between. All callers share one time limit for each round.
  */
 export class EventLoopBudget {
-  readonly #line: (() => void)[] = [];
+  readonly #queue: (() => void)[] = [];
   /** Time that work has taken in this round of the event loop, in ms. */
-  #used = 0;
+  #usedMs = 0;
 
   /** @param now returns ms of a monotonic clock */
   constructor(private readonly now: () => number = performance.now.bind(performance)) {}
@@ -34,9 +34,9 @@ export class EventLoopBudget {
    * @throws the error of the work, if the work is done now
    */
   soon<T>(work: () => T): T | Promise<T> {
-    if (this.#line.length === 0 && this.#used < ROUND_MS) return this.#do(work);
+    if (this.#queue.length === 0 && this.#usedMs < ROUND_MS) return this.#do(work);
     return new Promise((resolve, reject) => {
-      this.#line.push(() => {
+      this.#queue.push(() => {
         try {
           resolve(this.#do(work));
         } catch (error) {
@@ -47,18 +47,18 @@ export class EventLoopBudget {
   }
 
   #do<T>(work: () => T): T {
-    if (this.#used === 0) atNextRound(() => this.#beginRound());
+    if (this.#usedMs === 0) atNextRound(() => this.#beginRound());
     const start = this.now();
     try {
       return work();
     } finally {
-      this.#used += Math.max(this.now() - start, Number.MIN_VALUE);
+      this.#usedMs += Math.max(this.now() - start, Number.MIN_VALUE);
     }
   }
 
   #beginRound(): void {
-    this.#used = 0;
-    while (this.#used < ROUND_MS && this.#line.length > 0) this.#line.shift()?.();
+    this.#usedMs = 0;
+    while (this.#usedMs < ROUND_MS && this.#queue.length > 0) this.#queue.shift()?.();
   }
 }
 

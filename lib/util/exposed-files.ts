@@ -12,10 +12,10 @@ const OTHERS_READ = 0o004;
 export async function exposedFiles(...paths: (string | null)[]): Promise<string[]> {
   // On Windows, files inherit their permissions from the folder, and the mode says nothing about them.
   if (process.platform === "win32") return [];
-  const told = paths.map(async (path) => {
+  const warnings = paths.map(async (path) => {
     const found = path === null ? null : await stat(path).catch(() => null);
     if (!found || !(found.mode & OTHERS_READ)) return [];
     return [`everybody on this machine can read the secret in "${path}", run chmod 600 on it`];
   });
-  return (await Promise.all(told)).flat();
+  return (await Promise.all(warnings)).flat();
 }

@@ -20,7 +20,7 @@ export const atOnce: InTurn = (piece) => piece();
  */
 export class FairTurns {
   /** Waiting pieces by owner. After its turn, an owner moves to the end of the map. */
-  readonly #lines = new Map<string, (() => Promise<void>)[]>();
+  readonly #queues = new Map<string, (() => Promise<void>)[]>();
   #isRunning = false;
   /**
    * Time after which no piece may begin in this round of the event loop, in ms of `now`; null if no piece ran
@@ -33,37 +33,37 @@ export class FairTurns {
 
   /** Returns the number of an owner's pieces that wait for their turn. */
   waitingOf(owner: string): number {
-    return this.#lines.get(owner)?.length ?? 0;
+    return this.#queues.get(owner)?.length ?? 0;
   }
 
   /** Runs a piece when it is the owner's turn. Pieces of the same owner run in the order of the calls. */
   run<T>(owner: string, piece: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const line = this.#lines.get(owner) ?? [];
-      line.push(() => piece().then(resolve, reject));
-      this.#lines.set(owner, line);
+      const queue = this.#queues.get(owner) ?? [];
+      queue.push(() => piece().then(resolve, reject));
+      this.#queues.set(owner, queue);
       if (!this.#isRunning) void this.#runAll();
     });
   }
 
   async #runAll(): Promise<void> {
     this.#isRunning = true;
-    for (let next = this.#next(); next; next = this.#next()) {
+    for (let piece = this.#takeNext(); piece; piece = this.#takeNext()) {
       if (this.#roundEndsAt !== null && this.now() >= this.#roundEndsAt) await nextRound();
       this.#beginRound();
-      await next();
+      await piece();
     }
     this.#isRunning = false;
   }
 
   /** Removes and returns the first piece of the owner whose turn it is; undefined if no piece waits. */
-  #next(): (() => Promise<void>) | undefined {
-    const [first] = this.#lines;
+  #takeNext(): (() => Promise<void>) | undefined {
+    const [first] = this.#queues;
     if (!first) return undefined;
-    const [owner, line] = first;
-    const piece = line.shift();
-    this.#lines.delete(owner);
-    if (line.length > 0) this.#lines.set(owner, line);
+    const [owner, queue] = first;
+    const piece = queue.shift();
+    this.#queues.delete(owner);
+    if (queue.length > 0) this.#queues.set(owner, queue);
     return piece;
   }
 

@@ -44,7 +44,7 @@ const STATX_BASIC_STATS = 0x7ff;
 const nameBuffer = Buffer.alloc(1024);
 /** Buffer that statx(2) fills with a struct statx, seen as signed and as unsigned numbers. */
 const statBuffer = new Int32Array(64);
-const unsigned = new Uint32Array(statBuffer.buffer);
+const unsignedStatBuffer = new Uint32Array(statBuffer.buffer);
 
 /**
  * Opens a file by its name in an open folder, as openat(2) does. Linux only.
@@ -66,8 +66,8 @@ export function openAt(folder: number, name: string, flags: number): number {
  * @throws an error of the system, such as ENOENT
  */
 export function infoAt(folder: number, name: string): FileInfo {
-  const isThere = libc && writeName(name) && callStatx(folder, AT_SYMLINK_NOFOLLOW);
-  if (isThere) return readStat();
+  const hasStat = libc && writeName(name) && callStatx(folder, AT_SYMLINK_NOFOLLOW);
+  if (hasStat) return readStat();
   return infoFrom(fs.lstatSync(`/proc/self/fd/${folder}/${name}`, { bigint: true }));
 }
 
@@ -159,7 +159,7 @@ function readStat(): FileInfo {
  * Reads a number from struct statx, which is little-endian on all of Bun's platforms. @param offset in bytes
  */
 function u32At(offset: number): number {
-  return unsigned[offset / 4] ?? 0;
+  return unsignedStatBuffer[offset / 4] ?? 0;
 }
 
 function u64At(offset: number): number {

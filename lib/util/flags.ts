@@ -25,15 +25,15 @@ export interface ParsedFlags {
 /**
  * Parses a command line.
  * @param argv the words behind the program's name
- * @param positionals highest number of words that are not flags
+ * @param maxPositionals highest number of words that are not flags
  * @throws UsageError that names the flag and what was expected
  */
 export function parseFlags(
   argv: string[],
   flags: Record<string, Flag>,
-  positionals = 0,
+  maxPositionals = 0,
 ): ParsedFlags {
-  const known = ["help", ...Object.keys(flags)].map((name) => `--${name}`).join(" ");
+  const flagNames = ["help", ...Object.keys(flags)].map((name) => `--${name}`).join(" ");
   const options: Record<string, Flag> = {
     ...flags,
     help: { type: "boolean", short: "h" },
@@ -43,7 +43,8 @@ export function parseFlags(
     if (token.kind !== "option") continue;
     // Every object inherits "constructor", so a plain look-up would take --constructor for a known flag.
     const flag = Object.hasOwn(options, token.name) ? options[token.name] : undefined;
-    if (!flag) throw new UsageError(`unknown flag "${token.rawName}", expected one of ${known}`);
+    if (!flag)
+      throw new UsageError(`unknown flag "${token.rawName}", expected one of ${flagNames}`);
     if (flag.type === "string" && (token.value === undefined || isFlagLike(token))) {
       throw new UsageError(`flag "${token.rawName}" has no value, expected ${token.rawName} VALUE`);
     }
@@ -54,9 +55,9 @@ export function parseFlags(
     }
   }
   const parsed = parseArgs({ args: argv, options, strict: false, allowPositionals: true });
-  const extra = parsed.positionals[positionals];
+  const extra = parsed.positionals[maxPositionals];
   if (extra !== undefined) {
-    throw new UsageError(`unexpected word "${extra}", expected flags such as ${known}`);
+    throw new UsageError(`unexpected word "${extra}", expected flags such as ${flagNames}`);
   }
   return {
     values: parsed.values as ParsedFlags["values"],
@@ -89,16 +90,18 @@ export function readSetting<T>(setting: GivenText, schema: z.ZodType<T>, expecte
   const result = schema.safeParse(setting.text);
   if (result.success) return result.data;
   // Hides a user and password before a host, also where a person forgot the scheme of the URL.
-  const shown = setting.text.replace(
+  const redactedText = setting.text.replace(
     /^((?:[a-z][\w+.-]*:)?\/\/).*@|^[^@]*:.*@/is,
     (_, scheme = "") => `${scheme}…@`,
   );
-  const found = setting.secret ? "has a wrong value" : `is "${shown}"`;
-  throw new UsageError(`${setting.source} ${found}, expected ${exactly(result.error) ?? expected}`);
+  const problem = setting.secret ? "has a wrong value" : `is "${redactedText}"`;
+  throw new UsageError(
+    `${setting.source} ${problem}, expected ${expectationOf(result.error) ?? expected}`,
+  );
 }
 
 /** Returns the exact description of what was expected, if the schema reported one with its error. */
-function exactly({ issues: [issue] }: z.ZodError): string | undefined {
+function expectationOf({ issues: [issue] }: z.ZodError): string | undefined {
   const expected: unknown = issue?.code === "custom" ? issue.params?.["expected"] : undefined;
   return typeof expected === "string" ? expected : undefined;
 }

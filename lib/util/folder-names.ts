@@ -5,7 +5,7 @@ import { eventLoopBudget } from "./event-loop-budget.ts";
 import { openLibc } from "./libc.ts";
 
 /** Size of the buffer for directory entries, in bytes: some hundred names are read by one call. */
-const STEP_BYTES = 32 * 1024;
+const BUFFER_BYTES = 32 * 1024;
 
 /** An entry of a folder: a name, and the type if known. */
 export interface FolderName {
@@ -35,7 +35,7 @@ export async function* namesIn(path: string): AsyncGenerator<FolderName[]> {
   if (libc === null) return yield (await readdir(path, { withFileTypes: true })).map(nameOf);
   const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
   try {
-    const buffer = Buffer.alloc(STEP_BYTES);
+    const buffer = Buffer.alloc(BUFFER_BYTES);
     for (;;) {
       const length = Number(libc.getdents64(fd, ptr(buffer), buffer.length));
       if (length === 0) return;

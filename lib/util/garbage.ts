@@ -1,7 +1,7 @@
 /**
  * Number of new objects after which garbage is collected. It is not lower, as a collection takes about 20 ms.
  */
-const BETWEEN = 40_000;
+const OBJECTS_PER_COLLECTION = 40_000;
 
 /**
  * Runs a full garbage collection after every 40,000 new objects. It is meant for work whose many objects each
@@ -9,16 +9,16 @@ const BETWEEN = 40_000;
  * before it frees them.
  */
 export class Garbage {
-  #made = 0;
+  #newObjects = 0;
 
   /** @param collect runs a full garbage collection */
   constructor(private readonly collect: () => void) {}
 
   /** Counts new objects, and collects garbage after every 40,000. */
   add(objects: number): void {
-    this.#made += objects;
-    if (this.#made < BETWEEN) return;
-    this.#made = 0;
+    this.#newObjects += objects;
+    if (this.#newObjects < OBJECTS_PER_COLLECTION) return;
+    this.#newObjects = 0;
     this.collect();
   }
 }

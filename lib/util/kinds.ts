@@ -70,12 +70,12 @@ export function size(min: number, max = Number.MAX_SAFE_INTEGER): Kind<number> {
   };
 }
 
-/** A rate, or several rates by the hour of the day. @param least the lowest valid rate, in bytes a second */
-export function rates(least: number): Kind<RateRule[]> {
+/** A rate, or several rates by the hour of the day. @param minRate lowest valid rate, in bytes a second */
+export function rates(minRate: number): Kind<RateRule[]> {
   return {
     schema: z.string().transform((text, context) => {
       try {
-        return parseRateRules(text, least);
+        return parseRateRules(text, minRate);
       } catch (error) {
         if (!(error instanceof RateRulesError)) throw error;
         context.addIssue({ code: "custom", params: { expected: error.message } });

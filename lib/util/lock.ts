@@ -5,7 +5,7 @@ import { systemCode } from "./system-error.ts";
  * The lock files that this process holds open, as SQLite databases. Without this set, the garbage collector
  * would close the databases, and so release the locks.
  */
-const held = new Set<Database>();
+const heldLocks = new Set<Database>();
 
 /**
  * Takes a lock, so that no other server uses the same folder or file. It is the lock of an SQLite database,
@@ -32,19 +32,19 @@ export function lockOut(what: string, lockFile: string, isShared = false): () =>
       ? new Error(`another server already uses "${what}"`, { cause })
       : new Error(`cannot lock "${what}": ${code ?? String(cause)}`, { cause });
   }
-  const holder = database;
-  held.add(holder);
+  const lock = database;
+  heldLocks.add(lock);
   return () => {
-    held.delete(holder);
-    holder.close();
+    heldLocks.delete(lock);
+    lock.close();
   };
 }
 
 /** Takes a shared lock on an SQLite database. An open transaction that has read keeps all writers out. */
 function holdShared(database: Database): void {
   database.run("BEGIN");
-  const reading = database.prepare("SELECT COUNT(*) FROM sqlite_master");
-  reading.get();
+  const query = database.prepare("SELECT COUNT(*) FROM sqlite_master");
+  query.get();
   // A statement that is not finalized would keep the lock after the database is closed.
-  reading.finalize();
+  query.finalize();
 }

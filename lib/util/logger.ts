@@ -62,20 +62,20 @@ export class Logger {
   }
 
   log(level: LogLevel, message: string, fields?: LogFields): void {
-    const { level: least, mayWrite } = this.options;
-    if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(least)) return;
+    const { level: minLevel, mayWrite } = this.options;
+    if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(minLevel)) return;
     if (mayWrite && !mayWrite(message)) return;
     this.write(level, message, fields);
   }
 
   private write(level: LogLevel, message: string, fields?: LogFields): void {
     const write = this.options.write ?? ((line) => stdout.write(line));
-    const all = { ...this.context, ...fields };
+    const allFields = { ...this.context, ...fields };
     const time = new Date().toISOString();
     write(
       this.options.format === "json"
-        ? `${plainJson({ time, level, message, ...all })}\n`
-        : `${time} ${level.toUpperCase().padEnd(5)} ${oneLine(message)}${pretty(all)}\n`,
+        ? `${plainJson({ time, level, message, ...allFields })}\n`
+        : `${time} ${level.toUpperCase().padEnd(5)} ${oneLine(message)}${pretty(allFields)}\n`,
     );
   }
 }

@@ -36,13 +36,13 @@ export async function becomeOwnerOf(
   folder: string,
 ): Promise<{ user: string; hasChanged: boolean }> {
   const found = await stat(folder).catch(() => null);
-  const isAnothers = process.getuid?.() === 0 && found !== null && found.uid !== 0;
-  const hasChanged = isAnothers && become(found, (await nameOf(found.uid)) ?? found.uid);
+  const hasOtherOwner = process.getuid?.() === 0 && found !== null && found.uid !== 0;
+  const hasChanged = hasOtherOwner && switchUser(found, (await nameOf(found.uid)) ?? found.uid);
   return { user: await userName(), hasChanged };
 }
 
 /** Changes the user and groups of this process. @returns false if not permitted, as in some containers */
-function become({ uid, gid }: { uid: number; gid: number }, user: string | number): boolean {
+function switchUser({ uid, gid }: { uid: number; gid: number }, user: string | number): boolean {
   // Bun has initgroups, but not in its TypeScript types.
   const { initgroups } = process as { initgroups?: (user: string | number, group: number) => void };
   try {

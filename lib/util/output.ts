@@ -32,8 +32,8 @@ export class Output {
   /** The error by which output was first lost; null if no output is lost. */
   lost: OutputLost | null = null;
   /** The number of writes that have not completed yet. */
-  private waiting = 0;
-  private idle = Promise.withResolvers<void>();
+  private pendingWrites = 0;
+  private allWritten = Promise.withResolvers<void>();
 
   constructor(private readonly stream: NodeJS.WriteStream) {
     // Errors are handled in the callback of each write. Without this listener, an error would end the
@@ -60,10 +60,10 @@ export class Output {
   write(data: string | Uint8Array): void {
     // The reader of the pipe has ended, so no write can succeed any more.
     if (this.lost?.readerLeft) return;
-    if (this.waiting++ === 0) this.idle = Promise.withResolvers();
+    if (this.pendingWrites++ === 0) this.allWritten = Promise.withResolvers();
     this.stream.write(data, (error) => {
       if (error) this.lose(error);
-      if (--this.waiting === 0) this.idle.resolve();
+      if (--this.pendingWrites === 0) this.allWritten.resolve();
     });
   }
 
@@ -82,21 +82,21 @@ export class Output {
 
   /**
    * Waits until all output is taken by the reader or lost, however long that takes.
-   * @param hurry when this signal is aborted, the wait ends after one more second
+   * @param signal when this signal is aborted, the wait ends after one more second
    * @returns true if the reader took everything
    */
-  async drained(hurry: AbortSignal): Promise<boolean> {
-    if (this.waiting > 0) {
-      const late = Promise.withResolvers<void>();
+  async drained(signal: AbortSignal): Promise<boolean> {
+    if (this.pendingWrites > 0) {
+      const graceEnded = Promise.withResolvers<void>();
       let timer: Timer | undefined;
-      const hasten = () => void (timer = setTimeout(late.resolve, GRACE_MS));
-      if (hurry.aborted) hasten();
-      else hurry.addEventListener("abort", hasten);
-      await Promise.race([this.idle.promise, late.promise]);
-      hurry.removeEventListener("abort", hasten);
+      const startGrace = () => void (timer = setTimeout(graceEnded.resolve, GRACE_MS));
+      if (signal.aborted) startGrace();
+      else signal.addEventListener("abort", startGrace);
+      await Promise.race([this.allWritten.promise, graceEnded.promise]);
+      signal.removeEventListener("abort", startGrace);
       clearTimeout(timer);
     }
-    return this.waiting === 0 && this.lost === null;
+    return this.pendingWrites === 0 && this.lost === null;
   }
 
   private lose(error: Error): void {
@@ -111,9 +111,9 @@ export const stderr = new Output(process.stderr);
 
 /**
  * Ends the process after the readers have taken all of its output.
- * @param hurry when this signal is aborted, the process ends after one more second at the latest
+ * @param signal when this signal is aborted, the process ends after one more second at the latest
  */
-export async function exit(code: number, hurry: AbortSignal): Promise<never> {
-  await Promise.all([stdout.drained(hurry), stderr.drained(hurry)]);
+export async function exit(code: number, signal: AbortSignal): Promise<never> {
+  await Promise.all([stdout.drained(signal), stderr.drained(signal)]);
   return process.exit(code);
 }

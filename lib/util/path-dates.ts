@@ -10,7 +10,7 @@ type Part = (typeof PARTS)[number];
 const PART = new RegExp(PARTS.join("|"), "g");
 
 /** Characters allowed between the parts of a date format. `T` is for ISO 8601, as in `yyyy-MM-ddTHH`. */
-const BETWEEN = /^[-_. /T]*$/;
+const SEPARATORS = /^[-_. /T]*$/;
 
 /** Matches a valid date placeholder: `{date}`, `{date:yyyyMMdd}`, `{date-1d}`, `{date-1d:yyyyMMdd}`. */
 const DATE = /^\{date(?:-([1-9]\d{0,3})d)?(?::([^{}]*))?\}$/;
@@ -25,7 +25,7 @@ const DATE_LIKE = /\{date[^{}]*\}?/g;
 const ESCAPED_OR_DATE_LIKE = /\\.|\{date[^{}]*\}?/gs;
 
 /** A sample local time, to check how long a path becomes when its dates are filled in. */
-export const ANY_LOCAL_TIME = "2026-11-30T02:30:00";
+export const SAMPLE_LOCAL_TIME = "2026-11-30T02:30:00";
 
 /** Whether a text with dates is a path, or a glob pattern, in which `\{` is a literal brace. */
 export type TemplateKind = "path" | "pattern";
@@ -70,8 +70,8 @@ function datesIn(text: string, kind: TemplateKind): string[] {
 
 function readDate(text: string): { daysBefore: number; form: string } | null {
   const [whole, days = "0", form = "yyyy-MM-dd"] = DATE.exec(text) ?? [];
-  const between = form.replace(PART, "");
-  const isForm = between !== form && BETWEEN.test(between);
+  const separators = form.replace(PART, "");
+  const isForm = separators !== form && SEPARATORS.test(separators);
   return whole !== undefined && isForm ? { daysBefore: Number(days), form } : null;
 }
 

@@ -15,14 +15,16 @@ export function plainText(text: string): string {
 }
 
 /** Short escapes of some invisible characters, as in JSON. */
-const SHORT: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+const SHORT_ESCAPES: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
 /**
  * Makes a file name safe to print on one line. Invisible characters are escaped, so that a name with such
  * characters looks different from the name without them. {@link plainText} drops them instead.
  */
 export function plainName(name: string): string {
-  return name.toWellFormed().replace(INVISIBLE, (one) => SHORT[one] ?? escaped(one));
+  return name
+    .toWellFormed()
+    .replace(INVISIBLE, (character) => SHORT_ESCAPES[character] ?? escaped(character));
 }
 
 /** Makes a text of several lines safe to print, as {@link plainText} does for one line. */
@@ -45,17 +47,17 @@ export function plainJson(value: unknown, indent = 0): string {
   );
 }
 
-/** Reports whether a text takes at most `most` bytes as a JSON string. One character can take six bytes. */
-export function fits(text: string, most: number): boolean {
-  return text.length <= most && sizeInJson(text) <= most;
+/** Reports whether a text takes at most `maxBytes` as a JSON string. One character can take six bytes. */
+export function fits(text: string, maxBytes: number): boolean {
+  return text.length <= maxBytes && sizeInJson(text) <= maxBytes;
 }
 
-/** Cuts a text to about `most` bytes as a JSON string. A cut text ends with its original length. */
-export function cutToFit(text: string, most: number): string {
-  if (fits(text, most)) return text;
-  let head = text.slice(0, most);
-  for (let size = sizeInJson(head); size > most; size = sizeInJson(head)) {
-    head = head.slice(0, (head.length * most) / size);
+/** Cuts a text to about `maxBytes` as a JSON string. A cut text ends with its original length. */
+export function cutToFit(text: string, maxBytes: number): string {
+  if (fits(text, maxBytes)) return text;
+  let head = text.slice(0, maxBytes);
+  for (let size = sizeInJson(head); size > maxBytes; size = sizeInJson(head)) {
+    head = head.slice(0, (head.length * maxBytes) / size);
   }
   return `${head}… (${text.length} characters)`;
 }

@@ -29,12 +29,12 @@ export class RateMeter {
 
   /**
    * Returns the rate; null before the first call of {@link add}, or if no time has passed since.
-   * @param leastMs shortest time to divide by, in ms, so that a first burst does not look like a high rate
+   * @param minMs shortest time to divide by, in ms, so that a first burst does not look like a high rate
    */
-  bytesPerSecond(leastMs = 0): number | null {
+  bytesPerSecond(minMs = 0): number | null {
     const first = this.#samples[0];
     if (!first) return null;
-    const seconds = Math.max(this.now() - first.at, leastMs) / 1000;
+    const seconds = Math.max(this.now() - first.at, minMs) / 1000;
     return seconds > 0 ? (this.#total - first.total) / seconds : null;
   }
 }

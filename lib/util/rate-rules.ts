@@ -21,33 +21,33 @@ export class RateRulesError extends Error {
 
 /**
  * Parses rate limits by the hour of the day, such as `"256KiB@08:00-22:00,off"`.
- * @param least lowest valid rate, in bytes a second
+ * @param minRate lowest valid rate, in bytes a second
  * @throws RateRulesError with a message to put behind "expected"
  */
-export function parseRateRules(text: string, least: number): RateRule[] {
+export function parseRateRules(text: string, minRate: number): RateRule[] {
   const parts = text.split(",");
   if (parts.length > MAX_RULES) throw new RateRulesError(`at most ${MAX_RULES} rules`);
   const rules = parts.map((part, index) => {
     const place = parts.length > 1 ? ` in rule ${index + 1}, "${part.trim()}"` : "";
-    return parseRule(part.trim(), least, place);
+    return parseRule(part.trim(), minRate, place);
   });
-  const rest = rules.findIndex(({ hours }) => hours === null);
-  if (rest !== -1 && rest < rules.length - 1) {
-    const place = `rule ${rest + 1}, "${parts[rest]?.trim()}"`;
+  const anyTimeIndex = rules.findIndex(({ hours }) => hours === null);
+  if (anyTimeIndex !== -1 && anyTimeIndex < rules.length - 1) {
+    const place = `rule ${anyTimeIndex + 1}, "${parts[anyTimeIndex]?.trim()}"`;
     throw new RateRulesError(`the rule without hours as the last one, and not as ${place}`);
   }
   return rules;
 }
 
-function parseRule(text: string, least: number, place: string): RateRule {
-  const [rateText = "", hoursText, more] = text.split("@");
+function parseRule(text: string, minRate: number, place: string): RateRule {
+  const [rateText = "", hoursText, extra] = text.split("@");
   const rate = rateText.trim() === "off" ? null : parseSize(rateText);
-  if (rate !== null ? rate < least : rateText.trim() !== "off") {
-    const range = `a size of at least ${formatSize(least)}`;
+  if (rate !== null ? rate < minRate : rateText.trim() !== "off") {
+    const range = `a size of at least ${formatSize(minRate)}`;
     throw new RateRulesError(`${range}, in bytes or such as "1MiB", or "off"${place}`);
   }
   if (hoursText === undefined) return { rate, hours: null };
-  const hours = more === undefined ? parseHours(hoursText.trim()) : null;
+  const hours = extra === undefined ? parseHours(hoursText.trim()) : null;
   if (hours) return { rate, hours };
   throw new RateRulesError(`hours such as "08:00-22:00" or "22:00-06:00" behind the @${place}`);
 }
@@ -87,12 +87,12 @@ export function rateByHour(
 ): () => number | null {
   if (rules.every(({ hours }) => !hours)) return () => rules[0]?.rate ?? null;
   const minuteOf = localClock(timeZone);
-  let known = { minute: NaN, rate: null as number | null };
+  let cached = { minute: NaN, rate: null as number | null };
   return () => {
     const minute = Math.floor(now() / MINUTE_MS);
-    if (minute !== known.minute) {
-      known = { minute, rate: rateAt(rules, minuteOf(minute * MINUTE_MS)) };
+    if (minute !== cached.minute) {
+      cached = { minute, rate: rateAt(rules, minuteOf(minute * MINUTE_MS)) };
     }
-    return known.rate;
+    return cached.rate;
   };
 }

@@ -3,8 +3,8 @@ export class Recent {
   /** The remembered texts in the order of adding, the oldest first. */
   readonly #texts = new Set<string>();
 
-  /** @param most highest number of remembered texts */
-  constructor(private readonly most: number) {}
+  /** @param maxTexts highest number of remembered texts */
+  constructor(private readonly maxTexts: number) {}
 
   has(text: string): boolean {
     return this.#texts.has(text);
@@ -15,7 +15,7 @@ export class Recent {
     const isNew = !this.#texts.delete(text);
     this.#texts.add(text);
     const [oldest] = this.#texts;
-    if (this.#texts.size > this.most && oldest !== undefined) this.#texts.delete(oldest);
+    if (this.#texts.size > this.maxTexts && oldest !== undefined) this.#texts.delete(oldest);
     return isNew;
   }
 }

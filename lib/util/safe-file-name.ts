@@ -43,15 +43,15 @@ export function isNameOnWindows(name: string): boolean {
 /**
  * Inserts a suffix before the extension of a name. Shortens the part before the suffix if the result would be
  * too long.
- * @param most longest result, in bytes of UTF-8
+ * @param maxBytes longest result, in bytes of UTF-8
  */
-export function shortFileName(name: string, suffix = "", most = MAX_NAME_BYTES): string {
-  if (suffix === "" && Buffer.byteLength(name) <= most) return name;
+export function shortFileName(name: string, suffix = "", maxBytes = MAX_NAME_BYTES): string {
+  if (suffix === "" && Buffer.byteLength(name) <= maxBytes) return name;
   const extension = /(?<=.)\.[^.\s]{1,16}$/su.exec(name)?.[0] ?? "";
   const stem = extension === "" ? name : name.slice(0, -extension.length);
-  const room = most - Buffer.byteLength(suffix + extension);
-  const kept = Buffer.byteLength(stem) <= room ? stem : trim(cut(stem, room));
-  return kept + suffix + extension;
+  const room = maxBytes - Buffer.byteLength(suffix + extension);
+  const shortStem = Buffer.byteLength(stem) <= room ? stem : trim(cut(stem, room));
+  return shortStem + suffix + extension;
 }
 
 /** Cuts a text to at most a number of bytes of UTF-8, between two characters. */

@@ -14,14 +14,14 @@ const isWindows = process.platform === "win32";
  * Signals that stop a service. On Windows, SIGHUP means that the console closes, and Windows ends the process
  * some seconds later whatever the process does. The runtime reports no signal when Windows shuts down.
  */
-const STOPPING = isWindows
+const STOP_SIGNALS = isWindows
   ? (["SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP"] as const)
   : (["SIGINT", "SIGTERM", "SIGQUIT"] as const);
 /**
  * Signals that do not stop a service, except SIGHUP after the service's terminal was closed. Without
  * handlers, each would end the process.
  */
-const OTHERS = isWindows ? [] : (["SIGHUP", "SIGUSR1", "SIGUSR2"] as const);
+const OTHER_SIGNALS = isWindows ? [] : (["SIGHUP", "SIGUSR1", "SIGUSR2"] as const);
 
 /** A running program, such as the server, that goes on until a signal stops it. */
 export interface Service {
@@ -60,7 +60,7 @@ export async function runService(
     stderr.write(`${plainLines(`error: ${messageOf(error)}`)}\n`);
     return exit(error instanceof UsageError ? 2 : 1, toStop);
   }
-  if (typeof service === "string") return show(service, toStop);
+  if (typeof service === "string") return printAndExit(service, toStop);
   if ("exitCode" in service) return exit(service.exitCode, toStop);
   const { logger } = service;
   // The process goes on after an uncaught error, as a bug in one download must not end all others.
@@ -70,7 +70,8 @@ export async function runService(
     logger.error(`cannot go on: ${messageOf(error)}`, {}, error);
     void exit(1, AbortSignal.abort());
   });
-  for (const signal of OTHERS) process.on(signal, () => hear(signal, service, toStop));
+  for (const signal of OTHER_SIGNALS)
+    process.on(signal, () => handleOtherSignal(signal, service, toStop));
   if (!toStop.aborted) await once(toStop, "abort");
   logger.info(`stopping after ${toStop.reason}`);
   setTimeout(() => {
@@ -79,15 +80,15 @@ export async function runService(
   }, STOP_WITHIN_MS);
   // This signal is never aborted, so the exit waits for a slow reader of the log until STOP_WITHIN_MS has
   // passed.
-  const { signal: patient } = new AbortController();
+  const { signal: neverAborted } = new AbortController();
   try {
     await service.stop();
   } catch (error) {
     logger.error("stopped, but not cleanly", {}, error);
-    return exit(1, patient);
+    return exit(1, neverAborted);
   }
   logger.info("stopped");
-  return exit(0, patient);
+  return exit(0, neverAborted);
 }
 
 function messageOf(error: unknown): string {
@@ -95,7 +96,7 @@ function messageOf(error: unknown): string {
 }
 
 /** Prints a text, such as the help, and exits. */
-async function show(text: string, toStop: AbortSignal): Promise<never> {
+async function printAndExit(text: string, toStop: AbortSignal): Promise<never> {
   stdout.write(text);
   await stdout.drained(toStop);
   const { lost } = stdout;
@@ -104,7 +105,7 @@ async function show(text: string, toStop: AbortSignal): Promise<never> {
 }
 
 /** Handles a signal that does not stop the service: SIGHUP reloads its files, others are only logged. */
-function hear(signal: string, { logger, reload }: Service, toStop: AbortSignal): void {
+function handleOtherSignal(signal: string, { logger, reload }: Service, toStop: AbortSignal): void {
   if (toStop.aborted) return;
   if (signal !== "SIGHUP" || !reload) {
     logger.info(`${signal} changes nothing here, the program goes on`);
@@ -121,17 +122,17 @@ function hear(signal: string, { logger, reload }: Service, toStop: AbortSignal):
  */
 function stopSignal(): AbortController {
   const stop = new AbortController();
-  for (const signal of STOPPING) process.on(signal, () => stop.abort(signal));
-  const hasTerminal = atTerminal();
-  for (const signal of OTHERS) {
+  for (const signal of STOP_SIGNALS) process.on(signal, () => stop.abort(signal));
+  const hadTerminal = isAtTerminal();
+  for (const signal of OTHER_SIGNALS) {
     process.on(signal, () => {
-      if (signal === "SIGHUP" && hasTerminal && !atTerminal()) stop.abort(signal);
+      if (signal === "SIGHUP" && hadTerminal && !isAtTerminal()) stop.abort(signal);
     });
   }
   return stop;
 }
 
 /** Reports whether this process has an open terminal. */
-function atTerminal(): boolean {
+function isAtTerminal(): boolean {
   return isatty(0) || isatty(1);
 }

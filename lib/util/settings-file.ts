@@ -58,13 +58,15 @@ export function parseSettings(
   path: string,
   table: SettingTable | null,
 ): FileSettings {
-  const known = table && new Set(Object.values(table).map(({ variable }) => variable));
+  const allowedNames = table && new Set(Object.values(table).map(({ variable }) => variable));
   const settings: FileSettings = {};
   for (const { number, name, value } of linesOf(text)) {
     const place = `line ${number} of "${path}"`;
     if (name === null) throw new UsageError(`${place} is no setting, expected NAME=value`);
-    if (known && !known.has(name)) {
-      throw new UsageError(`${place} sets "${name}", expected one of ${[...known].join(" ")}`);
+    if (allowedNames && !allowedNames.has(name)) {
+      throw new UsageError(
+        `${place} sets "${name}", expected one of ${[...allowedNames].join(" ")}`,
+      );
     }
     if (Object.hasOwn(settings, name))
       throw new UsageError(`${place} sets ${name} once more, expected one line`);
@@ -80,18 +82,20 @@ export function parseSettings(
  * @throws UsageError for a value of more than one line
  */
 export function changeSettings(text: string, changes: Record<string, string | null>): string {
-  const left = new Map(Object.entries(changes));
-  const kept = text.split(/\r?\n/).flatMap((line) => {
+  const remaining = new Map(Object.entries(changes));
+  const keptLines = text.split(/\r?\n/).flatMap((line) => {
     const [parsed] = linesOf(line);
     const name = parsed?.name;
-    const change = name ? left.get(name) : undefined;
+    const change = name ? remaining.get(name) : undefined;
     if (!name || change === undefined) return [line];
-    left.delete(name);
+    remaining.delete(name);
     return change === null ? [] : [lineOf(name, change)];
   });
-  while (kept.at(-1) === "") kept.pop();
-  const added = [...left].flatMap(([name, value]) => (value === null ? [] : lineOf(name, value)));
-  return [...kept, ...added].map((line) => `${line}\n`).join("");
+  while (keptLines.at(-1) === "") keptLines.pop();
+  const addedLines = [...remaining].flatMap(([name, value]) =>
+    value === null ? [] : lineOf(name, value),
+  );
+  return [...keptLines, ...addedLines].map((line) => `${line}\n`).join("");
 }
 
 interface SettingLine {

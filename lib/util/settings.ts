@@ -86,26 +86,26 @@ export class Settings<Table extends SettingTable> {
     name: Name,
     kind?: Table[Name]["kind"],
   ): ValueOf<Table[Name]>;
-  read(name: string, stricter?: Kind<unknown>): unknown {
+  read(name: string, kindOverride?: Kind<unknown>): unknown {
     const setting: Setting | undefined = this.table[name];
     if (!setting) throw new Error(`there is no setting "${name}"`);
     const { variable, default: text, separator, isRequired } = setting;
-    const kind = stricter ?? setting.kind;
+    const kind = kindOverride ?? setting.kind;
     const given = this.#given(setting);
     if (separator !== undefined) return listOf(given, kind, variable, separator);
     const last = given.at(-1) ?? (text === undefined ? undefined : { source: variable, text });
     if (last) return readSetting(last, kind.schema, kind.expected);
     if (!isRequired) return null;
-    throw new UsageError(`${variable} is missing, ${waysOf(setting)}, expected ${kind.expected}`);
+    throw new UsageError(`${variable} is missing, ${howToSet(setting)}, expected ${kind.expected}`);
   }
 
   /**
    * Reads all settings except those named.
    * @throws UsageError if a value is invalid, or required and missing
    */
-  readAllBut<Name extends keyof Table & string>(...names: Name[]): Omit<ValuesOf<Table>, Name> {
-    const others = Object.keys(this.table).filter((name) => !names.includes(name as Name));
-    const values = others.map((name) => [name, this.read(name)]);
+  readAllBut<Name extends keyof Table & string>(...excluded: Name[]): Omit<ValuesOf<Table>, Name> {
+    const included = Object.keys(this.table).filter((name) => !excluded.includes(name as Name));
+    const values = included.map((name) => [name, this.read(name)]);
     // TypeScript cannot infer this type, but each value has the type that `read` returns for its name.
     return Object.fromEntries(values) as Omit<ValuesOf<Table>, Name>;
   }
@@ -140,7 +140,7 @@ function listOf(
   return texts.map((text) => readSetting(text, kind.schema, kind.expected));
 }
 
-function waysOf({ variable, flag }: Setting): string {
+function howToSet({ variable, flag }: Setting): string {
   return flag === undefined ? `set ${variable}` : `pass --${flag} or set ${variable}`;
 }
 

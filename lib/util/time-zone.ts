@@ -12,19 +12,19 @@ export function isTimeZone(name: string): boolean {
 }
 
 /** Matches the target of /etc/localtime if it is a zone of a region and city, or one of the names of UTC. */
-const PLACE =
+const ZONE_PATH =
   /\/zoneinfo(?:\.default)?\/(?:((?:Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific)\/[\w+/-]+)|(?:Etc\/)?(?:UTC|UCT|Zulu|Universal))$/;
 
 /**
  * Returns the IANA name of this machine's time zone; null if it has no such name.
- * @param variable value of the environment variable TZ; if it is set, `link` is not read
+ * @param tzVariable value of the environment variable TZ; if it is set, `link` is not read
  * @param link path of the symbolic link that sets the system's time zone
  */
 export function systemTimeZone(
-  variable: string | undefined,
+  tzVariable: string | undefined,
   link = "/etc/localtime",
 ): string | null {
-  return (variable === undefined ? zoneOfLink(link) : null) ?? zoneOfRuntime();
+  return (tzVariable === undefined ? zoneOfLink(link) : null) ?? zoneOfRuntime();
 }
 
 /**
@@ -32,7 +32,7 @@ export function systemTimeZone(
  */
 function zoneOfLink(link: string): string | null {
   try {
-    const found = PLACE.exec(readlinkSync(link));
+    const found = ZONE_PATH.exec(readlinkSync(link));
     return found && (found[1] ?? "UTC");
   } catch {
     // There is no such link, as on Windows.

@@ -18,7 +18,7 @@ export class TokenBucket {
    * Function that returns the present rate in bytes a second, or null for no limit. The field itself is null
    * if the rate is fixed.
    */
-  #rateNow: (() => number | null) | null = null;
+  #readRate: (() => number | null) | null = null;
 
   /**
    * @param rate bytes a second, or a function that returns the present rate; null means no limit
@@ -29,7 +29,7 @@ export class TokenBucket {
     private readonly now: () => number = performance.now.bind(performance),
   ) {
     this.#filledAt = now();
-    if (typeof rate === "function") this.#rateNow = rate;
+    if (typeof rate === "function") this.#readRate = rate;
     else this.setRate(rate);
   }
 
@@ -57,12 +57,12 @@ export class TokenBucket {
 
   /** Replaces the rate by a fixed one. @param rate bytes a second; null means no limit */
   setRate(rate: number | null): void {
-    this.#rateNow = null;
+    this.#readRate = null;
     this.#fill();
-    this.#change(rate);
+    this.#applyRate(rate);
   }
 
-  #change(rate: number | null): void {
+  #applyRate(rate: number | null): void {
     this.#rate = rate ?? Infinity;
     // Without a limit, the number of tokens is infinite, so that bytes never wait.
     this.#tokens = rate === null ? Infinity : Math.min(this.#tokens, this.#burst());
@@ -90,7 +90,7 @@ export class TokenBucket {
     if (this.#rate !== Infinity) {
       this.#tokens = Math.min(this.#burst(), this.#tokens + seconds * this.#rate);
     }
-    const rate = this.#rateNow?.();
-    if (rate !== undefined && (rate ?? Infinity) !== this.#rate) this.#change(rate);
+    const rate = this.#readRate?.();
+    if (rate !== undefined && (rate ?? Infinity) !== this.#rate) this.#applyRate(rate);
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { Board, type RunningOf } from "../../lib/dashboard/board.ts";
+import { Board, type RunningFilter } from "../../lib/dashboard/board.ts";
 import { clientRecord, downloadRecord } from "../support/records.ts";
 
 const NOW = Date.parse("2026-11-23T12:00:00Z");
@@ -66,7 +66,7 @@ test("what goes on is counted by site and in all, and forgotten when it ends", (
     ["b", 3, 1],
   ]);
   expect(board.bytesPerSecond).toBe(107);
-  expect(board.underWay).toEqual({ active: 4, queued: 2 });
+  expect(board.downloadCounts).toEqual({ active: 4, queued: 2 });
 
   for (const [id, status] of [
     ["1", "completed"],
@@ -82,13 +82,13 @@ test("what goes on is counted by site and in all, and forgotten when it ends", (
   expect(board.bytesPerSecond).toBe(7);
 
   board.clearDownloads();
-  expect(board.underWay).toEqual({ active: 0, queued: 0 });
+  expect(board.downloadCounts).toEqual({ active: 0, queued: 0 });
   expect(board.sites()).toHaveLength(2);
 });
 
 describe("what ran until a moment ago", () => {
   const MINUTE = 60_000;
-  const shown = (board: Board, now: number, of: RunningOf = {}) =>
+  const shown = (board: Board, now: number, of: RunningFilter = {}) =>
     board.running(of, now).map(({ download_id, status }) => `${download_id} ${status}`);
 
   test("stays in its place for a minute, with what became of it", () => {

@@ -1,5 +1,9 @@
 import { expect, test } from "bun:test";
-import { clientCommand, installCommand, isInTheClear } from "../../lib/dashboard/client-command.ts";
+import {
+  clientCommand,
+  installCommand,
+  isUnencrypted,
+} from "../../lib/dashboard/client-command.ts";
 
 const at = (page: string, key: string | null, root = "") =>
   clientCommand({ id: "restaurant-001", root, page: new URL(page), key });
@@ -48,7 +52,7 @@ test.each([
   ["http://[::1]:8080/", false],
   ["http://localhost.example.com/", true],
 ])("at %s, what is sent can be read on its way: %p", (page, isClear) => {
-  expect(isInTheClear(new URL(page))).toBe(isClear);
+  expect(isUnencrypted(new URL(page))).toBe(isClear);
 });
 
 test.each<[page: string, key: string | null, root: string, command: string]>([

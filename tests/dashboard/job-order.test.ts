@@ -17,7 +17,7 @@ const clients: ClientRecord[] = [
 ];
 
 const fields: JobFields = {
-  by: "all",
+  sitesBy: "all",
   sites: "",
   what: "journal.txt",
   name: "",
@@ -29,26 +29,26 @@ const fields: JobFields = {
   keepDays: "",
   keepLast: "",
   isContinuous: false,
-  isSkipping: true,
+  skipsUnchanged: true,
 };
 
 describe("who matches", () => {
   test.each<[Partial<JobFields>, string, number | null]>([
-    [{ by: "all" }, "3 sites match, 2 online", 3],
-    [{ by: "labels", sites: "" }, "", null],
-    [{ by: "labels", sites: "region=west" }, "2 sites match, 1 online", 2],
-    [{ by: "labels", sites: " tier = gold " }, "1 site matches, all online", 1],
-    [{ by: "labels", sites: "!region" }, "No site matches", null],
+    [{ sitesBy: "all" }, "3 sites match, 2 online", 3],
+    [{ sitesBy: "labels", sites: "" }, "", null],
+    [{ sitesBy: "labels", sites: "region=west" }, "2 sites match, 1 online", 2],
+    [{ sitesBy: "labels", sites: " tier = gold " }, "1 site matches, all online", 1],
+    [{ sitesBy: "labels", sites: "!region" }, "No site matches", null],
     [
-      { by: "labels", sites: "region=" },
+      { sitesBy: "labels", sites: "region=" },
       "This is wrong at character 8: expected a value, found the end",
       null,
     ],
-    [{ by: "ids", sites: "till-* bar-1" }, "3 sites match, 2 online", 3],
-    [{ by: "ids", sites: "till-*,\tbar-9" }, 'No site is "bar-9"', null],
-    [{ by: "ids", sites: "gone-*" }, "No site matches", null],
-    [{ by: "ids", sites: "gone-1" }, "1 site matches, none online", 1],
-    [{ by: "labels", sites: "tier=new", isContinuous: true }, "No site matches yet", 0],
+    [{ sitesBy: "ids", sites: "till-* bar-1" }, "3 sites match, 2 online", 3],
+    [{ sitesBy: "ids", sites: "till-*,\tbar-9" }, 'No site is "bar-9"', null],
+    [{ sitesBy: "ids", sites: "gone-*" }, "No site matches", null],
+    [{ sitesBy: "ids", sites: "gone-1" }, "1 site matches, none online", 1],
+    [{ sitesBy: "labels", sites: "tier=new", isContinuous: true }, "No site matches yet", 0],
   ])("%p: %p", (typed, words, total) => {
     expect(matchWordsOf({ ...fields, ...typed }, clients)).toMatchObject({ words, total });
   });
@@ -57,10 +57,13 @@ describe("who matches", () => {
 describe("what is asked for", () => {
   test.each<[Partial<JobFields>, object]>([
     [{}, { clients: { all: true }, download: { file_path: "journal.txt" } }],
-    [{ by: "labels", sites: " region=west " }, { clients: { labels: "region=west" } }],
-    [{ by: "ids", sites: "a, b*\nc" }, { clients: { ids: ["a", "b*", "c"] } }],
+    [{ sitesBy: "labels", sites: " region=west " }, { clients: { labels: "region=west" } }],
+    [{ sitesBy: "ids", sites: "a, b*\nc" }, { clients: { ids: ["a", "b*", "c"] } }],
     [{ what: "logs/" }, { download: { paths: ["logs/"], unchanged: "skip" } }],
-    [{ what: " a.txt\n\nb.txt ", isSkipping: false }, { download: { paths: ["a.txt", "b.txt"] } }],
+    [
+      { what: " a.txt\n\nb.txt ", skipsUnchanged: false },
+      { download: { paths: ["a.txt", "b.txt"] } },
+    ],
     [{ name: " Night " }, { name: "Night" }],
     [
       { expiresIn: "12h", isContinuous: true },
@@ -90,6 +93,6 @@ describe("what is asked for", () => {
   ])("a rate that is %j: %j", (text, flaw) => expect(flawOfRate(text)).toBe(flaw));
 
   test("is nothing as long as nobody is named", () => {
-    expect(orderOf({ ...fields, by: "labels", sites: " " })).toBeNull();
+    expect(orderOf({ ...fields, sitesBy: "labels", sites: " " })).toBeNull();
   });
 });

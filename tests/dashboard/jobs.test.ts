@@ -18,7 +18,7 @@ test("those that go on come first, each newest first", () => {
   }
   const order = () => book.inOrder().map(({ job_id }) => job_id);
   expect(order()).toEqual(["3", "2", "4", "1"]);
-  expect([book.open.length, book.size]).toEqual([2, 4]);
+  expect([book.unfinished.length, book.size]).toEqual([2, 4]);
   book.set(jobRecord({ job_id: "3", status: "cancelled" }));
   expect(order()).toEqual(["2", "4", "3", "1"]);
 });

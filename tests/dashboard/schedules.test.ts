@@ -4,9 +4,9 @@ import { NewSchedule, ScheduleRecord } from "../../lib/api/schedules.ts";
 import { DeliveryBook } from "../../lib/dashboard/schedules/delivery-book.ts";
 import {
   type DeliveryCounts,
-  nightWords,
+  timeWords,
   partsOf,
-  sumsOf,
+  summaryOf,
   WORST_FIRST,
   worstOf,
 } from "../../lib/dashboard/schedules/delivery-words.ts";
@@ -17,7 +17,7 @@ import {
   type ScheduleFields,
   previewOf,
   sentenceOf,
-  USUAL,
+  DEFAULT_FIELDS,
 } from "../../lib/dashboard/schedules/schedule-order.ts";
 import * as words from "../../lib/dashboard/schedules/schedule-words.ts";
 
@@ -73,12 +73,12 @@ describe("deliveries in words", () => {
     [{ received: 1 }, "received", "received"],
     [{}, "nothing expected", null],
   ])("%p are told as %p", (some, sums, worst) => {
-    expect(sumsOf(countsOf(some))).toBe(sums);
+    expect(summaryOf(countsOf(some))).toBe(sums);
     expect(worstOf(countsOf(some))).toBe(worst);
   });
 
   test("a local time is that of the wall, whatever the zone of the browser", () => {
-    expect(nightWords("2026-11-30T02:30:00")).toBe("Mon, Nov 30, 02:30");
+    expect(timeWords("2026-11-30T02:30:00")).toBe("Mon, Nov 30, 02:30");
     expect(partsOf("2026-03-01T00:00:07")).toEqual({
       month: "Mar",
       weekday: "Sun",
@@ -101,7 +101,7 @@ describe("the book of deliveries", () => {
     );
     book.set(timeOf(NIGHTS[1], { "site-3": "missing", "site-9": "skipped" }));
     book.set(timeOf(NIGHTS[2], { "site-3": "missing" }));
-    const nights = book.nights(30);
+    const nights = book.newestTimes(30);
     expect(nights).toEqual([...NIGHTS]);
     expect(book.rowsOf(nights)).toEqual([
       { clientId: "site-2", owed: 1 },
@@ -110,7 +110,7 @@ describe("the book of deliveries", () => {
       { clientId: "site-1", owed: 0 },
       { clientId: "site-9", owed: 0 },
     ]);
-    expect(book.owing(NIGHTS[0]).toSorted()).toEqual(["site-10", "site-2"]);
+    expect(book.sitesOwing(NIGHTS[0]).toSorted()).toEqual(["site-10", "site-2"]);
     expect(book.countsOf(NIGHTS[0])).toEqual(
       countsOf({ missing: 1, partial: 1, received: 1, late: 1 }),
     );
@@ -118,7 +118,7 @@ describe("the book of deliveries", () => {
       "late",
       undefined,
     ]);
-    expect(book.nights(2)).toEqual([...NIGHTS.slice(0, 2)]);
+    expect(book.newestTimes(2)).toEqual([...NIGHTS.slice(0, 2)]);
   });
 
   test("what a few were asked for by hand does not hide how the fleet stands", () => {
@@ -126,10 +126,10 @@ describe("the book of deliveries", () => {
     const all = { a: "missing", b: "missing", c: "missing", d: "missing" } as const;
     book.set(timeOf(NIGHTS[1], all));
     book.set(timeOf(NIGHTS[0], { a: "received" }));
-    expect(book.mainNight(book.nights(30))).toBe(NIGHTS[1]);
+    expect(book.mainTime(book.newestTimes(30))).toBe(NIGHTS[1]);
     book.set(timeOf(NIGHTS[0], { a: "received", b: "received" }));
-    expect(book.mainNight(book.nights(30))).toBe(NIGHTS[0]);
-    expect(new DeliveryBook().mainNight([])).toBeNull();
+    expect(book.mainTime(book.newestTimes(30))).toBe(NIGHTS[0]);
+    expect(new DeliveryBook().mainTime([])).toBeNull();
   });
 
   test("it knows what is due next, and what is overdue", () => {
@@ -145,9 +145,9 @@ describe("the book of deliveries", () => {
     book.set(timeOf(NIGHTS[0], { a: "received" }));
     expect(book.nextDue()).toBeNull();
     expect(book.size).toBe(3);
-    expect(book.nightOf(`job of ${NIGHTS[2]}`)).toBe(NIGHTS[2]);
+    expect(book.localTimeOf(`job of ${NIGHTS[2]}`)).toBe(NIGHTS[2]);
     book.clear();
-    expect([book.size, book.nights(30), book.nightOf(`job of ${NIGHTS[2]}`)]).toEqual([
+    expect([book.size, book.newestTimes(30), book.localTimeOf(`job of ${NIGHTS[2]}`)]).toEqual([
       0,
       [],
       undefined,
@@ -184,7 +184,7 @@ describe("a schedule in words", () => {
   });
 
   test("all of it on one line", () => {
-    const order = orderOf({ ...USUAL, what: "sales-{date-1d}.csv", keepLast: "3" });
+    const order = orderOf({ ...DEFAULT_FIELDS, what: "sales-{date-1d}.csv", keepLast: "3" });
     expect(words.aboutOf(recordOf(order!))).toBe(
       "every day at 02:30, each site's own time, due at 04:00 · all sites · sales-{date-1d}.csv · kept 90 days or the last 3 kept",
     );
@@ -193,12 +193,12 @@ describe("a schedule in words", () => {
 
 describe("the form of a schedule", () => {
   const other: ScheduleFields = {
-    ...USUAL,
+    ...DEFAULT_FIELDS,
     name: "logs",
     when: "cron",
     cron: "*/15 * * * *",
     zone: "Europe/Berlin",
-    by: "ids",
+    sitesBy: "ids",
     sites: "till-1, till-2*",
     what: "logs/*.txt\njournal/",
     due: "after",
@@ -213,7 +213,7 @@ describe("the form of a schedule", () => {
   };
 
   test("what it begins with is every night at 2:30, due at 4, kept 90 days", () => {
-    expect(orderOf(USUAL)).toMatchObject({
+    expect(orderOf(DEFAULT_FIELDS)).toMatchObject({
       name: "nightly",
       cron: "30 2 * * *",
       time_zone: "site",
@@ -221,17 +221,17 @@ describe("the form of a schedule", () => {
       due: { at: "04:00" },
       keep: { days: 90 },
     });
-    expect(sentenceOf(USUAL)).toBe(
+    expect(sentenceOf(DEFAULT_FIELDS)).toBe(
       "Every day at 02:30 by each site's own clock, due at 04:00, kept 90 days",
     );
     expect(sentenceOf(other)).toBe(
       "*/15 * * * * by the clock of Europe/Berlin, due 90m later, the last 7 kept",
     );
-    expect(sentenceOf({ ...USUAL, time: "" })).toBe("");
+    expect(sentenceOf({ ...DEFAULT_FIELDS, time: "" })).toBe("");
   });
 
   test("what tells when it would ask is there once it is said when, and whom", () => {
-    expect(previewOf(USUAL)).toEqual({
+    expect(previewOf(DEFAULT_FIELDS)).toEqual({
       cron: "30 2 * * *",
       time_zone: "site",
       clients: { all: true },
@@ -241,7 +241,7 @@ describe("the form of a schedule", () => {
       time_zone: "Europe/Berlin",
       clients: { ids: ["till-1", "till-2*"] },
     });
-    expect(previewOf({ ...USUAL, time: "" })).toBeNull();
+    expect(previewOf({ ...DEFAULT_FIELDS, time: "" })).toBeNull();
     for (const cron of [" ", "30 2 *", "30 2 * * "]) {
       expect(previewOf({ ...other, cron })).toBeNull();
     }
@@ -250,8 +250,11 @@ describe("the form of a schedule", () => {
   });
 
   test.each([
-    ["a usual one", { ...USUAL, isSkipping: false }],
-    ["one by labels", { ...USUAL, isSkipping: false, by: "labels", sites: "region=west" }],
+    ["a usual one", { ...DEFAULT_FIELDS, skipsUnchanged: false }],
+    [
+      "one by labels",
+      { ...DEFAULT_FIELDS, skipsUnchanged: false, sitesBy: "labels", sites: "region=west" },
+    ],
     ["another one", other],
   ] as [string, ScheduleFields][])(
     "%s is the same after it was made, and unchanged",
@@ -282,10 +285,10 @@ describe("the form of a schedule", () => {
     expect(changeOf({ ...fields, what: "a.txt" }, record)).toEqual({
       job: { ...job, download: { file_path: "a.txt", strict: true } },
     });
-    expect(changeOf({ ...fields, by: "all" }, record)).toEqual({
+    expect(changeOf({ ...fields, sitesBy: "all" }, record)).toEqual({
       job: { ...job, clients: { all: true } },
     });
     expect(changeOf({ ...fields, keepLast: "" }, record)).toEqual({ keep: null });
-    expect(changeOf({ ...fields, by: "labels", sites: " " }, record)).toBeNull();
+    expect(changeOf({ ...fields, sitesBy: "labels", sites: " " }, record)).toBeNull();
   });
 });

@@ -26,7 +26,7 @@ export class FolderBrowser {
   #trail: (string | null)[] = [null];
   readonly #chosen = new Map<string, ClientFile>();
   #cursor: string | null = null;
-  #shown = 0;
+  #shownCount = 0;
   /** Aborts the running request for a folder's entries; null if none is running. */
   #loading: AbortController | null = null;
 
@@ -36,14 +36,14 @@ export class FolderBrowser {
   constructor(private readonly onPull: (download: NewDownload) => Promise<boolean>) {
     this.#list = new FolderList((path) => this.#chosen.has(path), {
       onOpen: (folder) => void this.#open([...this.#trail, folder.path]),
-      onUp: () => void this.#up(),
+      onUp: () => void this.#goUp(),
       onTick: (entry) => this.#tick(entry),
-      onEnd: () => void this.#more(),
+      onEnd: () => void this.#loadMore(),
     });
-    byId("folder-up", HTMLButtonElement).addEventListener("click", () => void this.#up());
+    byId("folder-up", HTMLButtonElement).addEventListener("click", () => void this.#goUp());
     byId("folder-close", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
     byId("folder-clear", HTMLButtonElement).addEventListener("click", () => this.#clear());
-    this.#pull.addEventListener("click", () => void this.#start());
+    this.#pull.addEventListener("click", () => void this.#startPull());
     byId("folder-go", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
       const path = this.#path.value.trim();
@@ -66,38 +66,40 @@ export class FolderBrowser {
    * Opens a folder. The list takes the focus before its entries are loaded, so that a slow response does not
    * move the focus away from where a person types.
    * @param trail paths from the top to the folder
-   * @param from path of the entry to select; null selects the first one
+   * @param selectedPath path of the entry to select; null selects the first one
    */
-  async #open(trail: (string | null)[], from: string | null = null): Promise<void> {
+  async #open(trail: (string | null)[], selectedPath: string | null = null): Promise<void> {
     this.#trail = trail;
     this.#path.value = this.#folder ?? "";
     byId("folder-up", HTMLButtonElement).disabled = trail.length === 1;
     this.#loading?.abort();
     this.#loading = null;
     this.#list.clear();
-    this.#shown = 0;
+    this.#shownCount = 0;
     this.#cursor = null;
     this.#list.focus();
     await this.#load();
-    if (this.#trail === trail) this.#list.moveTo(from);
+    if (this.#trail === trail) this.#list.moveTo(selectedPath);
   }
 
   get #folder(): string | null {
     return this.#trail.at(-1) ?? null;
   }
 
-  async #up(): Promise<void> {
+  async #goUp(): Promise<void> {
     if (this.#trail.length > 1) await this.#open(this.#trail.slice(0, -1), this.#folder);
   }
 
-  async #more(): Promise<void> {
+  async #loadMore(): Promise<void> {
     if (this.#cursor !== null && this.#loading === null) await this.#load();
   }
 
   async #load(): Promise<void> {
     const loading = new AbortController();
     this.#loading = loading;
-    this.#say(this.#shown === 0 ? "Asking the site…" : `${formatCount(this.#shown)} names, more…`);
+    this.#say(
+      this.#shownCount === 0 ? "Asking the site…" : `${formatCount(this.#shownCount)} names, more…`,
+    );
     const query = {
       path: this.#folder ?? undefined,
       limit: String(PAGE_SIZE),
@@ -107,7 +109,7 @@ export class FolderBrowser {
       const answer = await api.clientFiles(this.#clientId, query, loading.signal);
       if (this.#loading !== loading) return;
       this.#loading = null;
-      this.#take(answer);
+      this.#showPage(answer);
     } catch (error) {
       if (this.#loading !== loading) return;
       this.#loading = null;
@@ -116,13 +118,15 @@ export class FolderBrowser {
     }
   }
 
-  #take({ entries, next_cursor, truncated }: ClientFileList): void {
-    this.#shown += entries.length;
+  #showPage({ entries, next_cursor, truncated }: ClientFileList): void {
+    this.#shownCount += entries.length;
     this.#cursor = next_cursor;
-    const names = `${formatCount(this.#shown)} ${this.#shown === 1 ? "name" : "names"}`;
+    const names = `${formatCount(this.#shownCount)} ${this.#shownCount === 1 ? "name" : "names"}`;
     const more = next_cursor === null ? "" : ", more below";
-    const cut = truncated ? "; the folder has more than the site reads" : "";
-    this.#say(this.#shown === 0 ? "Nothing is here to be pulled." : `${names}${more}${cut}`);
+    const cutNote = truncated ? "; the folder has more than the site reads" : "";
+    this.#say(
+      this.#shownCount === 0 ? "Nothing is here to be pulled." : `${names}${more}${cutNote}`,
+    );
     this.#list.add(entries);
   }
 
@@ -166,7 +170,7 @@ export class FolderBrowser {
     this.#pull.disabled = entries.length === 0;
   }
 
-  async #start(): Promise<void> {
+  async #startPull(): Promise<void> {
     this.#pull.disabled = true;
     const isStarted = await this.onPull(this.#request());
     if (isStarted) this.#dialog.close();
@@ -182,13 +186,13 @@ export class FolderBrowser {
     const entries = [...this.#chosen.values()];
     const [first, ...others] = entries;
     const client_id = this.#clientId;
-    const isAlone = first?.type === "file" && others.length === 0;
-    if (isAlone && !hasDates(first.path)) return { client_id, file_path: first.path };
-    const isSkipping = byId("folder-skip", HTMLInputElement).checked;
+    const isSingleFile = first?.type === "file" && others.length === 0;
+    if (isSingleFile && !hasDates(first.path)) return { client_id, file_path: first.path };
+    const skipsUnchanged = byId("folder-skip", HTMLInputElement).checked;
     return {
       client_id,
       paths: entries.map(({ path }) => literalPattern(path)),
-      ...(isSkipping && { unchanged: "skip" as const }),
+      ...(skipsUnchanged && { unchanged: "skip" as const }),
     };
   }
 }

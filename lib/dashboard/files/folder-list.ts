@@ -38,7 +38,7 @@ export class FolderList {
   /** An empty element as high as all entries together, so that the scroll bar has the right length. */
   readonly #spacer = document.createElement("li");
   #entries: ClientFile[] = [];
-  #active = -1;
+  #activeIndex = -1;
   #typed = "";
   #typedAt = 0;
 
@@ -49,7 +49,7 @@ export class FolderList {
   ) {
     this.#spacer.role = "presentation";
     this.#list.addEventListener("keydown", (event) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || !this.#press(event.key)) return;
+      if (event.ctrlKey || event.metaKey || event.altKey || !this.#handleKey(event.key)) return;
       event.preventDefault();
     });
     this.#list.addEventListener("click", (event) => this.#click(event.target));
@@ -59,7 +59,7 @@ export class FolderList {
 
   clear(): void {
     this.#entries = [];
-    this.#active = -1;
+    this.#activeIndex = -1;
     this.#list.scrollTop = 0;
     this.render();
   }
@@ -67,7 +67,7 @@ export class FolderList {
   /** Appends further entries of the folder. */
   add(entries: ClientFile[]): void {
     this.#entries.push(...entries);
-    if (this.#active < 0) this.#move(0);
+    if (this.#activeIndex < 0) this.#move(0);
     else this.render();
   }
 
@@ -104,7 +104,7 @@ export class FolderList {
     option.ariaPosInSet = String(index + 1);
     option.ariaSetSize = String(this.#entries.length);
     option.ariaSelected = String(this.isTicked(entry.path));
-    option.classList.toggle("active", index === this.#active);
+    option.classList.toggle("active", index === this.#activeIndex);
     const name = visible(entry.name);
     setText(find(option, ".entry-name", HTMLElement), name);
     option.title = name;
@@ -115,15 +115,15 @@ export class FolderList {
   }
 
   /** Handles a key. @returns false if the list has no use for the key */
-  #press(key: string): boolean {
-    const entry = this.#entries[this.#active];
+  #handleKey(key: string): boolean {
+    const entry = this.#entries[this.#activeIndex];
     const to = this.#placeOf(key);
     if (to !== null) this.#move(to);
     else if (key === " " && entry) this.#tick(entry);
     else if (key === "Enter" && entry) this.#choose(entry);
     else if (key === "ArrowRight" && entry?.type === "folder") this.listener.onOpen(entry);
     else if (key === "Backspace" || key === "ArrowLeft") this.listener.onUp();
-    else if ([...key].length === 1 && key !== " ") this.#type(key);
+    else if ([...key].length === 1 && key !== " ") this.#typeLetter(key);
     else return false;
     return true;
   }
@@ -133,10 +133,10 @@ export class FolderList {
     const last = this.#entries.length - 1;
     const page = Math.max(1, Math.floor(this.#list.clientHeight / ENTRY_PX) - 1);
     const places: Record<string, number> = {
-      ArrowDown: this.#active + 1,
-      ArrowUp: this.#active - 1,
-      PageDown: this.#active + page,
-      PageUp: this.#active - page,
+      ArrowDown: this.#activeIndex + 1,
+      ArrowUp: this.#activeIndex - 1,
+      PageDown: this.#activeIndex + page,
+      PageUp: this.#activeIndex - page,
       Home: 0,
       End: last,
     };
@@ -148,11 +148,11 @@ export class FolderList {
     return this.#typed !== "" && Date.now() - this.#typedAt < TYPING_MS;
   }
 
-  #type(letter: string): void {
+  #typeLetter(letter: string): void {
     this.#typed = (this.#isTyping() ? this.#typed : "") + letter.toLowerCase();
     this.#typedAt = Date.now();
-    const isFound = ({ name }: ClientFile) => name.toLowerCase().startsWith(this.#typed);
-    const index = this.#entries.findIndex(isFound);
+    const startsWithTyped = ({ name }: ClientFile) => name.toLowerCase().startsWith(this.#typed);
+    const index = this.#entries.findIndex(startsWithTyped);
     if (index >= 0) this.#move(index);
   }
 
@@ -161,8 +161,8 @@ export class FolderList {
    * @param to index of the entry; an index outside the list selects the nearest entry
    */
   #move(to: number): void {
-    this.#active = Math.min(Math.max(to, 0), this.#entries.length - 1);
-    const top = this.#active * ENTRY_PX;
+    this.#activeIndex = Math.min(Math.max(to, 0), this.#entries.length - 1);
+    const top = this.#activeIndex * ENTRY_PX;
     const { scrollTop, clientHeight } = this.#list;
     this.#spacer.style.height = `${this.#entries.length * ENTRY_PX}px`;
     if (top < scrollTop) this.#list.scrollTop = top;
@@ -170,8 +170,8 @@ export class FolderList {
       this.#list.scrollTop = top + ENTRY_PX - clientHeight;
     }
     this.render();
-    if (this.#active < 0) this.#list.removeAttribute("aria-activedescendant");
-    else this.#list.setAttribute("aria-activedescendant", `entry-${this.#active}`);
+    if (this.#activeIndex < 0) this.#list.removeAttribute("aria-activedescendant");
+    else this.#list.setAttribute("aria-activedescendant", `entry-${this.#activeIndex}`);
   }
 
   #click(target: EventTarget | null): void {
@@ -179,9 +179,9 @@ export class FolderList {
     const index = Number(option?.dataset["index"] ?? -1);
     const entry = this.#entries[index];
     if (!entry || !(target instanceof Element)) return;
-    const isTick = target.closest(".tick") !== null;
+    const isOnTick = target.closest(".tick") !== null;
     this.#move(index);
-    if (isTick) this.#tick(entry);
+    if (isOnTick) this.#tick(entry);
     else this.#choose(entry);
   }
 

@@ -24,7 +24,7 @@ export class SetFiles {
   #download: DownloadRecord | null = null;
   #cursor: string | null = null;
   /** Number of the latest request. Responses to earlier requests are ignored. */
-  #asked = 0;
+  #requestNumber = 0;
 
   constructor() {
     byId("set-files-close", HTMLButtonElement).addEventListener("click", () =>
@@ -58,7 +58,7 @@ export class SetFiles {
   async #load(cursor: string | null = null): Promise<void> {
     const download = this.#download;
     if (!download) return;
-    const asked = ++this.#asked;
+    const requestNumber = ++this.#requestNumber;
     const say = (words: string) => setText(byId("set-files-state", HTMLElement), words);
     if (cursor === null) this.#rows.replaceChildren();
     this.#more.hidden = true;
@@ -68,7 +68,7 @@ export class SetFiles {
     const query = { status, limit: String(PAGE_SIZE), cursor: cursor ?? undefined };
     try {
       const { files, next_cursor } = await api.setFiles(download.download_id, query);
-      if (asked !== this.#asked) return;
+      if (requestNumber !== this.#requestNumber) return;
       const rows = files.map((file) => this.#row(file, download));
       this.#rows.append(...rows);
       this.#cursor = next_cursor;
@@ -79,7 +79,8 @@ export class SetFiles {
       // After a click on "more", that button may be hidden, so the first new row takes the focus.
       if (cursor !== null) rows[0]?.focus();
     } catch (error) {
-      if (asked === this.#asked) say(error instanceof Error ? error.message : String(error));
+      if (requestNumber === this.#requestNumber)
+        say(error instanceof Error ? error.message : String(error));
     }
   }
 

@@ -20,7 +20,7 @@ export class JobBook {
   inOrder(): JobRecord[] {
     return [...this.#jobs.values()].toSorted(
       (a, b) =>
-        Number(isOver(a)) - Number(isOver(b)) ||
+        Number(hasJobEnded(a)) - Number(hasJobEnded(b)) ||
         // Job ids sort by the time of their creation.
         (a.job_id < b.job_id ? 1 : -1),
     );
@@ -31,12 +31,12 @@ export class JobBook {
   }
 
   /** All jobs that have not ended: running and paused ones. */
-  get open(): JobRecord[] {
-    return [...this.#jobs.values()].filter((job) => !isOver(job));
+  get unfinished(): JobRecord[] {
+    return [...this.#jobs.values()].filter((job) => !hasJobEnded(job));
   }
 }
 
 /** Reports whether a job has ended, successfully or not. */
-export function isOver({ status }: Pick<JobRecord, "status">): boolean {
+export function hasJobEnded({ status }: Pick<JobRecord, "status">): boolean {
   return status !== "running" && status !== "paused";
 }

@@ -1,5 +1,5 @@
 import type { JobRecord } from "../../api/jobs.ts";
-import { addressOf, EVERYTHING } from "../address.ts";
+import { fragmentOf, NO_FILTERS } from "../address.ts";
 import {
   arrange,
   byId,
@@ -11,14 +11,14 @@ import {
   setTime,
 } from "../dom.ts";
 import { formatCount, formatWhen, visible } from "../format.ts";
-import { keptOf } from "../keep/keep-rule.ts";
-import { isOver, type JobBook } from "./job-book.ts";
+import { keepTextOf } from "../keep/keep-rule.ts";
+import { hasJobEnded, type JobBook } from "./job-book.ts";
 import * as words from "./job-words.ts";
 import { showBar } from "./status-bar.ts";
 
 /** How many ended jobs are shown at first, and how many more after each click on "more". */
-const FEW = 3;
-const MORE = 20;
+const FIRST_SHOWN = 3;
+const MORE_SHOWN = 20;
 
 /** Actions on a job. Each is also the class name of its button in a row. */
 const ACTIONS = ["pause", "resume", "cancel", "rerun"] as const;
@@ -40,7 +40,7 @@ export class JobList {
   readonly #list = byId("job-list", HTMLUListElement);
   readonly #more = byId("jobs-more", HTMLButtonElement);
   readonly #rows = new Map<string, HTMLElement>();
-  #ended = FEW;
+  #maxEnded = FIRST_SHOWN;
 
   constructor(
     private readonly book: JobBook,
@@ -58,14 +58,14 @@ export class JobList {
       if (job && action) listener.onAction(action, job);
     });
     this.#more.addEventListener("click", () => {
-      this.#ended += MORE;
+      this.#maxEnded += MORE_SHOWN;
       listener.onMore();
     });
   }
 
   /** The number of jobs to show. */
-  get room(): number {
-    return this.book.open.length + this.#ended;
+  get maxShown(): number {
+    return this.book.unfinished.length + this.#maxEnded;
   }
 
   /**
@@ -76,7 +76,7 @@ export class JobList {
   render(chosen: string | null, hasOlder: boolean): void {
     const now = Date.now();
     const jobs = this.book.inOrder();
-    const shown = jobs.filter(({ job_id }, at) => at < this.room || job_id === chosen);
+    const shown = jobs.filter(({ job_id }, at) => at < this.maxShown || job_id === chosen);
     keepingFocus(() =>
       arrange(
         this.#list,
@@ -84,7 +84,7 @@ export class JobList {
       ),
     );
     this.#list.hidden = shown.length === 0;
-    const open = this.book.open.length;
+    const open = this.book.unfinished.length;
     setText(byId("jobs-count", HTMLElement), open === 0 ? "" : `${formatCount(open)} under way`);
     this.#more.hidden = shown.length === jobs.length && !hasOlder;
     byId("jobs-empty", HTMLElement).hidden = jobs.length > 0;
@@ -110,12 +110,12 @@ export class JobList {
     const name = find(row, ".job-name", HTMLAnchorElement);
     const title = words.titleOf(job);
     setText(name, title);
-    name.href = addressOf({ ...EVERYTHING, job: job.job_id });
-    const kept = keptOf(job.keep);
+    name.href = fragmentOf({ ...NO_FILTERS, job: job.job_id });
+    const keepText = keepTextOf(job.keep);
     const about = [
       words.whoOf(job),
       ...(job.name === null ? [] : [words.whatOf(job)]),
-      ...(kept === null ? [] : [kept]),
+      ...(keepText === null ? [] : [keepText]),
       ...(job.created_by === null ? [] : [`by ${job.created_by}`]),
     ];
     const who = find(row, ".job-who", HTMLElement);
@@ -140,7 +140,7 @@ function showCounts(list: HTMLElement, job: JobRecord): void {
     const link = links.get(status) ?? document.createElement("a");
     link.dataset["status"] = status;
     const onlyOpen = status === "failed";
-    link.href = addressOf({ ...EVERYTHING, job: job.job_id, status, onlyOpen });
+    link.href = fragmentOf({ ...NO_FILTERS, job: job.job_id, status, onlyOpen });
     setText(link, text);
     return link;
   });
@@ -149,14 +149,14 @@ function showCounts(list: HTMLElement, job: JobRecord): void {
 
 function amountOf(job: JobRecord): string {
   const amount = words.amountOf(job);
-  return isOver(job) ? amount : `${words.percentOf(job)} % · ${amount}`;
+  return hasJobEnded(job) ? amount : `${words.percentOf(job)} % · ${amount}`;
 }
 
 function showActions(row: HTMLElement, job: JobRecord, now: number): void {
   const focused = row.contains(document.activeElement) ? document.activeElement : null;
   // `may_change` is true if the signed-in token made the job, or sees all sites. The server refuses changes
   // by other tokens.
-  const isOpen = job.may_change && !isOver(job);
+  const isOpen = job.may_change && !hasJobEnded(job);
   find(row, ".pause", HTMLElement).hidden = !isOpen || job.status !== "running";
   find(row, ".resume", HTMLElement).hidden = !isOpen || job.status !== "paused";
   find(row, ".limit", HTMLElement).hidden = !isOpen;

@@ -5,7 +5,7 @@ import { SelectorError } from "../../api/selector.ts";
 import { asksForSet } from "../../api/set-words.ts";
 import { parseSize } from "../../util/sizes.ts";
 import { formatCount } from "../format.ts";
-import { type KeepFields, keepOf } from "../keep/keep-rule.ts";
+import { type KeepFields, keepRuleOf } from "../keep/keep-rule.ts";
 
 /* Converts the fields of the form for a new job (new-job.ts) to a REST request. Pure functions. */
 
@@ -16,14 +16,14 @@ import { type KeepFields, keepOf } from "../keep/keep-rule.ts";
 const STOP_AT_LEAST = 10;
 
 /** How a form selects sites: all of them, by labels, or by client ids. */
-export type NamedBy = "all" | "labels" | "ids";
+export type SitesBy = "all" | "labels" | "ids";
 
 /** The fields of the form for a new job, as typed. */
 export interface JobFields extends KeepFields {
-  by: NamedBy;
+  sitesBy: SitesBy;
   /**
    * The selected sites: a label selector, or client ids and patterns of ids such as `till-*`, depending on
-   * `by`. Ids are separated by spaces or commas.
+   * `sitesBy`. Ids are separated by spaces or commas.
    */
   sites: string;
   /** Path of a file, or patterns of a set, one per line. */
@@ -36,21 +36,24 @@ export interface JobFields extends KeepFields {
   rate: string;
   stopPercent: string;
   isContinuous: boolean;
-  isSkipping: boolean;
+  skipsUnchanged: boolean;
 }
 
 /**
  * Returns the selection of sites in a form; null if sites are selected by labels or ids, and none are typed.
  */
-export function choiceOf({ by, sites }: Pick<JobFields, "by" | "sites">): ClientChoice | null {
-  if (by === "all") return { all: true };
+export function choiceOf({
+  sitesBy,
+  sites,
+}: Pick<JobFields, "sitesBy" | "sites">): ClientChoice | null {
+  if (sitesBy === "all") return { all: true };
   const text = sites.trim();
   if (text === "") return null;
-  return by === "labels" ? { labels: text } : { ids: text.split(/[\s,]+/).filter(Boolean) };
+  return sitesBy === "labels" ? { labels: text } : { ids: text.split(/[\s,]+/).filter(Boolean) };
 }
 
 /** The result of a selection of sites: how many match, and how many of those are connected. */
-export interface Matching {
+export interface MatchCounts {
   total: number;
   online: number;
   /** A selected client id that no site has; null if all exist. */
@@ -58,7 +61,7 @@ export interface Matching {
 }
 
 /** Counts the sites that a selection matches. @throws SelectorError if its label selector is invalid */
-export function matchingOf(choice: ClientChoice, clients: readonly ClientRecord[]): Matching {
+export function countMatches(choice: ClientChoice, clients: readonly ClientRecord[]): MatchCounts {
   const chosen = new Chosen(choice);
   const unknown = new Set(chosen.named);
   let [total, online] = [0, 0];
@@ -80,19 +83,19 @@ export interface MatchWords {
 }
 
 export function matchWordsOf(
-  fields: Pick<JobFields, "by" | "sites" | "isContinuous">,
+  fields: Pick<JobFields, "sitesBy" | "sites" | "isContinuous">,
   clients: readonly ClientRecord[],
 ): MatchWords {
   const choice = choiceOf(fields);
   if (choice === null) return { words: "", isWrong: false, total: null };
   try {
-    const { total, online, unknown } = matchingOf(choice, clients);
+    const { total, online, unknown } = countMatches(choice, clients);
     if (unknown !== null) return { words: `No site is "${unknown}"`, isWrong: true, total: null };
     if (total === 0) {
       if (fields.isContinuous) return { words: "No site matches yet", isWrong: false, total: 0 };
       return { words: "No site matches", isWrong: true, total: null };
     }
-    const matched = `${sitesOf(total)} ${total === 1 ? "matches" : "match"}`;
+    const matched = `${formatSiteCount(total)} ${total === 1 ? "matches" : "match"}`;
     const connected = online === total ? "all" : online === 0 ? "none" : formatCount(online);
     return { words: `${matched}, ${connected} online`, isWrong: false, total };
   } catch (error) {
@@ -102,7 +105,7 @@ export function matchWordsOf(
 }
 
 /** Formats a number of sites: `"1 site"`, `"2,000 sites"`. */
-export function sitesOf(count: number): string {
+export function formatSiteCount(count: number): string {
   return `${formatCount(count)} ${count === 1 ? "site" : "sites"}`;
 }
 
@@ -117,18 +120,18 @@ export function orderOf(fields: JobFields): NewJob | null {
   const choice = choiceOf(fields);
   if (choice === null) return null;
   const { ids, ...others } = choice;
-  const said = (text: string) => (text.trim() === "" ? undefined : text.trim());
-  const percent = said(fields.stopPercent);
-  const concurrent = said(fields.maxConcurrent);
+  const nonEmpty = (text: string) => (text.trim() === "" ? undefined : text.trim());
+  const percent = nonEmpty(fields.stopPercent);
+  const concurrent = nonEmpty(fields.maxConcurrent);
   const rate = parseSize(fields.rate);
   return {
     clients: { ...others, ...(ids && { ids: [...ids] }) },
     download: { ...downloadOf(fields), ...(rate !== null && { rate_limit: rate }) },
-    name: said(fields.name),
+    name: nonEmpty(fields.name),
     membership: fields.isContinuous ? "continuous" : "snapshot",
-    expires_in: said(fields.expiresIn),
-    spread: said(fields.spread),
-    keep: keepOf(fields),
+    expires_in: nonEmpty(fields.expiresIn),
+    spread: nonEmpty(fields.spread),
+    keep: keepRuleOf(fields),
     ...(concurrent !== undefined && { max_concurrent: Number(concurrent) }),
     ...(percent !== undefined && {
       stop_when: { failed_percent: Number(percent), at_least: STOP_AT_LEAST },
@@ -142,10 +145,10 @@ export function orderOf(fields: JobFields): NewJob | null {
  */
 export function downloadOf({
   what,
-  isSkipping,
-}: Pick<JobFields, "what" | "isSkipping">): NewJob["download"] {
+  skipsUnchanged,
+}: Pick<JobFields, "what" | "skipsUnchanged">): NewJob["download"] {
   const words = what.split("\n").map((line) => line.trim());
   const [first = "", ...others] = words.filter((word) => word !== "");
   if (others.length === 0 && !asksForSet(first)) return first === "" ? {} : { file_path: first };
-  return { paths: [first, ...others], ...(isSkipping && { unchanged: "skip" as const }) };
+  return { paths: [first, ...others], ...(skipsUnchanged && { unchanged: "skip" as const }) };
 }

@@ -95,8 +95,10 @@ export function rerunStatusOf(job: JobRecord, now: number): "failed" | "cancelle
   return counts.cancelled > 0 ? "cancelled" : null;
 }
 
-/** Joins words with commas: `"a, b and 3 more"`. @param most highest number of words that are named */
-function listOf(words: readonly string[], most: number): string {
-  const named = words.slice(0, most).join(", ");
-  return words.length > most ? `${named} and ${formatCount(words.length - most)} more` : named;
+/** Joins words with commas: `"a, b and 3 more"`. @param maxNamed highest number of words that are named */
+function listOf(words: readonly string[], maxNamed: number): string {
+  const named = words.slice(0, maxNamed).join(", ");
+  return words.length > maxNamed
+    ? `${named} and ${formatCount(words.length - maxNamed)} more`
+    : named;
 }

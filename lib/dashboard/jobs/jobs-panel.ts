@@ -5,7 +5,7 @@ import { byId, find, setText } from "../dom.ts";
 import { notify } from "../notices.ts";
 import { JobBook } from "./job-book.ts";
 import { type JobAction, JobList } from "./job-list.ts";
-import { sitesOf } from "./job-order.ts";
+import { formatSiteCount } from "./job-order.ts";
 import { rerunStatusOf, titleOf } from "./job-words.ts";
 import { LimitsEditor } from "./limits-editor.ts";
 import { NewJobForm } from "./new-job.ts";
@@ -23,7 +23,7 @@ const PAGE_SIZE = 50;
 export class JobsPanel {
   readonly #book = new JobBook();
   readonly #list = new JobList(this.#book, {
-    onAction: (action, job) => this.#once(action, job),
+    onAction: (action, job) => this.#runOnce(action, job),
     onLimits: (job, row) => this.#limits.open(job, row),
     onMore: () => void this.#run(() => this.#loadOlder()),
   });
@@ -37,9 +37,9 @@ export class JobsPanel {
   /** Cursor for older jobs; undefined before the first page is loaded, null if there are no more jobs. */
   #cursor: string | null | undefined;
   /** Id of the last job that was loaded because it was selected but not known from events. */
-  #asked: string | null = null;
+  #requestedId: string | null = null;
   /** Keys of running actions, such as `pause <job_id>`. A click that repeats one of them is ignored. */
-  readonly #underWay = new Set<string>();
+  readonly #runningActions = new Set<string>();
   readonly #run: Run;
 
   constructor(run: Run) {
@@ -57,7 +57,7 @@ export class JobsPanel {
    * while the connection was lost may be missing there.
    */
   async refresh(): Promise<void> {
-    for (const { job_id } of this.#book.open) {
+    for (const { job_id } of this.#book.unfinished) {
       try {
         this.#book.set(await api.job(job_id));
       } catch (error) {
@@ -87,14 +87,14 @@ export class JobsPanel {
     note.hidden = chosen === null;
     setText(find(note, "bdi", HTMLElement), job ? titleOf(job) : "…");
     byId("downloads", HTMLElement).classList.toggle("of-job", chosen !== null);
-    if (chosen === null || job || this.#asked === chosen) return;
-    this.#asked = chosen;
+    if (chosen === null || job || this.#requestedId === chosen) return;
+    this.#requestedId = chosen;
     void this.#run(async () => this.set(await api.job(chosen)));
   }
 
   /** Loads jobs that are older than those known from events, until there are enough to show. */
   async #loadOlder(): Promise<void> {
-    while (this.#cursor !== null && this.#book.size < this.#list.room) {
+    while (this.#cursor !== null && this.#book.size < this.#list.maxShown) {
       const { jobs, next_cursor } = await api.jobs({
         limit: String(PAGE_SIZE),
         cursor: this.#cursor,
@@ -106,14 +106,14 @@ export class JobsPanel {
 
   async #make(order: NewJob, key: string): Promise<void> {
     const { total } = await api.createJob(order, key);
-    notify("done", total === 0 ? "The job waits for sites" : `${sitesOf(total)} are asked`);
+    notify("done", total === 0 ? "The job waits for sites" : `${formatSiteCount(total)} are asked`);
   }
 
-  #once(action: JobAction, job: JobRecord): void {
-    const what = `${action} ${job.job_id}`;
-    if (this.#underWay.has(what)) return;
-    this.#underWay.add(what);
-    void this.#run(() => this.#act(action, job)).finally(() => this.#underWay.delete(what));
+  #runOnce(action: JobAction, job: JobRecord): void {
+    const key = `${action} ${job.job_id}`;
+    if (this.#runningActions.has(key)) return;
+    this.#runningActions.add(key);
+    void this.#run(() => this.#act(action, job)).finally(() => this.#runningActions.delete(key));
   }
 
   async #act(action: JobAction, job: JobRecord): Promise<void> {

@@ -14,12 +14,12 @@ export class LimitsEditor {
     this.#close();
     const form = cloneOf("job-limits") as HTMLFormElement;
     const expires = find(form, "[name=expires_at]", HTMLInputElement);
-    const most = find(form, "[name=max_concurrent]", HTMLInputElement);
+    const maxConcurrent = find(form, "[name=max_concurrent]", HTMLInputElement);
     form.ariaLabel = `Limits of ${titleOf(job)}`;
     expires.value = localTimeOf(job.expires_at);
     expires.required = job.membership === "continuous";
-    most.value = job.max_concurrent?.toString() ?? "";
-    const before = { expires: expires.value, most: most.value };
+    maxConcurrent.value = job.max_concurrent?.toString() ?? "";
+    const before = { expires: expires.value, maxConcurrent: maxConcurrent.value };
     this.#close = () => {
       const hadFocus = form.contains(document.activeElement);
       form.remove();
@@ -29,7 +29,9 @@ export class LimitsEditor {
       event.preventDefault();
       const change: JobChange = {
         ...(expires.value !== before.expires && { expires_at: timeOf(expires.value) }),
-        ...(most.value !== before.most && { max_concurrent: countOf(most.value) }),
+        ...(maxConcurrent.value !== before.maxConcurrent && {
+          max_concurrent: countOf(maxConcurrent.value),
+        }),
       };
       void this.#save(job, change);
     });

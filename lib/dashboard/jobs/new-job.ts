@@ -5,13 +5,13 @@ import {
   flawOfRate,
   type JobFields,
   matchWordsOf,
-  type NamedBy,
+  type SitesBy,
   orderOf,
-  sitesOf,
+  formatSiteCount,
 } from "./job-order.ts";
 
 /** Label and example of the text field for sites, for each way to select sites. */
-const SITES_FIELD: Record<NamedBy, { label: string; example: string }> = {
+const SITES_FIELD: Record<SitesBy, { label: string; example: string }> = {
   all: { label: "", example: "" },
   labels: { label: "Labels of the sites", example: "region=west,tier!=test" },
   ids: { label: "Names of the sites", example: "restaurant-0*, till-7" },
@@ -23,9 +23,9 @@ export class NewJobForm {
   readonly #toggle = byId("new-job-toggle", HTMLButtonElement);
   readonly #sites = byId("new-job-sites", HTMLInputElement);
   readonly #submit = byId("new-job-submit", HTMLButtonElement);
-  #known: readonly Site[] = [];
+  #allSites: readonly Site[] = [];
   /** The last request that was sent and not confirmed, as JSON, with its Idempotency-Key; null if none. */
-  #asked: { text: string; key: string } | null = null;
+  #unconfirmed: { text: string; key: string } | null = null;
 
   /** @param onAsk creates a job with an Idempotency-Key; returns whether that succeeded */
   constructor(private readonly onAsk: (order: NewJob, key: string) => Promise<boolean>) {
@@ -43,7 +43,7 @@ export class NewJobForm {
 
   /** Draws the open form. @param sites all sites, to count those that the form selects */
   render(sites: readonly Site[]): void {
-    this.#known = sites;
+    this.#allSites = sites;
     if (!this.#form.hidden) this.#render();
   }
 
@@ -57,12 +57,12 @@ export class NewJobForm {
 
   #render(): void {
     const fields = this.#fields();
-    const { label, example } = SITES_FIELD[fields.by];
-    this.#sites.hidden = fields.by === "all";
-    this.#sites.disabled = fields.by === "all";
+    const { label, example } = SITES_FIELD[fields.sitesBy];
+    this.#sites.hidden = fields.sitesBy === "all";
+    this.#sites.disabled = fields.sitesBy === "all";
     this.#sites.ariaLabel = label;
     this.#sites.placeholder = example;
-    const clients = this.#known.map(({ client }) => client);
+    const clients = this.#allSites.map(({ client }) => client);
     const { words, isWrong, total } = matchWordsOf(fields, clients);
     const match = byId("new-job-match", HTMLElement);
     setText(match, words);
@@ -72,7 +72,7 @@ export class NewJobForm {
     // A custom validity keeps the browser from sending the form while the selection of sites is wrong. The
     // reason is shown below the field.
     this.#sites.setCustomValidity(isWrong ? words : "");
-    setText(this.#submit, total === null || total === 0 ? "Ask" : `Ask ${sitesOf(total)}`);
+    setText(this.#submit, total === null || total === 0 ? "Ask" : `Ask ${formatSiteCount(total)}`);
     byId("new-job-expires", HTMLInputElement).required = fields.isContinuous;
     byId("new-job-rate", HTMLInputElement).setCustomValidity(flawOfRate(fields.rate));
   }
@@ -82,7 +82,7 @@ export class NewJobForm {
     const text = (name: string) => String(form.get(name) ?? "");
     const by = text("by");
     return {
-      by: by === "labels" || by === "ids" ? by : "all",
+      sitesBy: by === "labels" || by === "ids" ? by : "all",
       sites: text("sites"),
       what: text("what"),
       name: text("name"),
@@ -94,7 +94,7 @@ export class NewJobForm {
       keepDays: text("keep_days"),
       keepLast: text("keep_last"),
       isContinuous: form.has("continuous"),
-      isSkipping: form.has("skip"),
+      skipsUnchanged: form.has("skip"),
     };
   }
 
@@ -104,8 +104,8 @@ export class NewJobForm {
    */
   #keyOf(order: NewJob): string {
     const text = JSON.stringify(order);
-    if (this.#asked?.text !== text) this.#asked = { text, key: newKey() };
-    return this.#asked.key;
+    if (this.#unconfirmed?.text !== text) this.#unconfirmed = { text, key: newKey() };
+    return this.#unconfirmed.key;
   }
 
   async #ask(): Promise<void> {
@@ -116,7 +116,7 @@ export class NewJobForm {
     const isMade = await this.onAsk(order, this.#keyOf(order));
     this.#submit.ariaDisabled = "false";
     if (!isMade) return;
-    this.#asked = null;
+    this.#unconfirmed = null;
     this.#form.reset();
     this.#show(false);
   }

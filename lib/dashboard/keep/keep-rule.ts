@@ -17,7 +17,7 @@ export interface KeepFields {
  * Converts form fields to a retention rule.
  * @returns null if both are empty: then the server's default applies
  */
-export function keepOf({ keepDays, keepLast }: KeepFields): Keep | null {
+export function keepRuleOf({ keepDays, keepLast }: KeepFields): Keep | null {
   if (keepDays === "" && keepLast === "") return null;
   return {
     ...(keepDays !== "" && { days: Number(keepDays) }),
@@ -26,7 +26,7 @@ export function keepOf({ keepDays, keepLast }: KeepFields): Keep | null {
 }
 
 /** Formats a retention rule: `"kept 90 days or the last 7 kept"`. @returns null if there is no rule */
-export function keptOf(keep: Keep | null): string | null {
+export function keepTextOf(keep: Keep | null): string | null {
   if (keep === null) return null;
   const words = [
     ...(keep.days === undefined ? [] : [`kept ${keep.days} ${keep.days === 1 ? "day" : "days"}`]),

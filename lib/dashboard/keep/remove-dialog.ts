@@ -7,7 +7,7 @@ import { formatCount, visible } from "../format.ts";
 /** The dialog that asks for confirmation before a download's content is removed for good. */
 export class RemoveDialog {
   readonly #dialog = byId("remove-content", HTMLDialogElement);
-  #answered: ((isConfirmed: boolean) => void) | null = null;
+  #resolve: ((isConfirmed: boolean) => void) | null = null;
 
   constructor() {
     byId("remove-yes", HTMLButtonElement).addEventListener("click", () => this.#close(true));
@@ -24,7 +24,7 @@ export class RemoveDialog {
     setText(byId("remove-what", HTMLElement), visible(nameOfDownload(download)));
     setText(byId("remove-about", HTMLElement), `${count}${size}, of ${visible(client_id)}`);
     this.#dialog.showModal();
-    return new Promise((resolve) => (this.#answered = resolve));
+    return new Promise((resolve) => (this.#resolve = resolve));
   }
 
   #close(isConfirmed: boolean): void {
@@ -33,7 +33,7 @@ export class RemoveDialog {
   }
 
   #answer(isConfirmed: boolean): void {
-    this.#answered?.(isConfirmed);
-    this.#answered = null;
+    this.#resolve?.(isConfirmed);
+    this.#resolve = null;
   }
 }

@@ -36,7 +36,7 @@ export class LabelEditor {
     offerTimeZones();
     const { client_id, labels, time_zone } = client;
     const form = cloneOf("label-form");
-    const place = find(row, ".labels", HTMLElement);
+    const labelsElement = find(row, ".labels", HTMLElement);
     const input = find(form, "input", HTMLInputElement);
     const zone = find(form, ".zone", HTMLInputElement);
     input.ariaLabel = `Labels of ${client_id}`;
@@ -46,7 +46,7 @@ export class LabelEditor {
     const close = () => {
       const hadFocus = form.contains(document.activeElement);
       form.remove();
-      place.hidden = false;
+      labelsElement.hidden = false;
       if (hadFocus) find(row, ".edit-labels", HTMLElement).focus();
     };
     this.#close = close;
@@ -58,8 +58,8 @@ export class LabelEditor {
       if (key === "Escape") close();
     });
     find(form, ".label-cancel", HTMLElement).addEventListener("click", close);
-    place.hidden = true;
-    place.after(form);
+    labelsElement.hidden = true;
+    labelsElement.after(form);
     input.focus();
   }
 
@@ -71,9 +71,9 @@ export class LabelEditor {
   async #save(before: ClientRecord, form: HTMLElement): Promise<boolean> {
     const input = find(form, "input", HTMLInputElement);
     const zone = find(form, ".zone", HTMLInputElement).value.trim();
-    const why = find(form, ".error", HTMLElement);
+    const errorElement = find(form, ".error", HTMLElement);
     const say = (words: string) => {
-      setText(why, words);
+      setText(errorElement, words);
       input.ariaInvalid = String(words !== "");
     };
     try {

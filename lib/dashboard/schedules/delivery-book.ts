@@ -9,7 +9,7 @@ export interface SiteRow {
 }
 
 /** All deliveries of one scheduled local time, which is a column of a schedule's board. */
-interface Night {
+interface TimeDeliveries {
   statuses: Map<string, DeliveryStatus>;
   counts: DeliveryCounts;
   /** Earliest due time of the expected and running deliveries, in ms since 1970; null if there are none. */
@@ -24,87 +24,87 @@ const byName = new Intl.Collator("en", { numeric: true });
  * as `2026-11-30T02:30:00`, so that sites in all time zones share a column of the board.
  */
 export class DeliveryBook {
-  readonly #nights = new Map<string, Night>();
+  readonly #byTime = new Map<string, TimeDeliveries>();
   /** The scheduled local time for which each job was made, by job id. */
   readonly #jobs = new Map<string, string>();
 
   /** The number of loaded deliveries. */
   get size(): number {
-    return this.#nights.values().reduce((sum, { statuses }) => sum + statuses.size, 0);
+    return this.#byTime.values().reduce((sum, { statuses }) => sum + statuses.size, 0);
   }
 
   /** Replaces all deliveries of one scheduled local time by newly loaded ones. */
-  set({ scheduled_local: night, clients, next_due_at, job_ids }: BoardTime): void {
+  set({ scheduled_local: localTime, clients, next_due_at, job_ids }: BoardTime): void {
     const statuses = new Map<string, DeliveryStatus>();
-    const counts = noCounts();
+    const counts = zeroCounts();
     for (const status of WORST_FIRST) {
       counts[status] = clients[status].length;
       for (const clientId of clients[status]) statuses.set(clientId, status);
     }
     const nextDue = next_due_at === null ? null : Date.parse(next_due_at);
-    this.#nights.set(night, { statuses, counts, nextDue });
-    for (const jobId of job_ids) this.#jobs.set(jobId, night);
+    this.#byTime.set(localTime, { statuses, counts, nextDue });
+    for (const jobId of job_ids) this.#jobs.set(jobId, localTime);
   }
 
   clear(): void {
-    this.#nights.clear();
+    this.#byTime.clear();
     this.#jobs.clear();
   }
 
   /**
    * Returns the status of a site's delivery; undefined if none is expected.
-   * @param night scheduled local time
+   * @param localTime scheduled local time
    */
-  get(night: string, clientId: string): DeliveryStatus | undefined {
-    return this.#nights.get(night)?.statuses.get(clientId);
+  get(localTime: string, clientId: string): DeliveryStatus | undefined {
+    return this.#byTime.get(localTime)?.statuses.get(clientId);
   }
 
   /** Returns the scheduled local time for which a job was made; undefined for an unknown job. */
-  nightOf(jobId: string): string | undefined {
+  localTimeOf(jobId: string): string | undefined {
     return this.#jobs.get(jobId);
   }
 
-  /** Returns the newest scheduled local times, newest first. @param most highest number of times */
-  nights(most: number): string[] {
-    return [...this.#nights.keys()].toSorted().toReversed().slice(0, most);
+  /** Returns the newest scheduled local times, newest first. @param maxTimes highest number of times */
+  newestTimes(maxTimes: number): string[] {
+    return [...this.#byTime.keys()].toSorted().toReversed().slice(0, maxTimes);
   }
 
-  countsOf(night: string): DeliveryCounts {
-    return this.#nights.get(night)?.counts ?? noCounts();
+  countsOf(localTime: string): DeliveryCounts {
+    return this.#byTime.get(localTime)?.counts ?? zeroCounts();
   }
 
-  /** Returns the ids of sites whose delivery is missing or partial. @param night scheduled local time */
-  owing(night: string): string[] {
-    const there = this.#nights.get(night)?.statuses ?? [];
-    return [...there].filter(([, status]) => owesFiles(status)).map(([clientId]) => clientId);
+  /** Returns the ids of sites whose delivery is missing or partial. @param localTime scheduled local time */
+  sitesOwing(localTime: string): string[] {
+    const statuses = this.#byTime.get(localTime)?.statuses ?? [];
+    return [...statuses].filter(([, status]) => owesFiles(status)).map(([clientId]) => clientId);
   }
 
   /**
    * Returns the scheduled time whose result the board sums up: the newest time with at least half as many
    * deliveries as the time with the most. So a run by hand for a few sites does not count as the latest
    * result.
-   * @param nights scheduled local times, newest first
+   * @param localTimes scheduled local times, newest first
    * @returns null if there are none
    */
-  mainNight(nights: readonly string[]): string | null {
-    const sizeOf = (night: string) => this.#nights.get(night)?.statuses.size ?? 0;
-    const most = Math.max(0, ...nights.map(sizeOf));
-    return nights.find((night) => sizeOf(night) * 2 >= most) ?? null;
+  mainTime(localTimes: readonly string[]): string | null {
+    const sizeOf = (localTime: string) => this.#byTime.get(localTime)?.statuses.size ?? 0;
+    const maxSize = Math.max(0, ...localTimes.map(sizeOf));
+    return localTimes.find((localTime) => sizeOf(localTime) * 2 >= maxSize) ?? null;
   }
 
   /**
-   * Returns the rows of a board with these scheduled times. Sites whose delivery at {@link mainNight} is
+   * Returns the rows of a board with these scheduled times. Sites whose delivery at {@link mainTime} is
    * missing come first, then those where it is partial, then all others. In each group, sites with more
    * missing or partial deliveries come first.
    */
-  rowsOf(nights: readonly string[]): SiteRow[] {
+  rowsOf(localTimes: readonly string[]): SiteRow[] {
     const owed = new Map<string, number>();
-    for (const night of nights) {
-      for (const [clientId, status] of this.#nights.get(night)?.statuses ?? []) {
+    for (const localTime of localTimes) {
+      for (const [clientId, status] of this.#byTime.get(localTime)?.statuses ?? []) {
         owed.set(clientId, (owed.get(clientId) ?? 0) + Number(owesFiles(status)));
       }
     }
-    const main = this.mainNight(nights);
+    const main = this.mainTime(localTimes);
     const rows = [...owed].map(([clientId, count]) => ({
       row: { clientId, owed: count },
       rank: rankOf(main === null ? undefined : this.get(main, clientId)),
@@ -124,7 +124,7 @@ export class DeliveryBook {
    * none.
    */
   nextDue(): number | null {
-    const due = [...this.#nights.values()].flatMap(({ nextDue }) => nextDue ?? []);
+    const due = [...this.#byTime.values()].flatMap(({ nextDue }) => nextDue ?? []);
     return due.length === 0 ? null : Math.min(...due);
   }
 
@@ -134,13 +134,13 @@ export class DeliveryBook {
    * @param now ms since 1970
    */
   overdue(now: number): string[] {
-    return [...this.#nights]
+    return [...this.#byTime]
       .filter(([, { nextDue }]) => nextDue !== null && nextDue <= now)
-      .map(([night]) => night);
+      .map(([localTime]) => localTime);
   }
 }
 
-function noCounts(): DeliveryCounts {
+function zeroCounts(): DeliveryCounts {
   return Object.fromEntries(WORST_FIRST.map((status) => [status, 0])) as DeliveryCounts;
 }
 

@@ -1,6 +1,6 @@
 import { arrange, byId, keepingFocus } from "../dom.ts";
 import type { DeliveryBook, SiteRow } from "./delivery-book.ts";
-import { nightWords } from "./delivery-words.ts";
+import { timeWords } from "./delivery-words.ts";
 import { showHead } from "./grid-head.ts";
 import { type Columns, GridRow, ROW_PX } from "./grid-row.ts";
 
@@ -26,28 +26,28 @@ export class DeliveryGrid {
   /** The rows that are drawn at present, by client id. */
   #drawn = new Map<string, GridRow>();
   #rows: readonly SiteRow[] = [];
-  #columns: Columns = { nights: [], words: [], width: 0 };
+  #columns: Columns = { localTimes: [], words: [], width: 0 };
   /** The focused cell, by site and scheduled time instead of position, as rows may be reordered. */
-  #active: { clientId: string; night: string } | null = null;
+  #active: { clientId: string; localTime: string } | null = null;
   /** The only cell that the Tab key reaches. */
   #tabStop: HTMLElement | undefined;
 
   constructor(
     private readonly book: DeliveryBook,
-    private readonly onOpen: (night: string, clientId: string) => void,
+    private readonly onOpen: (localTime: string, clientId: string) => void,
   ) {
     this.#scroll.addEventListener("scroll", () => this.#draw());
     this.#grid.addEventListener("keydown", (event) => {
-      if (event.altKey || event.metaKey || !this.#press(event.key, event.ctrlKey)) return;
+      if (event.altKey || event.metaKey || !this.#handleKey(event.key, event.ctrlKey)) return;
       event.preventDefault();
     });
     this.#grid.addEventListener("click", ({ target }) => {
       const cell = cellAt(target);
       const clientId = cell?.closest<HTMLElement>(".grid-row")?.dataset["clientId"];
       if (!cell || clientId === undefined) return;
-      const night = this.#columns.nights[this.#drawn.get(clientId)?.columnOf(cell) ?? -1];
-      if (night === undefined) return;
-      this.#active = { clientId, night };
+      const localTime = this.#columns.localTimes[this.#drawn.get(clientId)?.columnOf(cell) ?? -1];
+      if (localTime === undefined) return;
+      this.#active = { clientId, localTime };
       this.#draw();
       this.#open();
     });
@@ -61,21 +61,21 @@ export class DeliveryGrid {
   /**
    * Draws the grid.
    * @param label name of the grid for screen readers
-   * @param nights scheduled times, newest first
+   * @param localTimes scheduled times, newest first
    */
-  render(label: string, rows: readonly SiteRow[], nights: readonly string[]): void {
+  render(label: string, rows: readonly SiteRow[], localTimes: readonly string[]): void {
     const before = this.#columns;
     // Older times are appended as columns at the end. A newer time moves all columns, so all rows are drawn
     // anew.
-    const isMoved = before.nights.some((night, column) => night !== nights[column]);
+    const isMoved = before.localTimes.some((localTime, column) => localTime !== localTimes[column]);
     if (isMoved) this.#drawn.clear();
-    const isSame = !isMoved && nights.length === before.nights.length;
+    const isSame = !isMoved && localTimes.length === before.localTimes.length;
     this.#rows = rows;
     this.#grid.ariaLabel = label;
     this.#grid.ariaRowCount = String(rows.length + 1);
-    const words = isSame ? before.words : nights.map(nightWords);
-    const width = showHead(this.#head, nights, (night) => this.book.countsOf(night));
-    this.#columns = { nights, words, width };
+    const words = isSame ? before.words : localTimes.map(timeWords);
+    const width = showHead(this.#head, localTimes, (localTime) => this.book.countsOf(localTime));
+    this.#columns = { localTimes, words, width };
     this.#grid.style.setProperty("--night", `${width}px`);
     this.#body.style.height = `${rows.length * ROW_PX}px`;
     const hadFocus = this.#body.contains(document.activeElement);
@@ -92,7 +92,7 @@ export class DeliveryGrid {
   /** Returns the position of the focused cell; if its row or column is gone, the first row or column. */
   #place(): Place {
     const row = this.#rows.findIndex(({ clientId }) => clientId === this.#active?.clientId);
-    const column = this.#columns.nights.indexOf(this.#active?.night ?? "");
+    const column = this.#columns.localTimes.indexOf(this.#active?.localTime ?? "");
     return { row: Math.max(0, row), column: Math.max(0, column) };
   }
 
@@ -112,7 +112,7 @@ export class DeliveryGrid {
       const row = drawn ?? new GridRow(clientId);
       shown.set(clientId, row);
       if (drawn && !isChanged) continue;
-      row.show(index, owed, this.#columns, (night) => this.book.get(night, clientId));
+      row.show(index, owed, this.#columns, (localTime) => this.book.get(localTime, clientId));
     }
     this.#drawn = shown;
     this.#setTabStop(place);
@@ -133,7 +133,7 @@ export class DeliveryGrid {
   }
 
   /** Handles a key. @returns false if the grid has no use for the key */
-  #press(key: string, ctrl: boolean): boolean {
+  #handleKey(key: string, ctrl: boolean): boolean {
     if (!ctrl && (key === "Enter" || key === " ")) {
       this.#open();
       return true;
@@ -153,13 +153,13 @@ export class DeliveryGrid {
       case "ArrowUp":
         return { row: ctrl ? 0 : row - 1, column };
       case "ArrowRight":
-        return { row, column: ctrl ? this.#columns.nights.length - 1 : column + 1 };
+        return { row, column: ctrl ? this.#columns.localTimes.length - 1 : column + 1 };
       case "ArrowLeft":
         return { row, column: ctrl ? 0 : column - 1 };
       case "Home":
         return { row: ctrl ? 0 : row, column: 0 };
       case "End":
-        return { row: ctrl ? lastRow : row, column: this.#columns.nights.length - 1 };
+        return { row: ctrl ? lastRow : row, column: this.#columns.localTimes.length - 1 };
       case "PageDown":
         return { row: row + page, column };
       case "PageUp":
@@ -171,15 +171,15 @@ export class DeliveryGrid {
 
   /** Moves the focus to a cell and scrolls to it. A position outside the grid means the nearest cell. */
   #move({ row, column }: Place): void {
-    const at = Math.max(0, Math.min(row, this.#rows.length - 1));
-    const site = this.#rows[at];
-    const night =
-      this.#columns.nights[Math.max(0, Math.min(column, this.#columns.nights.length - 1))];
-    if (site === undefined || night === undefined) return;
-    this.#active = { clientId: site.clientId, night };
+    const rowIndex = Math.max(0, Math.min(row, this.#rows.length - 1));
+    const site = this.#rows[rowIndex];
+    const localTime =
+      this.#columns.localTimes[Math.max(0, Math.min(column, this.#columns.localTimes.length - 1))];
+    if (site === undefined || localTime === undefined) return;
+    this.#active = { clientId: site.clientId, localTime };
     // The head of the grid stays at the top and covers part of the scrolled area, so its height is
     // subtracted.
-    const [top, height] = [at * ROW_PX, this.#scroll.clientHeight - this.#head.offsetHeight];
+    const [top, height] = [rowIndex * ROW_PX, this.#scroll.clientHeight - this.#head.offsetHeight];
     if (top < this.#scroll.scrollTop) this.#scroll.scrollTop = top;
     else if (top + ROW_PX > this.#scroll.scrollTop + height) {
       this.#scroll.scrollTop = top + ROW_PX - height;
@@ -190,8 +190,8 @@ export class DeliveryGrid {
 
   #open(): void {
     if (!this.#active) this.focus();
-    const { clientId = "", night = "" } = this.#active ?? {};
-    if (this.book.get(night, clientId)) this.onOpen(night, clientId);
+    const { clientId = "", localTime = "" } = this.#active ?? {};
+    if (this.book.get(localTime, clientId)) this.onOpen(localTime, clientId);
   }
 }
 

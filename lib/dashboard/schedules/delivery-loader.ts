@@ -3,13 +3,13 @@ import { api, ApiProblem } from "../api.ts";
 import type { DeliveryBook } from "./delivery-book.ts";
 
 /** Number of scheduled times that are loaded at first, and by each click on "older": a month of nights. */
-export const NIGHTS = 30;
+export const TIMES_PER_LOAD = 30;
 
 /** Number of loaded deliveries after which loading stops, so that the page stays fast. */
-const MAX_AT_ONCE = 100_000;
+const MAX_DELIVERIES = 100_000;
 
 /** Shortest pause between a load of deliveries and the next one, in ms. */
-const LEAST_PAUSE_MS = 1_000;
+const MIN_PAUSE_MS = 1_000;
 
 /** Pause after a load of deliveries, as a multiple of the time that the load took. It spares the server. */
 const PAUSE_FACTOR = 5;
@@ -33,7 +33,7 @@ export class DeliveryLoader {
   /** Cursor for older deliveries; null if there are none, or nothing is loaded yet. */
   #cursor: string | null = null;
   /** Number of scheduled times whose deliveries are loaded, counted from the newest. */
-  #wanted = NIGHTS;
+  #wantedTimes = TIMES_PER_LOAD;
   /** Scheduled local times whose deliveries have changed and are to be loaded again. */
   readonly #changed = new Set<string>();
   /**
@@ -57,15 +57,15 @@ export class DeliveryLoader {
     return this.#cursor !== null;
   }
 
-  get wanted(): number {
-    return this.#wanted;
+  get wantedTimes(): number {
+    return this.#wantedTimes;
   }
 
   /** Loads the deliveries of another schedule. @param name null if no board is shown: nothing is loaded */
   show(name: string | null): void {
     if (name === this.#schedule) return;
     this.#schedule = name;
-    this.#wanted = NIGHTS;
+    this.#wantedTimes = TIMES_PER_LOAD;
     this.#cursor = null;
     this.#changed.clear();
     this.#reloadLater.clear();
@@ -74,55 +74,55 @@ export class DeliveryLoader {
     if (name !== null) this.touchAll();
   }
 
-  older(): void {
-    this.#wanted += NIGHTS;
+  loadOlder(): void {
+    this.#wantedTimes += TIMES_PER_LOAD;
     this.touchAll();
   }
 
   /** Loads the deliveries of one scheduled time again, as one of them has changed. */
-  touch(night: string): void {
-    this.#changed.add(night);
-    this.#reloadLater.add(night);
+  touch(localTime: string): void {
+    this.#changed.add(localTime);
+    this.#reloadLater.add(localTime);
     if (this.#reloadTimer === undefined) {
-      this.#reloadTimer = setTimeout(() => this.#reload(), RELOAD_AFTER_MS);
+      this.#reloadTimer = setTimeout(() => this.#reloadChanged(), RELOAD_AFTER_MS);
     }
-    this.#soon(0);
+    this.#loadSoon(0);
   }
 
   /** Loads all deliveries again, as any of them may have changed. */
   touchAll(): void {
     this.#isStale = true;
-    this.#soon(0);
+    this.#loadSoon(0);
   }
 
   /** Loads one delivery. @returns null if it no longer exists, or another schedule was chosen meanwhile */
-  async loadOne(night: string, clientId: string): Promise<DeliveryRecord | null> {
+  async loadOne(localTime: string, clientId: string): Promise<DeliveryRecord | null> {
     const name = this.#schedule;
     if (name === null) return null;
-    const date = night.slice(0, 10);
+    const date = localTime.slice(0, 10);
     const query = { client_id: clientId, from: date, to: date, limit: "1000" };
     for (let cursor: string | undefined; ;) {
       const page = await api.deliveries(name, { ...query, cursor });
       if (name !== this.#schedule) return null;
-      const found = page.deliveries.find(({ scheduled_local }) => scheduled_local === night);
+      const found = page.deliveries.find(({ scheduled_local }) => scheduled_local === localTime);
       if (found || page.next_cursor === null) return found ?? null;
       cursor = page.next_cursor;
     }
   }
 
-  #reload(): void {
+  #reloadChanged(): void {
     this.#reloadTimer = undefined;
-    for (const night of this.#reloadLater) this.#changed.add(night);
+    for (const localTime of this.#reloadLater) this.#changed.add(localTime);
     this.#reloadLater.clear();
-    if (this.#changed.size > 0) this.#soon(0);
+    if (this.#changed.size > 0) this.#loadSoon(0);
   }
 
-  #soon(afterMs: number): void {
+  #loadSoon(afterMs: number): void {
     if (this.#isLoading || this.#timer !== undefined) return;
-    this.#timer = setTimeout(() => void this.#work(), afterMs);
+    this.#timer = setTimeout(() => void this.#loadNow(), afterMs);
   }
 
-  async #work(): Promise<void> {
+  async #loadNow(): Promise<void> {
     const name = this.#schedule;
     if (name === null) {
       this.#timer = undefined;
@@ -137,13 +137,13 @@ export class DeliveryLoader {
       // Status 404 means that the schedule was deleted. This is no error, and the list of schedules shows it.
       if (!(error instanceof ApiProblem) || error.status !== 404) this.listener.onFailed(error);
     }
-    const took = performance.now() - began;
+    const tookMs = performance.now() - began;
     this.#isLoading = false;
     this.#timer = undefined;
-    this.#timeDue();
-    const isMore = this.#isStale || this.#changed.size > 0;
-    if (!isMore) return;
-    this.#soon(name === this.#schedule ? Math.max(LEAST_PAUSE_MS, PAUSE_FACTOR * took) : 0);
+    this.#planDueLoad();
+    const hasMore = this.#isStale || this.#changed.size > 0;
+    if (!hasMore) return;
+    this.#loadSoon(name === this.#schedule ? Math.max(MIN_PAUSE_MS, PAUSE_FACTOR * tookMs) : 0);
   }
 
   /**
@@ -153,13 +153,19 @@ export class DeliveryLoader {
   async #loadAll(name: string): Promise<void> {
     this.#isStale = false;
     this.#changed.clear();
-    const most = Math.max(this.book.size, MAX_AT_ONCE);
+    const maxDeliveries = Math.max(this.book.size, MAX_DELIVERIES);
     let cursor: string | undefined;
-    for (let [times, sites] = [0, 0]; times < this.#wanted && sites < most;) {
-      const page = await this.#page(name, { cursor, limit: String(this.#wanted - times) });
+    for (
+      let [times, deliveries] = [0, 0];
+      times < this.#wantedTimes && deliveries < maxDeliveries;
+    ) {
+      const page = await this.#page(name, { cursor, limit: String(this.#wantedTimes - times) });
       if (page === null) return;
       times += page.times.length;
-      sites += page.times.reduce((sum, one) => sum + Object.values(one.clients).flat().length, 0);
+      deliveries += page.times.reduce(
+        (sum, one) => sum + Object.values(one.clients).flat().length,
+        0,
+      );
       this.#cursor = page.next_cursor;
       cursor = page.next_cursor ?? undefined;
       if (cursor === undefined) break;
@@ -168,9 +174,9 @@ export class DeliveryLoader {
   }
 
   async #loadChanged(name: string): Promise<void> {
-    for (const night of [...this.#changed]) {
-      this.#changed.delete(night);
-      if ((await this.#page(name, { from: night, to: night })) === null) return;
+    for (const localTime of [...this.#changed]) {
+      this.#changed.delete(localTime);
+      if ((await this.#page(name, { from: localTime, to: localTime })) === null) return;
     }
     this.listener.onLoaded(true);
   }
@@ -188,17 +194,17 @@ export class DeliveryLoader {
   }
 
   /** Plans to load deliveries again when they are due, as no event reports that a delivery is missing. */
-  #timeDue(): void {
+  #planDueLoad(): void {
     clearTimeout(this.#dueTimer);
     const due = this.book.nextDue();
     if (due === null) return;
     // If the browser's clock is ahead of the server's, the deliveries are loaded again and again until their
-    // status changes, so the wait is at least LEAST_PAUSE_MS. It is at most 2^31-1 ms, the longest time that
+    // status changes, so the wait is at least MIN_PAUSE_MS. It is at most 2^31-1 ms, the longest time that
     // setTimeout accepts.
-    const wait = Math.min(Math.max(due - Date.now(), LEAST_PAUSE_MS), 2 ** 31 - 1);
+    const wait = Math.min(Math.max(due - Date.now(), MIN_PAUSE_MS), 2 ** 31 - 1);
     this.#dueTimer = setTimeout(() => {
-      for (const night of this.book.overdue(Date.now())) this.touch(night);
-      if (this.#changed.size === 0) this.#timeDue();
+      for (const localTime of this.book.overdue(Date.now())) this.touch(localTime);
+      if (this.#changed.size === 0) this.#planDueLoad();
     }, wait);
   }
 }

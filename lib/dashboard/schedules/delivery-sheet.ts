@@ -4,7 +4,7 @@ import { formatSize } from "../../util/sizes.ts";
 import { contentPath } from "../api.ts";
 import { byId, moveFocusTo, setText } from "../dom.ts";
 import { formatCount, formatWhen, visible } from "../format.ts";
-import { DELIVERY_WORDS, nightWords } from "./delivery-words.ts";
+import { DELIVERY_WORDS, timeWords } from "./delivery-words.ts";
 import { markOf } from "./marks.ts";
 
 export interface DeliverySheetListener {
@@ -13,7 +13,7 @@ export interface DeliverySheetListener {
   /** Loads the download of a delivery. @returns null if the download no longer exists */
   onDownload(downloadId: string): Promise<DownloadRecord | null>;
   /** Returns the URL of this page with only one download shown; null gives the URL with all downloads. */
-  addressOf(downloadId: string | null): string;
+  linkTo(downloadId: string | null): string;
   onClose(): void;
 }
 
@@ -55,12 +55,12 @@ export class DeliverySheet {
   show(delivery: DeliveryRecord, client: ClientRecord | undefined, mayAsk: boolean): void {
     this.#ask.hidden = !mayAsk;
     const before = this.#shown;
-    const isOther = before?.download_id !== delivery.download_id;
+    const isOtherDownload = before?.download_id !== delivery.download_id;
     this.#shown = delivery;
-    if (isOther) this.#download = null;
+    if (isOtherDownload) this.#download = null;
     this.#render(delivery, client);
     if (!this.#dialog.open) this.#dialog.showModal();
-    if (delivery.download_id !== null && (isOther || before?.status !== delivery.status)) {
+    if (delivery.download_id !== null && (isOtherDownload || before?.status !== delivery.status)) {
       void this.#load(delivery.download_id, client);
     }
   }
@@ -86,7 +86,7 @@ export class DeliverySheet {
     }
     setText(
       byId("delivery-scheduled", HTMLElement),
-      `${nightWords(scheduled_local)} (${time_zone})`,
+      `${timeWords(scheduled_local)} (${time_zone})`,
     );
     setText(byId("delivery-due", HTMLElement), localWords(due_at, time_zone));
     setText(byId("delivery-files", HTMLElement), formatCount(delivery.files));
@@ -96,7 +96,7 @@ export class DeliverySheet {
     setText(byId("delivery-why", HTMLElement), visible(why));
     const link = byId("delivery-link", HTMLAnchorElement);
     link.hidden = download_id === null;
-    link.href = this.listener.addressOf(download_id);
+    link.href = this.listener.linkTo(download_id);
     const save = byId("delivery-save", HTMLAnchorElement);
     const download = this.#download;
     const hasContent = download?.saved_path != null && download.removed_at === null;

@@ -26,7 +26,7 @@ export function owesFiles(status: DeliveryStatus): boolean {
 }
 
 /** Formats counts of deliveries: `"3 missing, 2 late of 300"`, or `"all 300 received"`. */
-export function sumsOf(counts: DeliveryCounts): string {
+export function summaryOf(counts: DeliveryCounts): string {
   const total = WORST_FIRST.reduce((sum, status) => sum + counts[status], 0);
   if (total === 0) return "nothing expected";
   const parts = WORST_FIRST.filter((status) => status !== "received" && counts[status] > 0).map(
@@ -43,7 +43,7 @@ export function worstOf(counts: DeliveryCounts): DeliveryStatus | null {
 
 const month = new Intl.DateTimeFormat("en", { month: "short", timeZone: "UTC" });
 const weekday = new Intl.DateTimeFormat("en", { weekday: "short", timeZone: "UTC" });
-const night = new Intl.DateTimeFormat("en", {
+const date = new Intl.DateTimeFormat("en", {
   weekday: "short",
   month: "short",
   day: "numeric",
@@ -51,7 +51,7 @@ const night = new Intl.DateTimeFormat("en", {
 });
 
 /** The parts of a scheduled time that the head of a column shows. */
-export interface NightParts {
+export interface TimeParts {
   month: string;
   weekday: string;
   day: string;
@@ -60,7 +60,7 @@ export interface NightParts {
 }
 
 /** Splits a local time for the head of a column. @param local without an offset: `2026-11-30T02:30:00` */
-export function partsOf(local: string): NightParts {
+export function partsOf(local: string): TimeParts {
   const at = asUtc(local);
   const time = local.slice(11);
   return {
@@ -72,8 +72,8 @@ export function partsOf(local: string): NightParts {
 }
 
 /** Formats a local time: `"Mon, Nov 30, 02:30"`. @param local without an offset: `2026-11-30T02:30:00` */
-export function nightWords(local: string): string {
-  return `${night.format(asUtc(local))}, ${partsOf(local).time}`;
+export function timeWords(local: string): string {
+  return `${date.format(asUtc(local))}, ${partsOf(local).time}`;
 }
 
 /** Parses a local time as if it were UTC, so that formatting in UTC gives the same local time. */

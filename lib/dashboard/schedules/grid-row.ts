@@ -10,7 +10,7 @@ export const ROW_PX = 32;
 /** The columns of the grid. */
 export interface Columns {
   /** The scheduled local time of each column, newest first. */
-  nights: readonly string[];
+  localTimes: readonly string[];
   /** The scheduled time of each column as text, such as "Mon, Nov 30, 02:30". */
   words: readonly string[];
   /** Width of each column, in px. */
@@ -46,7 +46,7 @@ export class GridRow {
     index: number,
     owed: number,
     columns: Columns,
-    statusOf: (night: string) => DeliveryStatus | undefined,
+    statusOf: (localTime: string) => DeliveryStatus | undefined,
   ): void {
     this.element.ariaRowIndex = String(index + 2);
     this.element.style.top = `${index * ROW_PX}px`;
@@ -54,16 +54,16 @@ export class GridRow {
     if (this.#owed.firstElementChild) setText(this.#owed.firstElementChild, String(owed));
     const { words, width } = columns;
     const before = this.#statuses;
-    this.#statuses = columns.nights.map(statusOf);
-    let isOther = width !== this.#width || before.length !== this.#statuses.length;
+    this.#statuses = columns.localTimes.map(statusOf);
+    let isChanged = width !== this.#width || before.length !== this.#statuses.length;
     this.#width = width;
     for (const [column, status] of this.#statuses.entries()) {
       const isNew = column >= before.length;
       if (!isNew && before[column] === status) continue;
-      isOther = true;
+      isChanged = true;
       this.#showCell(column, status, words[column] ?? "", isNew);
     }
-    if (isOther) drawMarks(this.#marks, this.#statuses, width, ROW_PX);
+    if (isChanged) drawMarks(this.#marks, this.#statuses, width, ROW_PX);
   }
 
   /** Returns the cell of a column; undefined if there is no such column. */
@@ -82,8 +82,8 @@ export class GridRow {
     cell.dataset["status"] = status ?? "none";
     cell.ariaLabel = `${word}, ${this.clientId}, ${when}`;
     // The class "turned" animates a cell whose status has changed to any status but missing and partial.
-    const turned = !isNew && status !== undefined && !owesFiles(status);
-    if (turned || !isNew) cell.classList.toggle("turned", turned);
+    const isTurned = !isNew && status !== undefined && !owesFiles(status);
+    if (isTurned || !isNew) cell.classList.toggle("turned", isTurned);
   }
 
   #newCell(): HTMLElement {

@@ -41,20 +41,20 @@ export function newMarks(className: string): SVGElement {
  * Draws the marks of a row side by side, with one SVG path for each status. One image for each mark would
  * take the browser five times as long.
  * @param statuses the status in each column; undefined leaves the column empty
- * @param step width of a column, in px
+ * @param columnWidth width of a column, in px
  * @param height height of the row, in px
  */
 export function drawMarks(
   marks: SVGElement,
   statuses: readonly (DeliveryStatus | undefined)[],
-  step: number,
+  columnWidth: number,
   height: number,
 ): void {
   const paths = new Map<DeliveryStatus, string>();
-  const [left, top] = [(step - MARK_PX) / 2, (height - MARK_PX) / 2];
-  for (const [place, status] of statuses.entries()) {
+  const [left, top] = [(columnWidth - MARK_PX) / 2, (height - MARK_PX) / 2];
+  for (const [column, status] of statuses.entries()) {
     if (status === undefined) continue;
-    const at = `M${place * step + left} ${top}`;
+    const at = `M${column * columnWidth + left} ${top}`;
     paths.set(status, (paths.get(status) ?? "") + at + SHAPES[status]);
   }
   marks.replaceChildren(

@@ -16,7 +16,7 @@ import {
   type ScheduleFields,
   previewOf,
   sentenceOf,
-  USUAL,
+  DEFAULT_FIELDS,
 } from "./schedule-order.ts";
 import { DAYS } from "./schedule-words.ts";
 import { TimesAhead } from "./times-ahead.ts";
@@ -36,7 +36,7 @@ export class ScheduleForm {
   readonly #toggle = byId("new-schedule", HTMLButtonElement);
   readonly #submit = byId("schedule-submit", HTMLButtonElement);
   readonly #times: TimesAhead;
-  #known: readonly Site[] = [];
+  #allSites: readonly Site[] = [];
   /** The schedule that is being edited; null while a new one is created. */
   #edited: ScheduleRecord | null = null;
 
@@ -61,7 +61,7 @@ export class ScheduleForm {
   open(schedule: ScheduleRecord | null): void {
     this.#edited = schedule;
     this.#form.reset();
-    this.#fill(schedule ? fieldsOf(schedule) : USUAL);
+    this.#fill(schedule ? fieldsOf(schedule) : DEFAULT_FIELDS);
     this.#form.hidden = false;
     this.#form.ariaLabel = schedule ? `Change ${schedule.name}` : "New schedule";
     this.#toggle.ariaExpanded = String(schedule === null);
@@ -73,7 +73,7 @@ export class ScheduleForm {
 
   /** Draws the open form. @param sites all sites, to count those that the form selects */
   render(sites: readonly Site[]): void {
-    this.#known = sites;
+    this.#allSites = sites;
     if (!this.#form.hidden) this.#render();
   }
 
@@ -97,20 +97,21 @@ export class ScheduleForm {
     this.#show("due-after-field", fields.due === "after");
     this.#field("due_at").required = fields.due === "at";
     this.#field("due_after").required = fields.due === "after";
-    const areKnown = this.#renderSites(fields);
+    const areSitesValid = this.#renderSites(fields);
     setText(byId("schedule-sentence", HTMLElement), sentenceOf(fields));
-    this.#times.show(areKnown ? previewOf(fields) : null);
+    this.#times.show(areSitesValid ? previewOf(fields) : null);
   }
 
   /** Draws the field for sites. @returns false if its text is no valid selector, or names an unknown site */
   #renderSites(fields: ScheduleFields): boolean {
     const sites = this.#field("sites");
-    const isAll = fields.by === "all";
+    const isAll = fields.sitesBy === "all";
     sites.hidden = isAll;
     sites.disabled = isAll;
-    sites.ariaLabel = fields.by === "labels" ? "Labels of the sites" : "Names of the sites";
-    sites.placeholder = fields.by === "labels" ? "region=west,tier!=test" : "restaurant-0*, till-7";
-    const clients = this.#known.map(({ client }) => client);
+    sites.ariaLabel = fields.sitesBy === "labels" ? "Labels of the sites" : "Names of the sites";
+    sites.placeholder =
+      fields.sitesBy === "labels" ? "region=west,tier!=test" : "restaurant-0*, till-7";
+    const clients = this.#allSites.map(({ client }) => client);
     // A schedule also asks sites that are added later, so it is no mistake if no site matches yet.
     const { words, isWrong, total } = matchWordsOf({ ...fields, isContinuous: true }, clients);
     const match = byId("schedule-match", HTMLElement);
@@ -133,10 +134,10 @@ export class ScheduleForm {
       days: DAYS.filter((day) => form.getAll("day").includes(day)),
       cron: text("cron"),
       zone: text("where") === "one" ? text("zone") : "",
-      by: by === "labels" || by === "ids" ? by : "all",
+      sitesBy: by === "labels" || by === "ids" ? by : "all",
       sites: text("sites"),
       what: text("what"),
-      isSkipping: form.has("skip"),
+      skipsUnchanged: form.has("skip"),
       due: text("due") === "after" ? "after" : "at",
       dueAt: text("due_at"),
       dueAfter: text("due_after"),
@@ -168,7 +169,7 @@ export class ScheduleForm {
     };
     for (const [name, value] of Object.entries(texts)) this.#field(name).value = value;
     find(this.#form, "[name=what]", HTMLTextAreaElement).value = fields.what;
-    const choices = { when: fields.when, by: fields.by, due: fields.due };
+    const choices = { when: fields.when, by: fields.sitesBy, due: fields.due };
     const where = fields.zone === "" ? "site" : "one";
     for (const [name, value] of Object.entries({ ...choices, where })) {
       find(this.#form, `[name=${name}][value=${value}]`, HTMLInputElement).checked = true;
@@ -177,7 +178,7 @@ export class ScheduleForm {
       find(this.#form, `[name=day][value=${day}]`, HTMLInputElement).checked =
         fields.days.includes(day);
     }
-    this.#field("skip").checked = fields.isSkipping;
+    this.#field("skip").checked = fields.skipsUnchanged;
     this.#field("overlap").checked = fields.mayOverlap;
   }
 
@@ -185,8 +186,8 @@ export class ScheduleForm {
     return find(this.#form, `[name=${name}]`, HTMLInputElement);
   }
 
-  #show(part: string, isShown: boolean): void {
-    find(this.#form, `.${part}`, HTMLElement).hidden = !isShown;
+  #show(className: string, isShown: boolean): void {
+    find(this.#form, `.${className}`, HTMLElement).hidden = !isShown;
   }
 
   async #save(): Promise<void> {

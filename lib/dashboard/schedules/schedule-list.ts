@@ -1,8 +1,8 @@
 import type { SchedulePreview, ScheduleRecord } from "../../api/schedules.ts";
-import { addressOf, EVERYTHING } from "../address.ts";
+import { fragmentOf, NO_FILTERS } from "../address.ts";
 import { arrange, byId, cloneOf, find, keepingFocus, moveFocusTo, setText } from "../dom.ts";
 import { formatCount, formatSpan, visible } from "../format.ts";
-import { nightWords, sumsOf, worstOf } from "./delivery-words.ts";
+import { timeWords, summaryOf, worstOf } from "./delivery-words.ts";
 import { aboutOf } from "./schedule-words.ts";
 import { zoneLine } from "./zone-line.ts";
 
@@ -29,10 +29,10 @@ export class ScheduleList {
       if (!row || !schedule) return;
       const action = ACTIONS.find((name) => pressed?.classList.contains(name));
       // A click on Delete only shows the question whether to delete, with the button "confirm-delete".
-      const isAsked = action === "delete";
+      const isDeleteAsked = action === "delete";
       const hadFocus = row.contains(document.activeElement);
-      find(row, ".delete-question", HTMLElement).hidden = !isAsked;
-      if (isAsked) find(row, ".confirm-delete", HTMLElement).focus();
+      find(row, ".delete-question", HTMLElement).hidden = !isDeleteAsked;
+      if (isDeleteAsked) find(row, ".confirm-delete", HTMLElement).focus();
       else if (pressed?.classList.contains("keep") && hadFocus) {
         find(row, ".delete", HTMLElement).focus();
       }
@@ -49,8 +49,8 @@ export class ScheduleList {
     this.#schedules = schedules;
     const rows = schedules.map((schedule) => this.#row(schedule, chosen, now));
     keepingFocus(() => arrange(this.#list, rows));
-    const kept = new Set(schedules.map(({ name }) => name));
-    for (const name of this.#rows.keys()) if (!kept.has(name)) this.#rows.delete(name);
+    const names = new Set(schedules.map(({ name }) => name));
+    for (const name of this.#rows.keys()) if (!names.has(name)) this.#rows.delete(name);
     this.#list.hidden = schedules.length === 0;
   }
 
@@ -82,9 +82,9 @@ export class ScheduleList {
     setText(find(row, ".schedule-next", HTMLElement), nextOf(schedule, now));
     const result = find(row, ".schedule-latest", HTMLElement);
     result.dataset["worst"] = (latest && worstOf(latest.counts)) ?? "none";
-    const night = latest ? ` · ${nightWords(latest.scheduled_local)}` : "";
-    setText(find(result, "strong", HTMLElement), latest ? sumsOf(latest.counts) : "");
-    setText(find(result, "span", HTMLElement), night);
+    const when = latest ? ` · ${timeWords(latest.scheduled_local)}` : "";
+    setText(find(result, "strong", HTMLElement), latest ? summaryOf(latest.counts) : "");
+    setText(find(result, "span", HTMLElement), when);
     find(row, ".pause", HTMLElement).hidden = paused || !may_change;
     find(row, ".resume", HTMLElement).hidden = !paused || !may_change;
     for (const action of [".run", ".edit", ".delete"]) {
@@ -101,7 +101,7 @@ export class ScheduleList {
     row.dataset["name"] = name;
     const link = find(row, ".schedule-name", HTMLAnchorElement);
     setText(link, name);
-    link.href = addressOf({ ...EVERYTHING, schedule: name });
+    link.href = fragmentOf({ ...NO_FILTERS, schedule: name });
     for (const [selector, verb] of [
       [".run", "Run now"],
       [".pause", "Pause"],

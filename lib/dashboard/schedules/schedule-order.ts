@@ -4,8 +4,8 @@ import type {
   ScheduleChange,
   ScheduleRecord,
 } from "../../api/schedules.ts";
-import { choiceOf, downloadOf, type NamedBy } from "../jobs/job-order.ts";
-import { type KeepFields, keepOf, keptOf } from "../keep/keep-rule.ts";
+import { choiceOf, downloadOf, type SitesBy } from "../jobs/job-order.ts";
+import { type KeepFields, keepRuleOf, keepTextOf } from "../keep/keep-rule.ts";
 import { cronOf, dailyTimeOf, type Day, DAYS, dueOf, whenOf } from "./schedule-words.ts";
 
 /* Converts the fields of the schedule form to REST requests, and back. Pure functions. */
@@ -20,15 +20,15 @@ export interface ScheduleFields extends KeepFields {
   cron: string;
   /** IANA time zone for all sites; `""` means each site's own zone. */
   zone: string;
-  by: NamedBy;
+  sitesBy: SitesBy;
   /**
    * The selected sites: a label selector, or client ids and patterns of ids such as `till-*`, depending on
-   * `by`. Ids are separated by spaces or commas.
+   * `sitesBy`. Ids are separated by spaces or commas.
    */
   sites: string;
   /** Path of a file, or patterns of a set, one per line. */
   what: string;
-  isSkipping: boolean;
+  skipsUnchanged: boolean;
   due: "at" | "after";
   /** Local time at which deliveries are due, such as `"04:00"`. */
   dueAt: string;
@@ -42,17 +42,17 @@ export interface ScheduleFields extends KeepFields {
 }
 
 /** Initial fields of the form for a new schedule: every night at 2:30, due at 4:00, kept for 90 days. */
-export const USUAL: Readonly<ScheduleFields> = {
+export const DEFAULT_FIELDS: Readonly<ScheduleFields> = {
   name: "nightly",
   when: "daily",
   time: "02:30",
   days: [...DAYS],
   cron: "30 2 * * *",
   zone: "",
-  by: "all",
+  sitesBy: "all",
   sites: "",
   what: "file_to_download.txt",
-  isSkipping: true,
+  skipsUnchanged: true,
   due: "at",
   dueAt: "04:00",
   dueAfter: "2h",
@@ -73,17 +73,17 @@ export function fieldsOf(schedule: ScheduleRecord): ScheduleFields {
   return {
     name,
     when: daily ? "daily" : "cron",
-    time: daily?.time ?? USUAL.time,
-    days: daily?.days ?? USUAL.days,
+    time: daily?.time ?? DEFAULT_FIELDS.time,
+    days: daily?.days ?? DEFAULT_FIELDS.days,
     cron,
     zone: zone === "site" ? "" : zone,
-    by: clients.ids ? "ids" : clients.labels === undefined ? "all" : "labels",
+    sitesBy: clients.ids ? "ids" : clients.labels === undefined ? "all" : "labels",
     sites: clients.ids?.join(", ") ?? clients.labels ?? "",
     what: download.paths?.join("\n") ?? download.file_path ?? "",
-    isSkipping: download.unchanged === "skip",
+    skipsUnchanged: download.unchanged === "skip",
     due: due.at === undefined ? "after" : "at",
-    dueAt: due.at ?? USUAL.dueAt,
-    dueAfter: due.after ?? USUAL.dueAfter,
+    dueAt: due.at ?? DEFAULT_FIELDS.dueAt,
+    dueAfter: due.after ?? DEFAULT_FIELDS.dueAfter,
     keepDays: keep?.days?.toString() ?? "",
     keepLast: keep?.last?.toString() ?? "",
     expectFiles: String(expect.files),
@@ -111,7 +111,7 @@ export function orderOf(fields: ScheduleFields): NewSchedule | null {
       download: downloadOf(fields),
     },
     due: fields.due === "at" ? { at: fields.dueAt } : { after: fields.dueAfter.trim() },
-    keep: keepOf(fields),
+    keep: keepRuleOf(fields),
     expect: { files: Number(fields.expectFiles), bytes: Number(fields.expectBytes) },
     spread: fields.spread.trim() || null,
     catch_up: fields.catchUp.trim() || "6h",
@@ -129,14 +129,16 @@ export function changeOf(fields: ScheduleFields, before: ScheduleRecord): Schedu
   const order = orderOf(fields);
   if (order === null) return null;
   const { name: _, job, ...rest } = order;
-  const shown = fieldsOf(before);
+  const oldFields = fieldsOf(before);
   const isSame = (names: (keyof ScheduleFields)[]) =>
-    names.every((name) => JSON.stringify(fields[name]) === JSON.stringify(shown[name]));
-  const own = before.job as NewSchedule["job"];
-  const clients = isSame(["by", "sites"]) ? own.clients : job.clients;
-  const { file_path: _file, paths: _paths, unchanged: _unchanged, ...others } = own.download;
-  const download = isSame(["what", "isSkipping"]) ? own.download : { ...others, ...job.download };
-  const change = { ...rest, job: { ...own, clients, download } };
+    names.every((name) => JSON.stringify(fields[name]) === JSON.stringify(oldFields[name]));
+  const oldJob = before.job as NewSchedule["job"];
+  const clients = isSame(["sitesBy", "sites"]) ? oldJob.clients : job.clients;
+  const { file_path: _file, paths: _paths, unchanged: _unchanged, ...others } = oldJob.download;
+  const download = isSame(["what", "skipsUnchanged"])
+    ? oldJob.download
+    : { ...others, ...job.download };
+  const change = { ...rest, job: { ...oldJob, clients, download } };
   const record = before as unknown as Record<string, unknown>;
   return Object.fromEntries(
     Object.entries(change).filter(
@@ -153,8 +155,8 @@ export function previewOf(fields: ScheduleFields): NewPreview | null {
   const choice = choiceOf(fields);
   // A cron expression that neither begins with `@` nor has five fields is not completely typed, so no times
   // are requested. The server checks every other expression.
-  const isTimeSaid = when === "cron" ? /^(?:@|\S+(?:\s+\S+){4}$)/.test(cron.trim()) : time !== "";
-  if (choice === null || !isTimeSaid) return null;
+  const hasTime = when === "cron" ? /^(?:@|\S+(?:\s+\S+){4}$)/.test(cron.trim()) : time !== "";
+  if (choice === null || !hasTime) return null;
   const { ids, ...others } = choice;
   return {
     cron: when === "cron" ? cron.trim() : cronOf(fields),
@@ -169,11 +171,11 @@ export function sentenceOf(fields: ScheduleFields): string {
   if (when === "daily" && fields.time === "") return "";
   const time = when === "cron" ? cron : whenOf(cronOf(fields));
   const where = zone.trim() === "" ? "by each site's own clock" : `by the clock of ${zone.trim()}`;
-  const kept = keptOf(keepOf(fields));
+  const keepText = keepTextOf(keepRuleOf(fields));
   const words = [
     `${time} ${where}`,
     dueOf(due === "at" ? { at: dueAt } : { after: dueAfter }),
-    ...(kept === null ? [] : [kept]),
+    ...(keepText === null ? [] : [keepText]),
   ].join(", ");
   return `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
 }

@@ -1,6 +1,6 @@
 import type { ScheduleRecord } from "../../api/schedules.ts";
 import { whatOf, whoOf } from "../jobs/job-words.ts";
-import { keptOf } from "../keep/keep-rule.ts";
+import { keepTextOf } from "../keep/keep-rule.ts";
 
 /* Formats schedules as text, and converts between daily times and cron expressions. Pure functions. */
 
@@ -51,15 +51,15 @@ export function dailyTimeOf(cron: string): DailyTime | null {
 
 function daysOf(text: string): Day[] | null {
   if (text === "*") return [...DAYS];
-  const named = new Set<Day>();
+  const days = new Set<Day>();
   for (const part of text.split(",")) {
     const [first, last = first] = part
       .split("-")
       .map((name) => DAYS.findIndex((day) => day === name));
     if (first === undefined || last === undefined || first < 0 || last < first) return null;
-    for (const day of DAYS.slice(first, last + 1)) named.add(day);
+    for (const day of DAYS.slice(first, last + 1)) days.add(day);
   }
-  return DAYS.filter((day) => named.has(day));
+  return DAYS.filter((day) => days.has(day));
 }
 
 /** Formats a cron expression: `"every day at 02:30"`, `"Mon, Tue at 02:30"`, or the expression itself. */
@@ -83,12 +83,12 @@ export function dueOf({ at, after }: ScheduleRecord["due"]): string {
 export function aboutOf(schedule: ScheduleRecord): string {
   const { cron, time_zone: zone, due, job, keep } = schedule;
   const where = zone === "site" ? "each site's own time" : zone;
-  const kept = keptOf(keep);
+  const keepText = keepTextOf(keep);
   const parts = [
     `${whenOf(cron)}, ${where}, ${dueOf(due)}`,
     whoOf({ clients: job.clients, membership: "snapshot" }),
     whatOf(job),
-    ...(kept === null ? [] : [kept]),
+    ...(keepText === null ? [] : [keepText]),
   ];
   return parts.join(" · ");
 }

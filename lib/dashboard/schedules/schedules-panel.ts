@@ -2,19 +2,19 @@ import type { JobRecord } from "../../api/jobs.ts";
 import type { DeliveryRecord } from "../../api/deliveries.ts";
 import type { ScheduleRecord } from "../../api/schedules.ts";
 import type { DownloadRecord } from "../../api/schemas.ts";
-import { addressOf, EVERYTHING } from "../address.ts";
+import { fragmentOf, NO_FILTERS } from "../address.ts";
 import { api, ApiProblem } from "../api.ts";
 import type { Site } from "../board.ts";
 import { byId, setText } from "../dom.ts";
 import { formatCount, visible } from "../format.ts";
-import { sitesOf } from "../jobs/job-order.ts";
+import { formatSiteCount } from "../jobs/job-order.ts";
 import type { Run } from "../jobs/jobs-panel.ts";
 import { notify, notifyFailure } from "../notices.ts";
 import { DeliveriesView } from "./deliveries-view.ts";
 import { DeliveryBook } from "./delivery-book.ts";
 import { DeliveryLoader } from "./delivery-loader.ts";
 import { DeliverySheet } from "./delivery-sheet.ts";
-import { nightWords } from "./delivery-words.ts";
+import { timeWords } from "./delivery-words.ts";
 import { ScheduleForm } from "./schedule-form.ts";
 import { type ScheduleAction, ScheduleList } from "./schedule-list.ts";
 
@@ -25,16 +25,16 @@ const TIMES_AHEAD = 3;
 const PAUSE_FACTOR = 10;
 
 /** Longest time from a change of the board until {@link SchedulesPanel.refresh} is called, in ms. */
-const MOST_WAIT_MS = 5_000;
+const MAX_WAIT_MS = 5_000;
 
 /** Time during which a button still ignores clicks after its request has ended, in ms. */
-const SAME_PRESS_MS = 1_000;
+const IGNORE_CLICKS_MS = 1_000;
 
-/** Key in `#underWay` while the details of the open delivery are being updated. */
+/** Key in `#runningActions` while the details of the open delivery are being updated. */
 const SHEET_KEY = "sheet";
 
 /** Shortest time between two drawings of a schedule's board while it is loading, in ms. */
-const DRAW_MS = 250;
+const MIN_REDRAW_MS = 250;
 
 export interface SchedulesPanelOptions {
   run: Run;
@@ -49,36 +49,36 @@ export class SchedulesPanel {
   readonly #book = new DeliveryBook();
   readonly #loader = new DeliveryLoader(this.#book, {
     onLoaded: (isAll) => {
-      const isFirst = !this.#isLoaded;
-      const isDue = isAll || performance.now() - this.#drawnAt > DRAW_MS;
-      this.#isLoaded = true;
+      const isFirst = !this.#isBoardLoaded;
+      const isDue = isAll || performance.now() - this.#drawnAt > MIN_REDRAW_MS;
+      this.#isBoardLoaded = true;
       if (isAll) this.#refreshSoon();
       if (isAll) void this.#refreshSheet();
       // The first page of a newly opened board is drawn at once, without waiting for an animation frame.
       if (isFirst) this.#renderBoard();
-      else if (isDue) this.#drawing ??= requestAnimationFrame(() => this.#renderBoard());
+      else if (isDue) this.#drawFrame ??= requestAnimationFrame(() => this.#renderBoard());
     },
     onFailed: notifyFailure,
   });
   readonly #view = new DeliveriesView(this.#book, {
-    onOpen: (night, clientId) =>
-      void this.options.run(async () => this.#showOne(await this.#loader.loadOne(night, clientId))),
-    onAsk: (clientIds, night) => this.#once("ask", night, () => this.#ask(clientIds, night)),
-    onOlder: () => this.#loader.older(),
+    onOpen: (time, clientId) =>
+      void this.options.run(async () => this.#showOne(await this.#loader.loadOne(time, clientId))),
+    onAsk: (clientIds, time) => this.#runOnce("ask", time, () => this.#ask(clientIds, time)),
+    onOlder: () => this.#loader.loadOlder(),
     onClose: () => this.options.onChoose(null),
   });
   readonly #sheet = new DeliverySheet({
     onAsk: ({ client_id, scheduled_local }) =>
-      this.#once("ask", `${client_id} ${scheduled_local}`, () =>
+      this.#runOnce("ask", `${client_id} ${scheduled_local}`, () =>
         this.#ask([client_id], scheduled_local),
       ),
     onDownload: (downloadId) => downloadOf(downloadId),
-    addressOf: (download) => addressOf({ ...EVERYTHING, schedule: this.#chosen, download }),
+    linkTo: (download) => fragmentOf({ ...NO_FILTERS, schedule: this.#chosen, download }),
     onClose: () => this.#view.focusGrid(),
   });
   readonly #list = new ScheduleList({
     onAction: (action, schedule) =>
-      this.#once(action, schedule.name, () => this.#act(action, schedule)),
+      this.#runOnce(action, schedule.name, () => this.#act(action, schedule)),
   });
   readonly #form = new ScheduleForm({
     onCreate: (order) =>
@@ -103,36 +103,36 @@ export class SchedulesPanel {
    */
   #changes = 0;
   #chosen: string | null = null;
-  #isLoaded = false;
-  #isKnown = false;
+  #isBoardLoaded = false;
+  #areSchedulesLoaded = false;
   /** Id of the animation frame in which the board will be drawn; undefined if none is planned. */
-  #drawing: number | undefined;
+  #drawFrame: number | undefined;
   /** When the board was last drawn, in ms of `performance.now()`. */
   #drawnAt = 0;
   /** The schedules are not loaded before this time, in ms of `performance.now()`; Infinity while loading. */
   #notBefore = 0;
-  #refreshing: ReturnType<typeof setTimeout> | undefined;
+  #refreshTimer: ReturnType<typeof setTimeout> | undefined;
   #sites = new Map<string, Site>();
   /** Keys of running actions, such as `pause <schedule>`. A click that repeats one of them is ignored. */
-  readonly #underWay = new Set<string>();
+  readonly #runningActions = new Set<string>();
 
   constructor(private readonly options: SchedulesPanelOptions) {}
 
   /** Handles the event of a new or changed job. A new job of the shown schedule has deliveries to load. */
   setJob({ schedule, job_id }: JobRecord): void {
-    if (schedule !== null && schedule === this.#chosen && !this.#book.nightOf(job_id)) {
+    if (schedule !== null && schedule === this.#chosen && !this.#book.localTimeOf(job_id)) {
       this.#loader.touchAll();
     }
   }
 
   /** Handles the event of a changed download, whose delivery may have changed, too. */
   setDownload({ job_id, client_id, status }: DownloadRecord): void {
-    const night = job_id === null ? undefined : this.#book.nightOf(job_id);
-    if (night === undefined) return;
+    const localTime = job_id === null ? undefined : this.#book.localTimeOf(job_id);
+    if (localTime === undefined) return;
     // The board shows no progress, so nothing is loaded if it shows the delivery as running already.
     const isComing = status === "downloading" || status === "verifying";
-    if (isComing && this.#book.get(night, client_id) === "running") return;
-    this.#loader.touch(night);
+    if (isComing && this.#book.get(localTime, client_id) === "running") return;
+    this.#loader.touch(localTime);
   }
 
   /**
@@ -153,7 +153,7 @@ export class SchedulesPanel {
     try {
       const { schedules } = await api.schedules();
       if (changes === this.#changes) this.#schedules = schedules;
-      this.#isKnown = true;
+      this.#areSchedulesLoaded = true;
     } finally {
       const now = performance.now();
       this.#notBefore = now + PAUSE_FACTOR * (now - began);
@@ -162,10 +162,10 @@ export class SchedulesPanel {
 
   /** Plans to reload the list of schedules, which sums up deliveries, after a change of the board. */
   #refreshSoon(): void {
-    if (this.#refreshing !== undefined) return;
-    const wait = Math.max(0, Math.min(this.#notBefore - performance.now(), MOST_WAIT_MS));
-    this.#refreshing = setTimeout(() => {
-      this.#refreshing = undefined;
+    if (this.#refreshTimer !== undefined) return;
+    const wait = Math.max(0, Math.min(this.#notBefore - performance.now(), MAX_WAIT_MS));
+    this.#refreshTimer = setTimeout(() => {
+      this.#refreshTimer = undefined;
       void this.options.run(() => this.refresh());
     }, wait);
   }
@@ -176,38 +176,38 @@ export class SchedulesPanel {
     this.#form.render(sites);
     if (chosen !== this.#chosen) {
       this.#chosen = chosen;
-      this.#isLoaded = false;
+      this.#isBoardLoaded = false;
       this.#loader.show(chosen);
     }
     const now = Date.now();
     this.#list.render(this.#schedules, chosen, now);
     const count = this.#schedules.length;
     setText(byId("schedules-count", HTMLElement), count === 0 ? "" : formatCount(count));
-    byId("schedules-empty", HTMLElement).hidden = !this.#isKnown || count > 0;
+    byId("schedules-empty", HTMLElement).hidden = !this.#areSchedulesLoaded || count > 0;
     this.#renderBoard();
   }
 
   #renderBoard(): void {
-    if (this.#drawing !== undefined) cancelAnimationFrame(this.#drawing);
-    this.#drawing = undefined;
+    if (this.#drawFrame !== undefined) cancelAnimationFrame(this.#drawFrame);
+    this.#drawFrame = undefined;
     this.#drawnAt = performance.now();
-    const { hasOlder, wanted: most } = this.#loader;
-    const mayAsk = this.#mayAsk;
-    this.#view.render(this.#chosen, { isLoaded: this.#isLoaded, hasOlder, most, mayAsk });
+    const { hasOlder, wantedTimes: maxTimes } = this.#loader;
+    const [isLoaded, mayAsk] = [this.#isBoardLoaded, this.#mayAsk];
+    this.#view.render(this.#chosen, { isLoaded, hasOlder, maxTimes, mayAsk });
   }
 
   /** Reloads the delivery whose details are open, if any, and shows its new state. */
   async #refreshSheet(): Promise<void> {
     const shown = this.#sheet.shown;
-    if (!shown || this.#underWay.has(SHEET_KEY)) return;
-    this.#underWay.add(SHEET_KEY);
-    const { scheduled_local: night, client_id: clientId } = shown;
+    if (!shown || this.#runningActions.has(SHEET_KEY)) return;
+    this.#runningActions.add(SHEET_KEY);
+    const { scheduled_local: time, client_id: clientId } = shown;
     await this.options.run(async () => {
-      const now = await this.#loader.loadOne(night, clientId);
-      const { shown: still } = this.#sheet;
-      if (still?.client_id === clientId && still.scheduled_local === night) this.#showOne(now);
+      const delivery = await this.#loader.loadOne(time, clientId);
+      const open = this.#sheet.shown;
+      if (open?.client_id === clientId && open.scheduled_local === time) this.#showOne(delivery);
     });
-    this.#underWay.delete(SHEET_KEY);
+    this.#runningActions.delete(SHEET_KEY);
   }
 
   #showOne(delivery: DeliveryRecord | null): void {
@@ -223,7 +223,7 @@ export class SchedulesPanel {
   #set(schedule: ScheduleRecord): void {
     this.#remove(schedule.name);
     this.#schedules = [...this.#schedules, schedule].toSorted((a, b) => (a.name < b.name ? -1 : 1));
-    this.#isKnown = true;
+    this.#areSchedulesLoaded = true;
   }
 
   #remove(name: string): void {
@@ -231,24 +231,25 @@ export class SchedulesPanel {
     this.#changes++;
   }
 
-  #once(action: string, what: string, work: () => Promise<void>): void {
+  #runOnce(action: string, what: string, work: () => Promise<void>): void {
     const key = `${action} ${what}`;
-    if (this.#underWay.has(key)) return;
-    this.#underWay.add(key);
-    const hold = action === "run" || action === "ask" ? SAME_PRESS_MS : 0;
-    const done = () => void this.#underWay.delete(key);
-    void this.options.run(work).finally(() => setTimeout(done, hold));
+    if (this.#runningActions.has(key)) return;
+    this.#runningActions.add(key);
+    const ignoreMs = action === "run" || action === "ask" ? IGNORE_CLICKS_MS : 0;
+    const done = () => void this.#runningActions.delete(key);
+    void this.options.run(work).finally(() => setTimeout(done, ignoreMs));
   }
 
-  async #ask(clientIds: string[], night: string): Promise<void> {
+  async #ask(clientIds: string[], localTime: string): Promise<void> {
     const name = this.#chosen;
     if (name === null || clientIds.length === 0) return;
-    const { jobs } = await api.runSchedule(name, { client_ids: clientIds, scheduled_local: night });
-    const [one] = clientIds;
+    const body = { client_ids: clientIds, scheduled_local: localTime };
+    const { jobs } = await api.runSchedule(name, body);
+    const [firstId = ""] = clientIds;
     const total = jobs.reduce((sum, job) => sum + job.total, 0);
-    const who = clientIds.length === 1 ? `${visible(one ?? "")} is` : `${sitesOf(total)} are`;
-    notify("done", `${who} asked again for ${nightWords(night)}`);
-    this.#loader.touch(night);
+    const who = clientIds.length === 1 ? `${visible(firstId)} is` : `${formatSiteCount(total)} are`;
+    notify("done", `${who} asked again for ${timeWords(localTime)}`);
+    this.#loader.touch(localTime);
   }
 
   async #act(action: ScheduleAction, schedule: ScheduleRecord): Promise<void> {
@@ -258,7 +259,7 @@ export class SchedulesPanel {
         const { jobs } = await api.runSchedule(name, {});
         const total = jobs.reduce((sum, job) => sum + job.total, 0);
         if (name === this.#chosen) this.#loader.touchAll();
-        return notify("done", `${name} asks ${sitesOf(total)} now`);
+        return notify("done", `${name} asks ${formatSiteCount(total)} now`);
       }
       case "pause":
         this.#set(await api.changeSchedule(name, { paused: true }));

@@ -8,40 +8,46 @@ import { zoneLine } from "./zone-line.ts";
 const TYPING_MS = 300;
 
 /** Highest number of time zones that are shown while the form is open. */
-const MOST_ZONES = 3;
+const MAX_ZONES = 3;
 
 /** Number of next times that are shown for each time zone. */
-const COUNT = 3;
+const TIMES_PER_ZONE = 3;
 
 /** Shows the next times of a schedule below its form, while the form is filled in. */
 export class TimesAhead {
   readonly #list = byId("schedule-times", HTMLUListElement);
-  #shown = "";
+  #shownRequest = "";
   #timer: ReturnType<typeof setTimeout> | undefined;
   #call = new AbortController();
 
   constructor(
-    private readonly ask: (wanted: NewPreview, signal: AbortSignal) => Promise<SchedulePreview>,
+    private readonly loadPreview: (
+      request: NewPreview,
+      signal: AbortSignal,
+    ) => Promise<SchedulePreview>,
   ) {}
 
   /**
    * Loads and shows the next times, after a pause in typing.
-   * @param wanted null if the form is not complete; then no times are shown
+   * @param request null if the form is not complete; then no times are shown
    */
-  show(wanted: NewPreview | null): void {
-    const text = JSON.stringify(wanted);
-    if (text === this.#shown) return;
-    this.#shown = text;
+  show(request: NewPreview | null): void {
+    const text = JSON.stringify(request);
+    if (text === this.#shownRequest) return;
+    this.#shownRequest = text;
     clearTimeout(this.#timer);
     this.#call.abort();
-    if (wanted === null) return this.#list.replaceChildren();
-    this.#timer = setTimeout(() => void this.#load({ ...wanted, count: COUNT }), TYPING_MS);
+    if (request === null) return this.#list.replaceChildren();
+    this.#timer = setTimeout(
+      () => void this.#load({ ...request, count: TIMES_PER_ZONE }),
+      TYPING_MS,
+    );
   }
 
-  async #load(wanted: NewPreview): Promise<void> {
+  async #load(request: NewPreview): Promise<void> {
     const { signal } = (this.#call = new AbortController());
     try {
-      const { zones } = await this.ask(wanted, signal);
+      const { zones } = await this.loadPreview(request, signal);
       if (!signal.aborted) this.#list.replaceChildren(...linesOf(zones));
     } catch (error) {
       if (signal.aborted) return;
@@ -55,9 +61,12 @@ export class TimesAhead {
 
 function linesOf(zones: SchedulePreview["zones"]): HTMLElement[] {
   if (zones.length === 0) return [lineOf("No site matches yet, so it has no times.", "")];
-  const others = zones.length - MOST_ZONES;
-  const words = `and ${formatCount(others)} more time ${others === 1 ? "zone" : "zones"}`;
-  return [...zones.slice(0, MOST_ZONES).map(zoneLine), ...(others > 0 ? [lineOf(words, "")] : [])];
+  const hiddenZones = zones.length - MAX_ZONES;
+  const words = `and ${formatCount(hiddenZones)} more time ${hiddenZones === 1 ? "zone" : "zones"}`;
+  return [
+    ...zones.slice(0, MAX_ZONES).map(zoneLine),
+    ...(hiddenZones > 0 ? [lineOf(words, "")] : []),
+  ];
 }
 
 function lineOf(words: string, className: string): HTMLElement {

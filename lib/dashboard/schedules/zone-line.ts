@@ -1,5 +1,5 @@
 import type { SchedulePreview } from "../../api/schedules.ts";
-import { nightWords } from "./delivery-words.ts";
+import { timeWords } from "./delivery-words.ts";
 
 /** Returns a list item with the next times of a schedule in one time zone, as local times and in UTC. */
 export function zoneLine({ time_zone, times }: SchedulePreview["zones"][number]): HTMLElement {
@@ -8,7 +8,7 @@ export function zoneLine({ time_zone, times }: SchedulePreview["zones"][number])
   zone.textContent = time_zone;
   const words = times.map(({ scheduled_local, scheduled_at }) => {
     const utc = scheduled_at.slice(11, 16);
-    return `${nightWords(scheduled_local)} (${utc} UTC)`;
+    return `${timeWords(scheduled_local)} (${utc} UTC)`;
   });
   line.append(zone, ` ${words.join(" · ")}`);
   return line;

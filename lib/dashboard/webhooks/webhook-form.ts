@@ -3,7 +3,7 @@ import type { NewWebhook } from "../../api/webhooks.ts";
 import { byId } from "../dom.ts";
 
 /** Events that are ticked at first in the form for a new webhook. */
-const USUAL: ReadonlySet<WebhookEvent> = new Set([
+const DEFAULT_EVENTS: ReadonlySet<WebhookEvent> = new Set([
   "download.failed",
   "job.failed",
   "job.stopped",
@@ -54,7 +54,7 @@ function boxOf(event: WebhookEvent): HTMLElement {
   box.type = "checkbox";
   box.name = "event";
   box.value = event;
-  box.defaultChecked = USUAL.has(event);
+  box.defaultChecked = DEFAULT_EVENTS.has(event);
   label.append(box, ` ${event}`);
   return label;
 }

@@ -13,7 +13,7 @@ export interface WebhookRowOptions {
  * Texts of buttons that act only on a second click. The first click shows the text, and the text goes when
  * the button loses the focus.
  */
-const SURE = { rotate: "Really make another?", remove: "Really remove?" };
+const CONFIRM_TEXTS = { rotate: "Really make another?", remove: "Really remove?" };
 
 /** A row of the list of webhooks. On request it also shows the latest attempts to deliver messages. */
 export class WebhookRow {
@@ -28,11 +28,12 @@ export class WebhookRow {
     for (const button of this.element.querySelectorAll<HTMLButtonElement>("[data-action]")) {
       const words = button.textContent;
       const action = button.dataset["action"] as WebhookAction;
-      const sure = action === "rotate" || action === "remove" ? SURE[action] : null;
-      button.addEventListener("blur", () => sure !== null && setText(button, words));
+      const confirmText = action === "rotate" || action === "remove" ? CONFIRM_TEXTS[action] : null;
+      button.addEventListener("blur", () => confirmText !== null && setText(button, words));
       button.addEventListener("click", () => {
-        if (sure !== null && button.textContent !== sure) return setText(button, sure);
-        if (sure !== null) setText(button, words);
+        if (confirmText !== null && button.textContent !== confirmText)
+          return setText(button, confirmText);
+        if (confirmText !== null) setText(button, words);
         this.options.onAction(action, this.#webhook);
       });
     }
@@ -49,8 +50,8 @@ export class WebhookRow {
     const part = (selector: string) => find(this.element, selector, HTMLElement);
     this.element.dataset["state"] = status;
     setText(part(".webhook-name"), visible(name));
-    const gone = why === "gone" ? "Disabled: the receiver answered 410" : "Disabled";
-    setText(part(".webhook-status"), status === "active" ? "Active" : gone);
+    const disabledText = why === "gone" ? "Disabled: the receiver answered 410" : "Disabled";
+    setText(part(".webhook-status"), status === "active" ? "Active" : disabledText);
     setText(part(".webhook-waiting"), waiting === 0 ? "" : `${waiting} waiting`);
     setText(part(".webhook-url"), visible(url));
     setText(part(".webhook-events"), events.join(", "));
@@ -84,8 +85,11 @@ export class WebhookRow {
     );
     setText(find(row, ".attempt-type", HTMLElement), attempt.type);
     setTime(find(row, "time", HTMLTimeElement), at, formatWhen(at, Date.now()));
-    const again = next === null ? "" : `, again at ${new Date(next).toLocaleString()}`;
-    setText(find(row, ".attempt-error", HTMLElement), error === null ? "" : visible(error) + again);
+    const retryNote = next === null ? "" : `, again at ${new Date(next).toLocaleString()}`;
+    setText(
+      find(row, ".attempt-error", HTMLElement),
+      error === null ? "" : visible(error) + retryNote,
+    );
     const replay = find(row, "button", HTMLButtonElement);
     replay.ariaLabel = `Send again: ${attempt.type} of ${attempt.subject}`;
     replay.addEventListener("click", () => this.options.onReplay(attempt, this.#webhook));

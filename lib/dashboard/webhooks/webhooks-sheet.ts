@@ -13,7 +13,7 @@ const SHOWN_ATTEMPTS = 20;
 export class WebhooksSheet {
   readonly #dialog = byId("webhooks", HTMLDialogElement);
   readonly #list = byId("webhook-list", HTMLElement);
-  readonly #said = byId("webhook-said", HTMLElement);
+  readonly #message = byId("webhook-said", HTMLElement);
   readonly #secret = byId("webhook-secret", HTMLElement);
   readonly #secretText = byId("webhook-secret-text", HTMLElement);
   readonly #rows = new Map<string, WebhookRow>();
@@ -31,7 +31,7 @@ export class WebhooksSheet {
     // A webhook's secret is shown only once, so closing the dialog removes it from the page.
     this.#dialog.addEventListener("close", () => this.#showSecret(null));
     void new WebhookForm((order) =>
-      this.#do(async () => {
+      this.#runAlone(async () => {
         this.#showSecret(await api.createWebhook(order));
         await this.#load();
         return `${order.name} is told from now on`;
@@ -50,8 +50,8 @@ export class WebhooksSheet {
 
   async #load(): Promise<void> {
     const { webhooks } = await api.webhooks();
-    const known = new Set(webhooks.map(({ name }) => name));
-    for (const name of this.#rows.keys()) if (!known.has(name)) this.#rows.delete(name);
+    const names = new Set(webhooks.map(({ name }) => name));
+    for (const name of this.#rows.keys()) if (!names.has(name)) this.#rows.delete(name);
     arrange(
       this.#list,
       webhooks.map((webhook) => this.#rowOf(webhook).element),
@@ -60,15 +60,18 @@ export class WebhooksSheet {
   }
 
   #rowOf(webhook: WebhookRecord): WebhookRow {
-    const known = this.#rows.get(webhook.name);
-    known?.show(webhook);
+    const existing = this.#rows.get(webhook.name);
+    existing?.show(webhook);
     const row =
-      known ??
+      existing ??
       new WebhookRow(webhook, {
-        onAction: (action, of) => void this.#do(() => this.#act(action, of)),
-        onReplay: (attempt, of) =>
-          void this.#do(() =>
-            this.#sent(of, api.replayWebhookAttempt(of.name, attempt.attempt_id)),
+        onAction: (action, current) => void this.#runAlone(() => this.#act(action, current)),
+        onReplay: (attempt, current) =>
+          void this.#runAlone(() =>
+            this.#reportAttempt(
+              current,
+              api.replayWebhookAttempt(current.name, attempt.attempt_id),
+            ),
           ),
       });
     this.#rows.set(webhook.name, row);
@@ -80,7 +83,7 @@ export class WebhooksSheet {
     const { name } = webhook;
     switch (action) {
       case "test":
-        return this.#sent(webhook, api.testWebhook(name));
+        return this.#reportAttempt(webhook, api.testWebhook(name));
       case "attempts":
         await this.#showAttempts(webhook, !this.#rowOf(webhook).areAttemptsShown);
         return "";
@@ -101,8 +104,8 @@ export class WebhooksSheet {
     }
   }
 
-  async #sent(webhook: WebhookRecord, sending: Promise<WebhookAttempt>): Promise<string> {
-    const { delivered, response_status: status, duration_ms: ms, error } = await sending;
+  async #reportAttempt(webhook: WebhookRecord, attempt: Promise<WebhookAttempt>): Promise<string> {
+    const { delivered, response_status: status, duration_ms: ms, error } = await attempt;
     await this.#load();
     if (this.#rows.get(webhook.name)?.areAttemptsShown) await this.#showAttempts(webhook, true);
     if (delivered) return `Delivered to ${webhook.name}: ${status} after ${ms} ms`;
@@ -114,19 +117,19 @@ export class WebhooksSheet {
     this.#rowOf(webhook).showAttempts(list && list.attempts);
   }
 
-  #showSecret(made: { name: string; secret: string } | null): void {
-    this.#secret.hidden = made === null;
-    setText(this.#secretText, made?.secret ?? "");
-    setText(byId("webhook-secret-of", HTMLElement), made ? visible(made.name) : "");
+  #showSecret(issued: { name: string; secret: string } | null): void {
+    this.#secret.hidden = issued === null;
+    setText(this.#secretText, issued?.secret ?? "");
+    setText(byId("webhook-secret-of", HTMLElement), issued ? visible(issued.name) : "");
   }
 
   #say(words: string, kind: "done" | "failed" | "wait"): void {
-    this.#said.dataset["kind"] = kind;
-    setText(this.#said, words);
+    this.#message.dataset["kind"] = kind;
+    setText(this.#message, words);
   }
 
   /** Runs an action, unless another one is running. @returns whether it succeeded */
-  async #do(work: () => Promise<string>): Promise<boolean> {
+  async #runAlone(work: () => Promise<string>): Promise<boolean> {
     if (this.#isBusy) return false;
     this.#isBusy = true;
     await this.#opening;
