@@ -34,8 +34,9 @@ export class OpenCalls {
     const call = { caller, end };
     this.#open.add(call);
     const { expiresAt } = caller;
-    const left = expiresAt === null ? null : Math.min(expiresAt - this.now(), LONGEST_TIMEOUT_MS);
-    const timer = left === null ? undefined : setTimeout(end, left);
+    const timeoutMs =
+      expiresAt === null ? null : Math.min(expiresAt - this.now(), LONGEST_TIMEOUT_MS);
+    const timer = timeoutMs === null ? undefined : setTimeout(end, timeoutMs);
     return () => {
       clearTimeout(timer);
       this.#open.delete(call);
@@ -44,34 +45,34 @@ export class OpenCalls {
 
   /**
    * Ends the open calls of callers whose access this server has ended.
-   * @param isMeant reports whether a caller is one of them
+   * @param hasLostAccess reports whether a caller is one of them
    */
-  end(isMeant: (caller: Caller) => boolean): void {
-    this.#end(isMeant);
+  end(hasLostAccess: (caller: Caller) => boolean): void {
+    this.#end(hasLostAccess);
     this.ended.publish();
   }
 
   /**
    * Ends the open calls of callers whose access another server has ended.
-   * @param isGood reports whether a caller still has access
-   * @throws whatever `isGood` throws
+   * @param stillHasAccess reports whether a caller still has access
+   * @throws whatever `stillHasAccess` throws
    */
-  async check(isGood: (caller: Caller) => Promise<boolean>): Promise<void> {
-    const callers = new Map([...this.#open].map(({ caller }) => [rightOf(caller), caller]));
-    for (const [right, caller] of callers) {
-      if (!canEnd(caller) || (await isGood(caller))) continue;
-      this.#end((other) => rightOf(other) === right);
+  async check(stillHasAccess: (caller: Caller) => Promise<boolean>): Promise<void> {
+    const callers = new Map([...this.#open].map(({ caller }) => [accessKeyOf(caller), caller]));
+    for (const [accessKey, caller] of callers) {
+      if (!canEnd(caller) || (await stillHasAccess(caller))) continue;
+      this.#end((other) => accessKeyOf(other) === accessKey);
     }
   }
 
-  #end(isMeant: (caller: Caller) => boolean): void {
-    for (const { caller, end } of [...this.#open]) if (isMeant(caller)) end();
+  #end(hasLostAccess: (caller: Caller) => boolean): void {
+    for (const { caller, end } of [...this.#open]) if (hasLostAccess(caller)) end();
   }
 }
 
 /**
  * Returns a text that is the same for two callers exactly if they use the same token and the same session.
  */
-function rightOf({ tokenHash, sessionHash }: Caller): string {
+function accessKeyOf({ tokenHash, sessionHash }: Caller): string {
   return `${tokenHash} ${sessionHash}`;
 }

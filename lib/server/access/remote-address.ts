@@ -24,7 +24,7 @@ export class TrustedProxies {
     const header = request.headers.get("X-Forwarded-For") ?? "";
     // Empty elements are ignored (RFC 9110, 5.6.1.2).
     const forwarded = header.split(",").filter((element) => element.trim() !== "");
-    let address = plain(peer);
+    let address = unmapIPv4(peer);
     while (this.#isTrusted(address)) {
       const before = addressIn(forwarded.pop() ?? "");
       if (before === null) break;
@@ -67,11 +67,11 @@ function addressIn(element: string): string | null {
     /^(?:([\d.]+)(?::\d{1,5})?|\[([\da-f:.]+)\](?::\d{1,5})?|([\da-f:.]+))$/i.exec(
       element.trim(),
     ) ?? [];
-  const address = plain(ipv4 ?? bracketed ?? ipv6 ?? "");
+  const address = unmapIPv4(ipv4 ?? bracketed ?? ipv6 ?? "");
   return isIP(address) === 0 ? null : address;
 }
 
 /** Converts an IPv4 address written as IPv6, such as `::ffff:10.0.0.1`, to its IPv4 form. */
-function plain(address: string): string {
+function unmapIPv4(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/i, "");
 }

@@ -94,7 +94,7 @@ export interface AccessRows {
    * @returns the token as it is now; null: no token has this name
    */
   revokeToken(name: string, at: number): Promise<ApiToken | null>;
-  tokenUsed(tokenHash: string, at: number): Promise<void>;
+  recordTokenUse(tokenHash: string, at: number): Promise<void>;
 
   /**
    * Inserts an enrolment key. A key with the same name that is no longer valid or has no uses left is
@@ -115,10 +115,10 @@ export interface AccessRows {
 
   /**
    * Inserts a session that begins at `now`, and removes a few sessions that had expired by then.
-   * @param most limit on the sessions of one token; the oldest sessions beyond the limit are ended
+   * @param maxSessions limit on the sessions of one token; the oldest sessions beyond the limit are ended
    * @returns the hashes of the sessions that were ended because of the limit
    */
-  insertSession(session: SessionRow, now: number, most: number): Promise<string[]>;
+  insertSession(session: SessionRow, now: number, maxSessions: number): Promise<string[]>;
   /**
    * Finds a session.
    * @returns null: there is no such session, or its sign-in code was made in a session that has ended
@@ -133,9 +133,9 @@ export interface AccessRows {
 
   /**
    * Inserts a sign-in code, and removes a few codes that had expired by `now`.
-   * @param most limit on the codes that one token made; the oldest codes beyond the limit are removed
+   * @param maxCodes limit on the codes that one token made; the oldest codes beyond the limit are removed
    */
-  insertCode(code: SignInCode, now: number, most: number): Promise<void>;
+  insertCode(code: SignInCode, now: number, maxCodes: number): Promise<void>;
   /**
    * Deletes a sign-in code and returns its row, so that the code works only once.
    * @returns null: there is no such code

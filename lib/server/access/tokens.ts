@@ -11,7 +11,7 @@ import type { AccessRows, ApiToken, NamesPage } from "./rows.ts";
 import { hashSecret, newSecret } from "./secrets.ts";
 
 /** Shortest time between two updates of the time at which a token was last used, in ms. */
-const USED_EVERY_MS = 60_000;
+const RECORD_USE_EVERY_MS = 60_000;
 
 export interface TokenOrder {
   name: string;
@@ -95,7 +95,7 @@ export class Tokens {
     const now = this.now();
     if (token.revokedAt !== null) throw new FdsError("unauthorized", "The API token was revoked");
     if (hasExpired(token, now)) throw new FdsError("unauthorized", "The API token has expired");
-    this.#used(token, now);
+    this.#recordUse(token, now);
     const { name, role, expiresAt } = token;
     return { name, role, sites: sitesOf(token), tokenHash, expiresAt, sessionHash: null };
   }
@@ -103,10 +103,10 @@ export class Tokens {
   /**
    * Records the use of a token. An error is only logged, so that callers still get in when the disk is full.
    */
-  #used({ name, tokenHash, lastUsedAt }: ApiToken, now: number): void {
-    if (lastUsedAt !== null && now - lastUsedAt < USED_EVERY_MS) return;
+  #recordUse({ name, tokenHash, lastUsedAt }: ApiToken, now: number): void {
+    if (lastUsedAt !== null && now - lastUsedAt < RECORD_USE_EVERY_MS) return;
     this.rows
-      .tokenUsed(tokenHash, now)
+      .recordTokenUse(tokenHash, now)
       .catch((error: unknown) =>
         this.logger.error("last_used_at was not recorded", { token: name }, error),
       );

@@ -114,10 +114,10 @@ export class Audit {
     if (rows.length === 0) return;
     try {
       await this.options.rows.insertAudit(rows);
-      this.#room.take(rows);
+      this.#room.countAdded(rows);
     } catch (error) {
       // The rows stay in memory and are written together with the next row.
-      this.#waiting = worthMost([...rows, ...this.#waiting], MAX_WAITING);
+      this.#waiting = mostImportant([...rows, ...this.#waiting], MAX_WAITING);
       this.options.logger.error("the audit cannot be written", { rows: rows.length }, error);
     }
   }
@@ -127,10 +127,10 @@ export class Audit {
  * Keeps the most important rows. The rows of the least important {@link Standing} are dropped first. Of the
  * same standing, the oldest rows are dropped first.
  * @param rows oldest first
- * @param most number of rows to keep
+ * @param maxRows number of rows to keep
  */
-function worthMost(rows: AuditRow[], most: number): AuditRow[] {
-  let excess = rows.length - most;
+function mostImportant(rows: AuditRow[], maxRows: number): AuditRow[] {
+  let excess = rows.length - maxRows;
   let kept = rows;
   for (const standing of STANDINGS.toReversed()) {
     kept = kept.filter((row) => row.standing !== standing || excess-- <= 0);

@@ -104,8 +104,8 @@ export function shortened(entry: AuditEntry): Required<AuditEntry> {
 
 /** Makes a row for an entry. @param at when the action happened, in ms since 1970 */
 export function rowOf(entry: AuditEntry, at: number): AuditRow {
-  const kept = shortened(entry);
-  const texts = Object.values(kept).map((text) => Buffer.byteLength(text ?? ""));
+  const fields = shortened(entry);
+  const texts = Object.values(fields).map((text) => Buffer.byteLength(text ?? ""));
   return {
     auditId: idOf(at),
     at,
@@ -113,7 +113,7 @@ export function rowOf(entry: AuditEntry, at: number): AuditRow {
     count: 1,
     standing: standingOf(entry),
     bytes: ROW_BYTES + texts.reduce((sum, bytes) => sum + bytes, 0),
-    ...kept,
+    ...fields,
   };
 }
 

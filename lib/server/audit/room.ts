@@ -52,10 +52,10 @@ export class AuditRoom {
   }
 
   /** Adds the bytes of new rows to the count, and starts a removal if a limit is exceeded. */
-  take(rows: readonly AuditRow[]): void {
+  countAdded(rows: readonly AuditRow[]): void {
     if (!this.#used) return;
     for (const { standing, bytes } of rows) this.#used[standing] += bytes;
-    if (STANDINGS.some((standing) => this.#isOver(standing))) this.#removeSoon();
+    if (STANDINGS.some((standing) => this.#exceedsShare(standing))) this.#removeSoon();
   }
 
   async close(): Promise<void> {
@@ -75,7 +75,7 @@ export class AuditRoom {
     const before = steadyNow() - this.options.keep;
     while (await this.#remove({ before }));
     for (const standing of STANDINGS) {
-      while (this.#isOver(standing) && (await this.#remove({ standing })));
+      while (this.#exceedsShare(standing) && (await this.#remove({ standing })));
     }
   }
 
@@ -87,7 +87,7 @@ export class AuditRoom {
     return removed.length > 0;
   }
 
-  #isOver(standing: Standing): boolean {
+  #exceedsShare(standing: Standing): boolean {
     return (this.#used?.[standing] ?? 0) > SHARES[standing] * this.options.maxSize;
   }
 }

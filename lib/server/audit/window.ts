@@ -40,12 +40,13 @@ export class AuditWindow {
    * @param at ms since 1970
    * @returns a row to write at once; null: the action was counted in an earlier row
    */
-  record(happened: AuditEntry, at: number): AuditRow | null {
-    if (standingOf(happened) === "act") return rowOf(happened, at);
-    const entry = shortened(happened);
-    if (this.#countAgain(entry, at)) return null;
-    const recorded = standingOf(entry) === "known" ? this.#ofKnown(entry) : this.#ofStranger(entry);
-    if (recorded !== entry && this.#countAgain(recorded, at)) return null;
+  record(fullEntry: AuditEntry, at: number): AuditRow | null {
+    if (standingOf(fullEntry) === "act") return rowOf(fullEntry, at);
+    const entry = shortened(fullEntry);
+    if (this.#countRepetition(entry, at)) return null;
+    const recorded =
+      standingOf(entry) === "known" ? this.#entryOfKnown(entry) : this.#entryOfStranger(entry);
+    if (recorded !== entry && this.#countRepetition(recorded, at)) return null;
     const row = rowOf(recorded, at);
     this.#rows.set(keyOf(recorded), { ...row, count: 0 });
     return row;
@@ -64,7 +65,7 @@ export class AuditWindow {
   }
 
   /** Counts an entry as a repetition. @returns false: no row has the same entry */
-  #countAgain(entry: AuditEntry, at: number): boolean {
+  #countRepetition(entry: AuditEntry, at: number): boolean {
     const row = this.#rows.get(keyOf(entry));
     if (!row) return false;
     if (row.count === 0) row.at = at;
@@ -77,32 +78,32 @@ export class AuditWindow {
    * Returns the entry of an actor with access: unchanged, or without its details if the actor has too many
    * rows.
    */
-  #ofKnown(entry: AuditEntry): AuditEntry {
+  #entryOfKnown(entry: AuditEntry): AuditEntry {
     const { action, outcome, actor, clientId } = entry;
-    const who = { action, outcome, ...(actor == null ? { clientId } : { actor }) };
-    const most = outcome === "ok" ? MAX_OF_ACTOR.ok : MAX_OF_ACTOR.failed;
-    return this.#hasRoom(keyOf(who), most) ? entry : who;
+    const withoutDetails = { action, outcome, ...(actor == null ? { clientId } : { actor }) };
+    const maxRows = outcome === "ok" ? MAX_OF_ACTOR.ok : MAX_OF_ACTOR.failed;
+    return this.#tryCount(keyOf(withoutDetails), maxRows) ? entry : withoutDetails;
   }
 
   /**
    * Returns the entry of a caller without access: unchanged, or without its details if its network has too
    * many rows or there are too many such networks.
    */
-  #ofStranger(entry: AuditEntry): AuditEntry {
+  #entryOfStranger(entry: AuditEntry): AuditEntry {
     const { action, outcome } = entry;
     const network = networkOf(entry.address ?? "");
     const group = JSON.stringify([action, outcome, network]);
-    if (!this.#counts.has(group) && !this.#hasRoom(keyOf({ action, outcome }), MAX_NETWORKS)) {
+    if (!this.#counts.has(group) && !this.#tryCount(keyOf({ action, outcome }), MAX_NETWORKS)) {
       return { action, outcome };
     }
-    if (this.#hasRoom(group, MAX_OF_NETWORK)) return entry;
+    if (this.#tryCount(group, MAX_OF_NETWORK)) return entry;
     return { action, outcome, address: network === entry.address ? network : `${network}::/64` };
   }
 
   /** Counts one more row for a key, unless the limit is reached. @returns whether it was counted */
-  #hasRoom(key: string, most: number): boolean {
+  #tryCount(key: string, maxCount: number): boolean {
     const count = this.#counts.get(key) ?? 0;
-    if (count >= most) return false;
+    if (count >= maxCount) return false;
     this.#counts.set(key, count + 1);
     return true;
   }

@@ -26,7 +26,7 @@ interface EnrolmentKeyRow extends Omit<EnrolmentKey, "labels" | "replaces"> {
  * Limit on the sessions that one statement removes because they have expired or are too many. The same limit
  * holds for sign-in codes. Other callers wait while the statement runs. Later statements remove the rest.
  */
-const MOST_FORGOTTEN = 10;
+const MAX_REMOVED = 10;
 
 /** Reads and writes the rows of API tokens, enrolment keys, sessions and sign-in codes. */
 export class AccessSql implements AccessRows {
@@ -34,7 +34,7 @@ export class AccessSql implements AccessRows {
 
   async insertToken(token: ApiToken): Promise<boolean> {
     const row: TokenRow = { ...token, sites: token.sites && JSON.stringify(token.sites) };
-    const written = await this.database.keep(sql`
+    const written = await this.database.runDurably(sql`
       INSERT INTO api_tokens ${insertion(row)}
       ON CONFLICT (name) DO UPDATE SET ${assignments(row)}
         WHERE api_tokens.revoked_at IS NOT NULL OR api_tokens.expires_at <= ${token.createdAt}
@@ -55,13 +55,13 @@ export class AccessSql implements AccessRows {
   }
 
   async revokeToken(name: string, at: number): Promise<ApiToken | null> {
-    const [row] = await this.database.keep<TokenRow>(sql`
+    const [row] = await this.database.runDurably<TokenRow>(sql`
       UPDATE api_tokens SET revoked_at = COALESCE(revoked_at, ${at})
       WHERE name = ${name} RETURNING *`);
     return row ? toToken(row) : null;
   }
 
-  async tokenUsed(tokenHash: string, at: number): Promise<void> {
+  async recordTokenUse(tokenHash: string, at: number): Promise<void> {
     await this.database.run(sql`
       UPDATE api_tokens SET last_used_at = ${at}
       WHERE token_hash = ${tokenHash} AND COALESCE(last_used_at, 0) < ${at}`);
@@ -73,7 +73,7 @@ export class AccessSql implements AccessRows {
       labels: JSON.stringify(key.labels),
       replaces: Number(key.replaces),
     };
-    const written = await this.database.keep(sql`
+    const written = await this.database.runDurably(sql`
       INSERT INTO enrolment_keys ${insertion(row)}
       ON CONFLICT (name) DO UPDATE SET ${assignments(row)}
         WHERE enrolment_keys.revoked_at IS NOT NULL
@@ -96,14 +96,14 @@ export class AccessSql implements AccessRows {
   }
 
   async revokeEnrolmentKey(name: string, at: number): Promise<EnrolmentKey | null> {
-    const [row] = await this.database.keep<EnrolmentKeyRow>(sql`
+    const [row] = await this.database.runDurably<EnrolmentKeyRow>(sql`
       UPDATE enrolment_keys SET revoked_at = COALESCE(revoked_at, ${at})
       WHERE name = ${name} RETURNING *`);
     return row ? toEnrolmentKey(row) : null;
   }
 
   async useEnrolmentKey(keyHash: string, now: number): Promise<boolean> {
-    const used = await this.database.keep(sql`
+    const used = await this.database.runDurably(sql`
       UPDATE enrolment_keys SET uses = uses + 1, last_used_at = ${now}
       WHERE key_hash = ${keyHash} AND revoked_at IS NULL
         AND (expires_at IS NULL OR expires_at > ${now})
@@ -112,19 +112,19 @@ export class AccessSql implements AccessRows {
     return used.length > 0;
   }
 
-  async insertSession(session: SessionRow, now: number, most: number): Promise<string[]> {
+  async insertSession(session: SessionRow, now: number, maxSessions: number): Promise<string[]> {
     const row = { ...session, begunAt: now };
     await this.database.run(sql`
       DELETE FROM sessions WHERE session_hash IN (
         SELECT session_hash FROM sessions WHERE expires_at <= ${now}
-        ORDER BY expires_at LIMIT ${MOST_FORGOTTEN})`);
+        ORDER BY expires_at LIMIT ${MAX_REMOVED})`);
     await this.database.run(sql`INSERT INTO sessions ${insertion(row)}`);
-    const ended = await this.database.keep<Pick<SessionRow, "sessionHash">>(sql`
-      ${endedWith(sql`
+    const ended = await this.database.runDurably<Pick<SessionRow, "sessionHash">>(sql`
+      ${cascadingDeletion(sql`
         SELECT session_hash FROM (
           SELECT session_hash FROM sessions
           WHERE token_hash IS NOT DISTINCT FROM ${session.tokenHash}
-          ORDER BY begun_at DESC, session_hash LIMIT ${MOST_FORGOTTEN} OFFSET ${most}
+          ORDER BY begun_at DESC, session_hash LIMIT ${MAX_REMOVED} OFFSET ${maxSessions}
         ) AS oldest`)}`);
     return ended.map(({ sessionHash }) => sessionHash);
   }
@@ -138,22 +138,22 @@ export class AccessSql implements AccessRows {
   }
 
   async deleteSession(sessionHash: string): Promise<string[]> {
-    const ended = await this.database.keep<Pick<SessionRow, "sessionHash">>(sql`
-      ${endedWith(sql`SELECT session_hash FROM sessions WHERE session_hash = ${sessionHash}`)}`);
+    const ended = await this.database.runDurably<Pick<SessionRow, "sessionHash">>(sql`
+      ${cascadingDeletion(sql`SELECT session_hash FROM sessions WHERE session_hash = ${sessionHash}`)}`);
     return ended.map((row) => row.sessionHash);
   }
 
-  async insertCode(code: SignInCode, now: number, most: number): Promise<void> {
+  async insertCode(code: SignInCode, now: number, maxCodes: number): Promise<void> {
     await this.database.run(sql`
       DELETE FROM sign_in_codes WHERE code_hash IN (
         SELECT code_hash FROM sign_in_codes WHERE expires_at <= ${now}
-        ORDER BY expires_at LIMIT ${MOST_FORGOTTEN})`);
+        ORDER BY expires_at LIMIT ${MAX_REMOVED})`);
     await this.database.run(sql`INSERT INTO sign_in_codes ${insertion({ ...code })}`);
     await this.database.run(sql`
       DELETE FROM sign_in_codes WHERE code_hash IN (
         SELECT code_hash FROM sign_in_codes WHERE maker = ${code.maker}
         ORDER BY expires_at DESC, code_hash = ${code.codeHash} DESC
-        LIMIT ${MOST_FORGOTTEN} OFFSET ${most})`);
+        LIMIT ${MAX_REMOVED} OFFSET ${maxCodes})`);
   }
 
   async useCode(codeHash: string): Promise<SignInCode | null> {
@@ -166,12 +166,12 @@ export class AccessSql implements AccessRows {
 /**
  * Returns a statement that deletes sessions. If a sign-in code was made in a deleted session, the session
  * that was begun with this code is deleted, too.
- * @param first query for the hashes of the sessions to delete
+ * @param roots query for the hashes of the sessions to delete
  */
-function endedWith(first: Statement): Statement {
+function cascadingDeletion(roots: Statement): Statement {
   return sql`
     WITH RECURSIVE ended (hash) AS (
-      ${first}
+      ${roots}
       UNION SELECT session_hash FROM sessions JOIN ended ON begun_with = hash
     )
     DELETE FROM sessions WHERE session_hash IN (SELECT hash FROM ended)

@@ -26,7 +26,7 @@ export class AuditSql implements AuditRows {
     for (let at = 0; at < rows.length; at += WRITTEN_AT_ONCE) {
       // Skips rows that are already stored: after a failure, all batches are inserted again, also those that
       // had succeeded.
-      await this.database.keep(sql`
+      await this.database.runDurably(sql`
         INSERT INTO audit ${insertion(...rows.slice(at, at + WRITTEN_AT_ONCE))}
         ON CONFLICT (audit_id) DO NOTHING`);
     }
@@ -54,11 +54,11 @@ export class AuditSql implements AuditRows {
   async #slice(filter: AuditFilter): Promise<{ rows: AuditRow[]; end: string | undefined }> {
     const [last] = await this.database.run<Pick<AuditRow, "auditId">>(sql`
       SELECT audit_id FROM audit
-      WHERE ${olderOf(filter)} AND audit_id > ${oldestOf(filter)}
+      WHERE ${conditionsOf(filter)} AND audit_id > ${lowestIdOf(filter)}
       ORDER BY audit_id DESC
       LIMIT 1 OFFSET ${SLICE - 1}`);
     const end = last?.auditId;
-    return { rows: await this.#matching(filter, end ?? oldestOf(filter)), end };
+    return { rows: await this.#matching(filter, end ?? lowestIdOf(filter)), end };
   }
 
   /** Returns the rows of a slice that pass a filter. @param until id of the oldest row to search */
@@ -68,7 +68,7 @@ export class AuditSql implements AuditRows {
     // instead of only the rows of the slice.
     const rows = await this.database.run<AuditRow>(sql`
       SELECT * FROM audit
-      WHERE ${olderOf(filter)} AND audit_id >= ${until}
+      WHERE ${conditionsOf(filter)} AND audit_id >= ${until}
         ${action === undefined ? sql`` : sql`AND action = ${action}`}
         ${actor === undefined ? sql`` : sql`AND actor = ${actor}`}
         ${outcome === undefined ? sql`` : sql`AND outcome = ${outcome}`}
@@ -129,7 +129,7 @@ export class AuditSql implements AuditRows {
  * Returns a filter's conditions on the client, the download and the id of an audit row. The indexes by client
  * and by download return rows in the order of their ids.
  */
-function olderOf({ clientId, downloadId, before }: AuditFilter): Statement {
+function conditionsOf({ clientId, downloadId, before }: AuditFilter): Statement {
   return sql`TRUE
     ${downloadId === undefined ? sql`` : sql`AND download_id = ${downloadId}`}
     ${clientId === undefined ? sql`` : sql`AND client_id = ${clientId}`}
@@ -140,6 +140,6 @@ function olderOf({ clientId, downloadId, before }: AuditFilter): Statement {
  * Returns a lower bound of the ids of the audit rows that pass a filter. An id begins with the time at which
  * the row's event last occurred.
  */
-function oldestOf({ since }: AuditFilter): string {
+function lowestIdOf({ since }: AuditFilter): string {
   return since === undefined ? "" : idBefore(since);
 }

@@ -13,11 +13,12 @@ import { assignments, sql, type Statement } from "./statement.ts";
 export function changeOf(next: Download, before: Download | undefined): Statement {
   const { downloadId, revision, ...wanted } = toRow(next);
   const known: Partial<DownloadRow> = before ? toRow(before) : {};
-  const isOther = ([name, value]: [string, unknown]) => known[name as keyof DownloadRow] !== value;
+  const isChanged = ([name, value]: [string, unknown]) =>
+    known[name as keyof DownloadRow] !== value;
   // Writes only columns that differ. Each column takes time to prepare, and an indexed one changes its index,
   // too.
   const columns = {
-    ...Object.fromEntries(Object.entries(wanted).filter(isOther)),
+    ...Object.fromEntries(Object.entries(wanted).filter(isChanged)),
     ...(isCompletion(next, before) && ruleOf(next.jobId, next.completedAt)),
     revision: nextRevision(),
   };
@@ -31,18 +32,20 @@ export function changeOf(next: Download, before: Download | undefined): Statemen
  * Number of bytes of a download after which its row is flushed to disk. A power cut undoes at most this much
  * progress, besides bytes that were not durable.
  */
-const DURABLE_EACH = 64 * 1024 * 1024;
+const FLUSH_EVERY_BYTES = 64 * 1024 * 1024;
 
 /**
  * Reports whether a change of a running download needs no flush, because a power cut may undo it without
- * harm. An undone attempt is simply made again. But progress past a multiple of {@link DURABLE_EACH} bytes is
- * flushed, as a large file would otherwise start again from its beginning. A change to a lower number of
- * durable bytes is flushed, too, as the part will soon be shorter.
+ * harm. An undone attempt is simply made again. But progress past a multiple of {@link FLUSH_EVERY_BYTES}
+ * bytes is flushed, as a large file would otherwise start again from its beginning. A change to a lower
+ * number of durable bytes is flushed, too, as the part will soon be shorter.
  */
-export function mayBeTakenBack(next: Download, before: Download | undefined): boolean {
+export function mayBeUndone(next: Download, before: Download | undefined): boolean {
   if (next.status !== "downloading" || !before) return false;
   const [now, then] = [durableOffsetOf(next), durableOffsetOf(before)];
-  return now >= then && Math.floor(now / DURABLE_EACH) === Math.floor(then / DURABLE_EACH);
+  return (
+    now >= then && Math.floor(now / FLUSH_EVERY_BYTES) === Math.floor(then / FLUSH_EVERY_BYTES)
+  );
 }
 
 /**

@@ -5,7 +5,7 @@ import { WaitingChanges } from "./waiting-changes.ts";
  * Number of changes after which the write-ahead log is moved to the database file. The log then has about 16
  * MiB. Pages that were changed several times are written to the database file only once.
  */
-const MOVED_AFTER = 500;
+const MOVE_AFTER_CHANGES = 500;
 
 /**
  * SQLite's modes of a checkpoint. PASSIVE lets other statements write meanwhile. RESTART moves the whole log.
@@ -32,13 +32,13 @@ export class Checkpoints {
     return this.#waiting.takeTurn();
   }
 
-  /** Counts a change, and starts a checkpoint after every {@link MOVED_AFTER} changes. */
-  changed(): void {
-    if (++this.#changes < MOVED_AFTER || this.#running) return;
+  /** Counts a change, and starts a checkpoint after every {@link MOVE_AFTER_CHANGES} changes. */
+  noteChange(): void {
+    if (++this.#changes < MOVE_AFTER_CHANGES || this.#running) return;
     this.#changes = 0;
     this.#running = this.#move()
-      // After an error, the log keeps growing. The next attempt to move it begins after `MOVED_AFTER` further
-      // changes.
+      // After an error, the log keeps growing. The next attempt to move it begins after `MOVE_AFTER_CHANGES`
+      // further changes.
       .catch(() => undefined)
       .finally(() => (this.#running = undefined));
   }
@@ -49,17 +49,17 @@ export class Checkpoints {
   }
 
   async #move(): Promise<void> {
-    if ((await this.#ask("PASSIVE")) === 0) return;
+    if ((await this.#checkpoint("PASSIVE")) === 0) return;
     this.#waiting.hold();
     try {
-      await this.#ask("RESTART");
+      await this.#checkpoint("RESTART");
     } finally {
       await this.#waiting.release();
     }
   }
 
   /** Runs a checkpoint in the worker thread. @returns the number of pages left in the log */
-  #ask(mode: Mode): Promise<number> {
+  #checkpoint(mode: Mode): Promise<number> {
     const worker = (this.#worker ??= this.#start());
     this.#answer = Promise.withResolvers();
     worker.postMessage(mode);
@@ -70,7 +70,7 @@ export class Checkpoints {
     const worker = new Worker(new URL("./checkpoint-worker.ts", import.meta.url), {
       workerData: this.path,
     });
-    worker.on("message", (left: number) => this.#answer.resolve(left));
+    worker.on("message", (pagesLeft: number) => this.#answer.resolve(pagesLeft));
     worker.on("error", (error) => {
       this.#worker = undefined;
       this.#answer.reject(error);

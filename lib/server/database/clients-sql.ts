@@ -1,9 +1,9 @@
-import { idsOf } from "./engines.ts";
+import { tableOfIds } from "./engines.ts";
 import { tableOfSites } from "./list-sql.ts";
 import type { ClientFilter, RegisteredClient } from "./repository.ts";
 import { toRegisteredRow } from "./rows.ts";
 import { hasLabels } from "./selector-sql.ts";
-import { assignments, insertion, list, ofEach, sql, type Statement } from "./statement.ts";
+import { assignments, insertion, list, perEngine, sql, type Statement } from "./statement.ts";
 
 /**
  * How long a problem of a client, such as two machines with the same id, is shown, in ms. The server that
@@ -15,7 +15,7 @@ const PROBLEM_MS = 150_000;
  * Selects clients with their settings, except labels. In Postgres, also selects when the server to which a
  * client is connected last renewed its lease, and the problem of the client.
  */
-export const CLIENTS = ofEach({
+export const CLIENTS = perEngine({
   sqlite: sql`
     SELECT clients.*, settings.time_zone FROM clients
     LEFT JOIN client_settings AS settings ON settings.client_id = clients.client_id`,
@@ -37,17 +37,17 @@ const IS_HELD = sql`(holder.lease_id IS NOT NULL)`;
 
 /** Returns a query for the clients that pass a filter, sorted by id. */
 export function clientsOf({ after, sites, ids, held, selector, limit }: ClientFilter): Statement {
-  const isTheirs = sites
+  const isInSites = sites
     ? sql`AND clients.client_id IN (SELECT value FROM ${tableOfSites(sites)})`
     : sql``;
-  const named = ids && sql`(SELECT value FROM ${idsOf(ids.ids)})`;
+  const named = ids && sql`(SELECT value FROM ${tableOfIds(ids.ids)})`;
   const isNamed = named
     ? sql`AND clients.client_id ${ids.are === "in" ? sql`IN` : sql`NOT IN`} ${named}`
     : sql``;
-  const isMeant = selector ? sql`AND ${hasLabels(selector, sql`clients.client_id`)}` : sql``;
+  const isSelected = selector ? sql`AND ${hasLabels(selector, sql`clients.client_id`)}` : sql``;
   return sql`
     ${CLIENTS}
-    WHERE clients.client_id > ${after ?? ""} ${isTheirs} ${isNamed} ${isMeant}
+    WHERE clients.client_id > ${after ?? ""} ${isInSites} ${isNamed} ${isSelected}
       ${held === undefined ? sql`` : held ? sql`AND ${IS_HELD}` : sql`AND NOT ${IS_HELD}`}
     ORDER BY clients.client_id LIMIT ${limit}`;
 }
@@ -76,7 +76,9 @@ export function registrationOf(
  * kept.
  * @param lastSeen times in ms since 1970
  */
-export function sightOf(lastSeen: readonly (readonly [clientId: string, at: number])[]): Statement {
+export function lastSeenUpdate(
+  lastSeen: readonly (readonly [clientId: string, at: number])[],
+): Statement {
   const rows = lastSeen.map(([clientId, at]) => sql`(${clientId}, CAST(${at} AS BIGINT))`);
   return sql`
     UPDATE clients SET last_seen_at = seen.column2 FROM (VALUES ${list(rows)}) AS seen

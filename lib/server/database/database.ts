@@ -16,10 +16,10 @@ export interface Wire {
   notify(text: string): Promise<void>;
   /**
    * Listens for notifications.
-   * @param ended called when the connection is lost, except after a call of the returned function
+   * @param onLost called when the connection is lost, except after a call of the returned function
    * @returns a function that stops listening
    */
-  listen(hear: (text: string) => void, ended: () => void): Promise<() => Promise<void>>;
+  listen(onMessage: (text: string) => void, onLost: () => void): Promise<() => Promise<void>>;
 }
 
 /** An SQL database. The fields of rows are the names of columns in camelCase. */
@@ -36,7 +36,7 @@ export interface SqlDatabase {
    */
   flush(): Promise<void>;
   /** Runs a statement, and resolves when its change survives a power cut. */
-  keep<Row>(statement: Statement): Promise<Row[]>;
+  runDurably<Row>(statement: Statement): Promise<Row[]>;
   /** Reports whether the database answers. If it does not, statements wait. */
   isThere(): Promise<boolean>;
   /** Whether statements have been waiting for an unreachable database for about a second. */

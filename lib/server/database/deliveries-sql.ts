@@ -15,7 +15,7 @@ import {
   DELIVERY_STATUSES,
 } from "../schedule.ts";
 import type { SqlDatabase } from "./database.ts";
-import { arraysOf, idsOf, indexed } from "./engines.ts";
+import { tableOfArrays, tableOfIds, indexed } from "./engines.ts";
 import { tableOfSites } from "./list-sql.ts";
 import { type AskedRow, toAsked, toDelivery, withDownloads } from "./delivery-rows.ts";
 import { numberOrNull } from "./rows.ts";
@@ -50,16 +50,16 @@ export class DeliveriesSql implements DeliveryRows {
     now: number,
   ): Promise<Set<string>> {
     const isDownloading = sql`own.status IN ('downloading', 'verifying')`;
-    const waits = sql`(own.status IS NULL OR own.status = 'queued')
+    const isWaiting = sql`(own.status IS NULL OR own.status = 'queued')
       AND (jobs.expires_at IS NULL OR jobs.expires_at > ${now})`;
     const rows = await this.database.run<{ clientId: string }>(sql`
       SELECT DISTINCT member.client_id FROM jobs
       JOIN job_members AS member ON member.job_id = jobs.job_id
-        AND member.client_id IN (SELECT value FROM ${idsOf(clientIds)})
+        AND member.client_id IN (SELECT value FROM ${tableOfIds(clientIds)})
       LEFT JOIN downloads AS own ON own.job_id = member.job_id
         AND own.client_id = member.client_id AND own.job_id IS NOT NULL AND own.retried_as IS NULL
       WHERE jobs.schedule = ${schedule} AND jobs.schedule IS NOT NULL
-        AND jobs.status IN ('running', 'paused') AND (${isDownloading} OR ${waits})`);
+        AND jobs.status IN ('running', 'paused') AND (${isDownloading} OR ${isWaiting})`);
     return new Set(rows.map(({ clientId }) => clientId));
   }
 
@@ -70,7 +70,7 @@ export class DeliveriesSql implements DeliveryRows {
   ): Promise<Delivery[]> {
     const rows = await this.database.run<Delivery>(sql`
       SELECT * FROM deliveries WHERE schedule_id = ${scheduleId} AND local_time = ${localTime}
-        AND client_id IN (SELECT value FROM ${idsOf(clientIds)})`);
+        AND client_id IN (SELECT value FROM ${tableOfIds(clientIds)})`);
     return rows.map(toDelivery);
   }
 
@@ -94,7 +94,7 @@ export class DeliveriesSql implements DeliveryRows {
     return this.#asked(sql`
       SELECT * FROM ${indexed("deliveries", "deliveries_of_job")}
       WHERE job_id = ${jobId} AND job_id IS NOT NULL
-        AND client_id IN (SELECT value FROM ${idsOf(clientIds)})`);
+        AND client_id IN (SELECT value FROM ${tableOfIds(clientIds)})`);
   }
 
   async due(now: number, limit: number): Promise<Asked[]> {
@@ -134,7 +134,7 @@ export class DeliveriesSql implements DeliveryRows {
       UPDATE deliveries SET status = value->>4, download_id = value->>5,
         files = CAST(value->>6 AS BIGINT), bytes = CAST(value->>7 AS BIGINT),
         revision = deliveries.revision + 1
-      FROM ${arraysOf(wanted)}
+      FROM ${tableOfArrays(wanted)}
       WHERE schedule_id = value->>0 AND client_id = value->>1 AND local_time = value->>2
         AND revision = CAST(value->>3 AS BIGINT) RETURNING *`);
     return rows.map(toDelivery);
@@ -144,26 +144,28 @@ export class DeliveriesSql implements DeliveryRows {
     const { sites, clientId, after, limit } = filter;
     const isOfSchedule = sql`schedule_id = ${scheduleId} ${passesFilter(filter)}`;
     if (!sites || clientId !== undefined) {
-      const isBehind = after
+      const isAfter = after
         ? sql`AND local_time <= ${after.localTime}
             AND (local_time < ${after.localTime} OR client_id > ${after.clientId})`
         : sql``;
-      return inTurn(() => this.#page(sql`${isOfSchedule} ${isBehind} ${isOfSites(sites)}`, limit));
+      return inTurn(() => this.#page(sql`${isOfSchedule} ${isAfter} ${isOfSites(sites)}`, limit));
     }
     // Reads the deliveries of one local time after another. Within a local time, the index finds the rows of
     // the wanted clients, so that no other rows are read.
     const found: Delivery[] = [];
     let localTime = after?.localTime;
-    let behind = after?.clientId ?? "";
+    let afterClientId = after?.clientId ?? "";
     if (localTime === undefined)
       localTime = await inTurn(() => this.#newestLocalTime(isOfSchedule));
     while (localTime !== undefined && found.length < limit) {
-      const isWanted = sql`${isOfSchedule} AND local_time = ${localTime} AND client_id > ${behind}`;
-      const left = limit - found.length;
-      found.push(...(await inTurn(() => this.#page(sql`${isWanted} ${isOfSites(sites)}`, left))));
+      const isWanted = sql`${isOfSchedule} AND local_time = ${localTime} AND client_id > ${afterClientId}`;
+      const remaining = limit - found.length;
+      found.push(
+        ...(await inTurn(() => this.#page(sql`${isWanted} ${isOfSites(sites)}`, remaining))),
+      );
       const before = sql`${isOfSchedule} AND local_time < ${localTime}`;
       localTime = await inTurn(() => this.#newestLocalTime(before));
-      behind = "";
+      afterClientId = "";
     }
     return found;
   }

@@ -1,4 +1,4 @@
-import { ofEach, sql, Statement } from "./statement.ts";
+import { perEngine, sql, Statement } from "./statement.ts";
 
 /* Pieces of SQL that differ between SQLite and Postgres. All other statements are the same for both. */
 
@@ -7,7 +7,7 @@ import { ofEach, sql, Statement } from "./statement.ts";
  * Postgres chooses by its statistics.
  */
 export function indexed(table: string, index: string): Statement {
-  return ofEach({
+  return perEngine({
     sqlite: new Statement([`${table} INDEXED BY ${index}`], []),
     postgres: () => new Statement([table], []),
   });
@@ -18,7 +18,7 @@ export function indexed(table: string, index: string): Statement {
  * this.
  */
 export function unindexed(column: string): Statement {
-  return ofEach({
+  return perEngine({
     sqlite: new Statement([`+${column}`], []),
     postgres: () => new Statement([column], []),
   });
@@ -28,9 +28,9 @@ export function unindexed(column: string): Statement {
  * Returns SQL for a table with one column `value`, which has a row for each id. All ids are passed as one
  * parameter.
  */
-export function idsOf(ids: Iterable<string>): Statement {
+export function tableOfIds(ids: Iterable<string>): Statement {
   const list = [...ids];
-  return ofEach({
+  return perEngine({
     sqlite: sql`json_each(${JSON.stringify(list)})`,
     postgres: () => sql`json_array_elements_text(${storableJson(list)}::text::json) AS ids (value)`,
   });
@@ -40,8 +40,8 @@ export function idsOf(ids: Iterable<string>): Statement {
  * Returns SQL for a table with one column `value`, which has a row for each array. `value->>0` is the first
  * item of the array, as text.
  */
-export function arraysOf(arrays: readonly (readonly (string | number | null)[])[]): Statement {
-  return ofEach({
+export function tableOfArrays(arrays: readonly (readonly (string | number | null)[])[]): Statement {
+  return perEngine({
     sqlite: sql`json_each(${JSON.stringify(arrays)})`,
     postgres: () => sql`json_array_elements(${storableJson(arrays)}::text::json) AS arrays (value)`,
   });
@@ -64,7 +64,7 @@ function storableJson(value: unknown): string {
  * @param ids query that selects the `download_id`s for a row, and may use columns of the preceding table
  */
 export function downloadsOfEach(ids: Statement): Statement {
-  return ofEach({
+  return perEngine({
     // CROSS makes SQLite keep the order of the two tables.
     sqlite: sql`CROSS JOIN downloads AS own ON own.download_id IN (${ids})`,
     postgres: () => sql`CROSS JOIN LATERAL (${ids}) AS own`,
@@ -77,7 +77,7 @@ export function downloadsOfEach(ids: Statement): Statement {
  * @param before number of rows that the same statement changes before this row
  */
 export function nextRevision(before = 0): Statement {
-  return ofEach({
+  return perEngine({
     sqlite: sql`(SELECT COALESCE(MAX(revision), 0) + ${1 + before} FROM downloads)`,
     postgres: () => sql`next_revision()`,
   });
@@ -88,7 +88,7 @@ export function nextRevision(before = 0): Statement {
  * changes up to this revision, and next reads those after it, misses no change.
  */
 export function settledRevision(): Statement {
-  return ofEach({
+  return perEngine({
     sqlite: sql`SELECT COALESCE(MAX(revision), 0) AS latest FROM downloads`,
     postgres: () => sql`SELECT settled_revision() AS latest`,
   });
@@ -100,7 +100,7 @@ export function settledRevision(): Statement {
  * time anyway.
  */
 export function activeOf(clientId: string): Statement {
-  return ofEach({
+  return perEngine({
     sqlite: sql`(SELECT COUNT(*) FROM downloads
       WHERE status IN ('downloading', 'verifying') AND client_id = ${clientId})`,
     postgres: () => sql`(SELECT active_of(${clientId}))`,
@@ -113,7 +113,7 @@ export function activeOf(clientId: string): Statement {
  * @param counted expression for this number, for SQLite
  */
 export function activeOfJob(jobId: string, counted: Statement): Statement {
-  return ofEach({ sqlite: counted, postgres: () => sql`(SELECT active_of_job(${jobId}))` });
+  return perEngine({ sqlite: counted, postgres: () => sql`(SELECT active_of_job(${jobId}))` });
 }
 
 /**
@@ -122,7 +122,7 @@ export function activeOfJob(jobId: string, counted: Statement): Statement {
  * the latest.
  */
 export function isLatest({ downloadId, epoch }: { downloadId: string; epoch: number }): Statement {
-  return ofEach({
+  return perEngine({
     sqlite: sql`TRUE`,
     postgres: () => sql`EXISTS (SELECT 1 FROM downloads
       WHERE download_id = ${downloadId} AND epoch = ${epoch} FOR SHARE)`,
@@ -130,6 +130,6 @@ export function isLatest({ downloadId, epoch }: { downloadId: string; epoch: num
 }
 
 /** Returns a clause that makes a query skip rows that another statement is changing. */
-export function skipTaken(): Statement {
-  return ofEach({ sqlite: sql``, postgres: () => sql`FOR UPDATE SKIP LOCKED` });
+export function skipLocked(): Statement {
+  return perEngine({ sqlite: sql``, postgres: () => sql`FOR UPDATE SKIP LOCKED` });
 }

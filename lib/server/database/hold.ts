@@ -17,7 +17,7 @@ export async function holdDatabase(databaseUrl: string): Promise<void> {
   const folder = dirname(path);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   // Uses the real path, so that all paths to the same file lead to the same lock.
-  const real =
+  const actualPath =
     (await realpath(path).catch(() => null)) ?? join(await realpath(folder), basename(path));
-  lockOut(path, join(dirname(real), `.${basename(real)}.lock`));
+  lockOut(path, join(dirname(actualPath), `.${basename(actualPath)}.lock`));
 }

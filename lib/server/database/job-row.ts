@@ -54,8 +54,8 @@ export function toJobRow(job: Job): JobRow {
  * @throws Error if the job is a draft, to which clients are still being added; a draft must never be returned
  */
 export function toJob(row: JobRow): Job {
-  const { stopPercent, stopAtLeast, keepDays, keepLast, orderJson, status, ...others } = row;
-  const { schedule, occursAt, occursLocal: localTime, ...same } = others;
+  const { stopPercent, stopAtLeast, keepDays, keepLast, orderJson, status, ...rest } = row;
+  const { schedule, occursAt, occursLocal: localTime, ...same } = rest;
   if (status === "draft") throw new Error(`the job "${row.jobId}" is a draft`);
   return {
     ...same,

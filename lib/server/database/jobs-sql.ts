@@ -36,13 +36,13 @@ interface TotalsRow {
  * Condition for the newest download of each client of a job. It must equal the condition of the index
  * `downloads_of_job`.
  */
-export const NEWEST = sql`job_id IS NOT NULL AND retried_as IS NULL`;
+export const IS_NEWEST = sql`job_id IS NOT NULL AND retried_as IS NULL`;
 
 /**
  * The table of downloads, read by the index `downloads_of_job`. SQLite might otherwise choose an index that
  * also has the retried downloads.
  */
-export const OF_JOB = indexed("downloads", "downloads_of_job");
+export const DOWNLOADS_OF_JOB = indexed("downloads", "downloads_of_job");
 
 /** Reads and writes the rows of jobs, of the clients of jobs, and of idempotency keys. */
 export class JobsSql implements JobRows {
@@ -67,7 +67,7 @@ export class JobsSql implements JobRows {
   }
 
   async publish(jobId: string): Promise<Job> {
-    const [row] = await this.database.keep<JobRow>(sql`
+    const [row] = await this.database.runDurably<JobRow>(sql`
       UPDATE jobs SET status = 'running' WHERE job_id = ${jobId} AND status = 'draft' RETURNING *`);
     const job = row ? toJob(row) : await this.get(jobId);
     if (!job) throw new Error(`there is no draft of the job "${jobId}"`);
@@ -123,7 +123,7 @@ export class JobsSql implements JobRows {
 
   async replace(next: Job): Promise<Job | null> {
     const { jobId, revision, ...row } = toJobRow(next);
-    const [written] = await this.database.keep<JobRow>(sql`
+    const [written] = await this.database.runDurably<JobRow>(sql`
       UPDATE jobs SET ${assignments({ ...row, revision: revision + 1 })}
       WHERE job_id = ${jobId} AND revision = ${revision} RETURNING *`);
     return written ? toJob(written) : null;
@@ -137,22 +137,24 @@ export class JobsSql implements JobRows {
   }
 
   async totals(jobId: string, sites: Sites | null): Promise<JobTotals> {
-    const theirs = sites ? sql`AND client_id IN (SELECT value FROM ${tableOfSites(sites)})` : sql``;
+    const isInSites = sites
+      ? sql`AND client_id IN (SELECT value FROM ${tableOfSites(sites)})`
+      : sql``;
     const rows = await this.database.run<TotalsRow>(sql`
       SELECT 'member' AS status, COUNT(*) AS count, 0 AS bytes, 0 AS size, 0 AS received, 0 AS skipped
-        FROM job_members WHERE job_id = ${jobId} ${theirs}
+        FROM job_members WHERE job_id = ${jobId} ${isInSites}
       UNION ALL
       SELECT status, COUNT(*), SUM(safe_offset), SUM(total_size),
           SUM(COALESCE(files_received, CASE WHEN status = 'completed' THEN 1 END)),
           SUM(files_skipped)
-        FROM ${OF_JOB} WHERE job_id = ${jobId} AND ${NEWEST} ${theirs} GROUP BY status`);
+        FROM ${DOWNLOADS_OF_JOB} WHERE job_id = ${jobId} AND ${IS_NEWEST} ${isInSites} GROUP BY status`);
     return toTotals(rows);
   }
 
   async members(jobId: string, after: string, limit: number): Promise<Member[]> {
     const rows = await this.database.run<{ clientId: string; made: number }>(sql`
       SELECT member.client_id, (SELECT COUNT(*) FROM downloads
-        WHERE job_id = member.job_id AND client_id = member.client_id AND ${NEWEST}) AS made
+        WHERE job_id = member.job_id AND client_id = member.client_id AND ${IS_NEWEST}) AS made
       FROM job_members AS member
       WHERE member.job_id = ${jobId} AND member.client_id > ${after}
       ORDER BY member.client_id LIMIT ${limit}`);
@@ -166,8 +168,8 @@ export class JobsSql implements JobRows {
     limit: number,
   ): Promise<Pick<Download, "clientId" | "downloadId" | "localTime">[]> {
     return this.database.run(sql`
-      SELECT client_id, download_id, local_time FROM ${OF_JOB}
-      WHERE job_id = ${jobId} AND ${NEWEST} AND status = ${status} AND download_id > ${after}
+      SELECT client_id, download_id, local_time FROM ${DOWNLOADS_OF_JOB}
+      WHERE job_id = ${jobId} AND ${IS_NEWEST} AND status = ${status} AND download_id > ${after}
       ORDER BY download_id LIMIT ${limit}`);
   }
 
@@ -184,9 +186,9 @@ export class JobsSql implements JobRows {
     return (await this.insertDownloads([{ download, startsAt }]))[0] ?? null;
   }
 
-  async insertDownloads(several: readonly NewDownload[]): Promise<Queued[]> {
-    if (several.length === 0) return [];
-    const rows = several.map(({ download, startsAt }, index) => ({
+  async insertDownloads(newDownloads: readonly NewDownload[]): Promise<Queued[]> {
+    if (newDownloads.length === 0) return [];
+    const rows = newDownloads.map(({ download, startsAt }, index) => ({
       ...toRow(download),
       startsAt,
       revision: nextRevision(index),
@@ -208,7 +210,7 @@ export class JobsSql implements JobRows {
   }
 
   async takeKey(key: IdempotencyKey, forgetBefore: number): Promise<IdempotencyKey> {
-    await this.database.keep(sql`
+    await this.database.runDurably(sql`
       INSERT INTO idempotency_keys ${insertion({ ...key })}
       ON CONFLICT (owner, key) DO UPDATE SET ${assignments({ ...key })}
         WHERE idempotency_keys.created_at < ${forgetBefore}`);
@@ -222,8 +224,8 @@ export class JobsSql implements JobRows {
  * Returns a condition that a job may start another download, for use in the statement that claims a download.
  */
 export function mayStart(jobId: string, now: number): Statement {
-  const active = sql`(SELECT COUNT(*) FROM ${OF_JOB}
-    WHERE job_id = ${jobId} AND ${NEWEST} AND status IN ('downloading', 'verifying'))`;
+  const active = sql`(SELECT COUNT(*) FROM ${DOWNLOADS_OF_JOB}
+    WHERE job_id = ${jobId} AND ${IS_NEWEST} AND status IN ('downloading', 'verifying'))`;
   return sql`EXISTS (
     SELECT 1 FROM jobs WHERE job_id = ${jobId} AND status = 'running'
       AND (expires_at IS NULL OR expires_at > ${now})
@@ -240,19 +242,19 @@ function isSeenBy({ sites, tokenHash }: NonNullable<JobFilter["seenBy"]>): State
 function toTotals(rows: readonly TotalsRow[]): JobTotals {
   const counts = { ...NONE };
   const totals = { total: 0, bytesReceived: 0, totalSize: 0, filesReceived: 0, filesSkipped: 0 };
-  let made = 0;
+  let downloadCount = 0;
   for (const { status, count, bytes, size, received, skipped } of rows) {
     if (status === "member") {
       totals.total = Number(count);
       continue;
     }
     counts[status] = Number(count);
-    made += Number(count);
+    downloadCount += Number(count);
     totals.bytesReceived += Number(bytes);
     totals.totalSize += Number(size);
     totals.filesReceived += Number(received);
     totals.filesSkipped += Number(skipped);
   }
-  counts.queued += totals.total - made;
+  counts.queued += totals.total - downloadCount;
   return { ...totals, counts };
 }

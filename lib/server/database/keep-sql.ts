@@ -19,17 +19,17 @@ const BY_AGE = indexed("downloads", "downloads_without_rule");
 
 /** Returns the columns that a job's rule of retention sets when a download of the job completes. */
 export function ruleOf(jobId: string, completedAt: number) {
-  const ofJob = (what: Statement, more = sql``) =>
-    sql`(SELECT ${what} FROM jobs WHERE jobs.job_id = ${jobId} ${more})`;
+  const columnOfJob = (column: Statement, condition = sql``) =>
+    sql`(SELECT ${column} FROM jobs WHERE jobs.job_id = ${jobId} ${condition})`;
   const withLast = sql`AND keep_last IS NOT NULL`;
   return {
-    keepDays: ofJob(sql`keep_days`),
-    keepLast: ofJob(sql`keep_last`),
+    keepDays: columnOfJob(sql`keep_days`),
+    keepLast: columnOfJob(sql`keep_last`),
     // The group's name is a slash and the name of the job's schedule, or the id of the job if no schedule
     // made it. No job's id begins with a slash, so the two kinds of names differ.
-    keepGroup: ofJob(sql`COALESCE('/' || schedule, job_id)`, withLast),
-    unranked: ofJob(sql`1`, withLast),
-    removeAt: ofJob(
+    keepGroup: columnOfJob(sql`COALESCE('/' || schedule, job_id)`, withLast),
+    unranked: columnOfJob(sql`1`, withLast),
+    removeAt: columnOfJob(
       sql`CAST(${completedAt} AS BIGINT) + keep_days * ${DAY_MS}`,
       sql`AND keep_last IS NULL`,
     ),
@@ -42,7 +42,7 @@ export class KeepSql implements KeepRows {
 
   async setHold(downloadId: string, isHeld: boolean): Promise<Download | null> {
     const held = Number(isHeld);
-    await this.database.keep(sql`
+    await this.database.runDurably(sql`
       UPDATE downloads SET held = ${held}, revision = ${nextRevision()}
       WHERE download_id = ${downloadId} AND held <> ${held}`);
     const [row] = await this.database.run<DownloadRow>(sql`
@@ -77,12 +77,12 @@ export class KeepSql implements KeepRows {
   async #mark(
     downloadId: string,
     now: number,
-    isTrue: Statement,
-    also = sql``,
+    condition: Statement,
+    moreAssignments = sql``,
   ): Promise<Completed | null> {
-    const [row] = await this.database.keep<DownloadRow>(sql`
-      UPDATE downloads SET removed_at = ${now}, revision = ${nextRevision()} ${also}
-      WHERE download_id = ${downloadId} AND ${IS_STORED} ${isTrue}
+    const [row] = await this.database.runDurably<DownloadRow>(sql`
+      UPDATE downloads SET removed_at = ${now}, revision = ${nextRevision()} ${moreAssignments}
+      WHERE download_id = ${downloadId} AND ${IS_STORED} ${condition}
       RETURNING *`);
     return row ? toCompleted(row) : null;
   }

@@ -1,5 +1,5 @@
 import type { DownloadFilter } from "./repository.ts";
-import { downloadsOfEach, idsOf, indexed } from "./engines.ts";
+import { downloadsOfEach, tableOfIds, indexed } from "./engines.ts";
 import type { Sites } from "../access/sites.ts";
 import { withLabels } from "./selector-sql.ts";
 import { sql, type Statement } from "./statement.ts";
@@ -22,8 +22,8 @@ export const OPEN_FAILURES_BY_CLIENT = sql`
 
 /** Returns a table with one column `value`, which has the id of each client that a caller may see. */
 export function tableOfSites({ ids, selector }: Sites): Statement {
-  if (selector === null) return idsOf(ids);
-  return sql`(SELECT value FROM ${idsOf(ids)} UNION ${withLabels(selector)}) AS sites`;
+  if (selector === null) return tableOfIds(ids);
+  return sql`(SELECT value FROM ${tableOfIds(ids)} UNION ${withLabels(selector)}) AS sites`;
 }
 
 /**
@@ -36,14 +36,14 @@ export function listOf(filter: DownloadFilter): Statement {
   const wanted = sql`
     ${status === undefined ? sql`` : sql`AND status = ${status}`}
     ${before === undefined ? sql`` : sql`AND download_id < ${before}`}`;
-  const ofClient = sql`${open ? OPEN_FAILURES_BY_CLIENT : sql`downloads WHERE TRUE`} ${wanted}`;
+  const rowsByClient = sql`${open ? OPEN_FAILURES_BY_CLIENT : sql`downloads WHERE TRUE`} ${wanted}`;
   if (clientId !== undefined) {
-    const isTheirs = sites
+    const isInSites = sites
       ? sql`AND client_id IN (SELECT value FROM ${tableOfSites(sites)})`
       : sql``;
-    return page(sql`${ofClient} AND client_id = ${clientId} ${isTheirs}`, limit);
+    return page(sql`${rowsByClient} AND client_id = ${clientId} ${isInSites}`, limit);
   }
-  if (sites) return listOfSites(sites, ofClient, limit);
+  if (sites) return listOfSites(sites, rowsByClient, limit);
   return page(sql`${open ? OPEN_FAILURES : sql`downloads WHERE TRUE`} ${wanted}`, limit);
 }
 
@@ -72,14 +72,14 @@ function page(from: Statement, limit: number): Statement {
  * download of each site, and takes the latest `limit` of these. If there are that many, no older download can
  * be on the page, so older ones are not read.
  */
-function listOfSites(sites: Sites, ofClient: Statement, limit: number): Statement {
-  const ofSite = sql`
-    SELECT download_id FROM ${ofClient}
+function listOfSites(sites: Sites, rowsByClient: Statement, limit: number): Statement {
+  const pageOfSite = sql`
+    SELECT download_id FROM ${rowsByClient}
       AND client_id = site AND download_id >= (SELECT id FROM oldest)
     ORDER BY download_id DESC LIMIT ${limit}`;
   return sql`
     WITH newest AS MATERIALIZED (
-      SELECT value AS site, (SELECT MAX(download_id) FROM ${ofClient} AND client_id = value) AS id
+      SELECT value AS site, (SELECT MAX(download_id) FROM ${rowsByClient} AND client_id = value) AS id
       FROM ${tableOfSites(sites)}
     ), latest AS MATERIALIZED (
       SELECT site, id FROM newest WHERE id IS NOT NULL ORDER BY id DESC LIMIT ${limit}
@@ -87,7 +87,7 @@ function listOfSites(sites: Sites, ofClient: Statement, limit: number): Statemen
       SELECT CASE WHEN COUNT(*) < ${limit} THEN '' ELSE MIN(id) END AS id FROM latest
     )
     SELECT * FROM downloads WHERE download_id IN (
-      SELECT own.download_id FROM latest ${downloadsOfEach(ofSite)}
+      SELECT own.download_id FROM latest ${downloadsOfEach(pageOfSite)}
       ORDER BY own.download_id DESC LIMIT ${limit}
     )
     ORDER BY download_id DESC`;

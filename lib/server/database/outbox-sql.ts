@@ -1,6 +1,6 @@
 import type { Attempt, Message, OutboxBounds, OutboxRows } from "../webhook.ts";
 import type { SqlDatabase } from "./database.ts";
-import { idsOf, skipTaken } from "./engines.ts";
+import { tableOfIds, skipLocked } from "./engines.ts";
 import { numberOrNull } from "./rows.ts";
 import { insertion, sql } from "./statement.ts";
 import type { AttemptRow } from "./webhooks-sql.ts";
@@ -9,7 +9,7 @@ import type { AttemptRow } from "./webhooks-sql.ts";
  * Limit on the messages that one statement removes, gives up or makes due. Such a statement takes about a
  * millisecond.
  */
-const AT_ONCE = 100;
+const BATCH = 100;
 
 const COLUMNS = sql`message_id, webhook_id, type, subject, at, attempts, body`;
 
@@ -39,7 +39,7 @@ export class OutboxSql implements OutboxRows {
 
   async claim(webhookId: string, now: number, until: number): Promise<Message | null> {
     // Claiming flushes the database, so that no receiver is told of a change that a power cut then undoes.
-    const [row] = await this.database.keep<Message>(sql`
+    const [row] = await this.database.runDurably<Message>(sql`
       UPDATE webhook_messages SET attempts = attempts + 1, next_at = ${until}, unreached = 0
       WHERE status = 'waiting' AND message_id = (
         SELECT message_id FROM webhook_messages AS due
@@ -50,13 +50,13 @@ export class OutboxSql implements OutboxRows {
             WHERE earlier.webhook_id = due.webhook_id AND earlier.subject = due.subject
               AND earlier.status = 'waiting' AND earlier.number < due.number)
         ORDER BY next_at, number
-        LIMIT 1 ${skipTaken()})
+        LIMIT 1 ${skipLocked()})
       RETURNING ${COLUMNS}`);
     return row ? toMessage(row) : null;
   }
 
   async claimAgain(messageId: string, until: number): Promise<Message | null> {
-    const [row] = await this.database.keep<Message>(sql`
+    const [row] = await this.database.runDurably<Message>(sql`
       UPDATE webhook_messages
       SET status = 'waiting', attempts = 1, next_at = ${until}, unreached = 0
       WHERE message_id = ${messageId} AND body IS NOT NULL
@@ -64,7 +64,7 @@ export class OutboxSql implements OutboxRows {
     return row ? toMessage(row) : null;
   }
 
-  async record(attempt: Attempt, reached: boolean): Promise<void> {
+  async record(attempt: Attempt, isReached: boolean): Promise<void> {
     const row: AttemptRow = { ...attempt, delivered: Number(attempt.delivered) };
     await this.database.run(sql`INSERT INTO webhook_attempts ${insertion({ ...row })}`);
     const { messageId, number, delivered, nextAt } = attempt;
@@ -76,7 +76,7 @@ export class OutboxSql implements OutboxRows {
       return;
     }
     await this.database.run(sql`
-      UPDATE webhook_messages SET next_at = ${nextAt}, unreached = ${Number(!reached)}
+      UPDATE webhook_messages SET next_at = ${nextAt}, unreached = ${Number(!isReached)}
       WHERE message_id = ${messageId} AND status = 'waiting' AND attempts = ${number}`);
   }
 
@@ -86,9 +86,9 @@ export class OutboxSql implements OutboxRows {
       WHERE unreached = 1 AND message_id IN (
         SELECT message_id FROM webhook_messages
         WHERE webhook_id = ${webhookId} AND status = 'waiting' AND unreached = 1
-        LIMIT ${AT_ONCE})
+        LIMIT ${BATCH})
       RETURNING message_id`);
-    return rows.length === AT_ONCE;
+    return rows.length === BATCH;
   }
 
   async nextDueAt(): Promise<number | null> {
@@ -116,20 +116,20 @@ export class OutboxSql implements OutboxRows {
       WHERE webhook_id = ${webhookId} AND status = 'waiting' AND next_at > ${latest}`);
     const waiting = await this.#excess(webhookId, "waiting", bounds.waiting, bounds.before);
     const givenUp = await this.#giveUp(waiting);
-    let isMore = waiting.length === AT_ONCE;
+    let isMore = waiting.length === BATCH;
     for (const status of ["delivered", "failed"]) {
       const excess = await this.#excess(webhookId, status, bounds.ended, bounds.before);
       await this.#forget(excess);
-      isMore ||= excess.length === AT_ONCE;
+      isMore ||= excess.length === BATCH;
     }
     return { givenUp, isMore };
   }
 
   async forget(webhookId: string): Promise<boolean> {
     const rows = await this.database.run<Pick<Message, "messageId">>(sql`
-      SELECT message_id FROM webhook_messages WHERE webhook_id = ${webhookId} LIMIT ${AT_ONCE}`);
+      SELECT message_id FROM webhook_messages WHERE webhook_id = ${webhookId} LIMIT ${BATCH}`);
     await this.#forget(rows.map(({ messageId }) => messageId));
-    return rows.length === AT_ONCE;
+    return rows.length === BATCH;
   }
 
   async orphans(): Promise<string[]> {
@@ -140,7 +140,7 @@ export class OutboxSql implements OutboxRows {
   }
 
   async clientIsAway(clientId: string, leftAt: number, now: number): Promise<void> {
-    await this.database.keep(sql`
+    await this.database.runDurably(sql`
       INSERT INTO told_conditions (subject, since)
       SELECT 'client/' || client_id, CAST(${now} AS BIGINT) FROM clients
       WHERE client_id = ${clientId} AND connected_at <= ${leftAt} AND revoked_at IS NULL
@@ -148,7 +148,7 @@ export class OutboxSql implements OutboxRows {
   }
 
   async storageIsLow(at: number, detail: string): Promise<void> {
-    await this.database.keep(sql`
+    await this.database.runDurably(sql`
       INSERT INTO told_conditions (subject, since, detail)
       SELECT 'storage', CAST(${at} AS BIGINT), CAST(${detail} AS TEXT)
       WHERE EXISTS (SELECT 1 FROM webhooks
@@ -170,23 +170,23 @@ export class OutboxSql implements OutboxRows {
    * Returns the ids of a webhook's messages that are too old or too many, oldest first. One call returns a
    * limited number of ids.
    * @param status only messages with this status
-   * @param most number of messages that may stay
+   * @param maxMessages number of messages that may stay
    * @param before time in ms since 1970; messages about earlier events are too old
    */
   async #excess(
     webhookId: string,
     status: string,
-    most: number,
+    maxMessages: number,
     before: number,
   ): Promise<string[]> {
-    const theirs = sql`webhook_messages WHERE webhook_id = ${webhookId} AND status = ${status}`;
-    const [beyond] = await this.database.run<{ number: number }>(sql`
-      SELECT number FROM ${theirs} ORDER BY number DESC LIMIT 1 OFFSET ${most}`);
+    const withStatus = sql`webhook_messages WHERE webhook_id = ${webhookId} AND status = ${status}`;
+    const [newestExcess] = await this.database.run<{ number: number }>(sql`
+      SELECT number FROM ${withStatus} ORDER BY number DESC LIMIT 1 OFFSET ${maxMessages}`);
     const oldest = await this.database.run<
       Pick<Message, "messageId" | "at"> & { number: number }
     >(sql`
-      SELECT number, message_id, at FROM ${theirs} ORDER BY number LIMIT ${AT_ONCE}`);
-    const upTo = Number(beyond?.number ?? 0);
+      SELECT number, message_id, at FROM ${withStatus} ORDER BY number LIMIT ${BATCH}`);
+    const upTo = Number(newestExcess?.number ?? 0);
     return oldest
       .filter(({ number, at }) => Number(at) < before || Number(number) <= upTo)
       .map(({ messageId }) => messageId);
@@ -196,14 +196,14 @@ export class OutboxSql implements OutboxRows {
     if (messageIds.length === 0) return 0;
     const rows = await this.database.run(sql`
       UPDATE webhook_messages SET status = 'failed'
-      WHERE message_id IN (SELECT value FROM ${idsOf(messageIds)}) AND status = 'waiting'
+      WHERE message_id IN (SELECT value FROM ${tableOfIds(messageIds)}) AND status = 'waiting'
       RETURNING message_id`);
     return rows.length;
   }
 
   async #forget(messageIds: string[]): Promise<void> {
     if (messageIds.length === 0) return;
-    const ids = sql`(SELECT value FROM ${idsOf(messageIds)})`;
+    const ids = sql`(SELECT value FROM ${tableOfIds(messageIds)})`;
     await this.database.run(sql`DELETE FROM webhook_attempts WHERE message_id IN ${ids}`);
     await this.database.run(sql`DELETE FROM webhook_messages WHERE message_id IN ${ids}`);
   }

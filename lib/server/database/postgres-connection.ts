@@ -17,7 +17,7 @@ const LOCK_MS = 10_000;
 const ANSWER_MS = STATEMENT_MS + 5_000;
 
 /** Number of prepared statements after which a connection is replaced. Each takes Postgres about 50 KiB. */
-const MOST_PREPARED = 200;
+const MAX_PREPARED = 200;
 
 /** A row as Postgres returns it, with columns in snake_case. */
 export type RawRow = Record<string, string | number | bigint | null>;
@@ -68,7 +68,7 @@ export class PostgresConnection {
       return new PostgresConnection(pool, await pool.reserve());
     } catch (error) {
       await pool.close({ timeout: 0 });
-      throw lostOr(error);
+      throw asConnectionLost(error);
     }
   }
 
@@ -79,30 +79,30 @@ export class PostgresConnection {
    */
   async query(text: string, values: readonly Value[] = []): Promise<RawRow[]> {
     this.#prepared.add(text);
-    const late = Promise.withResolvers<never>();
-    const giveUp = () => late.reject(new ConnectionLost("Postgres does not answer"));
+    const timeout = Promise.withResolvers<never>();
+    const giveUp = () => timeout.reject(new ConnectionLost("Postgres does not answer"));
     const timer = setTimeout(giveUp, ANSWER_MS);
     try {
       const answer = this.reserved.unsafe<RawRow[]>(text, [...values]);
-      return await Promise.race([answer, late.promise]);
+      return await Promise.race([answer, timeout.promise]);
     } catch (error) {
-      throw lostOr(error);
+      throw asConnectionLost(error);
     } finally {
       clearTimeout(timer);
     }
   }
 
   /** Whether the connection has so many prepared statements that it should be replaced. */
-  get isWorn(): boolean {
-    return this.#prepared.size >= MOST_PREPARED;
+  get shouldBeReplaced(): boolean {
+    return this.#prepared.size >= MAX_PREPARED;
   }
 
   /** Runs a statement without a time limit for the answer. */
-  async queryAtLength(text: string): Promise<void> {
+  async queryWithoutTimeout(text: string): Promise<void> {
     try {
       await this.reserved.unsafe(text);
     } catch (error) {
-      throw lostOr(error);
+      throw asConnectionLost(error);
     }
   }
 
@@ -116,18 +116,18 @@ export class PostgresConnection {
  * SQLSTATEs of a lost connection: class 08 and some others. With these, Postgres reports that it is stopping
  * or starting, has too many connections, is read-only, or has closed an idle connection.
  */
-const SERVER_IS_AWAY = /^(?:08...|57P01|57P02|57P03|57P05|53300|25006|25P03)$/;
+const LOST_STATES = /^(?:08...|57P01|57P02|57P03|57P05|53300|25006|25P03)$/;
 
 /** Bun's error codes for a connection that failed or was lost. */
-const NO_CONNECTION = /^ERR_POSTGRES_(?:CONNECTION|IDLE_TIMEOUT|LIFETIME_TIMEOUT)/;
+const LOST_CODES = /^ERR_POSTGRES_(?:CONNECTION|IDLE_TIMEOUT|LIFETIME_TIMEOUT)/;
 
-function lostOr(error: unknown): unknown {
+function asConnectionLost(error: unknown): unknown {
   if (!(error instanceof SQL.PostgresError)) return error;
-  const isLost = NO_CONNECTION.test(error.code) || SERVER_IS_AWAY.test(stateOf(error) ?? "");
+  const isLost = LOST_CODES.test(error.code) || LOST_STATES.test(sqlStateOf(error) ?? "");
   return isLost ? new ConnectionLost(error.message, { cause: error }) : error;
 }
 
 /** Returns the SQLSTATE of a Postgres error; undefined: it is another error. */
-export function stateOf(error: unknown): string | undefined {
+export function sqlStateOf(error: unknown): string | undefined {
   return error instanceof SQL.PostgresError ? error.errno?.toString() : undefined;
 }

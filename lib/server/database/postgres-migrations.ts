@@ -5,7 +5,7 @@ import type { PostgresConnection } from "./postgres-connection.ts";
 const MIGRATIONS_LOCK = "7305803161";
 
 /** Query for the version of a database's schema, and the version of the oldest program that may use it. */
-export const VERSION = `
+export const VERSION_QUERY = `
   SELECT version, COALESCE(CAST(to_jsonb(latest) ->> 'usable_from' AS BIGINT), version) AS usable_from
   FROM schema_version AS latest ORDER BY version DESC LIMIT 1`;
 
@@ -21,18 +21,18 @@ export async function migratePostgres(connection: PostgresConnection): Promise<v
   // No time limit, as the migration of another server may take long, and this one waits for it.
   await connection.query("SET LOCAL statement_timeout = 0");
   await connection.query("SET LOCAL lock_timeout = 0");
-  await connection.queryAtLength(`SELECT pg_advisory_xact_lock(${MIGRATIONS_LOCK})`);
+  await connection.queryWithoutTimeout(`SELECT pg_advisory_xact_lock(${MIGRATIONS_LOCK})`);
   await connection.query(
     "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY, applied_at BIGINT NOT NULL)",
   );
-  const [latest] = await connection.query(VERSION);
+  const [latest] = await connection.query(VERSION_QUERY);
   const version = Number(latest?.["version"] ?? 0);
   refuseNewer(version, Number(latest?.["usable_from"] ?? 0));
   // Records the oldest program that may use each version. The first releases did not have this column.
   await connection.query("ALTER TABLE schema_version ADD COLUMN IF NOT EXISTS usable_from BIGINT");
   for (let next = version + 1; next <= LATEST_VERSION; next++) {
     for (const change of changesTo(next, "postgres"))
-      await connection.queryAtLength(inPostgres(change));
+      await connection.queryWithoutTimeout(inPostgres(change));
     await connection.query(
       "INSERT INTO schema_version (version, applied_at, usable_from) VALUES ($1, $2, $3)",
       [next, Date.now(), next - 1],

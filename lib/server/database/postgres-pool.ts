@@ -1,10 +1,10 @@
 import { ConnectionLost, PostgresConnection } from "./postgres-connection.ts";
 
 /** Limit on the connections of one server. Postgres allows 100 by default. */
-const MOST_CONNECTIONS = 10;
+const MAX_CONNECTIONS = 10;
 
 /** A caller that waits for a connection. The caller gets a connection, or undefined if it must try again. */
-type Waiting = PromiseWithResolvers<PostgresConnection | undefined>;
+type WaitingCaller = PromiseWithResolvers<PostgresConnection | undefined>;
 
 /**
  * A pool of connections to Postgres. Each connection is used by one caller at a time. A broken one is not
@@ -15,7 +15,7 @@ export class PostgresPool {
   /** Number of open connections, not including those that are being opened. */
   #open = 0;
   #opening = 0;
-  readonly #waiting: Waiting[] = [];
+  readonly #waiting: WaitingCaller[] = [];
   #closed = false;
 
   constructor(private readonly databaseUrl: string) {}
@@ -28,11 +28,11 @@ export class PostgresPool {
     const connection = await this.#take();
     try {
       const result = await work(connection);
-      this.#give(connection);
+      this.#putBack(connection);
       return result;
     } catch (error) {
       if (error instanceof ConnectionLost) await this.#drop(connection);
-      else this.#give(connection);
+      else this.#putBack(connection);
       throw error;
     }
   }
@@ -48,10 +48,10 @@ export class PostgresPool {
       // If no connection could be opened, another caller may have returned one meanwhile.
       const found = this.#idle.pop() ?? (await this.#openOne()) ?? this.#idle.pop();
       if (found) return found;
-      const waiting: Waiting = Promise.withResolvers();
+      const waiting: WaitingCaller = Promise.withResolvers();
       this.#waiting.push(waiting);
-      const given = await waiting.promise;
-      if (given) return given;
+      const connection = await waiting.promise;
+      if (connection) return connection;
     }
   }
 
@@ -61,7 +61,7 @@ export class PostgresPool {
    *   but the caller can wait for another connection
    */
   async #openOne(): Promise<PostgresConnection | undefined> {
-    if (this.#open + this.#opening >= MOST_CONNECTIONS) return undefined;
+    if (this.#open + this.#opening >= MAX_CONNECTIONS) return undefined;
     this.#opening++;
     try {
       const connection = await PostgresConnection.open(this.databaseUrl);
@@ -78,8 +78,8 @@ export class PostgresPool {
     }
   }
 
-  #give(connection: PostgresConnection): void {
-    if (connection.isWorn) return void this.#drop(connection);
+  #putBack(connection: PostgresConnection): void {
+    if (connection.shouldBeReplaced) return void this.#drop(connection);
     const next = this.#waiting.shift();
     if (next) next.resolve(connection);
     else if (this.#closed) void this.#drop(connection);

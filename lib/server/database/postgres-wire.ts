@@ -14,14 +14,14 @@ export function wireOf(databaseUrl: string, pool: PostgresPool): Wire {
     async notify(text) {
       await pool.use((connection) => connection.query("SELECT pg_notify($1, $2)", [CHANNEL, text]));
     },
-    async listen(hear, ended) {
+    async listen(onMessage, onLost) {
       let isEnded = false;
       // Closes the connection when it breaks. Otherwise the runtime would reconnect, and log each failed try
       // to stderr.
       const onclose = () => {
         if (isEnded) return;
         void stop();
-        ended();
+        onLost();
       };
       const sql = new SQL(databaseUrl, { max: 1, idleTimeout: 0, onclose });
       const stop = () => {
@@ -29,7 +29,7 @@ export function wireOf(databaseUrl: string, pool: PostgresPool): Wire {
         return sql.close({ timeout: 0 });
       };
       try {
-        await sql.listen(CHANNEL, hear);
+        await sql.listen(CHANNEL, onMessage);
       } catch (error) {
         await stop();
         throw error;

@@ -2,7 +2,7 @@ import { fullJitter } from "../../util/backoff.ts";
 import { Away } from "../../util/wait-until-there.ts";
 import type { Logger } from "../../util/logger.ts";
 import { DatabaseFull, type SqlDatabase, UniqueViolation, type Wire } from "./database.ts";
-import { ConnectionLost, type RawRow, stateOf } from "./postgres-connection.ts";
+import { ConnectionLost, type RawRow, sqlStateOf } from "./postgres-connection.ts";
 import { migratePostgres } from "./postgres-migrations.ts";
 import { PostgresPool } from "./postgres-pool.ts";
 import { MadeChanges } from "./postgres-made-changes.ts";
@@ -29,8 +29,8 @@ export async function openPostgres(databaseUrl: string, logger?: Logger): Promis
   const pool = new PostgresPool(databaseUrl);
   try {
     await pool.use(migratePostgres);
-    const made = await MadeChanges.begin(pool);
-    return new PostgresDatabase(pool, made, wireOf(databaseUrl, pool), logger);
+    const madeChanges = await MadeChanges.begin(pool);
+    return new PostgresDatabase(pool, madeChanges, wireOf(databaseUrl, pool), logger);
   } catch (error) {
     await pool.close();
     const why = error instanceof Error ? error.message : String(error);
@@ -54,13 +54,13 @@ class PostgresDatabase implements SqlDatabase {
   /** Since when no statement has succeeded, in ms of `performance.now`; null: the last one succeeded. */
   #awaySince: number | null = null;
   /** The running check of Postgres, which resolves when Postgres answers again; undefined: no check runs. */
-  #asking: Promise<void> | undefined;
+  #checking: Promise<void> | undefined;
   /** Number of statements that failed and are being retried. */
   #waiting = 0;
 
   constructor(
     private readonly pool: PostgresPool,
-    private readonly made: MadeChanges,
+    private readonly madeChanges: MadeChanges,
     readonly wire: Wire,
     private readonly logger: Logger | undefined,
   ) {}
@@ -68,14 +68,18 @@ class PostgresDatabase implements SqlDatabase {
   async run<Row>(statement: Statement): Promise<Row[]> {
     const { texts, values } = statement.forPostgres;
     const text = texts.reduce((before, after, n) => `${before}$${n}${after}`);
-    const known = values.map((value) => (typeof value === "string" ? storable(value) : value));
+    const storableValues = values.map((value) =>
+      typeof value === "string" ? storable(value) : value,
+    );
     const rows = CHANGES.test(text)
-      ? await this.#change(text, known)
-      : await this.#withRetries(() => this.pool.use((connection) => connection.query(text, known)));
+      ? await this.#change(text, storableValues)
+      : await this.#withRetries(() =>
+          this.pool.use((connection) => connection.query(text, storableValues)),
+        );
     return rows.map((row) => toRow<Row>(row));
   }
 
-  keep<Row>(statement: Statement): Promise<Row[]> {
+  runDurably<Row>(statement: Statement): Promise<Row[]> {
     return this.run(statement);
   }
 
@@ -97,25 +101,25 @@ class PostgresDatabase implements SqlDatabase {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await this.made.forgetAll();
+    await this.madeChanges.forgetAll();
     await this.pool.close();
   }
 
   async #change(text: string, values: Value[]): Promise<RawRow[]> {
-    const change = this.made.next();
+    const change = this.madeChanges.next();
     try {
-      return await this.#withRetries((isAgain) => change.make(text, values, isAgain));
+      return await this.#withRetries((isRetry) => change.make(text, values, isRetry));
     } finally {
       change.forget();
     }
   }
 
   /** Runs a statement, and retries while Postgres is unreachable or locks conflict. */
-  async #withRetries(work: (isAgain: boolean) => Promise<RawRow[]>): Promise<RawRow[]> {
+  async #withRetries(work: (isRetry: boolean) => Promise<RawRow[]>): Promise<RawRow[]> {
     try {
       return await this.#attempt(() => work(false));
     } catch (error) {
-      if (!this.#isPassing(error)) throw translated(error);
+      if (!this.#isTransient(error)) throw translated(error);
     }
     this.#waiting++;
     try {
@@ -128,11 +132,11 @@ class PostgresDatabase implements SqlDatabase {
   async #retry(work: () => Promise<RawRow[]>): Promise<RawRow[]> {
     for (let attempt = 0; ; attempt++) {
       if (this.#awaySince === null) await pauseBefore(attempt);
-      else await this.#untilBack();
+      else await this.#waitUntilBack();
       try {
         return await this.#attempt(work);
       } catch (error) {
-        if (!this.#isPassing(error)) throw translated(error);
+        if (!this.#isTransient(error)) throw translated(error);
       }
     }
   }
@@ -149,12 +153,12 @@ class PostgresDatabase implements SqlDatabase {
   }
 
   /** Waits until Postgres answers again. All waiting statements share one check of Postgres. */
-  #untilBack(): Promise<void> {
-    this.#asking ??= this.#ask().finally(() => (this.#asking = undefined));
-    return this.#asking;
+  #waitUntilBack(): Promise<void> {
+    this.#checking ??= this.#checkUntilBack().finally(() => (this.#checking = undefined));
+    return this.#checking;
   }
 
-  async #ask(): Promise<void> {
+  async #checkUntilBack(): Promise<void> {
     for (let attempt = 0; !this.#closed && this.#awaySince !== null; attempt++) {
       await pauseBefore(attempt);
       if (await this.isThere()) this.#noteBack();
@@ -172,8 +176,8 @@ class PostgresDatabase implements SqlDatabase {
     this.logger?.warn(`the database does not answer, all waits for it: ${message}`);
   }
 
-  #isPassing(error: unknown): boolean {
-    return !this.#closed && isPassing(error);
+  #isTransient(error: unknown): boolean {
+    return !this.#closed && isTransient(error);
   }
 }
 
@@ -183,10 +187,10 @@ async function pauseBefore(attempt: number): Promise<void> {
 }
 
 /** SQLSTATEs of errors that are worth a retry: conflicting locks, or a statement that took too long. */
-const PASSING = new Set(["40001", "40P01", "55P03", "57014"]);
+const TRANSIENT_STATES = new Set(["40001", "40P01", "55P03", "57014"]);
 
-function isPassing(error: unknown): boolean {
-  return error instanceof ConnectionLost || PASSING.has(stateOf(error) ?? "");
+function isTransient(error: unknown): boolean {
+  return error instanceof ConnectionLost || TRANSIENT_STATES.has(sqlStateOf(error) ?? "");
 }
 
 /**
@@ -195,8 +199,8 @@ function isPassing(error: unknown): boolean {
  */
 function translated(error: unknown): unknown {
   const message = error instanceof Error ? error.message : String(error);
-  if (stateOf(error) === "53100") return new DatabaseFull(message, { cause: error });
-  if (stateOf(error) === "23505") return new UniqueViolation(message, { cause: error });
+  if (sqlStateOf(error) === "53100") return new DatabaseFull(message, { cause: error });
+  if (sqlStateOf(error) === "23505") return new UniqueViolation(message, { cause: error });
   return error;
 }
 

@@ -1,7 +1,7 @@
 import { LONGEST_WAIT_MS } from "../transition.ts";
 import { type Limits, limitsOfJobs, type Waiting } from "./repository.ts";
-import { activeOf, indexed, nextRevision, skipTaken, unindexed } from "./engines.ts";
-import { mayStart, NEWEST, OF_JOB } from "./jobs-sql.ts";
+import { activeOf, indexed, nextRevision, skipLocked, unindexed } from "./engines.ts";
+import { mayStart, IS_NEWEST, DOWNLOADS_OF_JOB } from "./jobs-sql.ts";
 import { sql, type Statement } from "./statement.ts";
 
 /**
@@ -27,13 +27,13 @@ export function claimOf(
         WHERE client_id = ${clientId} AND status = 'queued' AND ${isDue(now)}
           AND ${line === null ? sql`job_id IS NULL` : sql`job_id = ${line}`}
           AND ${line === null ? sql`TRUE` : jobMayStart(clientId, line, limits, now, owner)}
-          ${owner === null ? sql`` : sql`AND ${holds(owner, clientId)}`}
+          ${owner === null ? sql`` : sql`AND ${holdsClient(owner, clientId)}`}
           AND ${limits.perClient} > ${activeOf(clientId)}
           AND ${limits.total} > (
             SELECT COUNT(*) FROM downloads
             WHERE status IN ('downloading', 'verifying') ${isOwnedBy(owner)})
         ORDER BY download_id
-        LIMIT 1 ${skipTaken()})
+        LIMIT 1 ${skipLocked()})
     RETURNING *`;
 }
 
@@ -50,7 +50,7 @@ function isOwnedBy(owner: string | null): Statement {
  * Returns a condition that a lease is valid, and that a client is connected to the server of this lease. Both
  * stay true until the statement ends.
  */
-function holds(owner: string, clientId: string): Statement {
+function holdsClient(owner: string, clientId: string): Statement {
   return sql`EXISTS (SELECT 1 FROM servers WHERE lease_id = ${owner} FOR KEY SHARE)
     AND EXISTS (SELECT 1 FROM client_sessions
       WHERE client_id = ${clientId} AND lease_id = ${owner} FOR SHARE)`;
@@ -138,17 +138,17 @@ export function dueSince(after: number, now: number): Statement {
     UNION SELECT client_id, job_id FROM ${byStart}
       WHERE status = 'queued' AND starts_at IS NOT NULL
         AND starts_at > ${after} AND starts_at <= ${now}
-    ${after === 0 ? sql`UNION ${hiddenByClock(now)}` : sql``}`;
+    ${after === 0 ? sql`UNION ${delayedByClock(now)}` : sql``}`;
 }
 
 /**
  * Returns a query for the clients and jobs of queued downloads that would start too late, because the clock
  * was set back after the job spread the starts over time.
  */
-function hiddenByClock(now: number): Statement {
+function delayedByClock(now: number): Statement {
   return sql`
-    SELECT client_id, job_id FROM ${OF_JOB}
-    WHERE ${NEWEST} AND status = 'queued' AND job_id IN (
+    SELECT client_id, job_id FROM ${DOWNLOADS_OF_JOB}
+    WHERE ${IS_NEWEST} AND status = 'queued' AND job_id IN (
       SELECT job_id FROM jobs WHERE status IN ('running', 'paused') AND ${beginsLater(now)})`;
 }
 

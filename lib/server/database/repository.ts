@@ -110,8 +110,8 @@ export interface Limits {
  * without a job, for which a person waits.
  */
 export function limitsOfJobs({ total, perClient }: Limits): Limits {
-  const kept = total < 4 ? Math.min(1, total - 1) : Math.ceil(total / 8);
-  return { total: total - kept, perClient: Math.max(1, perClient - 1) };
+  const reserved = total < 4 ? Math.min(1, total - 1) : Math.ceil(total / 8);
+  return { total: total - reserved, perClient: Math.max(1, perClient - 1) };
 }
 
 /**

@@ -49,7 +49,7 @@ interface ScheduleRow {
   revision: number;
 }
 
-interface MadeRow extends Omit<ScheduledJob, "isMade"> {
+interface ScheduledJobRow extends Omit<ScheduledJob, "isMade"> {
   isMade: number;
 }
 
@@ -58,7 +58,7 @@ interface RunRow extends Omit<RequestedRun, "clientIds"> {
 }
 
 /** Condition for schedules that are not being removed. */
-const IS_THERE = sql`(paused IS NULL OR paused <> 'removed')`;
+const IS_NOT_REMOVED = sql`(paused IS NULL OR paused <> 'removed')`;
 
 /**
  * Reads and writes the rows of schedules, of their next times, of the jobs that they made, and of requested
@@ -69,7 +69,9 @@ export class SchedulesSql implements ScheduleRows {
 
   async insert(schedule: Schedule): Promise<boolean> {
     try {
-      await this.database.keep(sql`INSERT INTO schedules ${insertion({ ...toRow(schedule) })}`);
+      await this.database.runDurably(
+        sql`INSERT INTO schedules ${insertion({ ...toRow(schedule) })}`,
+      );
       return true;
     } catch (error) {
       if (error instanceof UniqueViolation) return false;
@@ -79,19 +81,19 @@ export class SchedulesSql implements ScheduleRows {
 
   async get(name: string): Promise<Schedule | null> {
     const [row] = await this.database.run<ScheduleRow>(sql`
-      SELECT * FROM schedules WHERE name = ${name} AND ${IS_THERE}`);
+      SELECT * FROM schedules WHERE name = ${name} AND ${IS_NOT_REMOVED}`);
     return row ? toSchedule(row) : null;
   }
 
   async byId(scheduleId: string): Promise<Schedule | null> {
     const [row] = await this.database.run<ScheduleRow>(sql`
-      SELECT * FROM schedules WHERE schedule_id = ${scheduleId} AND ${IS_THERE}`);
+      SELECT * FROM schedules WHERE schedule_id = ${scheduleId} AND ${IS_NOT_REMOVED}`);
     return row ? toSchedule(row) : null;
   }
 
   async list({ after, seenBy, limit }: ScheduleFilter): Promise<Schedule[]> {
     const rows = await this.database.run<ScheduleRow>(sql`
-      SELECT * FROM schedules WHERE ${IS_THERE}
+      SELECT * FROM schedules WHERE ${IS_NOT_REMOVED}
         ${after === undefined ? sql`` : sql`AND name > ${after}`}
         ${seenBy ? isSeenBy(seenBy) : sql``}
       ORDER BY name LIMIT ${limit}`);
@@ -100,58 +102,58 @@ export class SchedulesSql implements ScheduleRows {
 
   async count(): Promise<number> {
     const [row] = await this.database.run<{ count: number }>(sql`
-      SELECT COUNT(*) AS count FROM schedules WHERE ${IS_THERE}`);
+      SELECT COUNT(*) AS count FROM schedules WHERE ${IS_NOT_REMOVED}`);
     return Number(row?.count ?? 0);
   }
 
   async replace(next: Schedule): Promise<Schedule | null> {
     const { scheduleId, revision, ...row } = toRow(next);
-    const [written] = await this.database.keep<ScheduleRow>(sql`
+    const [written] = await this.database.runDurably<ScheduleRow>(sql`
       UPDATE schedules SET ${assignments({ ...row, revision: revision + 1 })}
-      WHERE schedule_id = ${scheduleId} AND revision = ${revision} AND ${IS_THERE} RETURNING *`);
+      WHERE schedule_id = ${scheduleId} AND revision = ${revision} AND ${IS_NOT_REMOVED} RETURNING *`);
     return written ? toSchedule(written) : null;
   }
 
   async remove(scheduleId: string): Promise<void> {
     // Gives the schedule a name that no request can use, so that another schedule can have the old name at
     // once.
-    await this.database.keep(sql`
+    await this.database.runDurably(sql`
       UPDATE schedules SET paused = 'removed', name = ${`/${scheduleId}`}, revision = revision + 1
       WHERE schedule_id = ${scheduleId}`);
   }
 
   async forget(): Promise<boolean> {
-    const [gone] = await this.database.run<{ scheduleId: string }>(sql`
+    const [removed] = await this.database.run<{ scheduleId: string }>(sql`
       SELECT schedule_id FROM schedules WHERE paused = 'removed' LIMIT 1`);
-    if (!gone) return false;
-    const { scheduleId } = gone;
-    const isOf = sql`schedule_id = ${scheduleId}`;
+    if (!removed) return false;
+    const { scheduleId } = removed;
+    const isOfSchedule = sql`schedule_id = ${scheduleId}`;
     const deliveries = await this.database.run(sql`
-      DELETE FROM deliveries WHERE ${isOf} AND (client_id, local_time) IN (
-        SELECT client_id, local_time FROM deliveries WHERE ${isOf} LIMIT ${FORGOTTEN_AT_ONCE})
+      DELETE FROM deliveries WHERE ${isOfSchedule} AND (client_id, local_time) IN (
+        SELECT client_id, local_time FROM deliveries WHERE ${isOfSchedule} LIMIT ${FORGOTTEN_AT_ONCE})
       RETURNING client_id`);
     if (deliveries.length > 0) return true;
     const jobs = await this.database.run(sql`
-      DELETE FROM schedule_jobs WHERE ${isOf} AND (time_zone, local_time) IN (
-        SELECT time_zone, local_time FROM schedule_jobs WHERE ${isOf} LIMIT ${FORGOTTEN_AT_ONCE})
+      DELETE FROM schedule_jobs WHERE ${isOfSchedule} AND (time_zone, local_time) IN (
+        SELECT time_zone, local_time FROM schedule_jobs WHERE ${isOfSchedule} LIMIT ${FORGOTTEN_AT_ONCE})
       RETURNING time_zone`);
     if (jobs.length > 0) return true;
-    await this.database.run(sql`DELETE FROM schedule_times WHERE ${isOf}`);
-    await this.database.run(sql`DELETE FROM schedules WHERE ${isOf}`);
+    await this.database.run(sql`DELETE FROM schedule_times WHERE ${isOfSchedule}`);
+    await this.database.run(sql`DELETE FROM schedules WHERE ${isOfSchedule}`);
     return true;
   }
 
   async forgetBefore(scheduleId: string, localTime: string): Promise<boolean> {
-    const isOf = sql`schedule_id = ${scheduleId}`;
-    const isOld = sql`${isOf} AND local_time < ${localTime}`;
+    const isOfSchedule = sql`schedule_id = ${scheduleId}`;
+    const isOld = sql`${isOfSchedule} AND local_time < ${localTime}`;
     const deliveries = await this.database.run(sql`
-      DELETE FROM deliveries WHERE ${isOf} AND (client_id, local_time) IN (
+      DELETE FROM deliveries WHERE ${isOfSchedule} AND (client_id, local_time) IN (
         SELECT client_id, local_time FROM ${indexed("deliveries", "deliveries_by_time")}
         WHERE ${isOld} AND status NOT IN ('expected', 'running') LIMIT ${PRUNED_AT_ONCE})
       RETURNING client_id`);
     if (deliveries.length > 0) return true;
     const jobs = await this.database.run(sql`
-      DELETE FROM schedule_jobs WHERE ${isOf} AND (time_zone, local_time) IN (
+      DELETE FROM schedule_jobs WHERE ${isOfSchedule} AND (time_zone, local_time) IN (
         SELECT time_zone, local_time FROM schedule_jobs
         WHERE ${isOld} AND is_made = 1 LIMIT ${PRUNED_AT_ONCE})
       RETURNING time_zone`);
@@ -169,7 +171,7 @@ export class SchedulesSql implements ScheduleRows {
     const rows = times.map(
       ({ scheduleId, timeZone, at, timing }) => sql`(${scheduleId}, ${timeZone}, ${at}, ${timing})`,
     );
-    await this.database.keep(sql`
+    await this.database.runDurably(sql`
       INSERT INTO schedule_times (schedule_id, time_zone, at, timing) VALUES ${list(rows)}
       ON CONFLICT (schedule_id, time_zone) DO UPDATE SET at = excluded.at, timing = excluded.timing
         WHERE schedule_times.timing < excluded.timing`);
@@ -178,12 +180,12 @@ export class SchedulesSql implements ScheduleRows {
   async moveTime(before: NextTime, at: number | null, timing: number): Promise<void> {
     // Not flushed to disk: if a power cut undoes the change, the time `before` is handled again, and the job
     // for this time is found to exist.
-    const isAsBefore = sql`schedule_id = ${before.scheduleId} AND time_zone = ${before.timeZone}
+    const isUnchanged = sql`schedule_id = ${before.scheduleId} AND time_zone = ${before.timeZone}
       AND at = ${before.at} AND timing = ${before.timing}`;
     await this.database.run(
       at === null
-        ? sql`DELETE FROM schedule_times WHERE ${isAsBefore}`
-        : sql`UPDATE schedule_times SET at = ${at}, timing = ${timing} WHERE ${isAsBefore}`,
+        ? sql`DELETE FROM schedule_times WHERE ${isUnchanged}`
+        : sql`UPDATE schedule_times SET at = ${at}, timing = ${timing} WHERE ${isUnchanged}`,
     );
   }
 
@@ -205,16 +207,16 @@ export class SchedulesSql implements ScheduleRows {
     return row ? Number(row.at) : null;
   }
 
-  async begin(made: ScheduledJob): Promise<ScheduledJob> {
-    const { scheduleId, timeZone, localTime } = made;
+  async begin(scheduledJob: ScheduledJob): Promise<ScheduledJob> {
+    const { scheduleId, timeZone, localTime } = scheduledJob;
     // Not flushed to disk: the job is written after this row, and flushing the job flushes both.
     await this.database.run(sql`
-      INSERT INTO schedule_jobs ${insertion({ ...made, isMade: Number(made.isMade) })}
+      INSERT INTO schedule_jobs ${insertion({ ...scheduledJob, isMade: Number(scheduledJob.isMade) })}
       ON CONFLICT DO NOTHING`);
-    const [row] = await this.database.run<MadeRow>(sql`
+    const [row] = await this.database.run<ScheduledJobRow>(sql`
       SELECT * FROM schedule_jobs WHERE schedule_id = ${scheduleId}
         AND time_zone = ${timeZone} AND local_time = ${localTime}`);
-    return row ? { ...row, at: Number(row.at), isMade: Number(row.isMade) === 1 } : made;
+    return row ? { ...row, at: Number(row.at), isMade: Number(row.isMade) === 1 } : scheduledJob;
   }
 
   async finish({ scheduleId, timeZone, localTime }: ScheduledJob): Promise<void> {
@@ -231,7 +233,7 @@ export class SchedulesSql implements ScheduleRows {
       ...run,
       clientIds: JSON.stringify(run.clientIds),
     }));
-    await this.database.keep(sql`INSERT INTO schedule_runs ${insertion(...rows)}`);
+    await this.database.runDurably(sql`INSERT INTO schedule_runs ${insertion(...rows)}`);
   }
 
   async listRuns(): Promise<RequestedRun[]> {

@@ -9,9 +9,9 @@ export function hasLabels(selector: Selector, clientId: Statement): Statement {
   const conditions = selector.map((requirement) => {
     const label = sql`
       SELECT 1 FROM client_labels AS label
-      WHERE label.client_id = ${clientId} AND ${isLabel(requirement, LABEL)}`;
-    const holdsWithout = requirement.is === "not_in" || requirement.is === "absent";
-    return holdsWithout ? sql`NOT EXISTS (${label})` : sql`EXISTS (${label})`;
+      WHERE label.client_id = ${clientId} AND ${labelMeets(requirement, LABEL)}`;
+    const isNegated = requirement.is === "not_in" || requirement.is === "absent";
+    return isNegated ? sql`NOT EXISTS (${label})` : sql`EXISTS (${label})`;
   });
   return conditions.reduce((all, one) => sql`${all} AND ${one}`);
 }
@@ -23,7 +23,7 @@ const LABEL = sql`label`;
  * negated requirement, the caller negates the condition.
  * @param label name of the table with the label
  */
-function isLabel(requirement: Requirement, label: Statement): Statement {
+function labelMeets(requirement: Requirement, label: Statement): Statement {
   const isKey = sql`${label}.key = ${requirement.key}`;
   return "values" in requirement
     ? sql`${isKey} AND ${label}.value IN (${list(requirement.values)})`
@@ -42,5 +42,5 @@ export function withLabels(selector: Selector): Statement {
   }
   return sql`
     SELECT candidate.client_id FROM client_labels AS candidate
-    WHERE ${isLabel(indexable, sql`candidate`)} AND ${hasLabels(selector, sql`candidate.client_id`)}`;
+    WHERE ${labelMeets(indexable, sql`candidate`)} AND ${hasLabels(selector, sql`candidate.client_id`)}`;
 }

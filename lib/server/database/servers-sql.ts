@@ -10,7 +10,7 @@ import {
   type ServerRows,
 } from "../servers/rows.ts";
 import type { SqlDatabase, Wire } from "./database.ts";
-import { idsOf, nextRevision, settledRevision } from "./engines.ts";
+import { tableOfIds, nextRevision, settledRevision } from "./engines.ts";
 import { isDue } from "./queue-sql.ts";
 import type { Waiting } from "./repository.ts";
 import { numberOrNull, toDownload, type DownloadRow } from "./rows.ts";
@@ -62,7 +62,7 @@ export class ServersSql implements ServerRows {
 
   async end(leaseIds: readonly string[]): Promise<void> {
     await this.database.run(sql`
-      DELETE FROM servers WHERE lease_id IN (SELECT value FROM ${idsOf(leaseIds)})`);
+      DELETE FROM servers WHERE lease_id IN (SELECT value FROM ${tableOfIds(leaseIds)})`);
     await this.#endSessions();
   }
 
@@ -121,9 +121,9 @@ export class ServersSql implements ServerRows {
     return rows.length > 0;
   }
 
-  async noteProblem(clientId: string, words: string): Promise<void> {
+  async noteProblem(clientId: string, problem: string): Promise<void> {
     await this.database.run(sql`
-      UPDATE client_sessions SET problem = ${words}, problem_at = now_ms()
+      UPDATE client_sessions SET problem = ${problem}, problem_at = now_ms()
       WHERE client_id = ${clientId}`);
   }
 
@@ -188,11 +188,11 @@ export class ServersSql implements ServerRows {
   }
 
   async news(): Promise<News> {
-    const own = sql`FROM client_sessions WHERE lease_id = ${this.#leaseId}`;
+    const fromOwnSessions = sql`FROM client_sessions WHERE lease_id = ${this.#leaseId}`;
     const [row] = await this.database.run<{ held: number; asked: number; revision: number }>(sql`
-      SELECT (SELECT COUNT(*) ${own}) AS held,
+      SELECT (SELECT COUNT(*) ${fromOwnSessions}) AS held,
         (SELECT COUNT(*) FROM listing_requests
-          WHERE answered_by IS NULL AND client_id IN (SELECT client_id ${own})) AS asked,
+          WHERE answered_by IS NULL AND client_id IN (SELECT client_id ${fromOwnSessions})) AS asked,
         (${settledRevision()}) AS revision`);
     const { held = 0, asked = 0, revision = 0 } = row ?? {};
     return { held: Number(held), isAsked: Number(asked) > 0, revision: Number(revision) };
@@ -234,8 +234,8 @@ export class ServersSql implements ServerRows {
     return this.wire.notify(text);
   }
 
-  listen(hear: (text: string) => void, ended: () => void): Promise<() => Promise<void>> {
-    return this.wire.listen(hear, ended);
+  listen(onMessage: (text: string) => void, onLost: () => void): Promise<() => Promise<void>> {
+    return this.wire.listen(onMessage, onLost);
   }
 
   async #endSessions(): Promise<void> {

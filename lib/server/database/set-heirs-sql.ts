@@ -8,7 +8,7 @@ export const ID_LENGTH = 36;
  * Condition for files whose bytes count for the set that contains them: the set received the bytes, or took
  * them over from a removed set.
  */
-export const OWN = sql`(status = 'received' OR inherited = 1)`;
+export const COUNTS_FOR_SET = sql`(status = 'received' OR inherited = 1)`;
 
 /**
  * Returns a condition that the row `twin` has the same client, path and size as the row of another file.
@@ -31,7 +31,7 @@ const TWINS = sql`${indexed("set_files AS twin", "set_files_stored")}
  * Conditions that the set that contains the hard link is complete, or is under way. A set under way may still
  * fail, and its hard links are then removed.
  */
-const IS_THERE = sql`whole.status = 'completed'`;
+const IS_COMPLETE = sql`whole.status = 'completed'`;
 const IS_UNDER_WAY = sql`whole.status IN ('downloading', 'verifying')`;
 
 /**
@@ -41,18 +41,18 @@ const IS_UNDER_WAY = sql`whole.status IN ('downloading', 'verifying')`;
  * @param slice condition that selects some of the removed set's files
  */
 export function handOverOf(downloadId: string, slice: Statement): Statement {
-  const first = (isFit: Statement) => sql`(
+  const oldestTwin = (setCondition: Statement) => sql`(
     SELECT twin.download_id || twin.idx FROM ${TWINS}
     WHERE ${isTwinOf("own")} AND twin.status IN ('received', 'unchanged')
       AND twin.download_id <> ${downloadId} AND twin.status = 'unchanged'
       AND twin.digest = own.digest AND twin.read_at = own.read_at
-      AND whole.removed_at IS NULL AND ${isFit}
+      AND whole.removed_at IS NULL AND ${setCondition}
     ORDER BY twin.download_id LIMIT 1)`;
   return sql`
     WITH own AS MATERIALIZED (
-      SELECT client_id, path, size, digest, read_at FROM set_files WHERE ${slice} AND ${OWN}
+      SELECT client_id, path, size, digest, read_at FROM set_files WHERE ${slice} AND ${COUNTS_FOR_SET}
     ), found AS MATERIALIZED (
-      SELECT COALESCE(${first(IS_THERE)}, ${first(IS_UNDER_WAY)}) AS heir FROM own
+      SELECT COALESCE(${oldestTwin(IS_COMPLETE)}, ${oldestTwin(IS_UNDER_WAY)}) AS heir FROM own
     )
     UPDATE set_files SET inherited = 1
     WHERE (download_id, idx) IN (
@@ -68,13 +68,13 @@ export function handOverOf(downloadId: string, slice: Statement): Statement {
  * @param digest checksum of the file
  * @param readAt when the client read the file
  */
-export function isOrphan(digest: Statement, readAt: Statement): Statement {
+export function inheritedOf(digest: Statement, readAt: Statement): Statement {
   return sql`CASE WHEN NOT EXISTS (
     SELECT 1 FROM ${TWINS}
     WHERE ${isTwinOf("known")} AND twin.status IN ('received', 'unchanged')
       AND twin.download_id <> known.download_id
       AND twin.digest = ${digest} AND twin.read_at = ${readAt}
       AND whole.removed_at IS NULL
-      AND (${IS_THERE} OR (${IS_UNDER_WAY} AND twin.inherited = 1))
+      AND (${IS_COMPLETE} OR (${IS_UNDER_WAY} AND twin.inherited = 1))
   ) THEN 1 END`;
 }

@@ -12,8 +12,8 @@ import type {
   StoredTwin,
 } from "../set.ts";
 import type { SqlDatabase } from "./database.ts";
-import { arraysOf, indexed, isLatest } from "./engines.ts";
-import { handOverOf, ID_LENGTH, isOrphan, OWN } from "./set-heirs-sql.ts";
+import { tableOfArrays, indexed, isLatest } from "./engines.ts";
+import { handOverOf, ID_LENGTH, inheritedOf, COUNTS_FOR_SET } from "./set-heirs-sql.ts";
 import { sql, Statement } from "./statement.ts";
 
 /** Number of set files' rows that one statement writes. It blocks the event loop for some milliseconds. */
@@ -26,10 +26,10 @@ const SLICE = 1_000;
  */
 const SETTLED_MS = 2_000;
 
-/** Returns an SQL expression for an item of an array in {@link arraysOf}, as a number. */
+/** Returns an SQL expression for an item of an array in {@link tableOfArrays}, as a number. */
 const integer = (item: number) => new Statement([`CAST(value->>${item} AS BIGINT)`], []);
 
-/** Returns an SQL expression for an item of an array in {@link arraysOf}, as a text. */
+/** Returns an SQL expression for an item of an array in {@link tableOfArrays}, as a text. */
 const text = (item: number) => new Statement([`value->>${item}`], []);
 
 /** A row of a set's file. */
@@ -80,7 +80,7 @@ export class SetRowsSql implements SetRows {
           error_code, error)
         SELECT ${downloadId}, ${clientId}, ${integer(0)}, value->>1, ${integer(2)}, ${integer(3)},
           value->>4, value->>5, value->>6, value->>7, value->>8
-        FROM ${arraysOf(rows)} WHERE ${isLatest(attempt)}`);
+        FROM ${tableOfArrays(rows)} WHERE ${isLatest(attempt)}`);
     }
   }
 
@@ -172,9 +172,9 @@ export class SetRowsSql implements SetRows {
         SELECT known.download_id, known.client_id, known.idx, known.path, known.root,
           COALESCE(${integer(2)}, known.size), COALESCE(value->>3, known.mtime_ns), known.place,
           value->>1, value->>4, ${integer(5)},
-          CASE WHEN value->>1 = 'unchanged' THEN ${isOrphan(text(4), integer(5))} END,
+          CASE WHEN value->>1 = 'unchanged' THEN ${inheritedOf(text(4), integer(5))} END,
           ${integer(6)}, value->>7, value->>8
-        FROM ${arraysOf(rows)} CROSS JOIN set_files AS known
+        FROM ${tableOfArrays(rows)} CROSS JOIN set_files AS known
         WHERE known.download_id = ${downloadId} AND known.idx = ${integer(0)}
           AND ${isLatest(attempt)}
         ON CONFLICT (download_id, idx) DO UPDATE SET
@@ -207,12 +207,12 @@ export class SetRowsSql implements SetRows {
     return { ...known, total, bytesReceived: bytes.received, bytesListed };
   }
 
-  async storedBytes(downloadId: string, shares: boolean): Promise<number> {
-    const counts = shares ? OWN : sql`status IN ('received', 'unchanged')`;
+  async storedBytes(downloadId: string, sharesBytes: boolean): Promise<number> {
+    const isCounted = sharesBytes ? COUNTS_FOR_SET : sql`status IN ('received', 'unchanged')`;
     let sum = 0;
     for await (const slice of this.#slices(downloadId)) {
       const [row] = await this.database.run<{ bytes: number | null }>(sql`
-        SELECT SUM(size) AS bytes FROM set_files WHERE ${slice} AND ${counts}`);
+        SELECT SUM(size) AS bytes FROM set_files WHERE ${slice} AND ${isCounted}`);
       sum += Number(row?.bytes ?? 0);
     }
     return sum;
@@ -253,7 +253,7 @@ export class SetRowsSql implements SetRows {
             AND whole.status = 'completed' AND whole.removed_at IS NULL
             AND whole.checksum = ${checksum}
           ORDER BY twin.download_id DESC LIMIT 1) AS twin
-        FROM ${arraysOf(wanted)}
+        FROM ${tableOfArrays(wanted)}
       )
       SELECT wanted AS "index", stored.place, stored.digest, stored.read_at,
         downloads.saved_path AS folder

@@ -7,7 +7,7 @@ import type { Sites } from "../access/sites.ts";
 import { AccessSql } from "./access-sql.ts";
 import { SetRowsSql } from "./set-rows-sql.ts";
 import { AuditSql } from "./audit-sql.ts";
-import { idsOf, indexed, nextRevision, settledRevision } from "./engines.ts";
+import { tableOfIds, indexed, nextRevision, settledRevision } from "./engines.ts";
 import { LabelsSql } from "./labels-sql.ts";
 import { listOf, tableOfSites } from "./list-sql.ts";
 import {
@@ -40,8 +40,8 @@ import { ServersSql } from "./servers-sql.ts";
 import { activeLines, claimOf, dueSince, nextDueAfter, waitingFor } from "./queue-sql.ts";
 import { DatabaseFull, type SqlDatabase, UniqueViolation } from "./database.ts";
 import { openDatabase } from "./open.ts";
-import { changeOf, mayBeTakenBack } from "./change-sql.ts";
-import { CLIENTS, clientsOf, registrationOf, sightOf } from "./clients-sql.ts";
+import { changeOf, mayBeUndone } from "./change-sql.ts";
+import { CLIENTS, clientsOf, registrationOf, lastSeenUpdate } from "./clients-sql.ts";
 import { insertion, sql } from "./statement.ts";
 import { TotalsSql } from "./totals-sql.ts";
 import { OutboxSql } from "./outbox-sql.ts";
@@ -66,7 +66,7 @@ export async function openSqlRepository(
 }
 
 /** Limit on the clients or ids in one statement. Such a statement takes about a millisecond. */
-const IN_ONE_STATEMENT = 200;
+const MAX_IN_STATEMENT = 200;
 
 /** Condition for ended downloads. It must equal the condition of the index `downloads_ended`. */
 const HAS_ENDED = sql`status IN ('completed', 'failed', 'cancelled')`;
@@ -103,8 +103,8 @@ class SqlRepository implements Repository {
 
   async insertDownload(download: Queued): Promise<Queued> {
     try {
-      const [row] = await this.database.keep<DownloadRow>(sql`
-        INSERT INTO downloads ${insertion(this.#asChange(download))} RETURNING *`);
+      const [row] = await this.database.runDurably<DownloadRow>(sql`
+        INSERT INTO downloads ${insertion(this.#rowWithNewRevision(download))} RETURNING *`);
       if (!row) throw new Error("the database gave no row for what was inserted");
       return toDownload(row) as Queued;
     } catch (error) {
@@ -136,10 +136,10 @@ class SqlRepository implements Repository {
 
   async unendedAmong(downloadIds: string[]): Promise<Set<string>> {
     const unended = new Set<string>();
-    for (const some of slices(downloadIds, IN_ONE_STATEMENT)) {
+    for (const batch of slices(downloadIds, MAX_IN_STATEMENT)) {
       const rows = await this.database.run<Pick<DownloadRow, "downloadId">>(sql`
         SELECT download_id FROM downloads
-        WHERE download_id IN (SELECT value FROM ${idsOf(some)}) AND NOT ${HAS_ENDED}`);
+        WHERE download_id IN (SELECT value FROM ${tableOfIds(batch)}) AND NOT ${HAS_ENDED}`);
       for (const { downloadId } of rows) unended.add(downloadId);
     }
     return unended;
@@ -186,7 +186,7 @@ class SqlRepository implements Repository {
   async replaceDownload<T extends Download>(next: T, before?: Download): Promise<T | null> {
     try {
       const [row] = await this.database.run<DownloadRow>(changeOf(next, before));
-      if (row && !mayBeTakenBack(next, before)) await this.database.flush();
+      if (row && !mayBeUndone(next, before)) await this.database.flush();
       // The cast is safe, as the row has the status that was just written.
       return row ? (toDownload(row) as T) : null;
     } catch (error) {
@@ -235,12 +235,12 @@ class SqlRepository implements Repository {
 
   async listClients(filter: ClientFilter): Promise<Client[]> {
     const rows = await this.database.run<ClientRow>(clientsOf(filter));
-    const labels = await this.#labels.of(rows.map(({ clientId }) => clientId));
+    const labels = await this.#labels.forClients(rows.map(({ clientId }) => clientId));
     return rows.map((row) => toClient(row, labels.get(row.clientId)));
   }
 
   async labelsOf(clientId: string): Promise<Labels> {
-    return (await this.#labels.of([clientId])).get(clientId) ?? {};
+    return (await this.#labels.forClients([clientId])).get(clientId) ?? {};
   }
 
   changeLabels(clientId: string, changes: LabelChanges): Promise<void> {
@@ -255,19 +255,19 @@ class SqlRepository implements Repository {
     client: RegisteredClient,
     replaces: RegisteredClient | null,
   ): Promise<boolean> {
-    const written = await this.database.keep(registrationOf(client, replaces));
+    const written = await this.database.runDurably(registrationOf(client, replaces));
     return written.length > 0;
   }
 
   async revokeClient(clientId: string, at: number): Promise<Client | null> {
-    await this.database.keep(sql`
+    await this.database.runDurably(sql`
       UPDATE clients SET revoked_at = COALESCE(revoked_at, ${at}) WHERE client_id = ${clientId}`);
     return this.getClient(clientId);
   }
 
   async clientsSeen(lastSeen: ReadonlyMap<string, number>): Promise<void> {
-    for (const some of slices([...lastSeen], IN_ONE_STATEMENT)) {
-      await this.inTurn(() => this.database.run(sightOf(some)));
+    for (const batch of slices([...lastSeen], MAX_IN_STATEMENT)) {
+      await this.inTurn(() => this.database.run(lastSeenUpdate(batch)));
     }
   }
 
@@ -284,7 +284,7 @@ class SqlRepository implements Repository {
   }
 
   /** Returns the row of a download with a new revision. */
-  #asChange(download: Download) {
+  #rowWithNewRevision(download: Download) {
     return { ...toRow(download), revision: nextRevision() };
   }
 }

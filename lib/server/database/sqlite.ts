@@ -74,7 +74,7 @@ class SqliteDatabase implements SqlDatabase {
     if (turn) await turn;
     const { prepared, fields } = this.#prepare(text);
     const rows = valuesOf(prepared, statement.values);
-    if (isChange) this.checkpoints.changed();
+    if (isChange) this.checkpoints.noteChange();
     return rows.map((values) => {
       const row: Record<string, unknown> = {};
       for (const [index, field] of fields.entries()) row[field] = values[index];
@@ -82,7 +82,7 @@ class SqliteDatabase implements SqlDatabase {
     });
   }
 
-  async keep<Row>(statement: Statement): Promise<Row[]> {
+  async runDurably<Row>(statement: Statement): Promise<Row[]> {
     const rows = await this.run<Row>(statement);
     await this.flush();
     return rows;
@@ -153,12 +153,12 @@ function prepare(database: Database, busyTimeoutMs: number): void {
   // The database stays intact after a power cut. A commit survives the power cut if the log was flushed after
   // the commit.
   database.run("PRAGMA synchronous = NORMAL");
-  database.run(`PRAGMA wal_autocheckpoint = ${LOG_PAGES}`);
+  database.run(`PRAGMA wal_autocheckpoint = ${MAX_LOG_PAGES}`);
   migrate(database);
   // Skips revisions. Readers of events may know revisions that a power cut undid, so these must not be used
   // again.
   database.run(
-    `UPDATE downloads SET revision = revision + ${LEAP}
+    `UPDATE downloads SET revision = revision + ${SKIPPED_REVISIONS}
     WHERE revision = (SELECT MAX(revision) FROM downloads)`,
   );
 }
@@ -167,13 +167,13 @@ function prepare(database: Database, busyTimeoutMs: number): void {
  * Size of the log, in pages of 4 KiB, at which SQLite itself moves it to the database, blocking the event
  * loop. This only happens if {@link Checkpoints} failed for a long time.
  */
-const LOG_PAGES = 64_000;
+const MAX_LOG_PAGES = 64_000;
 
 /**
  * Number of revisions that are skipped at each start. A power cut can undo only changes that are in the log.
  * The log holds fewer changes than this, as each change takes at least one of its pages.
  */
-const LEAP = 1_000_000;
+const SKIPPED_REVISIONS = 1_000_000;
 
 /**
  * Moves all of the log to the database file, and empties it.

@@ -32,9 +32,9 @@ export class Statement {
 }
 
 /** Returns a statement whose text differs between SQLite and Postgres. */
-export function ofEach(words: { sqlite: Statement; postgres: () => Statement }): Statement {
-  const { texts, values } = words.sqlite;
-  return new Statement(texts, values, () => words.postgres().forPostgres);
+export function perEngine(versions: { sqlite: Statement; postgres: () => Statement }): Statement {
+  const { texts, values } = versions.sqlite;
+  return new Statement(texts, values, () => versions.postgres().forPostgres);
 }
 
 /**
@@ -53,7 +53,7 @@ export function sql(
  * @param texts one more than there are inserted pieces
  */
 function joined(texts: readonly string[], inserted: readonly (Value | Statement)[]): Statement {
-  const all: string[] = [];
+  const joinedTexts: string[] = [];
   const values: Value[] = [];
   let isPortable = true;
   let last = texts[0] ?? "";
@@ -63,21 +63,21 @@ function joined(texts: readonly string[], inserted: readonly (Value | Statement)
       for (const [at, text] of piece.texts.entries()) {
         if (at === 0) last += text;
         else {
-          all.push(last);
+          joinedTexts.push(last);
           last = text;
         }
       }
       for (const value of piece.values) values.push(value);
     } else {
       values.push(piece);
-      all.push(last);
+      joinedTexts.push(last);
       last = "";
     }
     last += texts[index + 1] ?? "";
   }
-  all.push(last);
-  if (isPortable) return new Statement(all, values);
-  return new Statement(all, values, () => joined(texts, inserted.map(forPostgres)));
+  joinedTexts.push(last);
+  if (isPortable) return new Statement(joinedTexts, values);
+  return new Statement(joinedTexts, values, () => joined(texts, inserted.map(forPostgres)));
 }
 
 function forPostgres(piece: Value | Statement): Value | Statement {

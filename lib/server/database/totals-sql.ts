@@ -40,20 +40,20 @@ export class TotalsSql {
    */
   async since(since: number, sites: Sites | null): Promise<Totals> {
     const totals: Totals = { downloads: { ...NONE }, bytes: 0, openFailures: 0 };
-    const counted = sites
+    const conditions = sites
       ? (await this.#idsOf(sites)).map((clientId) => sql`client_id = ${clientId}`)
       : STATUSES.map((status) => sql`status = ${status}`);
-    for (const some of counted) {
-      await this.#count(sql`downloads WHERE ${some}`, idBefore(since), (count) => {
+    for (const condition of conditions) {
+      await this.#count(sql`downloads WHERE ${condition}`, idBefore(since), (count) => {
         totals.downloads[count.status] += Number(count.downloads);
         totals.bytes += Number(count.bytes);
       });
     }
     const open = sites
-      ? counted.map((some) => sql`${OPEN_FAILURES_BY_CLIENT} AND ${some}`)
+      ? conditions.map((condition) => sql`${OPEN_FAILURES_BY_CLIENT} AND ${condition}`)
       : [OPEN_FAILURES];
-    for (const some of open) {
-      await this.#count(some, "", ({ downloads }) => {
+    for (const source of open) {
+      await this.#count(source, "", ({ downloads }) => {
         totals.openFailures += Number(downloads);
       });
     }
@@ -69,12 +69,12 @@ export class TotalsSql {
 
   /**
    * Counts downloads page by page.
-   * @param some the downloads to count: a table and a condition, for which an index returns rows in the order
-   *   of ids
+   * @param source the downloads to count: a table and a condition, for which an index returns rows in the
+   *   order of ids
    */
-  async #count(some: Statement, after: string, add: (count: Count) => void): Promise<void> {
+  async #count(source: Statement, after: string, add: (count: Count) => void): Promise<void> {
     for (let at = after, isMore = true; isMore;) {
-      const counts = await this.inTurn(() => this.#countPage(some, at));
+      const counts = await this.inTurn(() => this.#countPage(source, at));
       let found = 0;
       for (const count of counts) {
         add(count);
@@ -85,11 +85,11 @@ export class TotalsSql {
     }
   }
 
-  #countPage(some: Statement, after: string): Promise<Count[]> {
+  #countPage(source: Statement, after: string): Promise<Count[]> {
     return this.database.run<Count>(sql`
       SELECT status, COUNT(*) AS downloads, SUM(safe_offset) AS bytes, MAX(download_id) AS last_id
       FROM (
-        SELECT status, safe_offset, download_id FROM ${some} AND download_id > ${after}
+        SELECT status, safe_offset, download_id FROM ${source} AND download_id > ${after}
         ORDER BY download_id LIMIT ${PAGE}
       ) AS page
       GROUP BY status`);

@@ -2,7 +2,7 @@ import { pauses } from "../../util/fair-turns.ts";
 
 /** Changes of a database that wait while nothing may be written, in the order of the calls. */
 export class WaitingChanges {
-  #line: (() => void)[] | null = null;
+  #queue: (() => void)[] | null = null;
 
   /** Creates an empty queue of changes. @param now returns ms of a monotonic clock */
   constructor(private readonly now: () => number = performance.now.bind(performance)) {}
@@ -12,13 +12,13 @@ export class WaitingChanges {
    * @returns a promise that the change must await before it is made; undefined: the change need not wait
    */
   takeTurn(): Promise<void> | undefined {
-    const line = this.#line;
-    return line ? new Promise((resolve) => void line.push(resolve)) : undefined;
+    const queue = this.#queue;
+    return queue ? new Promise((resolve) => void queue.push(resolve)) : undefined;
   }
 
   /** Makes all further changes wait, until {@link release}. */
   hold(): void {
-    this.#line ??= [];
+    this.#queue ??= [];
   }
 
   /**
@@ -27,10 +27,10 @@ export class WaitingChanges {
    */
   async release(): Promise<void> {
     const pause = pauses(this.now);
-    for (let next = this.#line?.shift(); next; next = this.#line?.shift()) {
+    for (let next = this.#queue?.shift(); next; next = this.#queue?.shift()) {
       next();
       await pause();
     }
-    this.#line = null;
+    this.#queue = null;
   }
 }

@@ -20,7 +20,7 @@ export class WebhooksSql implements WebhookRows {
 
   async insert({ events, ...same }: Webhook): Promise<boolean> {
     const row: WebhookRow = { ...same, events: JSON.stringify(events) };
-    const written = await this.database.keep(sql`
+    const written = await this.database.runDurably(sql`
       INSERT INTO webhooks ${insertion({ ...row })} ON CONFLICT DO NOTHING RETURNING name`);
     return written.length > 0;
   }
@@ -53,26 +53,26 @@ export class WebhooksSql implements WebhookRows {
         disabledBecause: disabled && disabled.because,
       }),
     };
-    return this.#changed(name, sql`${assignments(columns)}`);
+    return this.#update(name, sql`${assignments(columns)}`);
   }
 
   async disableGone(webhookId: string, url: string, at: number): Promise<boolean> {
     const because: DisabledBecause = "gone";
-    const written = await this.database.keep(sql`
+    const written = await this.database.runDurably(sql`
       UPDATE webhooks SET disabled_at = ${at}, disabled_because = ${because}
       WHERE webhook_id = ${webhookId} AND url = ${url} AND disabled_at IS NULL RETURNING name`);
     return written.length > 0;
   }
 
   rotate(name: string, secret: string, oldUntil: number): Promise<Webhook | null> {
-    return this.#changed(
+    return this.#update(
       name,
       sql`old_secret = secret, old_secret_until = ${oldUntil}, secret = ${secret}`,
     );
   }
 
   async remove(name: string): Promise<Webhook | null> {
-    const [row] = await this.database.keep<WebhookRow>(sql`
+    const [row] = await this.database.runDurably<WebhookRow>(sql`
       DELETE FROM webhooks WHERE name = ${name} RETURNING *`);
     return row ? toWebhook(row) : null;
   }
@@ -92,8 +92,8 @@ export class WebhooksSql implements WebhookRows {
     return row ? toAttempt(row) : null;
   }
 
-  async #changed(name: string, columns: ReturnType<typeof sql>): Promise<Webhook | null> {
-    const [row] = await this.database.keep<WebhookRow>(sql`
+  async #update(name: string, columns: ReturnType<typeof sql>): Promise<Webhook | null> {
+    const [row] = await this.database.runDurably<WebhookRow>(sql`
       UPDATE webhooks SET ${columns} WHERE name = ${name} RETURNING *`);
     return row ? toWebhook(row) : null;
   }

@@ -12,26 +12,26 @@ import { systemCode } from "../../util/system-error.ts";
  * serves all waiting callers at once.
  */
 export class WriteAheadLog {
-  readonly #shared = new SharedSync(() => this.#sync());
+  readonly #sharedSync = new SharedSync(() => this.#sync());
   /** Whether the last flush failed. Then it is not known whether the kernel still has the unflushed pages. */
-  #inDoubt = false;
+  #lastFlushFailed = false;
 
   private constructor(
     private readonly path: string,
     private readonly file: FileHandle,
-    private readonly empty: () => void,
+    private readonly emptyLog: () => void,
   ) {}
 
   /**
    * Opens the log.
    * @param path path of the log, which exists while the database is open. SQLite's locks are on other files,
    *   so opening and closing the log does not release them.
-   * @param empty moves everything from the log to the database file, and flushes that file
+   * @param emptyLog moves everything from the log to the database file, and flushes that file
    */
-  static async open(path: string, empty: () => void): Promise<WriteAheadLog> {
+  static async open(path: string, emptyLog: () => void): Promise<WriteAheadLog> {
     const file = await open(path, "r+");
     await syncFolder(dirname(path));
-    return new WriteAheadLog(path, file, empty);
+    return new WriteAheadLog(path, file, emptyLog);
   }
 
   /**
@@ -39,7 +39,7 @@ export class WriteAheadLog {
    * @throws Error if this is not certain; even then, only a power cut can undo them
    */
   flush(): Promise<void> {
-    return this.#shared.flush(this.path);
+    return this.#sharedSync.flush(this.path);
   }
 
   async close(): Promise<void> {
@@ -51,11 +51,11 @@ export class WriteAheadLog {
       // After a failed flush, the kernel would report success for the next flush without having written the
       // failed pages, and one missing commit would make all later ones in the log unreadable. So everything
       // is moved from the log to the database file.
-      if (this.#inDoubt) this.empty();
+      if (this.#lastFlushFailed) this.emptyLog();
       else await this.file.datasync();
-      this.#inDoubt = false;
+      this.#lastFlushFailed = false;
     } catch (cause) {
-      this.#inDoubt = true;
+      this.#lastFlushFailed = true;
       const why = systemCode(cause) ?? String(cause);
       throw new Error(`cannot flush the log of the database: ${why}`, { cause });
     }

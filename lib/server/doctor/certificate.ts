@@ -16,9 +16,12 @@ export function certificateCheck({ tls, host }: ServerConfig): Check {
 
 async function checkCertificate(tls: ServerConfig["tls"], host: string): Promise<Finding> {
   if (tls === null) {
-    const open =
+    const exposed =
       "none: a proxy before the server has to have one, as others than this machine reach it";
-    return { status: "not_needed", text: isLoopback(host) ? "none, for this machine alone" : open };
+    return {
+      status: "not_needed",
+      text: isLoopback(host) ? "none, for this machine alone" : exposed,
+    };
   }
   await readCertificate(tls);
   const certificate = new X509Certificate(await readFile(tls.cert));

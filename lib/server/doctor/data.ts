@@ -12,7 +12,7 @@ import type { StorageConfig } from "../storage-config.ts";
 const MAX_SKEW_MS = 60_000;
 
 /** The state of a database, and the version of its schema that this program needs. */
-interface DatabaseLook {
+interface DatabaseState {
   place: string;
   version: number | null;
   latest: number;
@@ -22,7 +22,7 @@ interface DatabaseLook {
 /** Functions that try out the database and the bucket of S3. */
 export interface Lookers {
   /** Reads the state of a database. @throws whatever keeps the database from being used */
-  database: (url: string) => Promise<DatabaseLook>;
+  database: (url: string) => Promise<DatabaseState>;
   /** Tries out a bucket. @throws whatever keeps the bucket from being used */
   bucket: (storage: StorageConfig & { type: "s3" }) => Promise<void>;
 }
@@ -34,18 +34,18 @@ interface Given {
 
 /** Makes the checks of whether the server can store its rows and the bytes of files. */
 export function dataChecks({ config, secretFile }: Given, lookers: Lookers) {
-  let clockOf: number | null = null;
+  let databaseNow: number | null = null;
   const database = async (): Promise<Finding> => {
-    const look = await lookers.database(config.databaseUrl);
-    clockOf = look.now;
-    return describe(look);
+    const state = await lookers.database(config.databaseUrl);
+    databaseNow = state.now;
+    return describe(state);
   };
   return {
     user: userCheck(resolve(config.downloadsDir)),
     folder: { name: "folder", run: () => checkFolder(config, secretFile) },
     disk: { name: "room", run: () => checkRoom(config, lookers) },
     database: { name: "database", run: database },
-    clock: { name: "clock", needs: ["database"], run: () => checkClock(clockOf) },
+    clock: { name: "clock", needs: ["database"], run: () => checkClock(databaseNow) },
   } satisfies Record<string, Check>;
 }
 
@@ -59,8 +59,8 @@ async function checkFolder(
   if (exposed !== undefined) return { status: "wrong", text: exposed };
   const found = await stat(path).catch(() => null);
   if (!found) {
-    const above = await nearestFolder(path);
-    const mayMake = await access(above, constants.W_OK | constants.X_OK).then(
+    const parent = await nearestFolder(path);
+    const mayMake = await access(parent, constants.W_OK | constants.X_OK).then(
       () => true,
       () => false,
     );
@@ -97,7 +97,7 @@ async function checkRoom(
   };
 }
 
-function describe({ place, version, latest }: DatabaseLook): Finding {
+function describe({ place, version, latest }: DatabaseState): Finding {
   if (version === null) {
     return { status: "not_needed", text: `${place} holds nothing yet, the server makes it` };
   }
@@ -108,16 +108,17 @@ function describe({ place, version, latest }: DatabaseLook): Finding {
 
 /**
  * Compares the clocks of this machine and of the database's machine.
- * @param theirs time of the database's machine, in ms since 1970; null: the database has no clock of its own
+ * @param databaseNow time of the database's machine, in ms since 1970; null: the database has no clock of its
+ *   own
  */
-function checkClock(theirs: number | null): Finding {
-  if (theirs === null) {
+function checkClock(databaseNow: number | null): Finding {
+  if (databaseNow === null) {
     return {
       status: "not_needed",
       text: `${new Date().toISOString().slice(0, 19)}Z, with nothing here to compare it with`,
     };
   }
-  const skew = Date.now() - theirs;
+  const skew = Date.now() - databaseNow;
   const seconds = Math.round(Math.abs(skew) / 1000);
   if (Math.abs(skew) <= MAX_SKEW_MS) return { status: "ok", text: "as the database's" };
   return {

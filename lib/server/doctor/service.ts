@@ -85,14 +85,14 @@ export class ServiceChecks {
       };
     }
     const { clients } = ClientList.parse(await answer.json());
-    const ours = clients.filter(({ revoked_at }) => revoked_at === null);
+    const registered = clients.filter(({ revoked_at }) => revoked_at === null);
     const limit = Date.now() - UNSEEN_MS;
-    const unseen = ours.filter(
+    const unseen = registered.filter(
       ({ connected, last_seen_at }) => !connected && Date.parse(last_seen_at ?? "") < limit,
     );
-    if (ours.length === 0) return { status: "not_needed", text: "none ever registered" };
+    if (registered.length === 0) return { status: "not_needed", text: "none ever registered" };
     if (unseen.length === 0) {
-      return { status: "ok", text: `${ours.length}, each seen within a day` };
+      return { status: "ok", text: `${registered.length}, each seen within a day` };
     }
     const names = unseen
       .slice(0, MAX_NAMES)
@@ -111,8 +111,8 @@ export class ServiceChecks {
    */
   #ask(path: string, token: string | null, signal: AbortSignal): Promise<Response> {
     const { host, port, tls } = this.config;
-    const own = ownHost(host);
-    const name = own.includes(":") ? `[${own}]` : own;
+    const address = ownHost(host);
+    const name = address.includes(":") ? `[${address}]` : address;
     return fetch(`${tls === null ? "http" : "https"}://${name}:${port}${path}`, {
       signal,
       redirect: "error",

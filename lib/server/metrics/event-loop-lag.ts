@@ -10,12 +10,12 @@ const EVERY_MS = 100;
  */
 export function watchEventLoop(lag: Histogram): () => void {
   let timer: Timer;
-  const look = (due: number): void => {
+  const measure = (due: number): void => {
     timer = setTimeout(() => {
       lag.observe(Math.max(0, performance.now() - due) / 1000);
-      look(performance.now() + EVERY_MS);
+      measure(performance.now() + EVERY_MS);
     }, EVERY_MS);
   };
-  look(performance.now() + EVERY_MS);
+  measure(performance.now() + EVERY_MS);
   return () => clearTimeout(timer);
 }

@@ -25,17 +25,19 @@ export function byLabel(
   label: string,
   values: Record<string, number>,
 ): Family {
-  const samples = Object.entries(values).map(([of, value]) => sample(name, { [label]: of }, value));
+  const samples = Object.entries(values).map(([labelValue, value]) =>
+    sample(name, { [label]: labelValue }, value),
+  );
   return family(name, help, type, samples);
 }
 
 /** Writes a histogram. */
-export function histogram(name: string, help: string, of: Histogram): Family {
-  const buckets = [...of.buckets, { bound: "+Inf", count: of.count }];
+export function histogram(name: string, help: string, values: Histogram): Family {
+  const buckets = [...values.buckets, { bound: "+Inf", count: values.count }];
   return family(name, help, "histogram", [
     ...buckets.map(({ bound, count }) => sample(`${name}_bucket`, { le: String(bound) }, count)),
-    sample(`${name}_sum`, {}, of.sum),
-    sample(`${name}_count`, {}, of.count),
+    sample(`${name}_sum`, {}, values.sum),
+    sample(`${name}_count`, {}, values.count),
   ]);
 }
 
@@ -44,7 +46,9 @@ function family(name: string, help: string, type: string, samples: string[]): Fa
 }
 
 function sample(name: string, labels: Record<string, string>, value: number): string {
-  const pairs = Object.entries(labels).map(([label, of]) => `${label}="${escape(of)}"`);
+  const pairs = Object.entries(labels).map(
+    ([label, labelValue]) => `${label}="${escape(labelValue)}"`,
+  );
   return `${name}${pairs.length > 0 ? `{${pairs.join(",")}}` : ""} ${value}`;
 }
 

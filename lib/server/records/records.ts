@@ -15,16 +15,16 @@ import type { Progress } from "../transfer/incoming-stream.ts";
  */
 export function downloadRecord(download: Download, progress?: Progress): DownloadRecord {
   const { source } = download;
-  const running = download.status === "downloading";
+  const isRunning = download.status === "downloading";
   const bytesReceived =
-    (running ? progress?.bytesReceived : undefined) ?? durableOffsetOf(download);
-  const bytesOnWire = (running ? progress?.bytesOnWire : undefined) ?? download.bytesOnWire;
-  const set = running ? progress?.set : undefined;
+    (isRunning ? progress?.bytesReceived : undefined) ?? durableOffsetOf(download);
+  const bytesOnWire = (isRunning ? progress?.bytesOnWire : undefined) ?? download.bytesOnWire;
+  const set = isRunning ? progress?.set : undefined;
   const totalSize = set?.totalSize ?? source?.totalSize ?? null;
   const files = set?.files ?? download.files;
   const rate = bytesPerSecond(download, progress);
   const problem = "problem" in download ? download.problem : null;
-  const verified = download.status === "verifying" || download.status === "completed";
+  const isVerified = download.status === "verifying" || download.status === "completed";
   const endedAt = "completedAt" in download ? download.completedAt : null;
   return {
     download_id: download.downloadId,
@@ -50,10 +50,10 @@ export function downloadRecord(download: Download, progress?: Progress): Downloa
     percent: totalSize === null ? null : percent(bytesReceived, totalSize),
     bytes_per_second: rate,
     eta_seconds:
-      running && rate && totalSize !== null ? eta(totalSize - bytesReceived, rate) : null,
+      isRunning && rate && totalSize !== null ? eta(totalSize - bytesReceived, rate) : null,
     checksum: download.checksum,
-    md5: verified && download.checksum === "md5" ? download.digest : null,
-    sha256: verified && download.checksum === "sha256" ? download.digest : null,
+    md5: isVerified && download.checksum === "md5" ? download.digest : null,
+    sha256: isVerified && download.checksum === "sha256" ? download.digest : null,
     rate_limit: download.rateLimit,
     job_id: download.jobId,
     saved_path: download.status === "completed" ? download.savedPath : null,
@@ -72,7 +72,7 @@ export function downloadRecord(download: Download, progress?: Progress): Downloa
 function unmatchedPaths({ set, localTime, unmatched }: Download): string[] | null {
   if (!set || !unmatched) return null;
   const { paths } = resolvedSet(set, localTime);
-  return unmatched.flatMap((place) => paths[place] ?? []);
+  return unmatched.flatMap((index) => paths[index] ?? []);
 }
 
 /** A client as REST shows it. @param activeDownloads number of its downloads that run */

@@ -8,11 +8,11 @@ import type { Storage } from "../storage/storage.ts";
 /** Maximum number of rows of downloads that one query reads. */
 const PAGE = 500;
 /**
- * Shortest time between two searches of the storage, in ms. The time is also at least `LOOK_SHARE` times as
+ * Shortest time between two searches of the storage, in ms. The time is also at least `PAUSE_FACTOR` times as
  * long as the last search took.
  */
-const LOOK_AGAIN_MS = 2_000;
-const LOOK_SHARE = 10;
+const SEARCH_EVERY_MS = 2_000;
+const PAUSE_FACTOR = 10;
 
 export interface MissingOptions {
   repository: Pick<Repository, "keep" | "latestRevision" | "sets">;
@@ -43,23 +43,26 @@ export class Missing {
    * @returns the number of downloads that were marked as removed
    * @throws FdsError `storage_error`
    */
-  async notice(clientId: string | null): Promise<number> {
-    const begun = performance.now();
-    if (begun < (this.#nextSearchAt.get(clientId) ?? 0)) return 0;
+  async markMissing(clientId: string | null): Promise<number> {
+    const startedAt = performance.now();
+    if (startedAt < (this.#nextSearchAt.get(clientId) ?? 0)) return 0;
     this.#nextSearchAt.set(clientId, Infinity);
     try {
       const { keep } = this.options.repository;
       const clients = clientId === null ? await keep.clientsStored() : [clientId];
       let marked = 0;
-      for (const each of clients) marked += await this.#noticeOf(each);
+      for (const id of clients) marked += await this.#markMissingOf(id);
       return marked;
     } finally {
-      const took = performance.now() - begun;
-      this.#nextSearchAt.set(clientId, begun + Math.max(LOOK_AGAIN_MS, took * LOOK_SHARE));
+      const tookMs = performance.now() - startedAt;
+      this.#nextSearchAt.set(
+        clientId,
+        startedAt + Math.max(SEARCH_EVERY_MS, tookMs * PAUSE_FACTOR),
+      );
     }
   }
 
-  async #noticeOf(clientId: string): Promise<number> {
+  async #markMissingOf(clientId: string): Promise<number> {
     const { repository, storage } = this.options;
     // A row says `completed` only after the content is stored. The revision is read before the names of the
     // stored files, and only rows that have not changed since that revision are checked. So a missing name

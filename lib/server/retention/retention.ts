@@ -25,18 +25,18 @@ export interface RetentionOptions {
 /** Maximum number of downloads that one query reads. */
 const BATCH = 100;
 /** Shortest time between two searches for downloads to remove, in ms. */
-const LOOK_EVERY_MS = 1_000;
+const SEARCH_EVERY_MS = 1_000;
 /**
  * Longest time between two searches, in ms. Nothing wakes the loop when the clock is set, or when another
  * server leaves a removal unfinished because of an error.
  */
 const LONGEST_SLEEP_MS = 60_000;
 /** Delay of the next search after an error of the database or the storage, in ms. */
-const AGAIN_AFTER_MS = 10_000;
+const RETRY_AFTER_MS = 10_000;
 /**
  * The number of failed removals after which a search ends, because an unavailable storage fails every time.
  */
-const MOST_FAILURES = 10;
+const MAX_FAILURES = 10;
 
 /**
  * Removes the content that no rule keeps any more, in a loop that sleeps until the next download is due.
@@ -49,10 +49,10 @@ export class Retention {
   #timer: Timer | undefined;
   #timerAt = Infinity;
   /** Earliest time of the next search, by `performance.now`. */
-  #nextLookAt = -Infinity;
-  #looking: Promise<void> | undefined;
-  #wanted = false;
-  #stopped = false;
+  #nextSearchAt = -Infinity;
+  #searching: Promise<void> | undefined;
+  #isWanted = false;
+  #isStopped = false;
 
   constructor(private readonly options: RetentionOptions) {
     const { keepDays } = options;
@@ -67,24 +67,24 @@ export class Retention {
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
+    this.#isStopped = true;
     clearTimeout(this.#timer);
-    await this.#looking;
+    await this.#searching;
     await this.#removal.idle();
   }
 
   /** Searches again soon for downloads to remove, because a completed or released one may be due. */
   wake(): void {
-    this.#wanted = true;
-    if (!this.#looking) this.#sleep(this.#nextLookAt - performance.now());
+    this.#isWanted = true;
+    if (!this.#searching) this.#sleep(this.#nextSearchAt - performance.now());
   }
 
   /** Sets or removes the hold of a download. @throws FdsError `download_not_found` */
   async hold(downloadId: string, isHeld: boolean): Promise<Download> {
-    const after = await this.options.repository.keep.setHold(downloadId, isHeld);
-    if (!after) throw downloadNotFound();
+    const changed = await this.options.repository.keep.setHold(downloadId, isHeld);
+    if (!changed) throw downloadNotFound();
     this.options.onChange();
-    return after;
+    return changed;
   }
 
   /**
@@ -115,52 +115,52 @@ export class Retention {
    * @throws FdsError `storage_error`
    */
   noticeMissing(clientId: string | null): Promise<number> {
-    return this.#missing.notice(clientId);
+    return this.#missing.markMissing(clientId);
   }
 
   #sleep(ms: number): void {
     const at = performance.now() + ms;
-    if (this.#stopped || at >= this.#timerAt) return;
+    if (this.#isStopped || at >= this.#timerAt) return;
     clearTimeout(this.#timer);
     this.#timerAt = at;
-    this.#timer = setTimeout(() => void this.#look(), Math.max(0, ms));
+    this.#timer = setTimeout(() => void this.#search(), Math.max(0, ms));
   }
 
-  async #look(): Promise<void> {
+  async #search(): Promise<void> {
     this.#timerAt = Infinity;
-    this.#wanted = false;
-    let rest = LOOK_EVERY_MS;
-    let sleep = LONGEST_SLEEP_MS;
-    this.#looking = (async () => {
+    this.#isWanted = false;
+    let minDelay = SEARCH_EVERY_MS;
+    let delay = LONGEST_SLEEP_MS;
+    this.#searching = (async () => {
       try {
-        const failures = (await this.#removeDue()) + (await this.#finishOthers());
-        if (failures > 0) rest = AGAIN_AFTER_MS;
+        const failures = (await this.#removeDue()) + (await this.#finishInterrupted());
+        if (failures > 0) minDelay = RETRY_AFTER_MS;
         const dueAt = await this.options.repository.keep.nextDueAt(this.#keepMs);
-        if (dueAt !== null) sleep = Math.min(sleep, dueAt - Date.now());
-        else if (failures > 0) sleep = AGAIN_AFTER_MS;
+        if (dueAt !== null) delay = Math.min(delay, dueAt - Date.now());
+        else if (failures > 0) delay = RETRY_AFTER_MS;
       } catch (error) {
         this.#report(error);
-        sleep = rest = AGAIN_AFTER_MS;
+        delay = minDelay = RETRY_AFTER_MS;
       }
     })();
-    await this.#looking;
-    this.#looking = undefined;
-    this.#nextLookAt = performance.now() + rest;
-    this.#sleep(this.#wanted ? rest : Math.max(rest, sleep));
+    await this.#searching;
+    this.#searching = undefined;
+    this.#nextSearchAt = performance.now() + minDelay;
+    this.#sleep(this.#isWanted ? minDelay : Math.max(minDelay, delay));
   }
 
   /**
-   * Removes the content of the downloads that are due, until {@link MOST_FAILURES} removals have failed.
+   * Removes the content of the downloads that are due, until {@link MAX_FAILURES} removals have failed.
    * @returns the number of failed removals
    */
   async #removeDue(): Promise<number> {
     const { keep } = this.options.repository;
-    while ((await keep.rank(BATCH)) === BATCH && !this.#stopped);
+    while ((await keep.rank(BATCH)) === BATCH && !this.#isStopped);
     let failures = 0;
     for (let isMore = true; isMore;) {
       const ids = await keep.due(Date.now(), this.#keepMs, BATCH);
       for (const downloadId of ids) {
-        if (this.#stopped || failures >= MOST_FAILURES) return failures;
+        if (this.#isStopped || failures >= MAX_FAILURES) return failures;
         const marked = await keep.markDue(downloadId, Date.now(), this.#keepMs);
         if (marked && !(await this.#finish(marked))) failures++;
       }
@@ -173,12 +173,12 @@ export class Retention {
    * Finishes removals that an earlier process or another server began.
    * @returns the number of failed removals
    */
-  async #finishOthers(): Promise<number> {
+  async #finishInterrupted(): Promise<number> {
     let failures = 0;
     for (let after = "", isMore = true; isMore;) {
       const marked = await this.options.repository.keep.removing(after, BATCH);
       for (const download of marked) {
-        if (this.#stopped || failures >= MOST_FAILURES) return failures;
+        if (this.#isStopped || failures >= MAX_FAILURES) return failures;
         if (!(await this.#finish(download))) failures++;
       }
       after = marked.at(-1)?.downloadId ?? after;
@@ -212,7 +212,7 @@ export class Retention {
   }
 
   readonly #report = (error: unknown): void => {
-    if (this.#stopped) return;
+    if (this.#isStopped) return;
     this.options.logger.error("what is due cannot be removed", {}, error);
   };
 }

@@ -86,7 +86,7 @@ export function accessContract(name: string, makeBackend: () => Promise<Backend>
       expect(await mine.access.listTokens({ limit: 100 })).toStrictEqual([isFree ? next : old]);
       expect(await mine.access.tokenByHash(old.tokenHash)).toStrictEqual(isFree ? null : old);
       // A late report that the old token was used does not count for the new one.
-      await mine.access.tokenUsed(old.tokenHash, NOW + 5);
+      await mine.access.recordTokenUse(old.tokenHash, NOW + 5);
       expect((await mine.access.listTokens({ limit: 100 }))[0]?.lastUsedAt).toBe(
         isFree ? null : NOW + 5,
       );
@@ -94,8 +94,8 @@ export function accessContract(name: string, makeBackend: () => Promise<Backend>
 
     test("a token is revoked once, and is used later and later", async () => {
       await mine.access.insertToken(token);
-      await mine.access.tokenUsed(token.tokenHash, NOW + 5);
-      await others.access.tokenUsed(token.tokenHash, NOW + 4);
+      await mine.access.recordTokenUse(token.tokenHash, NOW + 5);
+      await others.access.recordTokenUse(token.tokenHash, NOW + 4);
       const revoked = { ...token, lastUsedAt: NOW + 5, revokedAt: NOW + 6 };
       expect(await mine.access.revokeToken("night", NOW + 6)).toStrictEqual(revoked);
       expect(await others.access.revokeToken("night", NOW + 7)).toStrictEqual(revoked);

@@ -42,7 +42,7 @@ class Explaining implements SqlDatabase {
     this.plans.push(...plan.all(...values).map(({ detail }) => detail));
     return Promise.resolve(this.found as Row[]);
   }
-  keep = <Row>(statement: Statement): Promise<Row[]> => this.run<Row>(statement);
+  runDurably = <Row>(statement: Statement): Promise<Row[]> => this.run<Row>(statement);
   flush = async (): Promise<void> => undefined;
   isThere = async (): Promise<boolean> => true;
   close = async (): Promise<void> => undefined;

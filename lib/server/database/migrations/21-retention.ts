@@ -5,7 +5,7 @@ const countOf = (row: string) =>
   `(CASE WHEN ${row}.status = 'completed' AND ${row}.removed_at IS NULL
     THEN ${row}.stored_bytes ELSE 0 END)`;
 
-const OTHER_COUNT = `${countOf("NEW")} <> ${countOf("OLD")}`;
+const HAS_OTHER_COUNT = `${countOf("NEW")} <> ${countOf("OLD")}`;
 
 const ADD_TO_USAGE = `
   INSERT INTO client_usage (client_id, bytes)
@@ -59,13 +59,13 @@ export const retention: readonly Change[] = [
   {
     sqlite: `CREATE TRIGGER downloads_usage
       AFTER UPDATE OF status, removed_at, stored_bytes ON downloads
-      WHEN ${OTHER_COUNT} BEGIN ${ADD_TO_USAGE} END`,
+      WHEN ${HAS_OTHER_COUNT} BEGIN ${ADD_TO_USAGE} END`,
     postgres: `CREATE FUNCTION count_usage() RETURNS TRIGGER LANGUAGE plpgsql AS $$
       BEGIN ${ADD_TO_USAGE} RETURN NULL; END $$`,
   },
   {
     postgres: `CREATE TRIGGER downloads_usage
       AFTER UPDATE OF status, removed_at, stored_bytes ON downloads
-      FOR EACH ROW WHEN (${OTHER_COUNT}) EXECUTE FUNCTION count_usage()`,
+      FOR EACH ROW WHEN (${HAS_OTHER_COUNT}) EXECUTE FUNCTION count_usage()`,
   },
 ];

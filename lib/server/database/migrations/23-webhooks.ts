@@ -2,11 +2,11 @@ import type { Change } from "./change.ts";
 import { tellOn } from "./tell-on.ts";
 
 /** Returns a change that creates a table whose first column numbers the rows. */
-function counted(table: string, columns: string): Change {
-  const made = (number: string) => `CREATE TABLE ${table} (number ${number}, ${columns})`;
+function numberedTable(table: string, columns: string): Change {
+  const creation = (number: string) => `CREATE TABLE ${table} (number ${number}, ${columns})`;
   return {
-    sqlite: made("INTEGER PRIMARY KEY AUTOINCREMENT"),
-    postgres: made("BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
+    sqlite: creation("INTEGER PRIMARY KEY AUTOINCREMENT"),
+    postgres: creation("BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
   };
 }
 
@@ -26,7 +26,7 @@ export const webhooks: readonly Change[] = [
   )`,
   // The outbox: messages for webhooks. A server that claims a message sets `next_at` to the time at which the
   // message is due again if the server records no result.
-  counted(
+  numberedTable(
     "webhook_messages",
     `message_id TEXT NOT NULL UNIQUE,
     webhook_id TEXT NOT NULL,
