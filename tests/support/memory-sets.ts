@@ -21,9 +21,9 @@ class MemorySetFolder implements SetFolder {
     this.parts.set(path, part);
     return part;
   };
-  readonly hasFormer = false;
+  readonly hasFormerFolders = false;
   takeOver = async (): Promise<void> => undefined;
-  dropFormer = async (): Promise<void> => undefined;
+  dropFormerFolders = async (): Promise<void> => undefined;
   empty = async (): Promise<void> => this.parts.clear();
   setTime = async (): Promise<void> => undefined;
   linkFile = async (path: string, savedPath: string, size: number): Promise<boolean> => {
@@ -42,7 +42,7 @@ class MemorySetFolder implements SetFolder {
 
 /** A storage for sets, in memory. */
 export class MemorySets implements SetStorage {
-  maxUnsafe = 64 * 1024 * 1024;
+  maxUnflushed = 64 * 1024 * 1024;
   checkpointBytes = 64 * 1024 * 1024;
   readonly sharesBytes = true;
   readonly folders = new Map<string, MemorySetFolder>();

@@ -11,7 +11,7 @@ import type { Part, FreeSpace, Storage, StoredFile } from "../../lib/server/stor
 /** A part in memory. Only bytes covered by sync() count as durable. */
 export class MemoryPart implements Part {
   bytes = new Uint8Array(0);
-  readonly maxUnsafe = 8 * 1024 * 1024;
+  readonly maxUnflushed = 8 * 1024 * 1024;
   synced = 0;
   closed = false;
   /** Delays each write() until this promise resolves. */

@@ -23,15 +23,15 @@ export async function realBucket(): Promise<S3Options> {
     prefix: "some/where/",
     memory: 64 * 1024 * 1024,
   };
-  await new Bucket(options).ask({ method: "PUT" }, { forMs: 10_000 });
+  await new Bucket(options).ask({ method: "PUT" }, { maxRetryMs: 10_000 });
   return options;
 }
 
 /** Removes a bucket and all its objects. */
 export async function removeBucket(options: S3Options): Promise<void> {
   const bucket = new Bucket(options);
-  await new Objects(bucket, { forMs: 10_000 }).removeAll("");
-  await bucket.ask({ method: "DELETE" }, { forMs: 10_000 });
+  await new Objects(bucket, { maxRetryMs: 10_000 }).removeAll("");
+  await bucket.ask({ method: "DELETE" }, { maxRetryMs: 10_000 });
 }
 
 /** Opens a storage in a new bucket of the real S3. Disposal removes the bucket. */

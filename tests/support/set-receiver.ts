@@ -116,7 +116,7 @@ export function useSetReceiver(): void {
     offset = 0;
     pool = new FlowControl(1024 * 1024);
     storage = new MemoryStorage();
-    storage.sets.maxUnsafe = UNSAFE;
+    storage.sets.maxUnflushed = UNSAFE;
     storage.sets.checkpointBytes = UNSAFE / 2;
     const download = claim(newDownload("id", order("site-1", "**", { set: SET }), NOW), NOW);
     row = download;

@@ -44,7 +44,7 @@ export interface AttemptsOptions {
  * How long a download counts as waiting for a quota after it was refused for lack of quota, in ms. A waiting
  * download checks the quota again before this time is over.
  */
-const SHORT_FOR_MS = 15_000;
+const QUOTA_WAIT_MS = 15_000;
 
 type Receiver = FileReceiver | SetReceiver;
 
@@ -54,7 +54,7 @@ interface Attempt {
   /** True: the client has sent everything, and keeps the file open until it learns the result. */
   isAwaited: boolean;
   /** True: the part is removed as soon as it is closed. */
-  discard: boolean;
+  mustDiscard: boolean;
 }
 
 /**
@@ -68,7 +68,7 @@ export class Attempts {
    * When a download was last refused for lack of quota, by `performance.now`. The key is the id of the client
    * whose quota was exceeded; null: the quota of all clients.
    */
-  readonly #shortAt = new Map<string | null, number>();
+  readonly #refusedAt = new Map<string | null, number>();
   #stopped = false;
 
   constructor(private readonly options: AttemptsOptions) {}
@@ -98,17 +98,17 @@ export class Attempts {
     const problem = this.options.clients.problemOf(clientId, claimedAt);
     if (problem !== null) return this.#gaveWay(download, { code: "id_in_use", message: problem });
     const session = this.options.clients.sessionOf(clientId);
-    const agreed = session?.client;
-    if (this.#stopped || !session?.isOpen || !agreed) return this.#lost(download);
-    if (download.set && !agreed.features.has(FEATURES.set)) {
+    const client = session?.client;
+    if (this.#stopped || !session?.isOpen || !client) return this.#lost(download);
+    if (download.set && !client.features.has(FEATURES.set)) {
       const message = "the client is too old for folders and patterns: update it";
       return this.#failed(download, { code: "client_outdated", message }, true);
     }
-    const { chunkSize } = agreed;
+    const { chunkSize } = client;
     const receiver = session.attach((stream) =>
-      this.#receiverFor(download, { stream, chunkSize, link: session }),
+      this.#makeReceiver(download, { stream, chunkSize, link: session }),
     );
-    const attempt: Attempt = { receiver, isAwaited: false, discard: false };
+    const attempt: Attempt = { receiver, isAwaited: false, mustDiscard: false };
     this.#running.set(downloadId, attempt);
     try {
       const outcome = await receiver.run();
@@ -116,7 +116,7 @@ export class Attempts {
       await this.#settle(download, outcome);
       const hasItAll = AWAITED.has(outcome.type);
       const isUnwanted = await isNoMoreWanted(this.options.repository, download, hasItAll);
-      if (attempt.discard || isUnwanted) await this.#remove(download);
+      if (attempt.mustDiscard || isUnwanted) await this.#remove(download);
     } finally {
       this.#answer(attempt, "cancel");
       this.#running.delete(downloadId);
@@ -141,7 +141,7 @@ export class Attempts {
 
   /** Continues an interrupted publishing. */
   async finish(download: Verifying): Promise<void> {
-    await this.#publishing(download, (needs) =>
+    await this.#publish(download, (needs) =>
       download.set ? finishSet(setOf(download), needs) : finishPublishing(download, needs),
     );
   }
@@ -149,7 +149,7 @@ export class Attempts {
   /** Removes a download's part, now or when the attempt that writes it has ended. */
   async discardPart(download: Download): Promise<void> {
     const attempt = this.#running.get(download.downloadId);
-    if (attempt) attempt.discard = true;
+    if (attempt) attempt.mustDiscard = true;
     else await this.#remove(download);
   }
 
@@ -164,7 +164,7 @@ export class Attempts {
     await (set ? storage.sets.remove(downloadId) : storage.removePart(downloadId));
   }
 
-  #receiverFor(
+  #makeReceiver(
     download: Downloading,
     connection: Pick<FileReceiverOptions, "stream" | "chunkSize" | "link">,
   ): Receiver {
@@ -198,14 +198,14 @@ export class Attempts {
     let excess = await find();
     if (excess && !excess.final && (await noticeMissing(excess.clientId)) > 0)
       excess = await find();
-    if (excess && !excess.final) this.#shortAt.set(excess.clientId, performance.now());
+    if (excess && !excess.final) this.#refusedAt.set(excess.clientId, performance.now());
     return excess;
   }
 
   /** Reports whether another download waits for a slot or for quota that a download of this client uses. */
   async #othersWait(clientId: string): Promise<boolean> {
-    const since = performance.now() - SHORT_FOR_MS;
-    const isShort = [null, clientId].some((id) => (this.#shortAt.get(id) ?? -Infinity) > since);
+    const since = performance.now() - QUOTA_WAIT_MS;
+    const isShort = [null, clientId].some((id) => (this.#refusedAt.get(id) ?? -Infinity) > since);
     return isShort || this.options.isCrowded();
   }
 
@@ -213,7 +213,7 @@ export class Attempts {
    * Returns a function that reports events, and first checks the quota again when all bytes are received,
    * because other downloads may have used it up.
    */
-  #withinQuota(download: Download, report: Report): Report {
+  #reportWithinQuota(download: Download, report: Report): Report {
     return (event) => {
       if (event.type !== "received") return report(event);
       return this.#starts.run(async () => {
@@ -235,9 +235,9 @@ export class Attempts {
       case "failed":
         return this.#failed(download, outcome.problem, outcome.final);
       case "received":
-        return this.#publishing(download, (needs) => publish(download, outcome, needs));
+        return this.#publish(download, (needs) => publish(download, outcome, needs));
       case "set_received":
-        return this.#publishing(download, (needs) => publishSet(setOf(download), outcome, needs));
+        return this.#publish(download, (needs) => publishSet(setOf(download), outcome, needs));
       case "nothing": {
         const digest = new Bun.CryptoHasher(download.checksum).digest("hex");
         const { downloadId, epoch } = download;
@@ -248,12 +248,12 @@ export class Attempts {
     }
   }
 
-  async #publishing(
+  async #publish(
     download: Downloading | Verifying,
     work: (needs: FilePublishing & SetPublishing) => Promise<Download>,
   ): Promise<void> {
     const { storage, repository, apply } = this.options;
-    const report = this.#withinQuota(download, (event) => apply(download.downloadId, event));
+    const report = this.#reportWithinQuota(download, (event) => apply(download.downloadId, event));
     const isOurs = () => isPublishedHere(repository, download);
     try {
       await work({ storage, sets: storage.sets, rows: repository.sets, report, isOurs });
@@ -284,8 +284,8 @@ export class Attempts {
   ): Promise<void> {
     const now = Date.now();
     // If two machines use the client's id, they may be the cause of the error, so the message says that, too.
-    const shared = this.options.clients.problemOf(clientId);
-    const problem = { code, message: shared === null ? message : `${message}; ${shared}` };
+    const idProblem = this.options.clients.problemOf(clientId);
+    const problem = { code, message: idProblem === null ? message : `${message}; ${idProblem}` };
     await this.options.apply(downloadId, { type: "failed", epoch, now, problem, final });
   }
 }

@@ -18,8 +18,8 @@ import type { JobHooks } from "./job-hooks.ts";
 /**
  * Longest wait until another server has published a download, and pause between two checks of this, in ms.
  */
-const PUBLISHED_ELSEWHERE_MS = 5_000;
-const PUBLISHED_LOOK_MS = 100;
+const PUBLISH_WAIT_MS = 5_000;
+const PUBLISH_CHECK_MS = 100;
 
 export interface DownloadCommandsOptions {
   repository: Pick<Repository, "insertDownload" | "jobs" | "servers">;
@@ -57,7 +57,7 @@ export class DownloadCommands {
 
   /** Cancels a download. @throws FdsError `download_not_found` or `download_already_ended` */
   async cancel(downloadId: string): Promise<Download> {
-    const patience = performance.now() + PUBLISHED_ELSEWHERE_MS;
+    const deadline = performance.now() + PUBLISH_WAIT_MS;
     for (;;) {
       const before = await this.options.get(downloadId);
       if (hasEnded(before)) {
@@ -68,8 +68,8 @@ export class DownloadCommands {
       // The download is being published. That takes moments and may still fail, so the end of publishing is
       // awaited.
       if (this.options.work.has(downloadId)) await this.options.work.ended(downloadId);
-      else if (this.options.repository.servers && performance.now() < patience) {
-        await Bun.sleep(PUBLISHED_LOOK_MS);
+      else if (this.options.repository.servers && performance.now() < deadline) {
+        await Bun.sleep(PUBLISH_CHECK_MS);
       } else {
         throw new FdsError("download_already_ended", "The download is about to be completed");
       }

@@ -51,14 +51,14 @@ export class Dispatcher {
   /** Time in ms since 1970. Downloads that became due up to then have been found. */
   #foundUpTo = Date.now();
   /** True: downloads that other servers queued have to be looked for. */
-  #looksElsewhere = false;
+  #mustLookElsewhere = false;
   /** Revision of a change. Downloads that other servers queued up to this change have been found. */
   #foundUpToRevision = 0;
   readonly #waiting = new WaitingLines();
   /** Clients that registered and whose waiting downloads have not been looked up yet. */
   readonly #registered = new Set<string>();
   /** Jobs that, in the last run, allowed no download to start. */
-  readonly #held = new Set<Line>();
+  readonly #blockedLines = new Set<Line>();
 
   constructor(private readonly options: DispatcherOptions) {}
 
@@ -81,7 +81,7 @@ export class Dispatcher {
    */
   lookElsewhere(revision: number): void {
     if (revision === this.#foundUpToRevision && this.#waiting.lines().length === 0) return;
-    this.#looksElsewhere = true;
+    this.#mustLookElsewhere = true;
     this.wake();
   }
 
@@ -115,7 +115,7 @@ export class Dispatcher {
   isCrowded(): boolean {
     const { limits, isConnected, runningOf } = this.options;
     for (const line of this.#waiting.lines()) {
-      if (this.#held.has(line)) continue;
+      if (this.#blockedLines.has(line)) continue;
       for (const [clientId] of this.#waiting.clientsOf(line)) {
         if (isConnected(clientId) && runningOf(clientId) < limits.perClient) return true;
       }
@@ -167,8 +167,8 @@ export class Dispatcher {
     }
     this.#foundUpTo = now;
     const { servers } = this.options.repository;
-    if (!servers || !this.#looksElsewhere) return;
-    this.#looksElsewhere = false;
+    if (!servers || !this.#mustLookElsewhere) return;
+    this.#mustLookElsewhere = false;
     const { waiting, upTo } = await servers.waitingSince(this.#foundUpToRevision, now);
     for (const one of waiting) if (this.options.isConnected(one.clientId)) this.#waiting.add(one);
     this.#foundUpToRevision = upTo;
@@ -183,22 +183,22 @@ export class Dispatcher {
     // All claims share these pauses. If many slots come free at once, other work on the event loop gets its
     // turn between the claims.
     const pause = pauses();
-    this.#held.clear();
-    let isChecked = false;
+    this.#blockedLines.clear();
+    let isSpaceChecked = false;
     for (let isMore = true; isMore;) {
       isMore = false;
       for (const line of this.#waiting.lines()) {
         if (this.#stopped || slots.areTaken) return;
-        if (this.#held.has(line) || !slots.isFreeFor(line)) continue;
+        if (this.#blockedLines.has(line) || !slots.isFreeForLine(line)) continue;
         if (!(await this.#mayStart(line, slots))) continue;
         await pause();
         const next = await this.#nextOf(line, slots, pause);
         if (!next) continue;
-        if (!isChecked && (await storage.freeSpace()).free < minFreeDisk) {
+        if (!isSpaceChecked && (await storage.freeSpace()).free < minFreeDisk) {
           logger.warn("downloads wait: the disk is too full to begin any");
           return this.wake(Date.now() + ROOM_RECHECK_MS);
         }
-        isChecked = true;
+        isSpaceChecked = true;
         await this.#claim(next.waiting, next.hint, slots);
         isMore = true;
       }
@@ -207,9 +207,9 @@ export class Dispatcher {
 
   async #mayStart(line: Line, slots: Slots): Promise<boolean> {
     if (line === null) return true;
-    const most = await this.options.mostOf(line);
-    if (most === 0) this.#held.add(line);
-    return slots.runningOf(line) < most;
+    const maxRunning = await this.options.mostOf(line);
+    if (maxRunning === 0) this.#blockedLines.add(line);
+    return slots.runningOf(line) < maxRunning;
   }
 
   /**
@@ -225,7 +225,7 @@ export class Dispatcher {
       await pause();
       const waiting = { clientId, line };
       if (!this.options.isConnected(clientId)) this.#waiting.forget(waiting, hint);
-      else if (slots.isFree(waiting)) return { waiting, hint };
+      else if (slots.isFreeForClient(waiting)) return { waiting, hint };
     }
     return null;
   }

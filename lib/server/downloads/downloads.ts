@@ -57,7 +57,7 @@ export class Downloads {
   readonly #dispatcher: Dispatcher;
   readonly #commands: DownloadCommands;
   /** The progress of downloads that other servers run; null: this is the only server. */
-  readonly #elsewhere: ProgressElsewhere | null;
+  readonly #progressElsewhere: ProgressElsewhere | null;
 
   constructor(private readonly options: DownloadsOptions) {
     this.#commands = new DownloadCommands({
@@ -69,13 +69,13 @@ export class Downloads {
       enqueued: (download) => this.enqueued(download),
       changed: (download) => this.#changed(download),
     });
-    const lines = new LineLimit(options.logger);
-    this.#elsewhere = options.repository.servers && new ProgressElsewhere();
+    const logLimit = new LineLimit(options.logger);
+    this.#progressElsewhere = options.repository.servers && new ProgressElsewhere();
     this.#attempts = new Attempts({
       ...options,
       isCrowded: () => this.#dispatcher.isCrowded(),
       apply: (downloadId, event) => this.#apply(downloadId, event),
-      logOf: (download) => lines.of(download.clientId, this.#log(download)),
+      logOf: (download) => logLimit.of(download.clientId, this.#log(download)),
     });
     this.#dispatcher = new Dispatcher({
       ...options,
@@ -103,7 +103,7 @@ export class Downloads {
   clientRegistered(clientId: string): void {
     if (!this.options.repository.servers) return this.#dispatcher.clientRegistered(clientId);
     void this.#recovery
-      .takeUpOf(clientId)
+      .takeOverFor(clientId)
       .catch((error: unknown) =>
         this.options.logger.error("downloads were not taken over", { client_id: clientId }, error),
       )
@@ -117,11 +117,11 @@ export class Downloads {
 
   /**
    * Takes account of what other servers changed, up to this revision of the rows of downloads.
-   * @param isOneGone whether one of the servers has ended, so that its downloads are taken over
+   * @param hasServerEnded whether one of the servers has ended, so that its downloads are taken over
    */
-  async check(isOneGone: boolean, revision: number): Promise<void> {
+  async check(hasServerEnded: boolean, revision: number): Promise<void> {
     await this.#attempts.check();
-    if (isOneGone) await this.#recovery.start();
+    if (hasServerEnded) await this.#recovery.start();
     this.#dispatcher.lookElsewhere(revision);
   }
 
@@ -212,7 +212,7 @@ export class Downloads {
    */
   progressOf(download: Download): Progress | undefined {
     const { progress } = this.#attempts.receiverOf(download) ?? {};
-    return progress ?? this.#elsewhere?.of(download);
+    return progress ?? this.#progressElsewhere?.progressOf(download);
   }
 
   /** @param at when the change began, by `performance.now` */
@@ -259,12 +259,12 @@ export class Downloads {
       const at = performance.now();
       const after = await this.options.repository.replaceDownload(next, before);
       if (!after) continue; // Another change of the row came first.
-      const isOther = after.status !== before.status;
-      if (isOther) this.#log(after).info(`download ${after.status}`);
-      if (isOther) this.#changed(after, at);
+      const hasNewStatus = after.status !== before.status;
+      if (hasNewStatus) this.#log(after).info(`download ${after.status}`);
+      if (hasNewStatus) this.#changed(after, at);
       // An ended download was marked as replaced. Its job is told of the new download instead.
       else if (hasEnded(after)) this.options.onChange(after);
-      if (isOther && after.status === "queued") this.#dispatcher.queued(after);
+      if (hasNewStatus && after.status === "queued") this.#dispatcher.queued(after);
       accountFor(before, after, this.options);
       for (const effect of effects) await this.#carryOut(after, effect);
       return after;

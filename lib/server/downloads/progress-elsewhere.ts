@@ -22,7 +22,7 @@ export class ProgressElsewhere {
   constructor(private readonly now: () => number = performance.now.bind(performance)) {}
 
   /** Returns the progress of a download; undefined: the download does not run. */
-  of(download: Download): Progress | undefined {
+  progressOf(download: Download): Progress | undefined {
     const { downloadId, epoch } = download;
     const before = this.#seen.get(downloadId);
     this.#seen.delete(downloadId);

@@ -20,7 +20,7 @@ import type { Report } from "./publish.ts";
  */
 
 /** The counts and bytes of a received set. */
-export interface SetVerdict {
+export interface ReceivedSet {
   /** Bytes of the files that were received. */
   size: number;
   files: SetCounts;
@@ -43,10 +43,10 @@ export interface SetPublishing {
  */
 export async function publishSet(
   download: Downloading & { set: SetOrder },
-  verdict: SetVerdict,
+  received: ReceivedSet,
   publishing: SetPublishing,
 ): Promise<Download> {
-  return takeName(download, verdict, Date.now(), 1, publishing);
+  return takeName(download, received, Date.now(), 1, publishing);
 }
 
 /**
@@ -59,16 +59,16 @@ export async function finishSet(
 ): Promise<Download> {
   const { source, files, bytesOnWire } = download;
   const { text } = await sumsOf(download, download.savedPath, publishing);
-  const done = await place(download, download.savedPath, text, publishing);
-  if (done) return done;
+  const published = await publishAt(download, download.savedPath, text, publishing);
+  if (published) return published;
   const counts = files ?? { total: 0, received: 0, unchanged: 0, skipped: 0 };
-  const verdict = { size: source.totalSize, files: counts, bytesOnWire };
-  return takeName(download, verdict, Date.now(), 1, publishing);
+  const received = { size: source.totalSize, files: counts, bytesOnWire };
+  return takeName(download, received, Date.now(), 1, publishing);
 }
 
 async function takeName(
   download: (Downloading | Verifying) & { set: SetOrder },
-  verdict: SetVerdict,
+  received: ReceivedSet,
   at: number,
   first: number,
   publishing: SetPublishing,
@@ -83,15 +83,15 @@ async function takeName(
       current = await publishing.report(
         current.status === "verifying"
           ? { type: "renamed", epoch, savedPath, digest }
-          : { ...verdict, type: "received", epoch, savedPath, digest },
+          : { ...received, type: "received", epoch, savedPath, digest },
       );
     } catch (error) {
       if (error instanceof NameTakenError) continue;
       throw error;
     }
     if (current.status !== "verifying" || current.epoch !== epoch) return current;
-    const done = await place(download, savedPath, text, publishing);
-    if (done) return done;
+    const published = await publishAt(download, savedPath, text, publishing);
+    if (published) return published;
   }
   throw new FdsError("storage_error", `no free name for "${name}" was found`);
 }
@@ -101,7 +101,7 @@ async function takeName(
  * @param text text of the file of checksums
  * @returns the download as it is after that; null: the name is taken on the disk
  */
-async function place(
+async function publishAt(
   download: Downloading | Verifying,
   savedPath: string,
   text: string,
@@ -112,9 +112,14 @@ async function place(
   const sums = { suffix: suffixOf(checksum), text };
   if (!(await sets.publish(downloadId, savedPath, sums, epoch, isOurs))) return null;
   const storedBytes = await rows.storedBytes(downloadId, sets.sharesBytes);
-  const done = await publishing.report({ type: "published", epoch, now: Date.now(), storedBytes });
-  if (sets.sharesBytes && (done.files?.unchanged ?? 0) > 0) await rows.countAgain(downloadId);
-  return done;
+  const published = await publishing.report({
+    type: "published",
+    epoch,
+    now: Date.now(),
+    storedBytes,
+  });
+  if (sets.sharesBytes && (published.files?.unchanged ?? 0) > 0) await rows.countAgain(downloadId);
+  return published;
 }
 
 /** Returns the suffix of a set's file of checksums: `.md5` or `.sha256`. */

@@ -29,13 +29,13 @@ export interface FilePublishing {
 
 /**
  * Publishes the verified part of a download.
- * @param verdict what was received, to record it if the row does not say `verifying` yet
+ * @param received what was received, to record it if the row does not say `verifying` yet
  * @returns the download as it is now: completed, unless another change of its row came first
  * @throws FdsError `storage_full` or `storage_error`
  */
 export async function publish(
   download: Downloading | Verifying,
-  verdict: { digest: string; size: number; bytesOnWire: number },
+  received: { digest: string; size: number; bytesOnWire: number },
   publishing: FilePublishing,
 ): Promise<Download> {
   const { storage, report, isOurs } = publishing;
@@ -49,7 +49,7 @@ export async function publish(
       current = await report(
         current.status === "verifying"
           ? { type: "renamed", epoch, savedPath: path }
-          : { type: "received", epoch, savedPath: path, ...verdict },
+          : { type: "received", epoch, savedPath: path, ...received },
       );
     } catch (error) {
       if (error instanceof NameTakenError) continue;
@@ -74,7 +74,7 @@ export async function finishPublishing(
 ): Promise<Download> {
   const { storage, report, isOurs } = publishing;
   const { downloadId, epoch, checksum, digest, source, bytesOnWire } = download;
-  const place = () => storage.publish(downloadId, download.savedPath, epoch, isOurs);
+  const tryPublish = () => storage.publish(downloadId, download.savedPath, epoch, isOurs);
   const published = await storage.openFile(download.savedPath);
   if (published && published.size === source.totalSize) {
     const stored = await digestOf(checksum, (offset, length) => {
@@ -83,7 +83,7 @@ export async function finishPublishing(
     });
     // The file is published once more, because some steps of the interrupted publishing may not have reached
     // the disk.
-    if (stored === digest && (await place())) {
+    if (stored === digest && (await tryPublish())) {
       return report({ type: "published", epoch, now: Date.now() });
     }
   }
@@ -101,7 +101,7 @@ export async function finishPublishing(
   }
   // The name in the row is tried first, because another server that seemed dead may still give the part this
   // name.
-  if (await place()) {
+  if (await tryPublish()) {
     return report({ type: "published", epoch, now: Date.now() });
   }
   return publish(download, { digest, size: source.totalSize, bytesOnWire }, publishing);

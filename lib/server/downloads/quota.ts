@@ -37,10 +37,10 @@ const AHEAD_MS = 60_000;
  */
 export function reservedFor(download: Active, now: number): number {
   const { totalSize } = download.source ?? { totalSize: 0 };
-  const come = durableOffsetOf(download);
+  const received = durableOffsetOf(download);
   const age = now - download.startedAt;
   if (age < GRACE_MS) return totalSize;
-  return Math.min(totalSize, Math.ceil(come + (come / age) * AHEAD_MS));
+  return Math.min(totalSize, Math.ceil(received + (received / age) * AHEAD_MS));
 }
 
 /**
@@ -62,7 +62,7 @@ export async function findOverQuota(
     const message = `the file has ${formatSize(totalSize)}, the most is ${largest}`;
     return overQuota(null, message, true);
   }
-  for (const [quota, owner, ofWhom] of [
+  for (const [quota, owner, holder] of [
     [quotas.perClient, clientId, `"${clientId}"`],
     [quotas.total, undefined, "all clients"],
   ] as const) {
@@ -75,10 +75,10 @@ export async function findOverQuota(
     const reserved = others.reduce((sum, other) => sum + reservedFor(other, now), 0);
     const used = (await repository.keep.usedBytes(owner)) + reserved;
     if (used + totalSize <= quota) continue;
-    const room = `${formatSize(used)} of ${formatSize(quota)} are used`;
+    const usage = `${formatSize(used)} of ${formatSize(quota)} are used`;
     return overQuota(
       owner ?? null,
-      `the quota of ${ofWhom} is too small: ${room}, the file has ${formatSize(totalSize)}`,
+      `the quota of ${holder} is too small: ${usage}, the file has ${formatSize(totalSize)}`,
       totalSize > quota,
     );
   }

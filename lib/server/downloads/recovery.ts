@@ -5,7 +5,7 @@ import type { DownloadEvent } from "../download-event.ts";
 import type { Storage } from "../storage/storage.ts";
 
 /** Delay after an error of the database until abandoned downloads are looked for, in ms. */
-const TAKE_UP_AFTER_MS = 5_000;
+const RETRY_AFTER_MS = 5_000;
 
 export interface RecoveryOptions {
   repository: Pick<Repository, "activeDownloads" | "servers" | "unendedAmong">;
@@ -47,14 +47,14 @@ export class Recovery {
     for (const downloadId of sets) {
       if (!wanted.has(downloadId)) await storage.sets.remove(downloadId);
     }
-    await this.takeUp();
+    await this.takeOverAbandoned();
   }
 
   /**
    * Takes over downloads that another server had started for a client that has registered here. The client is
    * no longer connected to that server, which may still be running.
    */
-  async takeUpOf(clientId: string): Promise<void> {
+  async takeOverFor(clientId: string): Promise<void> {
     const { servers } = this.options.repository;
     for (const download of (await servers?.runningElsewhere(clientId)) ?? []) {
       const { downloadId, epoch } = download;
@@ -68,11 +68,11 @@ export class Recovery {
     clearTimeout(this.#timer);
     if (this.#stopped) return;
     this.#timer = setTimeout(() => {
-      this.takeUp().catch((error: unknown) => {
+      this.takeOverAbandoned().catch((error: unknown) => {
         this.options.logger.error("the database cannot be read", {}, error);
         this.retryLater();
       });
-    }, TAKE_UP_AFTER_MS);
+    }, RETRY_AFTER_MS);
   }
 
   stop(): void {
@@ -81,7 +81,7 @@ export class Recovery {
   }
 
   /** Puts abandoned attempts back into the queue, and finishes interrupted publishings. */
-  async takeUp(): Promise<void> {
+  async takeOverAbandoned(): Promise<void> {
     const { repository, isBusy, run, apply, wake, logOf } = this.options;
     const { servers } = repository;
     const awaited: Promise<void>[] = [];

@@ -11,9 +11,9 @@ import {
  * or null for all downloads without a job.
  */
 export class Slots {
-  readonly #ofJobs: Limits;
-  #all = 0;
-  #jobs = 0;
+  readonly #jobLimits: Limits;
+  #total = 0;
+  #totalOfJobs = 0;
   readonly #byClient = new Map<string, number>();
   readonly #jobsByClient = new Map<string, number>();
   readonly #byLine = new Map<Line, number>();
@@ -24,14 +24,14 @@ export class Slots {
     private readonly limits: Limits,
     running: readonly ActiveLine[],
   ) {
-    this.#ofJobs = limitsOfJobs(limits);
+    this.#jobLimits = limitsOfJobs(limits);
     for (const { clientId, line, active, own } of running)
       this.#take({ clientId, line }, active, own);
   }
 
   /** Reports whether no slot is free. */
   get areTaken(): boolean {
-    return this.#all >= this.limits.total;
+    return this.#total >= this.limits.total;
   }
 
   /** The number of running downloads of a job, or, if the line is null, of downloads without a job. */
@@ -42,21 +42,23 @@ export class Slots {
   /**
    * Reports whether a slot is free for a download of a job, or, if the line is null, for one without a job.
    */
-  isFreeFor(line: Line): boolean {
+  isFreeForLine(line: Line): boolean {
     if (this.areTaken) return false;
-    return line === null || (!this.#refusedLines.has(line) && this.#jobs < this.#ofJobs.total);
+    return (
+      line === null || (!this.#refusedLines.has(line) && this.#totalOfJobs < this.#jobLimits.total)
+    );
   }
 
   /**
    * Reports whether a slot is free for a client's download of a job, or, if the line is null, for one without
    * a job.
    */
-  isFree({ clientId, line }: Waiting): boolean {
-    if (!this.isFreeFor(line) || countIn(this.#byClient, clientId) >= this.limits.perClient) {
+  isFreeForClient({ clientId, line }: Waiting): boolean {
+    if (!this.isFreeForLine(line) || countIn(this.#byClient, clientId) >= this.limits.perClient) {
       return false;
     }
     if (line === null) return !this.#refusedClients.has(clientId);
-    return countIn(this.#jobsByClient, clientId) < this.#ofJobs.perClient;
+    return countIn(this.#jobsByClient, clientId) < this.#jobLimits.perClient;
   }
 
   take(waiting: Waiting): void {
@@ -75,14 +77,14 @@ export class Slots {
   /**
    * Counts the slots that downloads of a client take.
    * @param count number of the client's running downloads in this line
-   * @param own number of those that run on this server; only these count to the server's total limit
+   * @param countHere number of those that run on this server; only these count to the server's total limit
    */
-  #take({ clientId, line }: Waiting, count: number, own: number): void {
-    this.#all += own;
+  #take({ clientId, line }: Waiting, count: number, countHere: number): void {
+    this.#total += countHere;
     add(this.#byClient, clientId, count);
     add(this.#byLine, line, count);
     if (line === null) return;
-    this.#jobs += own;
+    this.#totalOfJobs += countHere;
     add(this.#jobsByClient, clientId, count);
   }
 }

@@ -42,8 +42,8 @@ export class AttemptNames {
   /** Returns the files of all attempts of a download, earliest first. */
   async all(downloadId: string): Promise<AttemptPath[]> {
     checkedDownloadId(downloadId);
-    const own = (await this.#read()).filter((each) => each.downloadId === downloadId);
-    return own.toSorted((a, b) => a.epoch - b.epoch);
+    const attempts = (await this.#read()).filter((each) => each.downloadId === downloadId);
+    return attempts.toSorted((a, b) => a.epoch - b.epoch);
   }
 
   /** Returns the ids of the downloads that have files in the folder. */
@@ -57,7 +57,7 @@ export class AttemptNames {
   }
 
   /** Whether it is certain that no process still writes to the file of an attempt. */
-  isAtRest(downloadId: string, epoch: number): boolean {
+  hasNoWriter(downloadId: string, epoch: number): boolean {
     return !this.isShared || this.#ended.get(downloadId) === epoch;
   }
 

@@ -25,7 +25,7 @@ export interface DiskSetFolderOptions {
   /** Returns the absolute path of a published file. */
   pathOf: (savedPath: string) => string;
   /** Folders in which earlier attempts of other servers stored files of this set, latest first. */
-  former: string[];
+  formerFolders: string[];
   onClose: () => void;
 }
 
@@ -60,15 +60,15 @@ export class DiskSetFolder implements SetFolder {
     });
   }
 
-  get hasFormer(): boolean {
-    return this.options.former.length > 0;
+  get hasFormerFolders(): boolean {
+    return this.options.formerFolders.length > 0;
   }
 
   async takeOver(path: string, length: number | null): Promise<void> {
-    const to = this.#place(path);
+    const to = this.#preparePath(path);
     await onDisk("take a file of the set over", async () => {
-      for (const former of this.options.former) {
-        const from = join(former, path);
+      for (const formerFolder of this.options.formerFolders) {
+        const from = join(formerFolder, path);
         const found = await statIfThere(from);
         if (!found?.isFile() || found.size < (length ?? 0)) continue;
         await rm(to, { force: true });
@@ -83,16 +83,16 @@ export class DiskSetFolder implements SetFolder {
     });
   }
 
-  async dropFormer(): Promise<void> {
+  async dropFormerFolders(): Promise<void> {
     await onDisk("remove an earlier folder of the set", async () => {
-      for (const path of this.options.former.splice(0)) {
+      for (const path of this.options.formerFolders.splice(0)) {
         await rm(path, { recursive: true, force: true });
       }
     });
   }
 
   async empty(): Promise<void> {
-    await this.dropFormer();
+    await this.dropFormerFolders();
     await onDisk("empty the folder of the set", async () => {
       const names = await readdir(this.path);
       if (names.length === 0) return;
@@ -106,7 +106,7 @@ export class DiskSetFolder implements SetFolder {
 
   writeFile(path: string, bytes: Uint8Array, mtimeNs: bigint): void {
     try {
-      const file = openNew(this.#place(path), this.options.fileMode);
+      const file = openNew(this.#preparePath(path), this.options.fileMode);
       try {
         for (let done = 0; done < bytes.length;) {
           done += fs.writeSync(file, bytes, done, bytes.length - done, done);
@@ -123,15 +123,15 @@ export class DiskSetFolder implements SetFolder {
 
   async openFile(path: string): Promise<Part> {
     return onDisk("open a file of the set", async () => {
-      const place = this.#place(path);
+      const absolutePath = this.#preparePath(path);
       const onClosing = (closing: Promise<void>) => this.#awaitClosing(closing);
       const openLarge = () =>
-        SetFileHandle.open(place, LARGE_FILE, this.options.fileMode, onClosing);
+        SetFileHandle.open(absolutePath, LARGE_FILE, this.options.fileMode, onClosing);
       let file = openLarge();
       if (file.isLinked) {
         // The file is a hard link to a published file, whose bytes must not change.
         await file.close();
-        fs.unlinkSync(place);
+        fs.unlinkSync(absolutePath);
         file = openLarge();
       }
       this.#unflushed.add(path);
@@ -143,16 +143,16 @@ export class DiskSetFolder implements SetFolder {
     const time = secondsOf(mtimeNs);
     // The modification time is set synchronously, because a thread-pool call takes ten times as long.
     await onDisk("set the time of a file of the set", async () =>
-      fs.utimesSync(this.#place(path), time, time),
+      fs.utimesSync(this.#preparePath(path), time, time),
     );
   }
 
   async linkFile(path: string, savedPath: string, size: number): Promise<boolean> {
     const from = this.options.pathOf(savedPath);
-    const to = this.#place(path);
+    const to = this.#preparePath(path);
     return onDisk("link a file of the set", async () => {
       try {
-        if (!(await eventLoopBudget.run(() => linkSame(from, to, size)))) return false;
+        if (!(await eventLoopBudget.run(() => linkIfSameSize(from, to, size)))) return false;
       } catch (error) {
         const code = systemCode(error) ?? "";
         if (code === "ENOENT" || code === "ENOTDIR") return false;
@@ -166,8 +166,8 @@ export class DiskSetFolder implements SetFolder {
   }
 
   sizeOf(path: string): number | null {
-    const place = join(this.path, checkedSetFile(path));
-    const stats = fs.lstatSync(place, { throwIfNoEntry: false });
+    const absolutePath = join(this.path, checkedSetFile(path));
+    const stats = fs.lstatSync(absolutePath, { throwIfNoEntry: false });
     return stats?.isFile() ? stats.size : null;
   }
 
@@ -218,7 +218,7 @@ export class DiskSetFolder implements SetFolder {
   }
 
   /** Returns the absolute path of a file, after checking the path and creating its folder. */
-  #place(path: string): string {
+  #preparePath(path: string): string {
     checkedSetFile(path);
     this.#makeFolder(dirname(path) === "." ? "" : dirname(path));
     return join(this.path, path);
@@ -259,7 +259,7 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
  * thread-pool call for each system call takes several times as long.
  * @returns false if `from` is not a file of this size
  */
-function linkSame(from: string, to: string, size: number): boolean {
+function linkIfSameSize(from: string, to: string, size: number): boolean {
   const found = fs.lstatSync(from);
   if (!found.isFile() || found.size !== size) return false;
   try {

@@ -44,7 +44,7 @@ export class DiskSets implements SetStorage {
    * Maximum number of bytes written but not durable: twice `checkpointBytes`, so that bytes can go on
    * arriving while a flush runs.
    */
-  readonly maxUnsafe = 2 * CHECKPOINT_BYTES;
+  readonly maxUnflushed = 2 * CHECKPOINT_BYTES;
   readonly checkpointBytes = CHECKPOINT_BYTES;
   readonly sharesBytes = true;
 
@@ -59,13 +59,13 @@ export class DiskSets implements SetStorage {
 
   async open(downloadId: string, epoch = 0): Promise<SetFolder> {
     const { fileMode, pathOf } = this.options;
-    const former = await onDisk("open the folder of the set", () =>
-      this.#formerOf(downloadId, epoch),
+    const formerFolders = await onDisk("open the folder of the set", () =>
+      this.#takeFormerFolders(downloadId, epoch),
     );
     return DiskSetFolder.open(this.#folders.pathOf(downloadId, epoch), {
       fileMode,
       pathOf,
-      former,
+      formerFolders,
       onClose: () => this.#folders.recordEnd(downloadId, epoch),
     });
   }
@@ -96,7 +96,7 @@ export class DiskSets implements SetStorage {
     epoch = 0,
     isOurs: IsOurs = async () => true,
   ): Promise<boolean> {
-    const written = this.#sums.pathOf(downloadId, epoch);
+    const unpublishedSums = this.#sums.pathOf(downloadId, epoch);
     const final = this.options.publishedPath(savedPath);
     const finalSums = this.options.publishedPath(savedPath + sums.suffix);
     return onDisk("publish the set", async () => {
@@ -106,7 +106,7 @@ export class DiskSets implements SetStorage {
       try {
         await syncFolder(dirname(final));
         await syncFolder(this.options.parts);
-        if (await this.#publishSums(written, finalSums, sums.text)) return true;
+        if (await this.#publishSums(unpublishedSums, finalSums, sums.text)) return true;
       } catch (error) {
         // The set is moved back so that the next try finds it, unless another server has taken over the
         // publishing. Errors of these steps are ignored, so that the error that stopped the publishing is
@@ -142,17 +142,17 @@ export class DiskSets implements SetStorage {
     });
   }
 
-  async #publishSums(written: string, final: string, text: string): Promise<boolean> {
+  async #publishSums(unpublished: string, final: string, text: string): Promise<boolean> {
     // An earlier, interrupted call may already have published the checksums file.
-    const isWritten = (await statIfThere(written)) === null && (await isText(final, text));
-    if (!isWritten) {
+    const isPublished = (await statIfThere(unpublished)) === null && (await isText(final, text));
+    if (!isPublished) {
       // Remove the file of an earlier, interrupted call, because it may be incomplete.
-      await unlinkIfThere(written);
-      await writeNewFile(written, text, this.options.fileMode);
-      if (!(await takeName(written, final)) && !(await isText(final, text))) return false;
+      await unlinkIfThere(unpublished);
+      await writeNewFile(unpublished, text, this.options.fileMode);
+      if (!(await takeName(unpublished, final)) && !(await isText(final, text))) return false;
     }
     await syncFolder(dirname(final));
-    await unlinkIfThere(written);
+    await unlinkIfThere(unpublished);
     return true;
   }
 
@@ -161,9 +161,9 @@ export class DiskSets implements SetStorage {
    * no attempt has a folder, returns the path that this attempt's folder would have.
    */
   async #folderOf(downloadId: string, epoch: number): Promise<string> {
-    const own = this.#folders.pathOf(downloadId, epoch);
-    if (!this.options.isShared || (await statIfThere(own))) return own;
-    return (await this.#folders.latest(downloadId, epoch))?.path ?? own;
+    const ownPath = this.#folders.pathOf(downloadId, epoch);
+    if (!this.options.isShared || (await statIfThere(ownPath))) return ownPath;
+    return (await this.#folders.latest(downloadId, epoch))?.path ?? ownPath;
   }
 
   /**
@@ -171,13 +171,13 @@ export class DiskSets implements SetStorage {
    * these folders any more, it is renamed to become this attempt's folder, and is not returned. The result is
    * empty if this attempt already has a folder.
    */
-  async #formerOf(downloadId: string, epoch: number): Promise<string[]> {
-    const own = this.#folders.pathOf(downloadId, epoch);
-    if (!this.options.isShared || (await statIfThere(own))) return [];
+  async #takeFormerFolders(downloadId: string, epoch: number): Promise<string[]> {
+    const ownPath = this.#folders.pathOf(downloadId, epoch);
+    if (!this.options.isShared || (await statIfThere(ownPath))) return [];
     const all = (await this.#folders.all(downloadId)).filter((each) => each.epoch < epoch);
     const last = all.at(-1);
-    if (last && this.#folders.isAtRest(downloadId, last.epoch)) {
-      await rename(last.path, own);
+    if (last && this.#folders.hasNoWriter(downloadId, last.epoch)) {
+      await rename(last.path, ownPath);
       all.pop();
     }
     return all.toReversed().map(({ path }) => path);

@@ -1,8 +1,8 @@
 import { constants, fstatSync } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rename, statfs, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { statIfThere, takeName, unlessUnsupported, unlinkIfThere } from "./file-names.ts";
-import { copyDurably, markOf } from "./files.ts";
+import { rethrowUnlessUnsupported, statIfThere, takeName, unlinkIfThere } from "./file-names.ts";
+import { copyDurably, readOrCreateMark } from "./files.ts";
 import { systemCode } from "../../util/system-error.ts";
 import { DiskSets } from "./disk-sets.ts";
 import { onDisk, PartFile } from "./part.ts";
@@ -24,7 +24,7 @@ const PUBLISHED_MODE = 0o644 & ~process.umask();
  * How long a measurement of the free space is reused, in ms. While one small file arrives, the free space is
  * asked for several times.
  */
-const ROOM_AGE_MS = 20;
+const FREE_SPACE_AGE_MS = 20;
 
 /**
  * Stores bytes in a folder: parts in `.server/parts/`, published files in `<client_id>/<name>`. The folder is
@@ -44,12 +44,12 @@ class DiskStorage implements Storage {
   readonly checkpointsInTurn = true;
   readonly #shared = new SharedSync();
   /** Paths of clients' folders whose creation is known to be flushed to the disk. */
-  readonly #named = new Set<string>();
-  readonly #names: AttemptNames;
-  readonly #copies: AttemptNames;
+  readonly #flushedFolders = new Set<string>();
+  readonly #partNames: AttemptNames;
+  readonly #copyNames: AttemptNames;
   readonly #parts: string;
-  #room: Promise<FreeSpace> | undefined;
-  #roomAskedAt = 0;
+  #freeSpace: Promise<FreeSpace> | undefined;
+  #measuredAt = 0;
 
   constructor(
     private readonly root: string,
@@ -57,8 +57,8 @@ class DiskStorage implements Storage {
     private readonly unlock: () => void,
   ) {
     this.#parts = join(root, ".server", "parts");
-    this.#names = new AttemptNames(this.#parts, PART, isShared);
-    this.#copies = new AttemptNames(this.#parts, COPY, isShared);
+    this.#partNames = new AttemptNames(this.#parts, PART, isShared);
+    this.#copyNames = new AttemptNames(this.#parts, COPY, isShared);
     this.sets = new DiskSets({
       parts: this.#parts,
       isShared,
@@ -70,7 +70,7 @@ class DiskStorage implements Storage {
   }
 
   async openPart(downloadId: string, epoch = 0, isWhole = false): Promise<Part> {
-    const path = this.#names.pathOf(downloadId, epoch);
+    const path = this.#partNames.pathOf(downloadId, epoch);
     return onDisk("open the part file", async () => {
       await this.#takeOver(downloadId, epoch, isWhole);
       let file = await openForPart(path);
@@ -86,9 +86,9 @@ class DiskStorage implements Storage {
       try {
         const { size, mode } = fstatSync(file.fd);
         if ((mode & 0o777) !== PUBLISHED_MODE) {
-          await file.chmod(PUBLISHED_MODE).catch(unlessUnsupported);
+          await file.chmod(PUBLISHED_MODE).catch(rethrowUnlessUnsupported);
         }
-        const onClose = () => this.#names.recordEnd(downloadId, epoch);
+        const onClose = () => this.#partNames.recordEnd(downloadId, epoch);
         // The folder is flushed even if the file already existed, because the process that created the file
         // may have crashed before the flush.
         return new PartFile(file, size, this.#shared.flush(this.#parts), onClose);
@@ -105,7 +105,7 @@ class DiskStorage implements Storage {
 
   async listParts(): Promise<string[]> {
     return onDisk("list the part files", async () => {
-      return [...new Set([...(await this.#names.list()), ...(await this.#copies.list())])];
+      return [...new Set([...(await this.#partNames.list()), ...(await this.#copyNames.list())])];
     });
   }
 
@@ -130,8 +130,8 @@ class DiskStorage implements Storage {
         // The next try publishes the file under another name, so this name is removed. It stays in two cases:
         // the part is gone, so that the file has no other name, or another server has taken over the
         // publishing.
-        const isToGo = (await statIfThere(part)) && (await isOurs().catch(() => false));
-        if (isToGo) await unlinkIfThere(final);
+        const mayRemoveName = (await statIfThere(part)) && (await isOurs().catch(() => false));
+        if (mayRemoveName) await unlinkIfThere(final);
         throw error;
       }
       return true;
@@ -147,11 +147,11 @@ class DiskStorage implements Storage {
 
   freeSpace(): Promise<FreeSpace> {
     const now = performance.now();
-    if (this.#room === undefined || now - this.#roomAskedAt > ROOM_AGE_MS) {
-      this.#roomAskedAt = now;
-      this.#room = this.#askForRoom();
+    if (this.#freeSpace === undefined || now - this.#measuredAt > FREE_SPACE_AGE_MS) {
+      this.#measuredAt = now;
+      this.#freeSpace = this.#measureFreeSpace();
     }
-    return this.#room;
+    return this.#freeSpace;
   }
 
   async check(): Promise<void> {
@@ -161,7 +161,7 @@ class DiskStorage implements Storage {
   /** Does nothing, because calls to a disk succeed or fail at once. */
   stopSoon(): void {}
 
-  async #askForRoom(): Promise<FreeSpace> {
+  async #measureFreeSpace(): Promise<FreeSpace> {
     const stats = await onDisk("ask for free room", () => statfs(this.root, { bigint: true }));
     return {
       free: Number(stats.bavail * stats.bsize),
@@ -191,7 +191,9 @@ class DiskStorage implements Storage {
   }
 
   async identity(): Promise<string> {
-    return onDisk("read the mark of the folder", () => markOf(join(this.root, ".server", "mark")));
+    return onDisk("read the mark of the folder", () =>
+      readOrCreateMark(join(this.root, ".server", "mark")),
+    );
   }
 
   /**
@@ -199,9 +201,9 @@ class DiskStorage implements Storage {
    * If no attempt has a part, returns the path that this attempt's part would have.
    */
   async #partOf(downloadId: string, epoch: number): Promise<string> {
-    const own = this.#names.pathOf(downloadId, epoch);
-    if (!this.isShared || (await statIfThere(own))) return own;
-    return (await this.#names.latest(downloadId, epoch))?.path ?? own;
+    const ownPath = this.#partNames.pathOf(downloadId, epoch);
+    if (!this.isShared || (await statIfThere(ownPath))) return ownPath;
+    return (await this.#partNames.latest(downloadId, epoch))?.path ?? ownPath;
   }
 
   /**
@@ -209,25 +211,26 @@ class DiskStorage implements Storage {
    * still write to it, else by a rename. Then removes the parts of all earlier attempts.
    */
   async #takeOver(downloadId: string, epoch: number, isWhole: boolean): Promise<void> {
-    const own = this.#names.pathOf(downloadId, epoch);
-    if (!this.isShared || (await statIfThere(own))) return;
-    const former = await this.#names.latest(downloadId, epoch);
+    const ownPath = this.#partNames.pathOf(downloadId, epoch);
+    if (!this.isShared || (await statIfThere(ownPath))) return;
+    const former = await this.#partNames.latest(downloadId, epoch);
     if (!former) return;
-    if (isWhole || this.#names.isAtRest(downloadId, former.epoch)) await rename(former.path, own);
+    if (isWhole || this.#partNames.hasNoWriter(downloadId, former.epoch))
+      await rename(former.path, ownPath);
     else {
-      const copy = this.#copies.pathOf(downloadId, epoch);
+      const copy = this.#copyNames.pathOf(downloadId, epoch);
       await copyDurably(former.path, copy);
-      await rename(copy, own);
+      await rename(copy, ownPath);
     }
     await this.#shared.flush(this.#parts);
-    for (const each of await this.#names.all(downloadId)) {
+    for (const each of await this.#partNames.all(downloadId)) {
       if (each.epoch < epoch) await unlinkIfThere(each.path);
     }
   }
 
   /** Returns the parts of a download, and incomplete copies of parts. */
   async #allOf(downloadId: string): Promise<AttemptPath[]> {
-    return [...(await this.#copies.all(downloadId)), ...(await this.#names.all(downloadId))];
+    return [...(await this.#copyNames.all(downloadId)), ...(await this.#partNames.all(downloadId))];
   }
 
   /**
@@ -235,11 +238,11 @@ class DiskStorage implements Storage {
    * @param last path of the part to remove after all others
    */
   async #removeParts(downloadId: string, last?: string): Promise<void> {
-    const own = this.#names.pathOf(downloadId, 0);
-    const all = this.isShared ? await this.#allOf(downloadId) : [{ path: own }];
+    const ownPath = this.#partNames.pathOf(downloadId, 0);
+    const all = this.isShared ? await this.#allOf(downloadId) : [{ path: ownPath }];
     for (const { path } of all) if (path !== last) await unlinkIfThere(path);
     if (last !== undefined) await unlinkIfThere(last);
-    this.#names.forget(downloadId);
+    this.#partNames.forget(downloadId);
   }
 
   /**
@@ -261,17 +264,17 @@ class DiskStorage implements Storage {
 
   /** Creates a folder, even if it was created before and has been removed since. */
   async #makeFolderAgain(folder: string): Promise<void> {
-    if (!(await statIfThere(folder))) this.#named.delete(folder);
+    if (!(await statIfThere(folder))) this.#flushedFolders.delete(folder);
     await this.#makeFolder(folder);
   }
 
   async #makeFolder(folder: string): Promise<void> {
-    if (this.#named.has(folder)) return;
+    if (this.#flushedFolders.has(folder)) return;
     await mkdir(folder, { recursive: true });
     // The name is flushed even if the folder already existed, because the process that created the folder may
     // have crashed before the flush.
     await this.#shared.flush(this.root);
-    this.#named.add(folder);
+    this.#flushedFolders.add(folder);
   }
 
   private publishedPath(savedPath: string): string {

@@ -16,7 +16,7 @@ export async function takeName(part: string, final: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (systemCode(error) === "EEXIST") return isSameFile(part, final);
-    unlessUnsupported(error);
+    rethrowUnlessUnsupported(error);
   }
   // Without hard links (FAT, some network shares), the name is checked before the rename. Nothing can take
   // the name in between, because a row reserves it for one download, and only servers that use the same rows
@@ -32,7 +32,7 @@ async function isSameFile(a: string, b: string): Promise<boolean> {
 }
 
 /** Rethrows an error, unless it means that the file system does not support the operation. */
-export function unlessUnsupported(error: unknown): void {
+export function rethrowUnlessUnsupported(error: unknown): void {
   if (!UNSUPPORTED.has(systemCode(error) ?? "")) throw error;
 }
 

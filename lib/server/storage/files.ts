@@ -20,7 +20,7 @@ export async function copyDurably(from: string, to: string): Promise<void> {
  * Returns the mark that a file contains, a random id. If the file does not exist, it is created with a new
  * mark. Every process gets the same mark, even after a power cut.
  */
-export async function markOf(path: string): Promise<string> {
+export async function readOrCreateMark(path: string): Promise<string> {
   const mark = await readMark(path).catch(async (error: unknown) => {
     if (systemCode(error) !== "ENOENT") throw error;
     await makeMark(path);
@@ -35,15 +35,15 @@ export async function markOf(path: string): Promise<string> {
 const readMark = (path: string): Promise<string> => readFile(path, "utf8");
 
 async function makeMark(path: string): Promise<void> {
-  const own = `${path}.${Bun.randomUUIDv7()}`;
-  await writeNewFile(own, Bun.randomUUIDv7(), 0o600);
+  const temporary = `${path}.${Bun.randomUUIDv7()}`;
+  await writeNewFile(temporary, Bun.randomUUIDv7(), 0o600);
   try {
     // The link makes a complete file appear under the mark's name. If several processes create the mark at
     // the same time, only one link succeeds.
-    await link(own, path);
+    await link(temporary, path);
   } catch (error) {
     if (systemCode(error) !== "EEXIST") throw error;
   } finally {
-    await unlinkIfThere(own);
+    await unlinkIfThere(temporary);
   }
 }

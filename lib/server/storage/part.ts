@@ -52,50 +52,50 @@ export interface OpenFile {
 
 /** A part stored in an open file. */
 export class PartFile implements Part {
-  readonly maxUnsafe = CHECKPOINT_BYTES;
+  readonly maxUnflushed = CHECKPOINT_BYTES;
   /**
    * Whether a flush has failed. The kernel may then have dropped unflushed bytes, and a later flush may not
    * report this loss.
    */
-  private givenUp = false;
+  private hasFlushFailed = false;
 
   /**
    * @param file the open file
-   * @param bytes length of the file in bytes
-   * @param named resolves when the file's name in its folder is flushed
+   * @param length length of the file in bytes
+   * @param nameFlushed resolves when the file's name in its folder is flushed
    * @param onClose called after the file is closed
    */
   constructor(
     private readonly file: OpenFile,
-    private bytes: number,
-    private readonly named: Promise<void>,
+    private length: number,
+    private readonly nameFlushed: Promise<void>,
     private readonly onClose: () => void = () => {},
   ) {
     // Avoids an unhandled rejection. The first flush awaits `named` and throws its error.
-    named.catch(() => undefined);
+    nameFlushed.catch(() => undefined);
   }
 
   get size(): number {
-    return this.bytes;
+    return this.length;
   }
 
   truncate(size: number): Promise<void> {
     return this.use("shorten the part file", async () => {
       // Never lengthens the file, because truncate() would add zeros.
-      if (size >= this.bytes) return;
+      if (size >= this.length) return;
       await this.file.truncate(size);
-      this.bytes = size;
+      this.length = size;
     });
   }
 
   write(bytes: Uint8Array, offset: number): Promise<void> {
     return this.use("write the part file", async () => {
       for (let done = 0; done < bytes.length;) {
-        const left = bytes.length - done;
-        const { bytesWritten } = await this.file.write(bytes, done, left, offset + done);
+        const remaining = bytes.length - done;
+        const { bytesWritten } = await this.file.write(bytes, done, remaining, offset + done);
         if (bytesWritten === 0) throw new Error("the system took no byte and gave no reason");
         done += bytesWritten;
-        this.bytes = Math.max(this.bytes, offset + done);
+        this.length = Math.max(this.length, offset + done);
       }
     });
   }
@@ -116,10 +116,10 @@ export class PartFile implements Part {
   sync(): Promise<void> {
     return this.use("flush the part file", async () => {
       try {
-        await this.named;
+        await this.nameFlushed;
         await this.file.datasync();
       } catch (error) {
-        this.givenUp = true;
+        this.hasFlushFailed = true;
         throw error;
       }
     });
@@ -135,7 +135,7 @@ export class PartFile implements Part {
   }
 
   private async use<T>(action: string, work: () => Promise<T>): Promise<T> {
-    if (this.givenUp) {
+    if (this.hasFlushFailed) {
       throw new FdsError("storage_error", `cannot ${action}: an earlier flush of it failed`);
     }
     return onDisk(action, work);

@@ -24,17 +24,19 @@ export async function openServerFolder(
   { isShared = false, names = [] }: ServerFolderOptions = {},
 ): Promise<() => void> {
   const root = resolve(folder);
-  const own = join(root, ".server");
-  const within = names.map((name) => join(own, name));
+  const serverFolder = join(root, ".server");
+  const subfolders = names.map((name) => join(serverFolder, name));
   try {
     await mkdir(root, { recursive: true });
-    for (const path of [own, ...within]) await mkdir(path, { recursive: true, mode: 0o700 });
-    for (const path of [root, own, ...within]) await access(path, constants.W_OK | constants.X_OK);
+    for (const path of [serverFolder, ...subfolders])
+      await mkdir(path, { recursive: true, mode: 0o700 });
+    for (const path of [root, serverFolder, ...subfolders])
+      await access(path, constants.W_OK | constants.X_OK);
     await syncFolder(root);
-    await syncFolder(own);
+    await syncFolder(serverFolder);
   } catch (cause) {
     const why = systemCode(cause) ?? String(cause);
     throw new Error(`make "${folder}" a folder that this user can write to: ${why}`, { cause });
   }
-  return lockOut(folder, join(own, "lock"), isShared);
+  return lockOut(folder, join(serverFolder, "lock"), isShared);
 }

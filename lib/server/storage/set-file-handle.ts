@@ -2,7 +2,7 @@ import fs from "node:fs";
 import type { OpenFile } from "./part.ts";
 
 /** Maximum size of a synchronous write, in bytes. */
-const SMALL = 64 * 1024;
+const MAX_SYNC_BYTES = 64 * 1024;
 
 /**
  * A large file of a set, open for writing. System calls that take some microseconds are synchronous, because
@@ -40,34 +40,37 @@ export class SetFileHandle implements OpenFile {
   }
 
   async write(bytes: Uint8Array, from: number, length: number, at: number) {
-    if (length <= SMALL) return { bytesWritten: fs.writeSync(this.fd, bytes, from, length, at) };
-    const bytesWritten = await done<number>((tell) =>
-      fs.write(this.fd, bytes, from, length, at, tell),
+    if (length <= MAX_SYNC_BYTES)
+      return { bytesWritten: fs.writeSync(this.fd, bytes, from, length, at) };
+    const bytesWritten = await asPromise<number>((callback) =>
+      fs.write(this.fd, bytes, from, length, at, callback),
     );
     return { bytesWritten };
   }
 
   async read(bytes: Uint8Array, from: number, length: number, at: number) {
-    const bytesRead = await done<number>((tell) => fs.read(this.fd, bytes, from, length, at, tell));
+    const bytesRead = await asPromise<number>((callback) =>
+      fs.read(this.fd, bytes, from, length, at, callback),
+    );
     return { bytesRead };
   }
 
   truncate(size: number): Promise<void> {
-    return done((tell) => fs.ftruncate(this.fd, size, tell));
+    return asPromise((callback) => fs.ftruncate(this.fd, size, callback));
   }
 
   datasync(): Promise<void> {
-    return done((tell) => fs.fdatasync(this.fd, tell));
+    return asPromise((callback) => fs.fdatasync(this.fd, callback));
   }
 
   async close(): Promise<void> {
-    this.onClosing(done((tell) => fs.close(this.fd, tell)));
+    this.onClosing(asPromise((callback) => fs.close(this.fd, callback)));
   }
 }
 
 /** Converts a system call with a callback to a promise. */
-function done<T = void>(
-  call: (tell: (error: Error | null | undefined, result?: T) => void) => void,
+function asPromise<T = void>(
+  call: (callback: (error: Error | null | undefined, result?: T) => void) => void,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     call((error, result) => (error ? reject(error) : resolve(result as T)));

@@ -17,7 +17,7 @@ interface Folder {
    * Names at the site that are stored under another name, or that are not in lower case and NFC. `taken` does
    * not show that they were listed, so they are kept to detect a file that is listed twice.
    */
-  others: Set<string>;
+  listedNames: Set<string>;
 }
 
 /**
@@ -36,10 +36,10 @@ export class SetNames {
     const names = path.split("/");
     const file = names.pop() ?? "";
     const folder = names.reduce((parent, name) => this.#folderIn(parent, name), this.#root);
-    if ((folder.taken.get(file) ?? 0) < 0 || folder.others.has(file)) return null;
+    if ((folder.taken.get(file) ?? 0) < 0 || folder.listedNames.has(file)) return null;
     const name = freeName(folder, file);
-    if (name === file && spellingOf(file) === file) folder.taken.set(file, -FIRST);
-    else folder.others.add(file);
+    if (name === file && spellingOf(file) === file) folder.taken.set(file, -FIRST_NUMBER);
+    else folder.listedNames.add(file);
     return pathIn(folder, name);
   }
 
@@ -58,24 +58,24 @@ function pathIn(folder: Folder, name: string): string {
 }
 
 /** First number that is appended to a name that is already used. */
-const FIRST = 2;
+const FIRST_NUMBER = 2;
 
 function newFolder(path: string): Folder {
-  return { path, folders: new Map(), taken: new Map(), others: new Set() };
+  return { path, folders: new Map(), taken: new Map(), listedNames: new Set() };
 }
 
 /** Returns a safe name that is not used in a folder yet, and marks it as used. */
 function freeName({ taken }: Folder, name: string): string {
   // On the site's system a backslash is part of the name, not a separator.
   const safe = safeFileName(name.replaceAll("\\", "_"));
-  const asked = spellingOf(safe);
-  const known = taken.get(asked) ?? 1;
-  for (let n = Math.abs(known); ; n++) {
+  const safeSpelling = spellingOf(safe);
+  const nextNumber = taken.get(safeSpelling) ?? 1;
+  for (let n = Math.abs(nextNumber); ; n++) {
     const candidate = shortFileName(safe, n === 1 ? "" : `-${n}`);
     const spelling = spellingOf(candidate);
     if (taken.has(spelling)) continue;
-    taken.set(spelling, FIRST);
-    taken.set(asked, known < 0 ? -(n + 1) : n + 1);
+    taken.set(spelling, FIRST_NUMBER);
+    taken.set(safeSpelling, nextNumber < 0 ? -(n + 1) : n + 1);
     return candidate;
   }
 }

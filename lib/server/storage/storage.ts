@@ -30,7 +30,7 @@ export interface Part {
    * A checkpoint is due when this many bytes are written but not durable. Bytes being written are not
    * counted.
    */
-  readonly maxUnsafe: number;
+  readonly maxUnflushed: number;
   /** Removes the bytes from the offset `size` on. */
   truncate(size: number): Promise<void>;
   /**
@@ -74,9 +74,10 @@ export interface SetFolder {
    */
   linkFile(path: string, savedPath: string, size: number): Promise<boolean>;
   /**
-   * Whether there are folders of earlier attempts by other servers. False after {@link SetFolder.dropFormer}.
+   * Whether there are folders of earlier attempts by other servers. False after
+   * {@link SetFolder.dropFormerFolders}.
    */
-  readonly hasFormer: boolean;
+  readonly hasFormerFolders: boolean;
   /**
    * Takes over a file of an earlier attempt, if it exists, by a link or a copy.
    * @param length number of the file's bytes to take over; null: the whole file, which is complete and no
@@ -84,7 +85,7 @@ export interface SetFolder {
    */
   takeOver(path: string, length: number | null): Promise<void>;
   /** Removes the files of earlier attempts by other servers. */
-  dropFormer(): Promise<void>;
+  dropFormerFolders(): Promise<void>;
   /**
    * Removes all files, also those of earlier attempts. Called before the set is listed: an attempt that ended
    * during the listing may have left links to published files.
@@ -105,9 +106,9 @@ export interface SetFolder {
 /** The storage of sets. Methods throw FdsError `storage_full` or `storage_error`. */
 export interface SetStorage {
   /** Maximum number of bytes written but not durable. */
-  readonly maxUnsafe: number;
+  readonly maxUnflushed: number;
   /**
-   * Number of written bytes after which a checkpoint is due. If it is below {@link SetStorage.maxUnsafe},
+   * Number of written bytes after which a checkpoint is due. If it is below {@link SetStorage.maxUnflushed},
    * bytes go on arriving during the flush.
    */
   readonly checkpointBytes: number;

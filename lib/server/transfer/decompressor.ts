@@ -31,7 +31,7 @@ export class Decompressor {
   constructor(private readonly options: DecompressorOptions) {}
 
   /** Whether all frames taken so far are done: their bytes were given to `onBytes`, or they were dropped. */
-  get idle(): boolean {
+  get isIdle(): boolean {
     return this.#working === undefined;
   }
 
@@ -40,7 +40,7 @@ export class Decompressor {
    * is waiting.
    */
   take(frame: Frame): void {
-    if (this.idle && !frame.compressed) return this.options.onBytes(frame.payload);
+    if (this.isIdle && !frame.compressed) return this.options.onBytes(frame.payload);
     this.#queue.push(frame);
     this.#working ??= this.#work();
   }

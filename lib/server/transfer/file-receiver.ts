@@ -7,7 +7,7 @@ import type { Part, Storage } from "../storage/storage.ts";
 import type { FilePhase } from "./file-phase.ts";
 import { checkComplete, checkStart, fileRequest } from "./file-request.ts";
 import type { FlowControl } from "./flow-control.ts";
-import { type AttemptOptions, broken, IncomingAttempt } from "./incoming-attempt.ts";
+import { type AttemptOptions, IncomingAttempt, protocolError } from "./incoming-attempt.ts";
 import { IncomingBytes } from "./incoming-bytes.ts";
 import type { Outcome, Progress, StreamMessage } from "./incoming-stream.ts";
 import { findFlaw } from "./verdict.ts";
@@ -61,19 +61,20 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
       case "file_complete":
         return this.#onComplete(message);
       default:
-        throw broken(`${message.type} is nothing to say about a file`);
+        throw protocolError(`${message.type} is nothing to say about a file`);
     }
   }
 
   onFrame(frame: Frame): boolean {
     const phase = this.#phase;
     if (phase.name === "ended") return false;
-    if (!("source" in phase)) throw broken("a frame came before file_start");
+    if (!("source" in phase)) throw protocolError("a frame came before file_start");
     const end = frame.offset + frame.rawLength;
-    if (end > phase.source.totalSize) throw broken("a frame reaches beyond the end of the file");
-    const { isOfUse, progress } = phase.bytes.take(frame);
-    if (progress > 0) this.stallWatch.moved(progress);
-    return isOfUse;
+    if (end > phase.source.totalSize)
+      throw protocolError("a frame reaches beyond the end of the file");
+    const { isAccepted, progress } = phase.bytes.take(frame);
+    if (progress > 0) this.stallWatch.addProgress(progress);
+    return isAccepted;
   }
 
   protected get isOver(): boolean {
@@ -102,7 +103,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
     await this.#bytes?.close(outcome.type === "lost" || outcome.type === "failed");
   }
 
-  protected get creditIsWanted(): boolean {
+  protected get othersWaitForCredit(): boolean {
     return this.#bytes?.othersWait ?? false;
   }
 
@@ -113,7 +114,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
   protected isClientsTurn(): boolean {
     const phase = this.#phase;
     if (phase.name === "requested") return true;
-    if (phase.name !== "receiving" || !phase.bytes.idle) return false;
+    if (phase.name !== "receiving" || !phase.bytes.isIdle) return false;
     const { arrived, maxOffset } = phase.bytes;
     return arrived < maxOffset || arrived === phase.source.totalSize;
   }
@@ -173,12 +174,12 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
     const phase = this.#phase;
     const arrived = this.#bytes?.arrived ?? 0;
     if ("source" in phase && arrived < phase.source.totalSize) return;
-    this.stallWatch.proved(offset, arrived);
+    this.stallWatch.addProven(offset, arrived);
   }
 
   #onStart(message: FileStart): void {
     const phase = this.#phase;
-    if (phase.name !== "requested") throw broken("file_start came at the wrong time");
+    if (phase.name !== "requested") throw protocolError("file_start came at the wrong time");
     const { download, chunkSize } = this.options;
     const { bytes } = phase;
     checkStart(message, bytes.arrived, download);
@@ -203,7 +204,7 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
     this.#phase = { name: "receiving", bytes, source: agreed };
     this.#hasBegun = true;
     this.options.metrics.resumedBytes += offset;
-    bytes.endsAt(agreed.totalSize);
+    bytes.setEnd(agreed.totalSize);
     this.tell({ type: "credit", max_offset: bytes.maxOffset });
     bytes.begin();
     if (phase.complete) this.#verify(phase.complete);
@@ -226,9 +227,9 @@ export class FileReceiver extends IncomingAttempt<FileReceiverOptions> {
     const phase = this.#phase;
     const isExpected =
       phase.name === "receiving" || (phase.name === "starting" && phase.complete === null);
-    if (!isExpected) throw broken("file_complete came at the wrong time");
+    if (!isExpected) throw protocolError("file_complete came at the wrong time");
     // A damaged chunk is being resent. The client will send `file_complete` again after it.
-    if (phase.bytes.resending) return;
+    if (phase.bytes.isResending) return;
     checkComplete(message, phase.bytes.arrived, phase.source.totalSize);
     this.stallWatch.restart();
     if (phase.name === "starting") this.#phase = { ...phase, complete: message };

@@ -1,6 +1,6 @@
 import { type FileComplete, type FileStart, ZSTD } from "../../protocol/messages.ts";
 import { type Downloading, resolvedPath } from "../download.ts";
-import { broken } from "./incoming-attempt.ts";
+import { protocolError } from "./incoming-attempt.ts";
 import type { StreamCommand } from "./incoming-stream.ts";
 
 /** What the server already has of a file, and how far the client may send. */
@@ -47,13 +47,13 @@ export function fileRequest(download: Downloading, offer: Offer): StreamCommand 
 export function checkStart(message: FileStart, offered: number, download: Downloading): void {
   const { offset, total_size, identity } = message;
   if (offset > 0 && offset !== offered) {
-    throw broken(`file_start begins at ${offset}, expected ${offered} or 0`);
+    throw protocolError(`file_start begins at ${offset}, expected ${offered} or 0`);
   }
   if (offset > 0 && total_size !== download.source?.totalSize) {
-    throw broken(`file_start says ${total_size} bytes, expected the size agreed before`);
+    throw protocolError(`file_start says ${total_size} bytes, expected the size agreed before`);
   }
   if (identity.size < total_size) {
-    throw broken("file_start offers more bytes than the file has");
+    throw protocolError("file_start offers more bytes than the file has");
   }
 }
 
@@ -65,5 +65,5 @@ export function checkStart(message: FileStart, offered: number, download: Downlo
 export function checkComplete(message: FileComplete, arrived: number, totalSize: number): void {
   if (message.total_size === totalSize && arrived === totalSize) return;
   const came = `${arrived} of ${totalSize} came`;
-  throw broken(`file_complete says ${message.total_size} bytes, ${came}`);
+  throw protocolError(`file_complete says ${message.total_size} bytes, ${came}`);
 }

@@ -78,8 +78,8 @@ export class FlowControl {
    * of that quarter, so that some is left for streams that start at the same time.
    */
   get firstShare(): number {
-    const left = this.budget / 4 - this.#outstanding;
-    return Math.max(0, Math.floor((left * 3) / 4));
+    const free = this.budget / 4 - this.#outstanding;
+    return Math.max(0, Math.floor((free * 3) / 4));
   }
 
   open(options: StreamFlowOptions): StreamFlowControl {
@@ -89,12 +89,12 @@ export class FlowControl {
 
   /**
    * Takes bytes from the budget for a stream.
-   * @param least smallest useful grant, in bytes; if fewer are free, none are granted
+   * @param minGrant smallest useful grant, in bytes; if fewer are free, none are granted
    * @returns how many of the wanted bytes are granted; if fewer than all, the stream waits for the others
    */
-  take(stream: StreamFlowControl, wanted: number, least: number): number {
+  take(stream: StreamFlowControl, wanted: number, minGrant: number): number {
     const room = this.budget - this.#outstanding;
-    const granted = room < least ? 0 : Math.min(wanted, room);
+    const granted = room < minGrant ? 0 : Math.min(wanted, room);
     this.#outstanding += granted;
     this.#waiting.delete(stream);
     if (granted < wanted) this.#waiting.add(stream);
@@ -165,8 +165,8 @@ export class StreamFlowControl {
 
   /** Maximum number of bytes of this stream granted and not yet written. */
   get window(): number {
-    const modest = Math.min(this.#link.modest, this.pool.modestShare);
-    return Math.min(Math.max(this.#link.needed, modest), this.pool.share);
+    const modest = Math.min(this.#link.modestWindow, this.pool.modestShare);
+    return Math.min(Math.max(this.#link.neededWindow, modest), this.pool.share);
   }
 
   /**
@@ -180,10 +180,10 @@ export class StreamFlowControl {
     // flushes slowly also slows down the client.
     const limit = Math.min(this.#written, this.#durable + this.options.maxUnflushed) + window;
     const wanted = Math.min(limit, this.#end) - this.#granted;
-    const least = this.#granted + wanted >= this.#end ? 1 : window / 4;
-    const paced = wanted < least ? 0 : this.#pace(wanted);
+    const minGrant = this.#granted + wanted >= this.#end ? 1 : window / 4;
+    const paced = wanted < minGrant ? 0 : this.#pace(wanted);
     if (paced === 0) return this.pool.leave(this);
-    const granted = this.pool.take(this, paced, Math.min(paced, least));
+    const granted = this.pool.take(this, paced, Math.min(paced, minGrant));
     if (granted === 0) return;
     this.#bucket.take(granted);
     this.#granted += granted;
@@ -199,7 +199,7 @@ export class StreamFlowControl {
   }
 
   /** Sets the file's size in bytes, once known. No credit is granted beyond it. */
-  endsAt(totalSize: number): void {
+  setEnd(totalSize: number): void {
     this.#end = totalSize;
     if (this.#granted > totalSize) {
       const unused = this.#granted - Math.max(totalSize, this.#written);

@@ -126,12 +126,12 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
       const message = `the client sent nothing for ${stall.seconds} s`;
       this.fail({ code: "client_timeout", message });
     } else if (stall) {
-      this.#letOthersGo(stall).catch((error: unknown) => this.broke(error));
+      this.#giveWayIfOthersWait(stall).catch((error: unknown) => this.broke(error));
     }
   }
 
-  async #letOthersGo({ bytes, seconds }: Extract<Stall, { type: "slow" }>): Promise<void> {
-    if (!this.creditIsWanted && !(await this.options.othersWait())) return;
+  async #giveWayIfOthersWait({ bytes, seconds }: Extract<Stall, { type: "slow" }>): Promise<void> {
+    if (!this.othersWaitForCredit && !(await this.options.othersWait())) return;
     const sent = formatSize(Math.floor(bytes));
     const message = `the client sent ${sent} in ${seconds} s and others wait: it goes on in its turn`;
     this.giveWay({ code: "client_timeout", message });
@@ -160,7 +160,7 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
    */
   protected abstract isClientsTurn(): boolean;
   /** Whether other streams wait for credit. This attempt may hold credit that they need. */
-  protected abstract get creditIsWanted(): boolean;
+  protected abstract get othersWaitForCredit(): boolean;
   protected abstract get isOver(): boolean;
 
   /** Rate limit set by an operator, in bytes a second; null: no limit. */
@@ -205,14 +205,14 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
    * Requests a damaged piece again, or fails the download if it was requested too often.
    * @param offset offset at which the piece begins, in bytes
    * @param times how many times in a row the piece arrived damaged
-   * @param what the piece's name for messages, and the error code if the download fails
+   * @param piece the piece's name for messages, and the error code if the download fails
    */
   protected askAgain(
     offset: number,
     times: number,
-    what: { name: string; code: Problem["code"] },
+    piece: { name: string; code: Problem["code"] },
   ): void {
-    const { name, code } = what;
+    const { name, code } = piece;
     if (times > MAX_RESENDS) {
       return this.fail(
         { code, message: `the ${name} at ${offset} came damaged ${times} times` },
@@ -236,6 +236,6 @@ export abstract class IncomingAttempt<Options extends AttemptOptions> implements
 }
 
 /** Returns the error for a violation of the protocol by the client. */
-export function broken(message: string): FdsError {
+export function protocolError(message: string): FdsError {
   return new FdsError("protocol_error", message);
 }

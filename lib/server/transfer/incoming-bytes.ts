@@ -5,7 +5,7 @@ import type { Downloading } from "../download.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Part } from "../storage/storage.ts";
 import type { FlowControl, StreamFlowControl } from "./flow-control.ts";
-import { broken } from "./incoming-attempt.ts";
+import { protocolError } from "./incoming-attempt.ts";
 import { IncomingFrames } from "./incoming-frames.ts";
 import type { ClientLink } from "./incoming-stream.ts";
 import { PartWriter } from "./part-writer.ts";
@@ -96,13 +96,13 @@ export class IncomingBytes {
   }
 
   /** Whether a damaged chunk was requested again and has not arrived yet. */
-  get resending(): boolean {
-    return this.#frames.resending;
+  get isResending(): boolean {
+    return this.#frames.isResending;
   }
 
   /** Whether all bytes that arrived have been written. */
-  get idle(): boolean {
-    return this.#frames.idle && this.#writer.idle;
+  get isIdle(): boolean {
+    return this.#frames.isIdle && this.#writer.isIdle;
   }
 
   /**
@@ -120,7 +120,7 @@ export class IncomingBytes {
     this.#reached = offset;
     this.#flow = credit.open({
       offset,
-      maxUnflushed: part.maxUnsafe,
+      maxUnflushed: part.maxUnflushed,
       rateLimit: rateLimit(),
       roundTripMs: () => link.roundTripMs(),
       knownRate: link.rate,
@@ -150,8 +150,8 @@ export class IncomingBytes {
   }
 
   /** Sets the file's size in bytes, once known. No credit is granted beyond it. */
-  endsAt(totalSize: number): void {
-    this.#flow?.endsAt(totalSize);
+  setEnd(totalSize: number): void {
+    this.#flow?.setEnd(totalSize);
     this.#flow?.grant();
   }
 
@@ -169,17 +169,18 @@ export class IncomingBytes {
    * @returns whether the frame is used, and by how many bytes it goes beyond the highest offset so far
    * @throws FdsError `protocol_error` if the frame is out of order, or exceeds the granted credit
    */
-  take(frame: Frame): { isOfUse: boolean; progress: number } {
+  take(frame: Frame): { isAccepted: boolean; progress: number } {
     const end = frame.offset + frame.rawLength;
     const { maxOffset } = this;
-    if (end > maxOffset) throw broken(`a frame reaches beyond the ${maxOffset} bytes granted`);
+    if (end > maxOffset)
+      throw protocolError(`a frame reaches beyond the ${maxOffset} bytes granted`);
     this.#flow?.arrived(frame.rawLength);
-    const isOfUse = this.#frames.take(frame);
+    const isAccepted = this.#frames.take(frame);
     // Only bytes beyond the highest offset reached before count as progress, so bytes that are sent again do
     // not count.
     const progress = Math.max(0, this.arrived - this.#reached);
     this.#reached += progress;
-    return { isOfUse, progress };
+    return { isAccepted, progress };
   }
 
   limitRate(rateLimit: number | null): void {

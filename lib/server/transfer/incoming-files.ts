@@ -5,7 +5,7 @@ import { release } from "../../util/release.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { WantedSetFile } from "../set.ts";
 import type { OpenSet } from "./open-set.ts";
-import { type Moment, SetCheckpoints } from "./set-checkpoints.ts";
+import { SetCheckpoints, type SetSnapshot } from "./set-checkpoints.ts";
 import { type Answer, SetWriter } from "./set-writer.ts";
 import { describeWanted } from "./wanted-file.ts";
 import { WantQueue } from "./want-queue.ts";
@@ -26,8 +26,8 @@ export interface IncomingFilesOptions extends OpenSet {
    * size exceeds a quota.
    */
   checkQuota: (totalSize: number) => Promise<unknown>;
-  /** Called when the state in `moment` is flushed to the disk and recorded in the rows of the files. */
-  onDurable: (moment: Moment) => Promise<void>;
+  /** Called when the state in `snapshot` is flushed to the disk and recorded in the rows of the files. */
+  onDurable: (snapshot: SetSnapshot) => Promise<void>;
   /** Called when the client cannot send a file of a strict set, which fails the set. */
   onMissing: (error: Problem) => void;
   /** Called when the client has answered for every file, and all received files are durable. */
@@ -62,7 +62,7 @@ export class IncomingFiles {
       checksum: download.checksum,
       expect: (index) => this.#wants.expect(index),
       admit: (bytes) => this.#admit(bytes),
-      onProgress: (bytes) => stallWatch.moved(bytes),
+      onProgress: (bytes) => stallWatch.addProgress(bytes),
       onAnswer: (answer) => this.#onAnswer(answer),
     });
     this.#checkpoints = new SetCheckpoints({
@@ -70,8 +70,8 @@ export class IncomingFiles {
       folder,
       checkpointBytes,
       rows,
-      moment: () => this.#moment(),
-      onDurable: (moment) => this.#onDurable(moment),
+      takeSnapshot: () => this.#takeSnapshot(),
+      onDurable: (snapshot) => this.#onDurable(snapshot),
       onError: options.onError,
     });
     this.#rate.add(0);
@@ -87,8 +87,8 @@ export class IncomingFiles {
   }
 
   /** Whether the client still has to answer some request for a file. */
-  get isOwed(): boolean {
-    return this.#wants.isOwed;
+  get isAnswerDue(): boolean {
+    return this.#wants.isAnswerDue;
   }
 
   /**
@@ -104,14 +104,14 @@ export class IncomingFiles {
     this.#rate.add(bytes.length);
     this.#checkpoints.wrote(bytes.length);
     release(bytes);
-    await this.goOn();
+    await this.requestMore();
   }
 
   /**
    * Requests more files. If the client has answered for every file, makes the files durable and calls
    * `onDone`.
    */
-  async goOn(): Promise<void> {
+  async requestMore(): Promise<void> {
     const { isOver, onDone } = this.options;
     await this.#wants.fill();
     if (isOver() || !this.#wants.isDone) return;
@@ -125,7 +125,10 @@ export class IncomingFiles {
    */
   onProving(offset: number): void {
     const { current } = this.#writer;
-    this.options.stallWatch.proved(offset, current?.length ?? this.#wants.next?.durableOffset ?? 0);
+    this.options.stallWatch.addProven(
+      offset,
+      current?.length ?? this.#wants.next?.durableOffset ?? 0,
+    );
   }
 
   /**
@@ -134,21 +137,21 @@ export class IncomingFiles {
    *   disk has space for the row that records the failure
    */
   async close(keep: boolean): Promise<void> {
-    let isSafe = false;
+    let isDurable = false;
     try {
-      isSafe = keep && (await this.#checkpoints.finish());
+      isDurable = keep && (await this.#checkpoints.finish());
       await this.#checkpoints.stop();
     } finally {
-      if (keep && !isSafe) await this.#writer.dropUnsafe();
+      if (keep && !isDurable) await this.#writer.dropUnflushed();
       await this.#writer.close();
     }
   }
 
-  async #onDurable(moment: Moment): Promise<void> {
+  async #onDurable(snapshot: SetSnapshot): Promise<void> {
     const { current } = this.#writer;
-    const { index, length } = moment.current ?? { index: -1, length: 0 };
+    const { index, length } = snapshot.current ?? { index: -1, length: 0 };
     if (current?.file.index === index) current.file.durableOffset = length;
-    await this.options.onDurable(moment);
+    await this.options.onDurable(snapshot);
   }
 
   #onAnswer(answer: Answer): void {
@@ -156,12 +159,12 @@ export class IncomingFiles {
     const { metrics, stallWatch } = this.options;
     this.#wants.answered();
     // A record's bytes count as progress even if the file is empty, so many empty files cause no timeout.
-    stallWatch.moved(START_BYTES);
+    stallWatch.addProgress(START_BYTES);
     stallWatch.forgetProven();
     switch (answer.type) {
       case "received":
         return this.#received(answer);
-      case "again":
+      case "retry":
         if (answer.error.code === "checksum_mismatch") metrics.checksumFailures++;
         if (this.#wants.repeat(file)) return;
         return this.#skip(file, answer.error);
@@ -210,7 +213,7 @@ export class IncomingFiles {
     await checkQuota(tally.totalSize);
   }
 
-  #moment(): Moment {
+  #takeSnapshot(): SetSnapshot {
     const { current } = this.#writer;
     const { bytes, counts: files, totalSize } = this.options.tally;
     return {

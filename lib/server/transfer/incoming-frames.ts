@@ -36,7 +36,7 @@ export class IncomingFrames {
    */
   #early: Uint8Array[] | undefined = [];
   #resends = 0;
-  #resending = false;
+  #isResending = false;
 
   constructor(private readonly options: IncomingFramesOptions) {
     this.#bytesOnWire = options.bytesOnWire;
@@ -52,13 +52,13 @@ export class IncomingFrames {
   }
 
   /** Whether a damaged chunk was requested again and has not arrived yet. */
-  get resending(): boolean {
-    return this.#resending;
+  get isResending(): boolean {
+    return this.#isResending;
   }
 
   /** Whether all frames so far have been decompressed. */
-  get idle(): boolean {
-    return this.#decompressor.idle;
+  get isIdle(): boolean {
+    return this.#decompressor.isIdle;
   }
 
   /** Sets the offset at which the first frame must begin. */
@@ -92,7 +92,7 @@ export class IncomingFrames {
     if (frame.offset !== this.#arrived) {
       metrics.resentBytes += length;
       // The client sent this frame before it saw the request to resend an earlier, damaged chunk.
-      if (this.#resending && frame.offset > this.#arrived) return false;
+      if (this.#isResending && frame.offset > this.#arrived) return false;
       const message = `a frame begins at ${frame.offset}, expected ${this.#arrived}`;
       throw new FdsError("protocol_error", message);
     }
@@ -101,7 +101,7 @@ export class IncomingFrames {
       this.#askAgain();
       return false;
     }
-    this.#resending = false;
+    this.#isResending = false;
     this.#arrived += length;
     this.#decompressor.take(frame);
     return true;
@@ -140,7 +140,7 @@ export class IncomingFrames {
   }
 
   #askAgain(): void {
-    this.#resending = true;
+    this.#isResending = true;
     this.options.onDamaged(this.#arrived, ++this.#resends);
   }
 }

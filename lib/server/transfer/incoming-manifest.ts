@@ -2,7 +2,7 @@ import type { Problem } from "../../protocol/errors.ts";
 import { release } from "../../util/release.ts";
 import { nameOfSet, type SetOrder } from "../set.ts";
 import { longestSetPath } from "../storage/names.ts";
-import { broken } from "./incoming-attempt.ts";
+import { protocolError } from "./incoming-attempt.ts";
 import type { Outcome } from "./incoming-stream.ts";
 import { linkUnchanged } from "./link-unchanged.ts";
 import { ManifestReader } from "./manifest-reader.ts";
@@ -24,10 +24,10 @@ const MAX_MESSAGE = 1_000;
 export class IncomingManifest {
   readonly #reader: ManifestReader;
   /** Number of files and folders that the client has looked at during its walk, as last reported. */
-  #seen = 0;
+  #namesSeen = 0;
   // Time at which bytes of the manifest last arrived, in ms of the monotonic clock. Until the first ones
   // arrive, it is the time of the request.
-  #namedAt = performance.now();
+  #lastBytesAt = performance.now();
   #unmatched: number[] | null = null;
 
   constructor(readonly set: OpenSet) {
@@ -59,7 +59,8 @@ export class IncomingManifest {
    */
   takeUnmatched(unmatched: number[]): void {
     const { paths } = this.set.order;
-    if (unmatched.some((index) => index >= paths.length)) throw broken("a set has no such pattern");
+    if (unmatched.some((index) => index >= paths.length))
+      throw protocolError("a set has no such pattern");
     this.#unmatched = unmatched;
   }
 
@@ -69,8 +70,8 @@ export class IncomingManifest {
    */
   async take(bytes: Uint8Array): Promise<void> {
     const { rows, download, stallWatch } = this.set;
-    this.#namedAt = performance.now();
-    stallWatch.moved(bytes.length);
+    this.#lastBytesAt = performance.now();
+    stallWatch.addProgress(bytes.length);
     const files = await this.#reader.read(bytes);
     release(bytes);
     await rows.insert(download, download.clientId, files);
@@ -80,9 +81,10 @@ export class IncomingManifest {
    * Handles a report of how many files and folders the client has looked at during its walk. A number that
    * has grown restarts the timeout, until {@link SILENT_WALK_MS} after the last bytes of the manifest.
    */
-  onWalkProgress(names: number): void {
-    if (names <= this.#seen || performance.now() - this.#namedAt > SILENT_WALK_MS) return;
-    this.#seen = names;
+  onWalkProgress(namesSeen: number): void {
+    if (namesSeen <= this.#namesSeen || performance.now() - this.#lastBytesAt > SILENT_WALK_MS)
+      return;
+    this.#namesSeen = namesSeen;
     this.set.stallWatch.restart();
   }
 
@@ -100,10 +102,10 @@ export class IncomingManifest {
       if (order.ifNone === "complete") return { type: "nothing", chunkSize };
       return { type: "failed", problem: noFile(order), final: true };
     }
-    const { firstLost } = this.#reader;
-    // `firstLost` is never the error of a file that changed too recently. So such files, unlike others that
-    // cannot be sent, do not fail a strict set.
-    if (order.strict && firstLost) return { type: "failed", problem: firstLost, final: true };
+    const { firstProblem } = this.#reader;
+    // `firstProblem` is never the error of a file that changed too recently. So such files, unlike others
+    // that cannot be sent, do not fail a strict set.
+    if (order.strict && firstProblem) return { type: "failed", problem: firstProblem, final: true };
     if (order.unchanged !== "send") {
       await linkUnchanged({ ...this.set, onLinked: (file) => tally.unchanged(file) });
     }

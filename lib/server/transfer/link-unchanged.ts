@@ -29,7 +29,7 @@ export async function linkUnchanged(options: LinkUnchangedOptions): Promise<void
   const { download, rows, folder, onLinked, isOver } = options;
   const { downloadId, clientId, checksum } = download;
   let linked: SetFileChange[] = [];
-  const keep = async () => {
+  const saveLinks = async () => {
     if (linked.length === 0) return;
     await folder.sync();
     await rows.update(download, linked);
@@ -47,9 +47,9 @@ export async function linkUnchanged(options: LinkUnchangedOptions): Promise<void
       linked.push({ index, status: "unchanged", digest, readAt });
       onLinked(file);
     }
-    if (linked.length >= FLUSHED_AT_ONCE) await keep();
+    if (linked.length >= FLUSHED_AT_ONCE) await saveLinks();
     after = files.at(-1)?.index ?? after;
     isMore = files.length === BATCH;
   }
-  await keep();
+  await saveLinks();
 }

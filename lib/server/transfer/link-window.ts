@@ -40,8 +40,8 @@ export interface LinkWindowOptions {
 
 /** Measures the rate of one stream's link, and computes the stream's window. */
 export class LinkWindow {
-  #needed = 0;
-  #modest = FIRST_WINDOW;
+  #neededWindow = 0;
+  #modestWindow = FIRST_WINDOW;
   #rate = 0;
   /** Time at which the first bytes arrived, in ms; undefined: no bytes have arrived yet. */
   #burstAt: number | undefined;
@@ -62,29 +62,29 @@ export class LinkWindow {
   }
 
   /** Window in bytes that lets the client use the link's full rate; 0: the rate is not known yet. */
-  get needed(): number {
-    return this.#needed;
+  get neededWindow(): number {
+    return this.#neededWindow;
   }
 
   /**
    * Window in bytes while many streams share the processors. It applies until the stream's link has shown
    * that it needs more.
    */
-  get modest(): number {
-    return this.#modest;
+  get modestWindow(): number {
+    return this.#modestWindow;
   }
 
   /**
    * Called before the first grant. Sets the window of a link with a known rate to twice its bandwidth-delay
    * product.
-   * @param most maximum window in bytes
+   * @param maxFirstWindow maximum window in bytes
    */
-  begin(most: number): void {
+  begin(maxFirstWindow: number): void {
     const { knownRate, roundTripMs } = this.options;
     if (!knownRate) return;
     const twice = Math.round(2 * knownRate * (roundTripMs() / 1000));
-    this.#needed = Math.min(MAX_WINDOW, twice, most);
-    this.#modest = modestWindow(knownRate);
+    this.#neededWindow = Math.min(MAX_WINDOW, twice, maxFirstWindow);
+    this.#modestWindow = modestWindow(knownRate);
   }
 
   /** Counts bytes that arrived, before they are written. */
@@ -127,8 +127,8 @@ export class LinkWindow {
   #learn(rate: number): void {
     this.#rate = rate;
     const roundTrip = this.options.roundTripMs() / 1000;
-    this.#needed = Math.min(MAX_WINDOW, Math.round(rate * (2 * roundTrip + SLACK_SECONDS)));
-    this.#modest = modestWindow(rate);
+    this.#neededWindow = Math.min(MAX_WINDOW, Math.round(rate * (2 * roundTrip + SLACK_SECONDS)));
+    this.#modestWindow = modestWindow(rate);
   }
 }
 

@@ -4,7 +4,7 @@ import type { Frame } from "../../protocol/frame.ts";
 import { type ListRequest, ZSTD } from "../../protocol/messages.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { FlowControl, StreamFlowControl } from "./flow-control.ts";
-import { broken } from "./incoming-attempt.ts";
+import { protocolError } from "./incoming-attempt.ts";
 import { IncomingFrames } from "./incoming-frames.ts";
 import type {
   ClientLink,
@@ -82,7 +82,7 @@ export class ListingReceiver implements IncomingStream {
       knownRate: null,
       onGrant: (max_offset) => this.#tell({ type: "credit", max_offset }),
     });
-    this.#flow.endsAt(MAX_LISTING_BYTES);
+    this.#flow.setEnd(MAX_LISTING_BYTES);
     this.#timer = setTimeout(() => {
       const message = `The client gave no answer within ${ANSWER_WITHIN_MS / 1000} s`;
       this.#end(new FdsError("client_timeout", message));
@@ -129,7 +129,7 @@ export class ListingReceiver implements IncomingStream {
       case "list_complete":
         return this.#complete(message);
       default:
-        throw broken(`${message.type} is nothing to say about a listing`);
+        throw protocolError(`${message.type} is nothing to say about a listing`);
     }
   }
 
@@ -137,7 +137,8 @@ export class ListingReceiver implements IncomingStream {
     if (this.#isOver) return false;
     const end = frame.offset + frame.rawLength;
     const { maxOffset } = this.#flow;
-    if (end > maxOffset) throw broken(`a frame reaches beyond the ${maxOffset} bytes granted`);
+    if (end > maxOffset)
+      throw protocolError(`a frame reaches beyond the ${maxOffset} bytes granted`);
     return this.#frames.take(frame);
   }
 
@@ -186,16 +187,16 @@ export class ListingReceiver implements IncomingStream {
 
   #complete({ total_size, more, truncated }: Extract<StreamMessage, { type: "list_complete" }>) {
     // A damaged frame is being resent. The client will send `list_complete` again after it.
-    if (this.#frames.resending) return;
+    if (this.#frames.isResending) return;
     if (total_size !== this.#frames.arrived) {
-      throw broken(`list_complete says ${total_size} bytes, ${this.#frames.arrived} came`);
+      throw protocolError(`list_complete says ${total_size} bytes, ${this.#frames.arrived} came`);
     }
     this.#finish({ more, truncated }).catch((error: unknown) => this.broke(error));
   }
 
   async #finish(page: Omit<Listing, "entries">): Promise<void> {
     await this.#frames.settled();
-    if (this.#isOver || this.#frames.resending) return;
+    if (this.#isOver || this.#frames.isResending) return;
     const entries = entriesOf(this.#text + this.#decode());
     if (this.#order) checkEntries(entries, this.#order);
     this.#end({ entries, ...page });
@@ -229,13 +230,15 @@ export class ListingReceiver implements IncomingStream {
  * @throws FdsError `protocol_error`
  */
 function checkEntries(entries: Entry[], { path, after = "", limit }: ListingOrder): void {
-  if (entries.length > limit) throw broken(`a listing has ${entries.length} names`);
+  if (entries.length > limit) throw protocolError(`a listing has ${entries.length} names`);
   let last = Buffer.from(after);
   for (const { name } of entries) {
     const isName = path === undefined || !(name.includes("/") || name === "." || name === "..");
-    if (!isName || name.includes("\0")) throw broken(`a listing has ${JSON.stringify(name)}`);
+    if (!isName || name.includes("\0"))
+      throw protocolError(`a listing has ${JSON.stringify(name)}`);
     const bytes = Buffer.from(name);
-    if (Buffer.compare(last, bytes) >= 0) throw broken("the names of a listing are out of order");
+    if (Buffer.compare(last, bytes) >= 0)
+      throw protocolError("the names of a listing are out of order");
     last = bytes;
   }
 }
@@ -246,7 +249,7 @@ function checkEntries(entries: Entry[], { path, after = "", limit }: ListingOrde
  */
 function entriesOf(text: string): Entry[] {
   const lines = text.split("\n");
-  if (lines.pop() !== "") throw broken("the last line of a listing is not complete");
+  if (lines.pop() !== "") throw protocolError("the last line of a listing is not complete");
   return lines.map((line) => {
     try {
       return Entry.parse(JSON.parse(line));

@@ -5,7 +5,7 @@ import { eventLoopBudget } from "../../util/event-loop-budget.ts";
 import { formatSize } from "../../util/sizes.ts";
 import type { ListedFile, SetOrder } from "../set.ts";
 import { SetNames } from "../storage/set-names.ts";
-import { broken } from "./incoming-attempt.ts";
+import { protocolError } from "./incoming-attempt.ts";
 
 /** One line of a manifest, in the format that lib/protocol/README.md describes. */
 const Line = z.object({
@@ -54,10 +54,10 @@ export class ManifestReader {
    * file is usually in the same folder, so the match is reused.
    */
   #folder: { path: string; include: PatternWalk; exclude: PatternWalk } | undefined;
-  #read = 0;
+  #bytesRead = 0;
   #files = 0;
   #bytes = 0;
-  #firstLost: Problem | undefined;
+  #firstProblem: Problem | undefined;
 
   /** @param folderBytes maximum length of the path of the set's folder, in bytes of UTF-8 */
   constructor(
@@ -77,8 +77,8 @@ export class ManifestReader {
    * The error of the first file that was left out of the set, by the client or because its path would be too
    * long for the server; undefined if there is none. Files that changed too recently do not count.
    */
-  get firstLost(): Problem | undefined {
-    return this.#firstLost;
+  get firstProblem(): Problem | undefined {
+    return this.#firstProblem;
   }
 
   /**
@@ -88,11 +88,12 @@ export class ManifestReader {
    *   not asked for
    */
   async read(bytes: Uint8Array): Promise<ListedFile[]> {
-    this.#read += bytes.length;
-    if (this.#read > MAX_BYTES) throw broken(`a manifest has over ${formatSize(MAX_BYTES)}`);
+    this.#bytesRead += bytes.length;
+    if (this.#bytesRead > MAX_BYTES)
+      throw protocolError(`a manifest has over ${formatSize(MAX_BYTES)}`);
     const lines = (this.#rest + this.#decode(bytes)).split("\n");
     this.#rest = lines.pop() ?? "";
-    if (this.#rest.length > MAX_LINE) throw broken("a line of a manifest has no end");
+    if (this.#rest.length > MAX_LINE) throw protocolError("a line of a manifest has no end");
     const files: ListedFile[] = [];
     for (let at = 0; at < lines.length; at += BATCH) {
       const batch = lines.slice(at, at + BATCH);
@@ -107,7 +108,7 @@ export class ManifestReader {
    */
   end(): void {
     if (this.#rest + this.#decode() !== "")
-      throw broken("the last line of a manifest is not complete");
+      throw protocolError("the last line of a manifest is not complete");
   }
 
   /**
@@ -133,7 +134,7 @@ export class ManifestReader {
     const file = { index, path, root, size, mtimeNs: mtime_ns };
     if (skipped) return { ...file, place: null, error: this.#skip(skipped) };
     const place = this.#names.add(path);
-    if (place === null) throw broken(`a manifest has ${JSON.stringify(path)} twice`);
+    if (place === null) throw protocolError(`a manifest has ${JSON.stringify(path)} twice`);
     if (this.folderBytes + Buffer.byteLength(place) > MAX_PATH_BYTES) {
       return { ...file, place: null, error: this.#skip("name_unusable") };
     }
@@ -143,7 +144,7 @@ export class ManifestReader {
 
   #skip(code: keyof typeof REASONS): Problem {
     const error = { code, message: REASONS[code] };
-    if (code !== "not_settled") this.#firstLost ??= error;
+    if (code !== "not_settled") this.#firstProblem ??= error;
     return error;
   }
 
@@ -167,7 +168,8 @@ export class ManifestReader {
   #check(path: string, isSkipped: boolean): void {
     const names = path.split("/");
     const isPath = names.every((name) => name !== "" && name !== "." && name !== "..");
-    if (!isPath || path.includes("\0")) throw broken(`a manifest has ${JSON.stringify(path)}`);
+    if (!isPath || path.includes("\0"))
+      throw protocolError(`a manifest has ${JSON.stringify(path)}`);
     const name = names.pop() ?? "";
     const { include, exclude } = this.#folderOf(names);
     const walk = include.step(name);
@@ -175,16 +177,16 @@ export class ManifestReader {
     // The server cannot check absolute patterns, because only the client knows where its roots are.
     const isAsked = this.#include.hasAbsolute || isNamed;
     if (!isAsked || exclude.step(name).matched) {
-      throw broken(`a manifest has ${JSON.stringify(path)}, which was not asked for`);
+      throw protocolError(`a manifest has ${JSON.stringify(path)}, which was not asked for`);
     }
   }
 
   #folderOf(names: string[]) {
     const path = names.join("/");
     if (this.#folder?.path !== path) {
-      const through = (patterns: PathPatterns) =>
+      const walkInto = (patterns: PathPatterns) =>
         names.reduce((at, name) => at.step(name), patterns.startIn([]));
-      this.#folder = { path, include: through(this.#include), exclude: through(this.#exclude) };
+      this.#folder = { path, include: walkInto(this.#include), exclude: walkInto(this.#exclude) };
     }
     return this.#folder;
   }

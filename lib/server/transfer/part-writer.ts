@@ -6,7 +6,7 @@ import { release } from "../../util/release.ts";
 import type { Part } from "../storage/storage.ts";
 
 /**
- * Longest time between checkpoints, in ms. A checkpoint comes earlier if {@link Part.maxUnsafe} bytes are
+ * Longest time between checkpoints, in ms. A checkpoint comes earlier if {@link Part.maxUnflushed} bytes are
  * written but not durable.
  */
 const CHECKPOINT_MS = 250;
@@ -48,7 +48,7 @@ export class PartWriter {
   #ending = false;
   #writing: Promise<void> | undefined;
   /** True: a checkpoint waits in the queue of checkpoints. */
-  #isInLine = false;
+  #isCheckpointQueued = false;
   #checkpointing: Promise<void> | undefined;
   #timer: Timer | undefined;
 
@@ -64,7 +64,7 @@ export class PartWriter {
   /**
    * Whether all bytes given to {@link push} so far have been written, or dropped because writing has stopped.
    */
-  get idle(): boolean {
+  get isIdle(): boolean {
     return this.#writing === undefined;
   }
 
@@ -72,14 +72,14 @@ export class PartWriter {
    * Hashes the durable bytes of the part, so that writing continues after them. This is done block by block,
    * so that other transfers are not held up.
    * @param offset number of durable bytes in the part; bytes after these are removed
-   * @param goOn returns false to stop early. The returned digest is then meaningless
+   * @param mayContinue returns false to stop early. The returned digest is then meaningless
    * @returns the digest of the durable bytes
    * @throws FdsError `storage_error`
    */
-  async continueFrom(offset: number, goOn: () => boolean): Promise<string> {
+  async continueFrom(offset: number, mayContinue: () => boolean): Promise<string> {
     const { part } = this.options;
     await part.truncate(offset);
-    while (this.#written < offset && goOn()) {
+    while (this.#written < offset && mayContinue()) {
       const block = await part.read(this.#written, Math.min(PREFIX_BLOCK, offset - this.#written));
       if (block.length === 0) {
         throw new FdsError("storage_error", "the part file became shorter while it was read");
@@ -171,20 +171,20 @@ export class PartWriter {
   }
 
   #scheduleCheckpoint(): void {
-    if (this.#stopped || this.#ending || this.#isInLine || this.#checkpointing) return;
-    if (this.#written - this.#durable >= this.options.part.maxUnsafe) this.#getInLine();
-    else this.#timer ??= setTimeout(() => this.#getInLine(), CHECKPOINT_MS);
+    if (this.#stopped || this.#ending || this.#isCheckpointQueued || this.#checkpointing) return;
+    if (this.#written - this.#durable >= this.options.part.maxUnflushed) this.#queueCheckpoint();
+    else this.#timer ??= setTimeout(() => this.#queueCheckpoint(), CHECKPOINT_MS);
   }
 
-  #getInLine(): void {
+  #queueCheckpoint(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#isInLine = true;
+    this.#isCheckpointQueued = true;
     void this.options.checkpoints.run(() => this.#checkpoint());
   }
 
   async #checkpoint(): Promise<void> {
-    this.#isInLine = false;
+    this.#isCheckpointQueued = false;
     // `seal` and `close` do not wait for this checkpoint, because they flush the rest themselves.
     if (this.#stopped || this.#ending) return;
     this.#checkpointing = this.#makeDurable()

@@ -11,7 +11,7 @@ const CHECKPOINT_MS = 500;
  * The state of a set that a checkpoint makes durable, besides the files completed since the previous
  * checkpoint.
  */
-export interface Moment {
+export interface SetSnapshot {
   /** The unfinished large file and the number of its bytes received; undefined if there is none. */
   current: { index: number; length: number } | undefined;
   /** Number of bytes received, of complete files and of the unfinished one. */
@@ -30,9 +30,9 @@ export interface SetCheckpointsOptions {
   checkpointBytes: number;
   rows: Pick<SetRows, "update">;
   /** Returns the state of the set at the beginning of a checkpoint. */
-  moment: () => Moment;
-  /** Called when the state in `moment` is flushed to the disk and recorded in the rows of the files. */
-  onDurable: (moment: Moment) => Promise<void>;
+  takeSnapshot: () => SetSnapshot;
+  /** Called when the state in `snapshot` is flushed to the disk and recorded in the rows of the files. */
+  onDurable: (snapshot: SetSnapshot) => Promise<void>;
   onError: (error: unknown) => void;
 }
 
@@ -89,7 +89,7 @@ export class SetCheckpoints {
   async finish(): Promise<boolean> {
     // The end of a checkpoint may start the next one at once.
     while (this.#running) await this.#running;
-    if (!this.#hasFailed) await this.#make();
+    if (!this.#hasFailed) await this.#makeCheckpoint();
     return !this.#hasFailed;
   }
 
@@ -112,7 +112,7 @@ export class SetCheckpoints {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#stopped || this.#hasFailed || this.#running) return;
-    this.#running = this.#make()
+    this.#running = this.#makeCheckpoint()
       .catch((error: unknown) => this.options.onError(error))
       .finally(() => {
         this.#running = undefined;
@@ -120,11 +120,11 @@ export class SetCheckpoints {
       });
   }
 
-  async #make(): Promise<void> {
-    const { attempt, folder, rows, moment, onDurable } = this.options;
+  async #makeCheckpoint(): Promise<void> {
+    const { attempt, folder, rows, takeSnapshot, onDurable } = this.options;
     const changes = this.#changes;
     const leftOut = this.#leftOut;
-    const now = moment();
+    const snapshot = takeSnapshot();
     this.#changes = [];
     this.#leftOut = [];
     this.#bytes = 0;
@@ -135,11 +135,11 @@ export class SetCheckpoints {
       this.#hasFailed = true;
       throw error;
     }
-    const { current } = now;
-    const middle: SetFileChange[] = current
+    const { current } = snapshot;
+    const unfinished: SetFileChange[] = current
       ? [{ index: current.index, status: "pending", durableOffset: current.length }]
       : [];
-    await rows.update(attempt, [...changes, ...middle]);
-    await onDurable(now);
+    await rows.update(attempt, [...changes, ...unfinished]);
+    await onDurable(snapshot);
   }
 }

@@ -5,13 +5,13 @@ import { SerialQueue } from "../../util/serial-queue.ts";
 import { namePatterns, type SetOrder, type SetRows } from "../set.ts";
 import type { SetFolder, Storage } from "../storage/storage.ts";
 import type { FlowControl, StreamFlowControl } from "./flow-control.ts";
-import { type AttemptOptions, broken, IncomingAttempt } from "./incoming-attempt.ts";
+import { type AttemptOptions, IncomingAttempt, protocolError } from "./incoming-attempt.ts";
 import { IncomingFiles } from "./incoming-files.ts";
 import { IncomingFrames } from "./incoming-frames.ts";
 import { IncomingManifest } from "./incoming-manifest.ts";
 import type { Outcome, Progress, StreamMessage } from "./incoming-stream.ts";
 import type { OpenSet } from "./open-set.ts";
-import type { Moment } from "./set-checkpoints.ts";
+import type { SetSnapshot } from "./set-checkpoints.ts";
 import type { SetPhase } from "./set-phase.ts";
 import { SetTally } from "./set-tally.ts";
 import { wantMissing } from "./want-missing.ts";
@@ -38,7 +38,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
   #files: IncomingFiles | undefined;
   readonly #tally = new SetTally();
   /** Number of bytes of the set's stream that have been processed. */
-  #written = 0;
+  #streamOffset = 0;
 
   constructor(options: SetReceiverOptions) {
     super(options);
@@ -46,7 +46,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     this.#frames = new IncomingFrames({
       bytesOnWire: download.bytesOnWire,
       isOver: () => this.isOver,
-      onBytes: (bytes) => this.#inTurn(() => this.#take(bytes)),
+      onBytes: (bytes) => this.#enqueue(() => this.#take(bytes)),
       onDamaged: (offset, times) =>
         this.askAgain(offset, times, { name: "frame", code: "protocol_error" }),
       metrics,
@@ -54,7 +54,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     this.#frames.open();
     this.#flow = credit.open({
       offset: 0,
-      maxUnflushed: storage.sets.maxUnsafe,
+      maxUnflushed: storage.sets.maxUnflushed,
       rateLimit: download.rateLimit,
       roundTripMs: () => link.roundTripMs(),
       onGrant: (max_offset) => {
@@ -85,17 +85,19 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
       case "set_listed":
         return this.#onListed(message);
       default:
-        throw broken(`${message.type} is nothing to say about a set`);
+        throw protocolError(`${message.type} is nothing to say about a set`);
     }
   }
 
   onFrame(frame: Frame): boolean {
     const { name } = this.#phase;
     if (name === "ended") return false;
-    if (name !== "listing" && name !== "receiving") throw broken("a frame came at the wrong time");
+    if (name !== "listing" && name !== "receiving")
+      throw protocolError("a frame came at the wrong time");
     const end = frame.offset + frame.rawLength;
     const { maxOffset } = this.#flow;
-    if (end > maxOffset) throw broken(`a frame reaches beyond the ${maxOffset} bytes granted`);
+    if (end > maxOffset)
+      throw protocolError(`a frame reaches beyond the ${maxOffset} bytes granted`);
     return this.#frames.take(frame);
   }
 
@@ -107,7 +109,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     this.#phase = { name: "ended" };
   }
 
-  protected get creditIsWanted(): boolean {
+  protected get othersWaitForCredit(): boolean {
     return this.#flow.othersWait;
   }
 
@@ -116,9 +118,9 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
   }
 
   protected isClientsTurn(): boolean {
-    if (!this.#frames.idle || !this.#work.isIdle) return false;
+    if (!this.#frames.isIdle || !this.#work.isIdle) return false;
     if (this.#phase.name === "listing") return true;
-    return this.#phase.name === "receiving" && this.#phase.files.isOwed;
+    return this.#phase.name === "receiving" && this.#phase.files.isAnswerDue;
   }
 
   protected async begin(): Promise<void> {
@@ -187,21 +189,18 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
   }
 
   /** Runs `work` after the work of all earlier calls has finished. An error ends the attempt. */
-  #inTurn(work: () => Promise<void>): void {
+  #enqueue(work: () => Promise<void>): void {
     void this.#work.run(async () => {
       try {
         if (!this.isOver) await work();
       } catch (error) {
-        this.#broke(error);
+        this.#onWorkError(error);
       }
     });
   }
 
-  /**
-   * Ends the attempt after an error. Even a violation of the protocol does not end the connection here,
-   * because the session has already accepted the frame.
-   */
-  #broke(error: unknown): void {
+  /** Ends the attempt, not the connection, as the session has accepted even a frame that breaks the rules. */
+  #onWorkError(error: unknown): void {
     if (error instanceof FdsError && error.code === "protocol_error") this.violated(error);
     else this.broke(error);
   }
@@ -211,9 +210,9 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     const { length } = bytes;
     if (phase.name === "listing") await phase.manifest.take(bytes);
     else if (phase.name === "receiving") await phase.files.take(bytes);
-    this.#written += length;
+    this.#streamOffset += length;
     this.#flow.wrote(length);
-    if (phase.name === "listing") this.#flow.flushed(this.#written);
+    if (phase.name === "listing") this.#flow.flushed(this.#streamOffset);
   }
 
   #onProving(offset: number): void {
@@ -224,30 +223,30 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
 
   #onListed({ total_size: totalSize, unmatched }: Extract<StreamMessage, { type: "set_listed" }>) {
     const phase = this.#phase;
-    if (phase.name !== "listing") throw broken("set_listed came at the wrong time");
+    if (phase.name !== "listing") throw protocolError("set_listed came at the wrong time");
     // A damaged frame is being resent. The client will send `set_listed` again after it.
-    if (this.#frames.resending) return;
+    if (this.#frames.isResending) return;
     if (totalSize !== this.#frames.arrived) {
-      throw broken(`set_listed says ${totalSize} bytes, ${this.#frames.arrived} came`);
+      throw protocolError(`set_listed says ${totalSize} bytes, ${this.#frames.arrived} came`);
     }
     if (unmatched) phase.manifest.takeUnmatched(unmatched);
-    void this.#keepWhenRead(phase.manifest);
+    void this.#recordWhenRead(phase.manifest);
   }
 
   /** Waits until the last frame is decompressed, then handles the manifest unless a frame proved damaged. */
-  async #keepWhenRead(manifest: IncomingManifest): Promise<void> {
+  async #recordWhenRead(manifest: IncomingManifest): Promise<void> {
     await this.#frames.settled();
     // If a frame is being resent, the client will send `set_listed` again.
-    if (!this.#frames.resending) this.#inTurn(() => this.#keepManifest(manifest));
+    if (!this.#frames.isResending) this.#enqueue(() => this.#recordManifest(manifest));
   }
 
   /** Records that the manifest is complete. From then on, the next attempt continues from the rows. */
-  async #keepManifest(manifest: IncomingManifest): Promise<void> {
+  async #recordManifest(manifest: IncomingManifest): Promise<void> {
     if (this.#phase.name !== "listing") return;
     this.#phase = { name: "linking" };
     const { chunkSize } = this.options;
-    const ending = await manifest.finish(chunkSize);
-    if (ending) return this.end(ending);
+    const outcome = await manifest.finish(chunkSize);
+    if (outcome) return this.end(outcome);
     const { totalSize, counts: files } = this.#tally;
     if (await this.endIfOverQuota(totalSize)) return;
     await this.endIfNoRoom(totalSize);
@@ -269,15 +268,15 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
       metrics: this.options.metrics,
       checkRoom: (bytes) => this.endIfNoRoom(bytes),
       checkQuota: (totalSize) => this.endIfOverQuota(totalSize),
-      onDurable: (moment) => this.#onDurable(moment),
+      onDurable: (snapshot) => this.#onDurable(snapshot),
       onMissing: (error) => this.fail(error, true),
       onDone: () => this.#done(),
       onError: (error) => this.broke(error),
-      streamOffset: () => this.#written,
+      streamOffset: () => this.#streamOffset,
     });
     this.#files = files;
     this.#phase = { name: "receiving", files };
-    await files.goOn();
+    await files.requestMore();
   }
 
   #done(): void {
@@ -287,7 +286,7 @@ export class SetReceiver extends IncomingAttempt<SetReceiverOptions> {
     this.end({ type: "set_received", size, files, bytesOnWire });
   }
 
-  async #onDurable({ bytes, files, totalSize, streamOffset }: Moment): Promise<void> {
+  async #onDurable({ bytes, files, totalSize, streamOffset }: SetSnapshot): Promise<void> {
     const { bytesOnWire } = this.#frames;
     const { epoch } = this;
     const set = { files, totalSize };

@@ -2,7 +2,7 @@ import { MAX_MESSAGE_BYTES } from "../../protocol/messages.ts";
 import type { StreamCommand } from "./incoming-stream.ts";
 
 /** Maximum size of the patterns in one message, in bytes. It leaves room for the message's other fields. */
-const MOST_BYTES = MAX_MESSAGE_BYTES - 1024;
+const MAX_BYTES = MAX_MESSAGE_BYTES - 1024;
 
 type Select = Extract<StreamCommand, { type: "set_select" }>;
 
@@ -16,7 +16,7 @@ export function selections(include: string[], exclude: string[]): Select[] {
     let bytes = Infinity;
     for (const pattern of patterns) {
       const length = Buffer.byteLength(JSON.stringify(pattern)) + 1;
-      if (bytes + length > MOST_BYTES) {
+      if (bytes + length > MAX_BYTES) {
         messages.push({ type: "set_select", include: [], exclude: [] });
         bytes = 0;
       }

@@ -5,13 +5,13 @@ import type { SetRecord } from "../../protocol/set-records.ts";
 import { eventLoopBudget } from "../../util/event-loop-budget.ts";
 import type { WantedSetFile } from "../set.ts";
 import type { Part, SetFolder } from "../storage/storage.ts";
-import { broken } from "./incoming-attempt.ts";
+import { protocolError } from "./incoming-attempt.ts";
 
 /**
  * Maximum size in bytes of a small file. A small file is collected in memory, and written in one call when it
  * is complete.
  */
-const SMALL = 256 * 1024;
+const MAX_SMALL_SIZE = 256 * 1024;
 
 /** The client's answer for a requested file. */
 export type Answer =
@@ -19,7 +19,7 @@ export type Answer =
   /**
    * The file changed while it was read, or its bytes do not match its checksum. It may be requested again.
    */
-  | { type: "again"; file: WantedSetFile; error: Problem }
+  | { type: "retry"; file: WantedSetFile; error: Problem }
   | { type: "skipped"; file: WantedSetFile; error: Problem };
 
 export interface SetWriterOptions {
@@ -102,7 +102,7 @@ export class SetWriter {
   }
 
   /** Removes the unflushed bytes of the large file that is being received. */
-  async dropUnsafe(): Promise<void> {
+  async dropUnflushed(): Promise<void> {
     const incoming = this.#incoming;
     await incoming?.large?.part.truncate(incoming.file.durableOffset);
   }
@@ -128,9 +128,9 @@ export class SetWriter {
     if (before) return this.close().then(() => this.#start(record));
     const file = this.options.expect(index);
     if (offset !== 0 && offset !== file.durableOffset) {
-      throw broken(`a file begins at ${offset}, expected ${file.durableOffset} or 0`);
+      throw protocolError(`a file begins at ${offset}, expected ${file.durableOffset} or 0`);
     }
-    if (offset > size) throw broken(`a file of ${size} bytes begins at ${offset}`);
+    if (offset > size) throw protocolError(`a file of ${size} bytes begins at ${offset}`);
     const admitted = this.options.admit(size - file.size);
     return admitted ? admitted.then(() => this.#begin(file, record)) : this.#begin(file, record);
   }
@@ -141,8 +141,8 @@ export class SetWriter {
     // space.
     file.size = size;
     const incoming = { file, size, mtimeNs, length: offset, large: null };
-    if (size > SMALL || offset > 0) return this.#openLarge(incoming);
-    if (this.#small.length === 0) this.#small = Buffer.allocUnsafeSlow(SMALL);
+    if (size > MAX_SMALL_SIZE || offset > 0) return this.#openLarge(incoming);
+    if (this.#small.length === 0) this.#small = Buffer.allocUnsafeSlow(MAX_SMALL_SIZE);
     this.#incoming = incoming;
     return undefined;
   }
@@ -159,12 +159,12 @@ export class SetWriter {
   /** Continues the same file after a damaged frame. The file may have another size by now. */
   async #resume(before: Incoming, { size, mtimeNs, offset }: Start): Promise<void> {
     const { file, length, large } = before;
-    if (offset !== length) throw broken(`a file goes on at ${offset}, expected ${length}`);
-    if (offset > size) throw broken(`a file of ${size} bytes goes on at ${offset}`);
+    if (offset !== length) throw protocolError(`a file goes on at ${offset}, expected ${length}`);
+    if (offset > size) throw protocolError(`a file of ${size} bytes goes on at ${offset}`);
     await this.options.admit(size - file.size);
     file.size = before.size = size;
     before.mtimeNs = mtimeNs;
-    if (large || size <= SMALL) return;
+    if (large || size <= MAX_SMALL_SIZE) return;
     // The file has become too large for the buffer, so its bytes so far are written to a part.
     await this.#openLarge({ ...before, length: 0 });
     await this.#write(this.#small.subarray(0, length));
@@ -172,10 +172,10 @@ export class SetWriter {
 
   #data(bytes: Uint8Array): Promise<void> | undefined {
     const incoming = this.#incoming;
-    if (!incoming) throw broken("bytes came before their file");
-    if (bytes.length === 0) throw broken("a record has no bytes");
+    if (!incoming) throw protocolError("bytes came before their file");
+    if (bytes.length === 0) throw protocolError("a record has no bytes");
     if (incoming.length + bytes.length > incoming.size)
-      throw broken("a file has more bytes than it said");
+      throw protocolError("a file has more bytes than it said");
     if (incoming.large) return this.#write(bytes);
     this.#small.set(bytes, incoming.length);
     this.#wrote(incoming, bytes.length);
@@ -203,10 +203,10 @@ export class SetWriter {
 
   #end(record: End): Promise<void> | undefined {
     const incoming = this.#incoming;
-    if (!incoming) throw broken("a file ended before it began");
+    if (!incoming) throw protocolError("a file ended before it began");
     const { size, length, large } = incoming;
     if (length !== size && !record.changed)
-      throw broken(`a file of ${size} bytes ended after ${length}`);
+      throw protocolError(`a file of ${size} bytes ended after ${length}`);
     this.#incoming = undefined;
     if (large) return this.#endLarge(incoming, large, record);
     return eventLoopBudget.soon(() => this.#endSmall(incoming, record)) ?? undefined;
@@ -233,7 +233,7 @@ export class SetWriter {
 
   #compare({ file, size, mtimeNs }: Incoming, stored: string, { changed, digest }: End): void {
     const error = changed ? CHANGED : stored === digest ? null : mismatch(stored, digest);
-    if (error) return this.#answer({ type: "again", file, error });
+    if (error) return this.#answer({ type: "retry", file, error });
     this.#answer({ type: "received", file, size, mtimeNs, digest: stored });
   }
 
@@ -248,8 +248,8 @@ const CHANGED: Problem = {
   message: "the file changed each time it was read",
 };
 
-function mismatch(stored: string, theirs: string): Problem {
-  const message = `the checksum of what was stored is ${stored}, the client's is ${theirs}`;
+function mismatch(stored: string, clientDigest: string): Problem {
+  const message = `the checksum of what was stored is ${stored}, the client's is ${clientDigest}`;
   return { code: "checksum_mismatch", message };
 }
 
@@ -258,10 +258,10 @@ function mismatch(stored: string, theirs: string): Problem {
  * `file_unreadable`.
  */
 function errorOf({ code, message }: Extract<SetRecord, { type: "skip" }>): Problem {
-  const known = CLIENT_ERROR_CODES.find((each) => each === code);
-  const isOfClient = known !== undefined && isDownloadErrorCode(known);
+  const clientCode = CLIENT_ERROR_CODES.find((each) => each === code);
+  const isAllowed = clientCode !== undefined && isDownloadErrorCode(clientCode);
   return {
-    code: isOfClient ? known : "file_unreadable",
+    code: isAllowed ? clientCode : "file_unreadable",
     message: message.slice(0, MAX_ERROR_LENGTH),
   };
 }

@@ -3,7 +3,7 @@ const STALLED_AFTER_MS = 60_000;
 /** Shortest time over which a client's rate is measured, in ms. */
 const PACE_OVER_MS = 10_000;
 /** Rate in bytes a second below which a client is considered slow. */
-const LEAST_PACE = 16 * 1024;
+const MIN_PACE = 16 * 1024;
 /**
  * A byte that the client hashes again counts as this fraction of a received byte, because disks are faster
  * than links.
@@ -27,11 +27,11 @@ export type Stall =
  */
 export class StallWatch {
   // Monotonic time of the last progress, in ms. A change of the system clock must not end a transfer.
-  #movedAt = performance.now();
-  #paceFrom = performance.now();
+  #progressAt = performance.now();
+  #paceStart = performance.now();
   #judgedAt = performance.now();
-  /** Number of bytes counted as progress since the time `paceFrom`. */
-  #moved = 0;
+  /** Number of bytes counted as progress since the time `paceStart`. */
+  #progress = 0;
   /** Offset up to which the client has hashed bytes that the server has. */
   #proven = 0;
   /** How many times the client began to hash bytes that the server has. */
@@ -39,31 +39,31 @@ export class StallWatch {
 
   /** Starts the timeout, because the client has to act from now on. */
   restart(): void {
-    this.#movedAt = this.#paceFrom = this.#judgedAt = performance.now();
-    this.#moved = 0;
+    this.#progressAt = this.#paceStart = this.#judgedAt = performance.now();
+    this.#progress = 0;
     this.forgetProven();
   }
 
   /** Counts new bytes of the file as progress. */
-  moved(bytes: number): void {
-    this.#movedAt = performance.now();
-    this.#moved += bytes;
+  addProgress(bytes: number): void {
+    this.#progressAt = performance.now();
+    this.#progress += bytes;
   }
 
   /**
    * Counts a report that the client has hashed a file up to this offset, to compare its beginning with the
    * bytes that the server has. Only these bytes count, and each of them only a few times.
-   * @param has number of bytes that the server has of the file
+   * @param storedBytes number of bytes that the server has of the file
    */
-  proved(offset: number, has: number): void {
-    if (offset > has) return;
+  addProven(offset: number, storedBytes: number): void {
+    if (offset > storedBytes) return;
     // A lower offset means that the client began to hash the file again, for example after a damaged frame.
     if (offset < this.#proven && this.#readings < MAX_READINGS) {
       this.#readings++;
       this.#proven = 0;
     }
     if (offset <= this.#proven) return;
-    this.moved((offset - this.#proven) * PROVEN_WORTH);
+    this.addProgress((offset - this.#proven) * PROVEN_WORTH);
     this.#proven = offset;
   }
 
@@ -82,22 +82,22 @@ export class StallWatch {
    */
   judge(isClientsTurn: boolean, rateLimit: number | null): Stall | null {
     const now = performance.now();
-    const since = now - this.#judgedAt;
+    const elapsed = now - this.#judgedAt;
     this.#judgedAt = now;
     if (!isClientsTurn) {
-      this.#movedAt += since;
-      this.#paceFrom += since;
+      this.#progressAt += elapsed;
+      this.#paceStart += elapsed;
       return null;
     }
-    if (now - this.#movedAt > STALLED_AFTER_MS) {
+    if (now - this.#progressAt > STALLED_AFTER_MS) {
       return { type: "silent", seconds: STALLED_AFTER_MS / 1000 };
     }
-    const seconds = Math.round((now - this.#paceFrom) / 1000);
-    if (now - this.#paceFrom < PACE_OVER_MS) return null;
-    const pace = Math.min(LEAST_PACE, (rateLimit ?? Infinity) / 2);
-    if (this.#moved < pace * seconds) return { type: "slow", seconds, bytes: this.#moved };
-    this.#paceFrom = now;
-    this.#moved = 0;
+    const seconds = Math.round((now - this.#paceStart) / 1000);
+    if (now - this.#paceStart < PACE_OVER_MS) return null;
+    const pace = Math.min(MIN_PACE, (rateLimit ?? Infinity) / 2);
+    if (this.#progress < pace * seconds) return { type: "slow", seconds, bytes: this.#progress };
+    this.#paceStart = now;
+    this.#progress = 0;
     return null;
   }
 }

@@ -29,13 +29,13 @@ export function findFlaw(
     return { problem: { code: "source_changed", message }, final: false };
   }
   const name = CHECKSUM_NAMES[checksum];
-  const theirs = complete[checksum];
-  if (theirs === undefined) {
+  const clientDigest = complete[checksum];
+  if (clientDigest === undefined) {
     const message = `update the client: it gave no ${name} of the file`;
     return { problem: { code: "protocol_error", message }, final: true };
   }
-  if (digest !== theirs) {
-    const message = `the ${name} of what was stored is ${digest}, the client's is ${theirs}`;
+  if (digest !== clientDigest) {
+    const message = `the ${name} of what was stored is ${digest}, the client's is ${clientDigest}`;
     return { problem: { code: "checksum_mismatch", message }, final: false };
   }
   return null;

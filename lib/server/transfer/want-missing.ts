@@ -25,7 +25,7 @@ export async function wantMissing({
 }: Pick<OpenSet, "download" | "rows" | "folder" | "isOver">): Promise<number> {
   const { downloadId } = download;
   let missing = 0;
-  if (folder.hasFormer) await takeOver(downloadId, rows, folder);
+  if (folder.hasFormerFolders) await takeOver(downloadId, rows, folder);
   for (let after = -1, isMore = true; isMore && !isOver();) {
     const files = await rows.list(downloadId, { known: true, after, limit: PAGE });
     const lost: SetFile[] = [];
@@ -66,7 +66,7 @@ async function takeOver(
     isMore = files.length === PAGE;
   }
   await folder.sync();
-  await folder.dropFormer();
+  await folder.dropFormerFolders();
 }
 
 function isLost({ status, place, size }: SetFile, folder: Pick<SetFolder, "sizeOf">): boolean {

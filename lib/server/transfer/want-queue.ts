@@ -1,6 +1,6 @@
 import { MAX_MESSAGE_BYTES, MAX_WANTED, type WantedFile } from "../../protocol/messages.ts";
 import type { SetFile, SetRows, WantedSetFile } from "../set.ts";
-import { broken } from "./incoming-attempt.ts";
+import { protocolError } from "./incoming-attempt.ts";
 
 /** Number of rows that are read at a time. */
 const PAGE = 1_000;
@@ -10,7 +10,7 @@ const FIRST_PAGE = 50;
  * Maximum size of the files' descriptions in one message, in bytes. It leaves room for the message's other
  * fields.
  */
-const MOST_BYTES = MAX_MESSAGE_BYTES - 1024;
+const MAX_BYTES = MAX_MESSAGE_BYTES - 1024;
 /** How many times a file is requested again if it changed while it was read or did not match its checksum. */
 const MAX_REPEATS = 2;
 
@@ -29,30 +29,30 @@ export interface WantQueueOptions {
  */
 export class WantQueue {
   /** Requested files, in the order of the requests. The first ones are already answered, see `#answered`. */
-  readonly #owed: WantedSetFile[] = [];
-  /** Number of files at the beginning of {@link WantQueue.#owed} that the client has already answered. */
+  readonly #requested: WantedSetFile[] = [];
+  /** Number of files at the beginning of `#requested` that the client has already answered. */
   #answered = 0;
   #readUpTo = -1;
-  #isRead = false;
-  readonly #again: WantedSetFile[] = [];
+  #isAllRead = false;
+  readonly #toRepeat: WantedSetFile[] = [];
   readonly #repeats = new Map<number, number>();
   #filling: Promise<void> | undefined;
 
   constructor(private readonly options: WantQueueOptions) {}
 
   /** Whether the client still has to answer some request for a file. */
-  get isOwed(): boolean {
-    return this.#answered < this.#owed.length;
+  get isAnswerDue(): boolean {
+    return this.#answered < this.#requested.length;
   }
 
   /** The file that the client's next answer must be about; undefined if no answer is expected. */
   get next(): WantedSetFile | undefined {
-    return this.#owed[this.#answered];
+    return this.#requested[this.#answered];
   }
 
   /** Whether all files of the set were requested, and the client has answered all requests. */
   get isDone(): boolean {
-    return this.#isRead && !this.isOwed && this.#again.length === 0;
+    return this.#isAllRead && !this.isAnswerDue && this.#toRepeat.length === 0;
   }
 
   /**
@@ -64,7 +64,7 @@ export class WantQueue {
   expect(index: number): WantedSetFile {
     const file = this.next;
     if (file?.index !== index)
-      throw broken(`file ${index} of a set came, ${file?.index ?? "none"} is owed`);
+      throw protocolError(`file ${index} of a set came, ${file?.index ?? "none"} is owed`);
     return file;
   }
 
@@ -72,7 +72,7 @@ export class WantQueue {
   answered(): void {
     this.#answered++;
     if (this.#answered < PAGE) return;
-    this.#owed.splice(0, this.#answered);
+    this.#requested.splice(0, this.#answered);
     this.#answered = 0;
   }
 
@@ -84,7 +84,7 @@ export class WantQueue {
     const repeats = this.#repeats.get(file.index) ?? 0;
     if (repeats >= MAX_REPEATS) return false;
     this.#repeats.set(file.index, repeats + 1);
-    this.#again.push({ ...file, durableOffset: 0 });
+    this.#toRepeat.push({ ...file, durableOffset: 0 });
     return true;
   }
 
@@ -95,22 +95,22 @@ export class WantQueue {
   }
 
   async #fill(): Promise<void> {
-    while (this.#owed.length - this.#answered <= MAX_WANTED - PAGE) {
-      const files = await this.#next();
+    while (this.#requested.length - this.#answered <= MAX_WANTED - PAGE) {
+      const files = await this.#nextFiles();
       if (files.length === 0) return;
       await this.#ask(files);
     }
   }
 
-  async #next(): Promise<WantedSetFile[]> {
-    if (this.#isRead) return this.isOwed ? [] : this.#again.splice(0, PAGE);
+  async #nextFiles(): Promise<WantedSetFile[]> {
+    if (this.#isAllRead) return this.isAnswerDue ? [] : this.#toRepeat.splice(0, PAGE);
     const { downloadId, rows } = this.options;
     const limit = this.#readUpTo < 0 ? FIRST_PAGE : PAGE;
     const filter = { status: "pending", after: this.#readUpTo, limit } as const;
     const files = await rows.list(downloadId, filter);
     this.#readUpTo = files.at(-1)?.index ?? this.#readUpTo;
-    this.#isRead = files.length < limit;
-    return files.length > 0 ? files.map(wantedOf) : this.#next();
+    this.#isAllRead = files.length < limit;
+    return files.length > 0 ? files.map(wantedOf) : this.#nextFiles();
   }
 
   async #ask(files: WantedSetFile[]): Promise<void> {
@@ -121,14 +121,14 @@ export class WantQueue {
       // Most files are new. Their requests are made without a promise, as nothing has to be read for them.
       const wanted = described instanceof Promise ? await described : described;
       const length = Buffer.byteLength(JSON.stringify(wanted)) + 1;
-      if (bytes + length > MOST_BYTES) {
+      if (bytes + length > MAX_BYTES) {
         this.options.ask(batch);
         batch = [];
         bytes = 0;
       }
       batch.push(wanted);
       bytes += length;
-      this.#owed.push(file);
+      this.#requested.push(file);
     }
     this.options.ask(batch);
   }

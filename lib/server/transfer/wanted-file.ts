@@ -16,10 +16,10 @@ export function describeWanted(
 ): WantedFile | Promise<WantedFile> {
   const { index, path, root, durableOffset, place } = file;
   if (durableOffset === 0 || place === null) return { index, path, root };
-  return describeBegun(file, place, folder, checksum);
+  return describeUnfinished(file, place, folder, checksum);
 }
 
-async function describeBegun(
+async function describeUnfinished(
   file: WantedSetFile,
   place: string,
   folder: SetFolder,

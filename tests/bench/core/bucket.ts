@@ -17,7 +17,7 @@ export class BenchBucket implements AsyncDisposable {
     readonly options: BucketOptions,
     private readonly end: () => Promise<void>,
   ) {
-    this.#objects = new Objects(new Bucket(options), { forMs: PATIENCE });
+    this.#objects = new Objects(new Bucket(options), { maxRetryMs: PATIENCE });
   }
 
   static async open(): Promise<BenchBucket> {

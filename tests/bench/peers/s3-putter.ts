@@ -39,7 +39,7 @@ const bodies = bodiesOf(source);
 process.on("message", async ({ most, prefix }: { most: number; prefix: string }) => {
   await atOnce(most, bodies, async (read, n) => {
     const key = `${prefix}${n}`;
-    await bucket.ask({ method: "PUT", key, body: read() }, { forMs: 0 });
+    await bucket.ask({ method: "PUT", key, body: read() }, { maxRetryMs: 0 });
   });
   process.send?.("stored");
 });

@@ -40,7 +40,7 @@ export const FILES: readonly Mutation[] = [
     name: "no-folder-flush-of-parts",
     breaks: "B: the part of a safe offset is there after a loss of power",
     file: "lib/server/storage/part.ts",
-    find: `        await this.named;
+    find: `        await this.nameFlushed;
 `,
     replace: ``,
     caughtBy: {
@@ -108,10 +108,10 @@ export const FILES: readonly Mutation[] = [
     name: "write-error-swallowed-by-the-part",
     breaks: "A, F: an error of the disk is told",
     file: "lib/server/storage/part.ts",
-    find: "const { bytesWritten } = await this.file.write(bytes, done, left, offset + done);",
+    find: "const { bytesWritten } = await this.file.write(bytes, done, remaining, offset + done);",
     replace: `const { bytesWritten } = await this.file
-          .write(bytes, done, left, offset + done)
-          .catch(() => ({ bytesWritten: left }));`,
+          .write(bytes, done, remaining, offset + done)
+          .catch(() => ({ bytesWritten: remaining }));`,
     caughtBy: { [PART]: "with the cause and without a path", [FULL_DISK]: "row 21: under way" },
   },
   {
@@ -141,7 +141,7 @@ export const FILES: readonly Mutation[] = [
     name: "part-left-behind",
     breaks: "E: no part is left by a download that failed or was cancelled",
     file: "lib/server/downloads/attempts.ts",
-    find: `      if (attempt.discard || isUnwanted) await this.#remove(download);
+    find: `      if (attempt.mustDiscard || isUnwanted) await this.#remove(download);
 `,
     replace: ``,
     caughtBy: {
@@ -182,7 +182,7 @@ export const FILES: readonly Mutation[] = [
     name: "used-again-after-a-failed-flush",
     breaks: "A, B: a part whose flush failed takes nothing more",
     file: "lib/server/storage/part.ts",
-    find: `        this.givenUp = true;
+    find: `        this.hasFlushFailed = true;
 `,
     replace: ``,
     caughtBy: {
@@ -202,8 +202,8 @@ export const FILES: readonly Mutation[] = [
     name: "a-part-that-two-servers-write",
     breaks: "A: a server that lost a download writes nothing that counts",
     file: "lib/server/storage/disk.ts",
-    find: `if (isWhole || this.#names.isAtRest(downloadId, former.epoch)) await`,
-    replace: `if (former.epoch >= 0) await`,
+    find: `if (isWhole || this.#partNames.hasNoWriter(downloadId, former.epoch))`,
+    replace: `if (former.epoch >= 0)`,
     caughtBy: { [SHARED]: "a part is gone on with, and who had it changes nothing any more" },
   },
 ];

@@ -66,7 +66,7 @@ export const SETS: readonly Mutation[] = [
     name: "line-of-a-manifest-without-end",
     breaks: "E: memory is bounded, whatever a client lists",
     file: "lib/server/transfer/manifest-reader.ts",
-    find: `    if (this.#rest.length > MAX_LINE) throw broken("a line of a manifest has no end");
+    find: `    if (this.#rest.length > MAX_LINE) throw protocolError("a line of a manifest has no end");
 `,
     replace: ``,
     caughtBy: { [LYING_SETS]: "of a line that never ends is cut off" },
@@ -149,7 +149,7 @@ export const SETS: readonly Mutation[] = [
     name: "path-twice-in-a-manifest",
     breaks: "A: each file of a set has one row and one place",
     file: "lib/server/storage/set-names.ts",
-    find: `    else folder.others.add(file);
+    find: `    else folder.listedNames.add(file);
 `,
     replace: ``,
     caughtBy: { [SET_NAMES]: "are known again, whatever their names" },
@@ -158,7 +158,7 @@ export const SETS: readonly Mutation[] = [
     name: "small-file-large-in-memory",
     breaks: "E: memory is bounded, whatever a file says of its size later",
     file: "lib/server/transfer/set-writer.ts",
-    find: `    if (large || size <= SMALL) return;
+    find: `    if (large || size <= MAX_SMALL_SIZE) return;
 `,
     replace: `    return;
 `,
@@ -177,7 +177,7 @@ export const SETS: readonly Mutation[] = [
     name: "set-unflushed-without-bound",
     breaks: "a crash costs no more of a set than was said",
     file: "lib/server/transfer/set-receiver.ts",
-    find: `maxUnflushed: storage.sets.maxUnsafe,`,
+    find: `maxUnflushed: storage.sets.maxUnflushed,`,
     replace: `maxUnflushed: Infinity,`,
     caughtBy: { [SET_RECEIVER]: "no more comes than may be lost" },
   },
@@ -185,8 +185,8 @@ export const SETS: readonly Mutation[] = [
     name: "row-safe-beyond-its-flush",
     breaks: "B: a checkpoint says of the unfinished file what was there before its flush",
     file: "lib/server/transfer/set-checkpoints.ts",
-    find: `await onDurable(now);`,
-    replace: `await onDurable(moment());`,
+    find: `await onDurable(snapshot);`,
+    replace: `await onDurable(takeSnapshot());`,
     caughtBy: { [SET_CHECKPOINTS]: "is as safe as it was before the flush, and no more" },
   },
   {
@@ -259,7 +259,7 @@ export const SETS: readonly Mutation[] = [
     name: "walk-without-end",
     breaks: "C: a walk that names no file comes to an end",
     file: "lib/server/transfer/incoming-manifest.ts",
-    find: `performance.now() - this.#namedAt > SILENT_WALK_MS`,
+    find: `performance.now() - this.#lastBytesAt > SILENT_WALK_MS`,
     replace: `false`,
     caughtBy: { [SET_RECEIVER_STALLS]: "is given up after 15 minutes" },
   },

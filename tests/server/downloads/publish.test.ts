@@ -81,7 +81,7 @@ class World implements Pick<Storage, "publish" | "openFile" | "openPart" | "remo
     const unused = () => Promise.reject(new Error("publishing only reads"));
     return {
       size: bytes.length,
-      maxUnsafe: Infinity,
+      maxUnflushed: Infinity,
       read: async (offset, length) => bytes.subarray(offset, offset + length),
       close: async () => undefined,
       sync: async () => undefined,

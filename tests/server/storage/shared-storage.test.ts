@@ -122,7 +122,7 @@ describe.each([
     await begun.sync();
     await lost.sync();
     const taken = await second.sets.open(id, 2);
-    expect(taken.hasFormer).toBe(true);
+    expect(taken.hasFormerFolders).toBe(true);
     await taken.takeOver("logs/a", null);
     await taken.takeOver("large", 4);
     await taken.takeOver("never", null);
@@ -130,7 +130,7 @@ describe.each([
     lost.writeFile("logs/late", bytes("late"), 0n);
     await begun.write(bytes("-lost"), 4);
     await lost.sync();
-    await taken.dropFormer();
+    await taken.dropFormerFolders();
     const large = await taken.openFile("large");
     await large.truncate(4);
     await large.write(bytes("-done"), 4);
@@ -163,7 +163,7 @@ describe.each([
     await begun.sync();
     const taken = await second.sets.open(id, 2);
     await taken.takeOver("large", 8);
-    await taken.dropFormer();
+    await taken.dropFormerFolders();
     const large = await taken.openFile("large");
     expect(await textOf(large)).toBe("half-new");
     for (const file of [large, begun, taken, lost]) await file.close().catch(() => undefined);

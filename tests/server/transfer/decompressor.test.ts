@@ -27,7 +27,7 @@ async function outOf(frames: Frame[]): Promise<{ bytes: Uint8Array[]; damagedAt:
   });
   for (const frame of frames) decompressor.take(frame);
   await decompressor.settled();
-  expect(decompressor.idle).toBe(true);
+  expect(decompressor.isIdle).toBe(true);
   return { bytes, damagedAt };
 }
 

@@ -104,7 +104,7 @@ function runTransfers(random: Random, budget: number, streams: number, maxSize: 
   for (let n = 0; n < streams; n++) {
     const transfer = open();
     if (random.float() < 0.2) restart(transfer);
-    transfer.credit.endsAt(transfer.totalSize);
+    transfer.credit.setEnd(transfer.totalSize);
     transfer.told = Math.min(transfer.told, transfer.totalSize);
     transfer.credit.grant();
   }
@@ -153,7 +153,7 @@ test("nobody starves: each stream is served again and again while others want ev
   const pool = new FlowControl(256 * KiB);
   const streams = Array.from({ length: 40 }, () => openStream(pool));
   for (const { credit } of streams) {
-    credit.endsAt(GiB);
+    credit.setEnd(GiB);
     credit.grant();
   }
   const written = streams.map(() => 0);

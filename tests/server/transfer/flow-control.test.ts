@@ -17,7 +17,7 @@ describe("a stream alone", () => {
   ])("is granted %s", (_, offset, totalSize, expected) => {
     const pool = new FlowControl(128 * MiB);
     const { credit } = openStream(pool, offset);
-    credit.endsAt(totalSize);
+    credit.setEnd(totalSize);
     credit.grant();
     expect(credit.maxOffset).toBe(expected);
     expect(pool.outstanding).toBe(expected - offset);
@@ -28,14 +28,14 @@ describe("a stream alone", () => {
     const { credit } = openStream(pool);
     credit.grant();
     expect(pool.outstanding).toBe(MiB);
-    credit.endsAt(10);
+    credit.setEnd(10);
     expect([credit.maxOffset, pool.outstanding]).toEqual([10, 10]);
   });
 
   test("goes on as bytes are written, not for every crumb, and not beyond the end", () => {
     const pool = new FlowControl(128 * MiB);
     const { credit, grants } = openStream(pool);
-    credit.endsAt(2 * MiB);
+    credit.setEnd(2 * MiB);
     credit.grant();
     credit.wrote(1);
     expect(grants).toEqual([MiB]);
@@ -54,7 +54,7 @@ describe("a stream alone", () => {
     credit.grant();
     credit.restart();
     expect([credit.maxOffset, pool.outstanding]).toEqual([0, 0]);
-    credit.endsAt(10 * MiB);
+    credit.setEnd(10 * MiB);
     credit.grant();
     expect(grants).toEqual([51 * MiB, MiB]);
   });

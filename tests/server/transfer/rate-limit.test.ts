@@ -26,7 +26,7 @@ describe("a limit on the rate", () => {
       credit.flushed(maxOffset);
       granted = maxOffset;
     };
-    credit.endsAt(100 * MiB);
+    credit.setEnd(100 * MiB);
     credit.grant();
     return {
       credit,

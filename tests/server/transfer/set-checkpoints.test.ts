@@ -1,12 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { FdsError } from "../../../lib/protocol/errors.ts";
 import type { SetFileChange } from "../../../lib/server/set.ts";
-import { type Moment, SetCheckpoints } from "../../../lib/server/transfer/set-checkpoints.ts";
+import { SetCheckpoints, type SetSnapshot } from "../../../lib/server/transfer/set-checkpoints.ts";
 import { waitFor } from "../../support/wait.ts";
 
 /* Which files of a set are recorded as durable, and when. */
 
-const MOMENT: Moment = {
+const SNAPSHOT: SetSnapshot = {
   current: { index: 7, length: 1_000 },
   bytes: 1_000,
   files: { total: 9, received: 0, unchanged: 0, skipped: 0 },
@@ -21,8 +21,8 @@ const MANY = 64 * 1024 * 1024;
 function checkpoints(failures: number) {
   const recorded: SetFileChange[] = [];
   const errors: unknown[] = [];
-  const durable: Moment[] = [];
-  let now = MOMENT;
+  const durable: SetSnapshot[] = [];
+  let now = SNAPSHOT;
   const folder = {
     flushes: 0,
     onFlush: () => {},
@@ -42,8 +42,8 @@ function checkpoints(failures: number) {
     attempt: { downloadId: "0198d2a5-0000-7000-8000-000000000001", epoch: 1 },
     folder,
     rows: { update: async (_, changes) => void recorded.push(...changes) },
-    moment: () => now,
-    onDurable: async (moment) => void durable.push(moment),
+    takeSnapshot: () => now,
+    onDurable: async (snapshot) => void durable.push(snapshot),
     onError: (error) => void errors.push(error),
   });
   /** Receives one more byte. */
@@ -96,14 +96,14 @@ describe("what arrived", () => {
       [3, "skipped"],
       [7, "pending"],
     ]);
-    expect(durable).toEqual([MOMENT]);
+    expect(durable).toEqual([SNAPSHOT]);
   });
 
   test("is as safe as it was before the flush, and no more", async () => {
     const { made, folder, durable, arrive } = checkpoints(0);
     folder.onFlush = arrive;
     await made.finish();
-    expect(durable).toEqual([MOMENT]);
+    expect(durable).toEqual([SNAPSHOT]);
   });
 
   test("is not safe after a flush that failed, whatever a later flush says", async () => {

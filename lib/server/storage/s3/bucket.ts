@@ -37,7 +37,7 @@ export interface BucketAnswer {
 /** How long a request is retried, and how long one try may take. */
 export interface Patience {
   /** How long after the first try another one may begin, in ms; Infinity: no limit. */
-  forMs: number;
+  maxRetryMs: number;
   /** Time limit for one try of a request without a body, in ms. */
   answerMs?: number;
   /** Aborts the retries, and also the try under way. */
@@ -50,7 +50,7 @@ const ANSWER_MS = 30_000;
  * Lowest accepted transfer rate, in bytes a second. It determines how much extra time a request gets for its
  * body and for a large answer.
  */
-const SLOWEST = 64 * 1024;
+const MIN_RATE = 64 * 1024;
 
 const PAUSES = { firstMs: 200, longestMs: 5_000 };
 
@@ -77,14 +77,14 @@ export class Bucket {
    *   used up, any other error at once
    */
   ask(request: BucketRequest, patience: Patience): Promise<BucketAnswer> {
-    return this.retry(() => this.#once(request, patience), patience);
+    return this.retry(() => this.#tryOnce(request, patience), patience);
   }
 
   /**
    * Does work, and repeats it after each temporary error.
    * @throws S3Error when the retries are used up, or for a permanent error
    */
-  async retry<T>(work: () => Promise<T>, { forMs, signal }: Patience): Promise<T> {
+  async retry<T>(work: () => Promise<T>, { maxRetryMs, signal }: Patience): Promise<T> {
     const { firstMs, longestMs } = this.options.pauses ?? PAUSES;
     const start = performance.now();
     for (let tries = 0; ; tries++) {
@@ -93,20 +93,20 @@ export class Bucket {
       } catch (cause) {
         const error = errorOfConnection(cause);
         const pause = fullJitter(tries, firstMs, longestMs);
-        const isOver = performance.now() + pause - start > forMs;
-        if (!error.isPassing || isOver || signal?.aborted) throw error;
+        const isOver = performance.now() + pause - start > maxRetryMs;
+        if (!error.isTemporary || isOver || signal?.aborted) throw error;
         await pauseUnless(pause, signal);
         if (signal?.aborted) throw error;
       }
     }
   }
 
-  async #once(
+  async #tryOnce(
     request: BucketRequest,
     { signal, answerMs = ANSWER_MS }: Patience,
   ): Promise<BucketAnswer> {
     const { method, body, expected = 0 } = request;
-    const ms = answerMs + (((body?.length ?? 0) + expected) / SLOWEST) * 1000;
+    const ms = answerMs + (((body?.length ?? 0) + expected) / MIN_RATE) * 1000;
     const timeout = AbortSignal.timeout(ms);
     const answer = await this.#send(request, signal ? AbortSignal.any([signal, timeout]) : timeout);
     const bytes = new Uint8Array(await answer.arrayBuffer());

@@ -4,7 +4,7 @@ import { S3Error } from "./error.ts";
 import { Multipart, type Source, type Upload, uploadIn } from "./multipart.ts";
 import type { NewObject, Objects } from "./objects.ts";
 import { bySegment, type Piece } from "./pieces.ts";
-import type { Place } from "./place.ts";
+import type { S3Context } from "./place.ts";
 
 /*
  * Composes one object from many pieces inside S3. A single piece is copied by one request. Otherwise the
@@ -24,9 +24,9 @@ const GROUP = 128;
 const AT_ONCE = 4;
 
 /** Options for composing an object. `prefix` is the common prefix of the pieces' keys. */
-export interface ComposeOptions extends Omit<Place, "now"> {
+export interface ComposeOptions extends Omit<S3Context, "now"> {
   /** Conditions and metadata for creating the object. */
-  how: NewObject;
+  newObject: NewObject;
 }
 
 /** Name of the object that records the upload under way, so that it can be aborted after a crash. */
@@ -41,19 +41,19 @@ export async function compose(
   pieces: Piece[],
   options: ComposeOptions,
 ): Promise<void> {
-  const { segment, mostParts, objects, memory, how } = options;
+  const { segment, maxParts, objects, memory, newObject } = options;
   if (await tryCopy(key, pieces, options)) return;
   const segments = bySegment(pieces, segment);
   if (segments.length <= 1) {
     const size = pieces.reduce((sum, { length }) => sum + length, 0);
     await memory.with(size, async () => {
-      await objects.put(key, await joined(objects, pieces), how);
+      await objects.put(key, await joined(objects, pieces), newObject);
     });
     return;
   }
-  const isLong = segments.length > mostParts;
-  const parts = isLong ? await inGroups(segments, options) : segments;
-  await upload(key, parts, options);
+  const isLong = segments.length > maxParts;
+  const parts = isLong ? await composeGroups(segments, options) : segments;
+  await composeParts(key, parts, options);
 }
 
 /**
@@ -64,11 +64,11 @@ export async function compose(
 async function tryCopy(
   key: string,
   [only, ...others]: Piece[],
-  { objects, how }: ComposeOptions,
+  { objects, newObject }: ComposeOptions,
 ): Promise<boolean> {
   if (!only || others.length > 0 || only.length !== only.size) return false;
   try {
-    if (await objects.copy(only, key, how)) return true;
+    if (await objects.copy(only, key, newObject)) return true;
   } catch (error) {
     if (error instanceof S3Error && error.isNotImplemented) return false;
     throw error;
@@ -77,53 +77,53 @@ async function tryCopy(
 }
 
 /** Composes each group of segments into an object of its own. */
-async function inGroups(segments: Piece[][], options: ComposeOptions): Promise<Piece[][]> {
+async function composeGroups(segments: Piece[][], options: ComposeOptions): Promise<Piece[][]> {
   const groups: Piece[][] = [];
   for (let at = 0; at < segments.length; at += GROUP) {
-    const some = segments.slice(at, at + GROUP);
+    const group = segments.slice(at, at + GROUP);
     const key = `${options.prefix}group-${at}`;
-    await upload(key, some, { ...options, how: {} });
+    await composeParts(key, group, { ...options, newObject: {} });
     const head = await options.objects.head(key);
     if (!head) throw new FdsError("storage_error", "a group of segments is missing");
-    const offset = some[0]?.[0]?.offset ?? 0;
+    const offset = group[0]?.[0]?.offset ?? 0;
     const { size, etag } = head;
     groups.push([{ key, etag, size, start: 0, offset, length: size }]);
   }
   return groups;
 }
 
-async function upload(key: string, parts: Piece[][], options: ComposeOptions): Promise<void> {
-  const { objects, prefix, how } = options;
+async function composeParts(key: string, parts: Piece[][], options: ComposeOptions): Promise<void> {
+  const { objects, prefix, newObject } = options;
   await endUpload(objects, prefix);
   const multipart = new Multipart(objects);
-  const under = await multipart.create(key, how);
+  const upload = await multipart.create(key, newObject);
   try {
-    await objects.put(prefix + UPLOAD, new TextEncoder().encode(JSON.stringify(under)));
+    await objects.put(prefix + UPLOAD, new TextEncoder().encode(JSON.stringify(upload)));
     const etags: string[] = Array.from({ length: parts.length });
     await atOnce(AT_ONCE, parts, async (pieces, n) => {
-      etags[n] = await makePart(multipart, under, n + 1, pieces, options);
+      etags[n] = await makePart(multipart, upload, n + 1, pieces, options);
     });
-    await multipart.complete(under, etags, how);
+    await multipart.complete(upload, etags, newObject);
   } catch (error) {
     // If this abort fails, it is tried again when the pieces are removed. Its error is ignored, so that the
     // error that stopped the upload is thrown.
-    await multipart.abort(under).catch(() => undefined);
+    await multipart.abort(upload).catch(() => undefined);
     throw error;
   }
 }
 
 function makePart(
   multipart: Multipart,
-  under: Upload,
+  upload: Upload,
   partNumber: number,
   pieces: Piece[],
   { objects, memory }: ComposeOptions,
 ): Promise<string> {
   const [only] = pieces;
-  if (only && pieces.length === 1) return multipart.copy(under, partNumber, sourceOf(only));
+  if (only && pieces.length === 1) return multipart.copy(upload, partNumber, sourceOf(only));
   const size = pieces.reduce((sum, { length }) => sum + length, 0);
   return memory.with(size, async () =>
-    multipart.put(under, partNumber, await joined(objects, pieces)),
+    multipart.put(upload, partNumber, await joined(objects, pieces)),
   );
 }
 
@@ -150,8 +150,8 @@ export async function endUpload(objects: Objects, prefix: string): Promise<void>
   const head = await objects.head(prefix + UPLOAD);
   if (!head) return;
   const bytes = await objects.get(prefix + UPLOAD, { start: 0, end: head.size }, head.etag);
-  const under = uploadIn(new TextDecoder().decode(bytes));
-  if (under) await new Multipart(objects).abort(under);
+  const upload = uploadIn(new TextDecoder().decode(bytes));
+  if (upload) await new Multipart(objects).abort(upload);
 }
 
 /**

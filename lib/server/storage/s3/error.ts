@@ -6,7 +6,7 @@ import { valueOf } from "./xml.ts";
 const FULL = new Set(["QuotaExceeded", "XMinioStorageFull", "InsufficientStorage"]);
 
 /** Error codes after which a retry may succeed. */
-const PASSING = new Set(["InternalError", "SlowDown", "ServiceUnavailable", "RequestTimeout"]);
+const TEMPORARY = new Set(["InternalError", "SlowDown", "ServiceUnavailable", "RequestTimeout"]);
 
 /** HTTP status for a request that the S3 server does not implement. */
 const NOT_IMPLEMENTED = 501;
@@ -28,9 +28,9 @@ export class S3Error extends Error {
   }
 
   /** Whether the error is temporary, so that the same request may succeed later. */
-  get isPassing(): boolean {
+  get isTemporary(): boolean {
     const { status } = this;
-    if (status === null || status === 429 || PASSING.has(this.code)) return true;
+    if (status === null || status === 429 || TEMPORARY.has(this.code)) return true;
     return status >= 500 && status !== NOT_IMPLEMENTED;
   }
 

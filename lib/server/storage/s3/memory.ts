@@ -1,5 +1,5 @@
 /** Maximum number of unused buffers kept for reuse. Allocating a buffer takes as long as filling it. */
-const MOST_SPARE = 4;
+const MAX_SPARE_BUFFERS = 4;
 /** How long an unused buffer is kept, in ms. */
 const SPARE_MS = 5_000;
 
@@ -7,8 +7,8 @@ const SPARE_MS = 5_000;
 export class Memory {
   #held = 0;
   #spare: Uint8Array<ArrayBuffer>[] = [];
-  #forgetting: Timer | undefined;
-  readonly #line: { bytes: number; go: () => void }[] = [];
+  #spareTimer: Timer | undefined;
+  readonly #waiting: { bytes: number; grant: () => void }[] = [];
 
   /**
    * @param budget maximum number of bytes in use. A single request for more is granted when nothing else is
@@ -23,8 +23,8 @@ export class Memory {
 
   /** Waits until this many bytes are free, and takes them from the budget. */
   take(bytes: number): Promise<void> {
-    return new Promise((go) => {
-      this.#line.push({ bytes, go });
+    return new Promise((grant) => {
+      this.#waiting.push({ bytes, grant });
       this.#serve();
     });
   }
@@ -37,18 +37,18 @@ export class Memory {
 
   /** Returns a buffer if this many bytes are free and no request waits, else null. */
   bufferIfFree(bytes: number): Uint8Array<ArrayBuffer> | null {
-    if (this.#line.length > 0 || this.#held + bytes > this.budget) return null;
+    if (this.#waiting.length > 0 || this.#held + bytes > this.budget) return null;
     this.#held += bytes;
     return this.#buffer(bytes);
   }
 
   giveBackBuffer(buffer: Uint8Array<ArrayBuffer>): void {
     this.giveBack(buffer.length);
-    if (this.#spare.length === MOST_SPARE) this.#spare.shift();
+    if (this.#spare.length === MAX_SPARE_BUFFERS) this.#spare.shift();
     this.#spare.push(buffer);
-    clearTimeout(this.#forgetting);
-    this.#forgetting = setTimeout(() => (this.#spare = []), SPARE_MS);
-    this.#forgetting.unref();
+    clearTimeout(this.#spareTimer);
+    this.#spareTimer = setTimeout(() => (this.#spare = []), SPARE_MS);
+    this.#spareTimer.unref();
   }
 
   giveBack(bytes: number): void {
@@ -73,11 +73,11 @@ export class Memory {
   }
 
   #serve(): void {
-    for (let next = this.#line[0]; next; next = this.#line[0]) {
+    for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
       if (this.#held > 0 && this.#held + next.bytes > this.budget) return;
-      this.#line.shift();
+      this.#waiting.shift();
       this.#held += next.bytes;
-      next.go();
+      next.grant();
     }
   }
 }

@@ -22,11 +22,11 @@ export interface Source {
 export class Multipart {
   constructor(private readonly objects: Objects) {}
 
-  async create(key: string, how: Pick<NewObject, "downloadId">): Promise<Upload> {
+  async create(key: string, newObject: Pick<NewObject, "downloadId">): Promise<Upload> {
     const { bucket, patience } = this.objects;
     const query = { uploads: "" };
     const { bytes } = await bucket.ask(
-      { method: "POST", key, query, headers: headersOf(how) },
+      { method: "POST", key, query, headers: headersOf(newObject) },
       patience,
     );
     const uploadId = valueOf(new TextDecoder().decode(bytes), "UploadId");
@@ -94,8 +94,8 @@ export class Multipart {
   }
 
   /** Completes an upload. The object then appears as a whole, or not at all. */
-  async complete({ key, uploadId }: Upload, etags: string[], how: NewObject): Promise<void> {
-    const { onlyIfNew = false } = how;
+  async complete({ key, uploadId }: Upload, etags: string[], newObject: NewObject): Promise<void> {
+    const { onlyIfNew = false } = newObject;
     const parts = etags.map(
       (etag, n) => `<Part><PartNumber>${n + 1}</PartNumber><ETag>${escaped(etag)}</ETag></Part>`,
     );

@@ -5,7 +5,7 @@ import { S3Error } from "./error.ts";
 import { elementsOf, escaped, valueOf } from "./xml.ts";
 
 /** An object as S3 lists it. */
-export interface Listed {
+export interface ListedObject {
   key: string;
   size: number;
   etag: string;
@@ -27,7 +27,7 @@ export interface NewObject {
 }
 
 /** Maximum number of keys in one request that lists or removes objects. */
-const MOST_KEYS = 1_000;
+const MAX_KEYS = 1_000;
 /**
  * Number of remove requests sent at the same time. Several requests are faster, because S3 removes the
  * objects of one request one after the other.
@@ -55,11 +55,15 @@ export class Objects {
    * Stores an object. S3 verifies the bytes by MD5, and the returned ETag is compared with the MD5.
    * @returns the object's ETag
    */
-  async put(key: string, body: Uint8Array<ArrayBuffer>, how: NewObject = {}): Promise<string> {
+  async put(
+    key: string,
+    body: Uint8Array<ArrayBuffer>,
+    newObject: NewObject = {},
+  ): Promise<string> {
     const md5 = await md5Of(body);
     const headers = {
       "content-md5": md5.toString("base64"),
-      ...headersOf(how),
+      ...headersOf(newObject),
     };
     const request = { method: "PUT", key, headers, body } as const;
     return this.bucket.retry(
@@ -106,7 +110,7 @@ export class Objects {
   }
 
   /** Lists the objects whose keys begin with a prefix, ordered by the UTF-8 bytes of their keys. */
-  async *list(prefix: string): AsyncGenerator<Listed> {
+  async *list(prefix: string): AsyncGenerator<ListedObject> {
     for await (const page of this.#pages({ prefix })) {
       for (const each of elementsOf(page, "Contents")) {
         yield {
@@ -142,13 +146,13 @@ export class Objects {
 
   /** Removes objects. Objects that do not exist are no error. */
   async remove(keys: string[]): Promise<void> {
-    const requests = Math.ceil(keys.length / MOST_KEYS);
-    const parts = Array.from({ length: requests }, (_, n) =>
-      keys.slice(n * MOST_KEYS, (n + 1) * MOST_KEYS),
+    const requests = Math.ceil(keys.length / MAX_KEYS);
+    const batches = Array.from({ length: requests }, (_, n) =>
+      keys.slice(n * MAX_KEYS, (n + 1) * MAX_KEYS),
     );
-    await atOnce(REMOVALS, parts, async (some) => {
-      const each = some.map((key) => `<Object><Key>${escaped(key)}</Key></Object>`).join("");
-      const xml = `<Delete><Quiet>true</Quiet>${each}</Delete>`;
+    await atOnce(REMOVALS, batches, async (batch) => {
+      const items = batch.map((key) => `<Object><Key>${escaped(key)}</Key></Object>`).join("");
+      const xml = `<Delete><Quiet>true</Quiet>${items}</Delete>`;
       await this.postXml({ query: { delete: "" } }, xml);
     });
   }
@@ -167,11 +171,15 @@ export class Objects {
    * @throws S3Error. If `how.onlyIfNew` is set, status 412 means that the name `to` is taken, or that the
    *   source was replaced meanwhile
    */
-  async copy({ key: from, etag, size }: Listed, to: string, how: NewObject = {}): Promise<boolean> {
-    const own = headersOf(how);
+  async copy(
+    { key: from, etag, size }: ListedObject,
+    to: string,
+    newObject: NewObject = {},
+  ): Promise<boolean> {
+    const newHeaders = headersOf(newObject);
     const headers = {
-      ...own,
-      ...(DOWNLOAD_ID in own && { "x-amz-metadata-directive": "REPLACE" }),
+      ...newHeaders,
+      ...(DOWNLOAD_ID in newHeaders && { "x-amz-metadata-directive": "REPLACE" }),
       "x-amz-copy-source": this.bucket.copySource(from),
       "x-amz-copy-source-if-match": etag,
     };
@@ -179,8 +187,8 @@ export class Objects {
       await this.askForText({ method: "PUT", key: to, headers, expected: size });
       return true;
     } catch (error) {
-      const gone = how.onlyIfNew ? [404] : [404, 412];
-      if (error instanceof S3Error && gone.includes(error.status ?? 0)) return false;
+      const goneStatuses = newObject.onlyIfNew ? [404] : [404, 412];
+      if (error instanceof S3Error && goneStatuses.includes(error.status ?? 0)) return false;
       throw error;
     }
   }
@@ -225,7 +233,7 @@ export class Objects {
           method: "GET",
           query: {
             "list-type": "2",
-            "max-keys": String(MOST_KEYS),
+            "max-keys": String(MAX_KEYS),
             ...query,
             ...(token !== "" && { "continuation-token": token }),
           },

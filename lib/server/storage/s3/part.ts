@@ -3,7 +3,7 @@ import type { Part } from "../storage.ts";
 import { inS3, problemInS3 } from "./error.ts";
 import { PieceReader } from "./piece-reader.ts";
 import { cutName, type Piece, pieceName } from "./pieces.ts";
-import type { Place } from "./place.ts";
+import type { S3Context } from "./place.ts";
 import { Run } from "./run.ts";
 import { Tail } from "./tail.ts";
 
@@ -16,17 +16,17 @@ const TAIL_MS = 1_000;
  * Maximum number of segments that are not durable: one that fills up, and others that are being stored. A
  * crash loses all of them.
  */
-const UNSAFE_SEGMENTS = 4;
+const UNFLUSHED_SEGMENTS = 4;
 
 /** Options of a part. `prefix` is the common prefix of its pieces' keys. */
-export interface S3PartOptions extends Place {
+export interface S3PartOptions extends S3Context {
   /** The existing pieces of the part, from its first byte on. */
   pieces: Piece[];
   /**
    * True: full segments are stored as a run, which is one multipart upload. False: each segment is an object,
    * which suits frequent flushes, as each flush would end the run.
    */
-  inRuns: boolean;
+  useRuns: boolean;
   /**
    * Called when the part is closed.
    * @param pieces the pieces of the part; null: not known, because of an error or because a multipart upload
@@ -37,18 +37,18 @@ export interface S3PartOptions extends Place {
 
 /**
  * A piece, or a segment of an open run (a multipart upload). Segments cannot be read before the run is
- * completed. `isSafe`: whether the bytes are stored.
+ * completed. `isStored`: whether the bytes are stored.
  */
-interface Placed extends Piece {
-  isSafe: boolean;
+interface PlacedPiece extends Piece {
+  isStored: boolean;
   run: Run | null;
 }
 
 /** A part whose bytes are stored as objects in S3. */
 export class S3Part implements Part {
-  readonly maxUnsafe: number;
+  readonly maxUnflushed: number;
   #writer = Bun.randomUUIDv7();
-  #pieces: Placed[];
+  #pieces: PlacedPiece[];
   #tail: Tail | undefined;
   /**
    * The open run: a multipart upload, to which the next full segments are added; undefined: no run is open.
@@ -58,12 +58,12 @@ export class S3Part implements Part {
   readonly #puts = new Set<Promise<void>>();
   #problem: FdsError | undefined;
   /** Number of durable bytes at the last checkpoint; 0 after {@link S3Part.truncate}. */
-  #told = 0;
+  #reportedLength = 0;
   readonly #reader: PieceReader;
 
   constructor(private readonly options: S3PartOptions) {
-    this.maxUnsafe = UNSAFE_SEGMENTS * options.segment;
-    this.#pieces = options.pieces.map((piece) => ({ ...piece, isSafe: true, run: null }));
+    this.maxUnflushed = UNFLUSHED_SEGMENTS * options.segment;
+    this.#pieces = options.pieces.map((piece) => ({ ...piece, isStored: true, run: null }));
     this.#reader = new PieceReader(options);
   }
 
@@ -73,7 +73,7 @@ export class S3Part implements Part {
 
   async truncate(size: number): Promise<void> {
     if (size >= this.size) return;
-    await this.#settled();
+    await this.#settle();
     this.#reader.drop();
     this.#cutTail(size);
     const kept = this.#pieces.filter(({ offset }) => offset < size);
@@ -84,7 +84,7 @@ export class S3Part implements Part {
       kept[kept.length - 1] = { ...last, length: size - last.offset };
     }
     this.#pieces = kept;
-    this.#told = 0;
+    this.#reportedLength = 0;
     await inS3("shorten the part", () => this.options.objects.remove(dropped));
   }
 
@@ -107,7 +107,7 @@ export class S3Part implements Part {
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {
-    await this.#settled();
+    await this.#settle();
     const end = Math.min(this.size, offset + length);
     const bytes = new Uint8Array(Math.max(0, end - offset));
     for (let at = offset; at < end;) {
@@ -127,16 +127,17 @@ export class S3Part implements Part {
 
   async sync(): Promise<void> {
     this.#send(true);
-    await this.#settled();
+    await this.#settle();
   }
 
   async checkpoint(offset: number): Promise<number> {
     const { now } = this.options;
-    if (this.#tail && now() - this.#tail.since >= TAIL_MS) this.#send();
-    if (this.#safe === this.#told) await Promise.race(this.#puts.size > 0 ? this.#puts : [null]);
+    if (this.#tail && now() - this.#tail.beganAt >= TAIL_MS) this.#send();
+    if (this.#storedLength === this.#reportedLength)
+      await Promise.race(this.#puts.size > 0 ? this.#puts : [null]);
     this.#throwProblem();
-    this.#told = this.#safe;
-    return Math.min(this.#told, offset);
+    this.#reportedLength = this.#storedLength;
+    return Math.min(this.#reportedLength, offset);
   }
 
   async close(): Promise<void> {
@@ -146,13 +147,13 @@ export class S3Part implements Part {
     await Promise.all(this.#puts);
     // An open multipart upload is left as it is. It is completed when the part is opened again, or aborted
     // when the part is removed.
-    const isKnown = !this.#run && !this.#problem;
-    this.options.onClose(isKnown ? this.#pieces : null);
+    const arePiecesKnown = !this.#run && !this.#problem;
+    this.options.onClose(arePiecesKnown ? this.#pieces : null);
   }
 
   /** Number of bytes from the start of the part that are stored in S3. */
-  get #safe(): number {
-    const first = this.#pieces.findIndex(({ isSafe }) => !isSafe);
+  get #storedLength(): number {
+    const first = this.#pieces.findIndex(({ isStored }) => !isStored);
     return endOf(first < 0 ? this.#pieces.at(-1) : this.#pieces[first - 1]);
   }
 
@@ -183,38 +184,38 @@ export class S3Part implements Part {
     this.#tail = undefined;
     if (tail && tail.length > 0) {
       const run = this.#runFor(tail, isLast);
-      const piece = this.#place(tail, run);
+      const piece = this.#addPiece(tail, run);
       this.#track(this.#put(piece, tail, run));
     } else tail?.free();
     if (isLast) this.#endRun();
   }
 
   #runFor({ offset, length }: Tail, isLast: boolean): Run | null {
-    const { segment, objects, prefix, inRuns } = this.options;
+    const { segment, objects, prefix, useRuns } = this.options;
     const isNext = this.#run?.end === offset && !this.#run.isFull;
     if (!isNext) this.#endRun();
-    if (length === segment && inRuns) {
+    if (length === segment && useRuns) {
       const name = pieceName({ offset, length: null, writer: this.#writer });
       this.#run ??= new Run(objects, prefix + name, offset);
     } else if (!isLast) this.#endRun();
     return this.#run ?? null;
   }
 
-  #place({ offset, length }: Tail, run: Run | null): Placed {
+  #addPiece({ offset, length }: Tail, run: Run | null): PlacedPiece {
     const own = this.options.prefix + pieceName({ offset, length, writer: this.#writer });
     const key = run?.key ?? own;
     const start = offset - (run?.offset ?? offset);
-    const piece = { key, etag: "", size: length, start, offset, length, isSafe: false, run };
+    const piece = { key, etag: "", size: length, start, offset, length, isStored: false, run };
     this.#pieces.push(piece);
     return piece;
   }
 
-  async #put(piece: Placed, tail: Tail, run: Run | null): Promise<void> {
+  async #put(piece: PlacedPiece, tail: Tail, run: Run | null): Promise<void> {
     const { objects } = this.options;
     try {
       const { bytes } = tail;
       piece.etag = await (run ? run.put(bytes) : objects.put(piece.key, bytes));
-      piece.isSafe = true;
+      piece.isStored = true;
     } catch (error) {
       this.#problem ??= problemInS3("write the part", error);
     } finally {
@@ -236,7 +237,7 @@ export class S3Part implements Part {
     try {
       const { key, size, etag } = await run.complete();
       const { offset } = run;
-      const whole = { key, etag, size, start: 0, offset, length: size, isSafe: true, run: null };
+      const whole = { key, etag, size, start: 0, offset, length: size, isStored: true, run: null };
       const first = this.#pieces.findIndex((piece) => piece.run === run);
       const count = this.#pieces.filter((piece) => piece.run === run).length;
       this.#pieces.splice(first, count, whole);
@@ -254,7 +255,7 @@ export class S3Part implements Part {
    * Completes the open multipart upload, and waits until all bytes except the buffered tail are stored as
    * objects.
    */
-  async #settled(): Promise<void> {
+  async #settle(): Promise<void> {
     this.#endRun();
     await Promise.all(this.#puts);
     this.#throwProblem();
@@ -287,6 +288,6 @@ export class S3Part implements Part {
   }
 }
 
-function endOf(piece: Placed | undefined): number {
+function endOf(piece: PlacedPiece | undefined): number {
   return piece ? piece.offset + piece.length : 0;
 }

@@ -1,7 +1,7 @@
 import { FdsError } from "../../../protocol/errors.ts";
 import { inS3 } from "./error.ts";
 import type { Piece } from "./pieces.ts";
-import type { Place } from "./place.ts";
+import type { S3Context } from "./place.ts";
 
 /** Consecutive bytes read from a piece. */
 interface Stretch {
@@ -18,7 +18,7 @@ interface Stretch {
 export class PieceReader {
   #last: Stretch | undefined;
 
-  constructor(private readonly place: Pick<Place, "memory" | "objects" | "segment">) {}
+  constructor(private readonly context: Pick<S3Context, "memory" | "objects" | "segment">) {}
 
   /**
    * Returns bytes of the part from the offset `at` on, but none beyond the end of the piece that contains
@@ -40,12 +40,12 @@ export class PieceReader {
 
   /** Frees the memory of the last read. */
   drop(): void {
-    if (this.#last) this.place.memory.giveBack(this.#last.bytes.length);
+    if (this.#last) this.context.memory.giveBack(this.#last.bytes.length);
     this.#last = undefined;
   }
 
   async #fetch({ key, etag, start, offset, length }: Piece, at: number): Promise<Stretch> {
-    const { memory, objects, segment } = this.place;
+    const { memory, objects, segment } = this.context;
     const size = Math.min(segment, offset + length - at);
     const from = start + at - offset;
     await memory.take(size);

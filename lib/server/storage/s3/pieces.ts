@@ -77,23 +77,24 @@ export function readPieceName(name: string): PieceName | null {
  * Multipart uploads that another process left open are completed.
  */
 export async function piecesIn(objects: Objects, prefix: string): Promise<Piece[] | null> {
-  const keys = await Array.fromAsync(objects.list(prefix));
-  const known = new Set(keys.map(({ key }) => key));
-  const open = keys.filter(({ key }) => isRecordOfRun(key, known));
-  for (const record of open) await settleRun(objects, record);
-  if (open.length > 0) return piecesIn(objects, prefix);
+  const listed = await Array.fromAsync(objects.list(prefix));
+  const allKeys = new Set(listed.map(({ key }) => key));
+  const openRuns = listed.filter(({ key }) => isRecordOfRun(key, allKeys));
+  for (const record of openRuns) await settleRun(objects, record);
+  if (openRuns.length > 0) return piecesIn(objects, prefix);
   const found: (Piece & { writer: string })[] = [];
   const cuts: Cut[] = [];
-  for (const { key, size, etag } of keys) {
+  for (const { key, size, etag } of listed) {
     const name = key.slice(prefix.length);
     const piece = readPieceName(name);
     const { offset = 0, length, writer = "" } = piece ?? {};
     const isWhole = piece !== null && (length ?? size) === size;
     if (isWhole) found.push({ key, etag, size, start: 0, offset, length: size, writer });
-    const [, at, by] = CUT.exec(name) ?? [];
-    if (at !== undefined && by !== undefined) cuts.push({ length: Number(at), writer: by });
+    const [, cutLength, cutWriter] = CUT.exec(name) ?? [];
+    if (cutLength !== undefined && cutWriter !== undefined)
+      cuts.push({ length: Number(cutLength), writer: cutWriter });
   }
-  return keys.length > 0 ? chainOf(found, cuts) : null;
+  return listed.length > 0 ? chainOf(found, cuts) : null;
 }
 
 /**
@@ -125,7 +126,7 @@ export function chainOf(pieces: (Piece & { writer: string })[], cuts: Cut[] = []
  */
 function lengthOf({ offset, length, writer }: Piece & { writer: string }, cuts: Cut[]): number {
   const newer = cuts.filter((cut) => cut.writer > writer);
-  return newer.reduce((least, cut) => Math.min(least, cut.length - offset), length);
+  return newer.reduce((min, cut) => Math.min(min, cut.length - offset), length);
 }
 
 /**

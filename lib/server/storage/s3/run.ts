@@ -1,6 +1,6 @@
 import { S3Error } from "./error.ts";
 import { Multipart, type Upload, uploadIn } from "./multipart.ts";
-import type { Listed, Objects } from "./objects.ts";
+import type { ListedObject, Objects } from "./objects.ts";
 
 /*
  * A run is a sequence of full segments of a part. Each segment is stored as a part of one multipart upload,
@@ -23,12 +23,12 @@ const RECORD = ".upload";
  * Maximum number of segments of a run, together 4 GiB. One request copies at most 5 GiB, and lists at most
  * 1,000 parts.
  */
-const MOST_SEGMENTS = 512;
+const MAX_SEGMENTS = 512;
 
 /** A run that is being written: segments stored by one multipart upload. The methods throw S3Error. */
 export class Run {
   readonly #multipart: Multipart;
-  readonly #begun: Promise<Upload>;
+  readonly #upload: Promise<Upload>;
   /** ETags of the stored segments; null for a segment that is being stored. */
   readonly #etags: (string | null)[] = [];
   #length = 0;
@@ -44,9 +44,9 @@ export class Run {
     readonly offset: number,
   ) {
     this.#multipart = new Multipart(objects);
-    this.#begun = this.#begin();
+    this.#upload = this.#begin();
     // Avoids an unhandled rejection. put() awaits `#begun` and throws its error.
-    this.#begun.catch(() => undefined);
+    this.#upload.catch(() => undefined);
   }
 
   /** Offset in the part at which the next segment must begin. */
@@ -55,7 +55,7 @@ export class Run {
   }
 
   get isFull(): boolean {
-    return this.#etags.length === MOST_SEGMENTS;
+    return this.#etags.length === MAX_SEGMENTS;
   }
 
   /**
@@ -65,19 +65,19 @@ export class Run {
   async put(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
     const n = this.#etags.push(null);
     this.#length += bytes.length;
-    const etag = await this.#multipart.put(await this.#begun, n, bytes);
+    const etag = await this.#multipart.put(await this.#upload, n, bytes);
     this.#etags[n - 1] = etag;
     return etag;
   }
 
   /** Completes the multipart upload, which creates the run's object. All segments must have been stored. */
-  async complete(): Promise<Listed> {
+  async complete(): Promise<ListedObject> {
     const etags = this.#etags.filter((etag) => etag !== null);
     if (etags.length < this.#etags.length) throw new Error("a part of a run is on its way");
     const { key } = this;
     const size = this.#length;
     try {
-      await this.#multipart.complete(await this.#begun, etags, {});
+      await this.#multipart.complete(await this.#upload, etags, {});
     } catch (error) {
       // Status 404: an earlier call may have completed the upload although its answer was lost.
       if (!(error instanceof S3Error && error.status === 404)) throw error;
@@ -90,10 +90,10 @@ export class Run {
   }
 
   async #begin(): Promise<Upload> {
-    const under = await this.#multipart.create(this.key, {});
-    const record = new TextEncoder().encode(JSON.stringify(under));
+    const upload = await this.#multipart.create(this.key, {});
+    const record = new TextEncoder().encode(JSON.stringify(upload));
     await this.objects.put(this.key + RECORD, record);
-    return under;
+    return upload;
   }
 }
 
@@ -109,12 +109,12 @@ export function isRecordOfRun(key: string, objects: ReadonlySet<string>): boolea
  * Completes a run (a multipart upload) that another process left open, with its stored segments. A run
  * without segments is aborted.
  */
-export async function settleRun(objects: Objects, record: Listed): Promise<void> {
+export async function settleRun(objects: Objects, record: ListedObject): Promise<void> {
   const multipart = new Multipart(objects);
-  const under = await uploadOf(objects, record);
-  const parts = under && (await multipart.parts(under));
-  if (under && parts && parts.length > 0) await completeIfThere(multipart, under, parts);
-  else if (under) await multipart.abort(under);
+  const upload = await uploadOf(objects, record);
+  const parts = upload && (await multipart.parts(upload));
+  if (upload && parts && parts.length > 0) await completeIfThere(multipart, upload, parts);
+  else if (upload) await multipart.abort(upload);
   await objects.remove([record.key]);
 }
 
@@ -124,18 +124,18 @@ export async function settleRun(objects: Objects, record: Listed): Promise<void>
  */
 export async function dropRuns(objects: Objects, prefix: string): Promise<void> {
   for await (const record of objects.list(prefix)) {
-    const under = record.key.endsWith(RECORD) ? await uploadOf(objects, record) : null;
-    if (under) await new Multipart(objects).abort(under);
+    const upload = record.key.endsWith(RECORD) ? await uploadOf(objects, record) : null;
+    if (upload) await new Multipart(objects).abort(upload);
   }
 }
 
 async function completeIfThere(
   multipart: Multipart,
-  under: Upload,
+  upload: Upload,
   etags: string[],
 ): Promise<void> {
   try {
-    await multipart.complete(under, etags, {});
+    await multipart.complete(upload, etags, {});
   } catch (error) {
     // Status 404: the process that began the upload has completed it meanwhile.
     if (!(error instanceof S3Error && error.status === 404)) throw error;
@@ -146,7 +146,10 @@ async function completeIfThere(
  * Reads the record of a run, which names its multipart upload.
  * @returns null if another process has removed the record
  */
-async function uploadOf(objects: Objects, { key, size, etag }: Listed): Promise<Upload | null> {
+async function uploadOf(
+  objects: Objects,
+  { key, size, etag }: ListedObject,
+): Promise<Upload | null> {
   try {
     const bytes = await objects.get(key, { start: 0, end: size }, etag);
     return uploadIn(new TextDecoder().decode(bytes));

@@ -15,7 +15,7 @@ import { Memory } from "./memory.ts";
 import { Objects } from "./objects.ts";
 import { S3Part } from "./part.ts";
 import { type Piece, piecesIn, SEGMENT } from "./pieces.ts";
-import type { Place } from "./place.ts";
+import type { S3Context } from "./place.ts";
 import { dropRuns } from "./run.ts";
 import { S3Sets } from "./sets.ts";
 import { storedBytes } from "./stored-bytes.ts";
@@ -30,13 +30,13 @@ export interface S3Options extends BucketOptions {
   /** Size of a full segment, in bytes. S3 accepts at least 5 MiB. */
   segment?: number;
   /** Maximum number of parts in a multipart upload. Default: the limit of Amazon S3. */
-  mostParts?: number;
+  maxParts?: number;
   /** Monotonic clock, in ms. */
   now?: () => number;
 }
 
 /** Maximum number of parts in a multipart upload of Amazon S3. */
-const MOST_PARTS = 10_000;
+const MAX_PARTS = 10_000;
 /** How long a REST call retries requests to S3, in ms. Transfers retry without a limit. */
 const CALLER_MS = 10_000;
 /** Time without an answer after which a check considers S3 unavailable, in ms. */
@@ -60,7 +60,7 @@ export async function openS3Storage(options: S3Options): Promise<Storage> {
     await storage.check();
   } catch (error) {
     const cause = error instanceof FdsError ? error.cause : undefined;
-    if (!(cause instanceof S3Error && cause.isPassing)) throw error;
+    if (!(cause instanceof S3Error && cause.isTemporary)) throw error;
     await storage.close();
     throw new Away(problemInS3("use the bucket", cause).message, { cause: error });
   }
@@ -74,16 +74,16 @@ class S3Storage implements Storage {
   /** Access to the bucket for transfers. Requests are retried without a limit. */
   readonly #objects: Objects;
   /** Access to the bucket for REST calls. Requests are retried for a short time. */
-  readonly #soon: Objects;
+  readonly #callerObjects: Objects;
   /** Access to the bucket for checks. Their time is limited to {@link CHECK_MS}. */
-  readonly #now: Objects;
-  readonly #place: Place;
+  readonly #checkObjects: Objects;
+  readonly #context: S3Context;
   readonly #identity: string;
   /**
    * Pieces of the parts that this process closed. The key is the download's id. Publishing uses these pieces,
    * because this process has verified their bytes.
    */
-  readonly #closed = new Map<string, Piece[]>();
+  readonly #closedPieces = new Map<string, Piece[]>();
 
   #checked: Promise<void> | undefined;
   #checkedAt = 0;
@@ -92,14 +92,14 @@ class S3Storage implements Storage {
     const bucket = new Bucket(options);
     this.#identity = `${options.endpoint} ${options.bucket}/${options.prefix}`;
     const { signal } = this.#stopping;
-    this.#objects = new Objects(bucket, { forMs: Infinity, signal });
-    this.#soon = new Objects(bucket, { forMs: CALLER_MS, signal });
-    this.#now = new Objects(bucket, { forMs: CHECK_MS, answerMs: CHECK_MS, signal });
-    const { prefix, segment = SEGMENT, mostParts = MOST_PARTS } = options;
+    this.#objects = new Objects(bucket, { maxRetryMs: Infinity, signal });
+    this.#callerObjects = new Objects(bucket, { maxRetryMs: CALLER_MS, signal });
+    this.#checkObjects = new Objects(bucket, { maxRetryMs: CHECK_MS, answerMs: CHECK_MS, signal });
+    const { prefix, segment = SEGMENT, maxParts = MAX_PARTS } = options;
     const { now = performance.now.bind(performance) } = options;
     const memory = new Memory(options.memory);
-    this.#place = { objects: this.#objects, memory, segment, mostParts, prefix, now };
-    this.sets = new S3Sets(this.#place, options.isShared ?? false);
+    this.#context = { objects: this.#objects, memory, segment, maxParts, prefix, now };
+    this.sets = new S3Sets(this.#context, options.isShared ?? false);
   }
 
   /**
@@ -110,7 +110,7 @@ class S3Storage implements Storage {
     const now = performance.now();
     if (this.#checked === undefined || now - this.#checkedAt > CHECK_GOOD_FOR_MS) {
       this.#checkedAt = now;
-      this.#checked = inS3("use the bucket", () => this.#now.check());
+      this.#checked = inS3("use the bucket", () => this.#checkObjects.check());
     }
     return this.#checked;
   }
@@ -121,13 +121,13 @@ class S3Storage implements Storage {
       const pieces = await piecesIn(this.#objects, prefix);
       if (!pieces) await this.#objects.put(prefix + OPENED, new Uint8Array(0));
       return new S3Part({
-        ...this.#place,
+        ...this.#context,
         prefix,
         pieces: pieces ?? [],
-        inRuns: true,
+        useRuns: true,
         onClose: (closed) => {
-          if (closed) this.#closed.set(downloadId, closed);
-          else this.#closed.delete(downloadId);
+          if (closed) this.#closedPieces.set(downloadId, closed);
+          else this.#closedPieces.delete(downloadId);
         },
       });
     });
@@ -135,7 +135,7 @@ class S3Storage implements Storage {
 
   async removePart(downloadId: string): Promise<void> {
     const prefix = this.#partPrefix(downloadId);
-    this.#closed.delete(downloadId);
+    this.#closedPieces.delete(downloadId);
     await inS3("remove the part", async () => {
       await endUpload(this.#objects, prefix);
       await dropRuns(this.#objects, prefix);
@@ -144,29 +144,29 @@ class S3Storage implements Storage {
   }
 
   async listParts(): Promise<string[]> {
-    const prefix = `${this.#place.prefix}.server/parts/`;
+    const prefix = `${this.#context.prefix}.server/parts/`;
     const names = await inS3("list the parts", () => this.#objects.folders(prefix));
     return names.filter(isDownloadId);
   }
 
   async publish(downloadId: string, savedPath: string): Promise<boolean> {
     const prefix = this.#partPrefix(downloadId);
-    const key = this.#place.prefix + checkedPublishedPath(savedPath);
+    const key = this.#context.prefix + checkedPublishedPath(savedPath);
     return inS3("publish the file", async () => {
       if (!(await this.#composeFile(downloadId, key, prefix))) return false;
       // The pieces are removed last. Until then, an interrupted call can be repeated.
-      this.#closed.delete(downloadId);
+      this.#closedPieces.delete(downloadId);
       await this.#objects.removeAll(prefix);
       return true;
     });
   }
 
   async openFile(savedPath: string): Promise<StoredFile | null> {
-    const key = this.#place.prefix + checkedFilePath(savedPath);
-    const head = await inS3("open the file", () => this.#soon.head(key));
+    const key = this.#context.prefix + checkedFilePath(savedPath);
+    const head = await inS3("open the file", () => this.#callerObjects.head(key));
     if (!head) return null;
     const slice = (start: number, end: number): StoredBytes =>
-      storedBytes(this.#soon, { key, etag: head.etag, start, end });
+      storedBytes(this.#callerObjects, { key, etag: head.etag, start, end });
     return { size: head.size, slice };
   }
 
@@ -179,14 +179,14 @@ class S3Storage implements Storage {
   }
 
   async unpublish(savedPath: string): Promise<void> {
-    const key = this.#place.prefix + checkedPublishedPath(savedPath);
-    await inS3("remove the file", () => this.#soon.remove([key]));
+    const key = this.#context.prefix + checkedPublishedPath(savedPath);
+    await inS3("remove the file", () => this.#callerObjects.remove([key]));
   }
 
   async namesOf(clientId: string): Promise<Set<string>> {
-    const prefix = `${this.#place.prefix}${checkedClientId(clientId)}/`;
+    const prefix = `${this.#context.prefix}${checkedClientId(clientId)}/`;
     const { objects, folders } = await inS3("look at the published files", () =>
-      this.#soon.names(prefix),
+      this.#callerObjects.names(prefix),
     );
     return new Set([...objects, ...folders]);
   }
@@ -211,13 +211,13 @@ class S3Storage implements Storage {
       await endUpload(this.#objects, prefix);
       return true;
     }
-    const pieces = this.#closed.get(downloadId) ?? (await piecesIn(this.#objects, prefix));
+    const pieces = this.#closedPieces.get(downloadId) ?? (await piecesIn(this.#objects, prefix));
     if (!pieces) throw new FdsError("storage_error", "the part is not there");
     try {
       await compose(key, pieces, {
-        ...this.#place,
+        ...this.#context,
         prefix,
-        how: { onlyIfNew: true, downloadId },
+        newObject: { onlyIfNew: true, downloadId },
       });
       return true;
     } catch (error) {
@@ -229,6 +229,6 @@ class S3Storage implements Storage {
   }
 
   #partPrefix(downloadId: string): string {
-    return `${this.#place.prefix}.server/parts/${checkedDownloadId(downloadId)}/`;
+    return `${this.#context.prefix}.server/parts/${checkedDownloadId(downloadId)}/`;
   }
 }

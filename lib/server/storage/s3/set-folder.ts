@@ -4,10 +4,10 @@ import type { Part, SetFolder } from "../storage.ts";
 import { compose, endUpload, UPLOAD } from "./compose.ts";
 import { copyObject } from "./copy.ts";
 import { inS3 } from "./error.ts";
-import type { Listed, Objects } from "./objects.ts";
+import type { ListedObject, Objects } from "./objects.ts";
 import { S3Part } from "./part.ts";
 import { isCut, piecesIn } from "./pieces.ts";
-import type { Place } from "./place.ts";
+import type { S3Context } from "./place.ts";
 
 /**
  * Folder of complete files below a set's prefix. The files have the paths that they will have in the
@@ -21,7 +21,7 @@ const PUTS = 64;
 
 export interface S3SetFolderOptions {
   /** Key prefixes of earlier attempts by other servers, latest first. */
-  former: string[];
+  formerPrefixes: string[];
   onClose: () => void;
 }
 
@@ -34,7 +34,7 @@ export class S3SetFolder implements SetFolder {
 
   private constructor(
     private readonly prefix: string,
-    private readonly place: Place,
+    private readonly context: S3Context,
     /** Complete files that are stored. The key is the path, the value the size in bytes. */
     private readonly sizes: Map<string, number>,
     private readonly options: S3SetFolderOptions,
@@ -46,27 +46,27 @@ export class S3SetFolder implements SetFolder {
    */
   static async open(
     prefix: string,
-    place: Place,
+    context: S3Context,
     options: S3SetFolderOptions,
   ): Promise<S3SetFolder> {
     const sizes = new Map<string, number>();
-    for await (const { key, size } of place.objects.list(prefix + FILES)) {
+    for await (const { key, size } of context.objects.list(prefix + FILES)) {
       sizes.set(key.slice(prefix.length + FILES.length), size);
     }
-    return new S3SetFolder(prefix, place, sizes, options);
+    return new S3SetFolder(prefix, context, sizes, options);
   }
 
-  get hasFormer(): boolean {
-    return this.options.former.length > 0;
+  get hasFormerFolders(): boolean {
+    return this.options.formerPrefixes.length > 0;
   }
 
   async empty(): Promise<void> {
-    await this.dropFormer();
+    await this.dropFormerFolders();
     this.#unsent.clear();
     this.sizes.clear();
     await inS3("empty the set", async () => {
       for (const folder of [FILES, LARGE])
-        await removeAll(this.place.objects, this.prefix + folder);
+        await removeAll(this.context.objects, this.prefix + folder);
     });
   }
 
@@ -78,13 +78,13 @@ export class S3SetFolder implements SetFolder {
 
   async openFile(path: string): Promise<Part> {
     const prefix = this.#largePrefix(path);
-    const { objects } = this.place;
+    const { objects } = this.context;
     return inS3("open a file of the set", async () => {
       const pieces = (await piecesIn(objects, prefix)) ?? [];
       const onClose = () => this.#parts.delete(path);
-      const part = new S3Part({ ...this.place, prefix, pieces, inRuns: false, onClose });
+      const part = new S3Part({ ...this.context, prefix, pieces, useRuns: false, onClose });
       this.#parts.set(path, part);
-      return keptAtClose(part);
+      return withSyncOnClose(part);
     });
   }
 
@@ -93,11 +93,11 @@ export class S3SetFolder implements SetFolder {
    * which a storage on a disk sets here, is not stored in S3.
    */
   async setTime(path: string): Promise<void> {
-    const { objects } = this.place;
+    const { objects } = this.context;
     const prefix = this.#largePrefix(path);
     await inS3("write a file of the set", async () => {
       const pieces = (await piecesIn(objects, prefix)) ?? [];
-      await compose(this.#key(path), pieces, { ...this.place, prefix, how: {} });
+      await compose(this.#key(path), pieces, { ...this.context, prefix, newObject: {} });
       await objects.removeAll(prefix);
       this.sizes.set(
         path,
@@ -107,34 +107,34 @@ export class S3SetFolder implements SetFolder {
   }
 
   async linkFile(path: string, savedPath: string, size: number): Promise<boolean> {
-    const { objects, prefix } = this.place;
+    const { objects, prefix } = this.context;
     const from = prefix + checkedFilePath(savedPath);
     const to = this.#key(path);
     return inS3("copy a file of the set", async () => {
       const head = await objects.head(from);
       if (head?.size !== size) return false;
-      const isThere = await copyObject(objects, { key: from, size, etag: head.etag }, to);
-      if (isThere) this.sizes.set(path, size);
-      return isThere;
+      const isCopied = await copyObject(objects, { key: from, size, etag: head.etag }, to);
+      if (isCopied) this.sizes.set(path, size);
+      return isCopied;
     });
   }
 
   takeOver(path: string, length: number | null): Promise<void> {
     return inS3("take a file of the set over", async () => {
-      for (const former of this.options.former) {
-        const isThere =
+      for (const formerPrefix of this.options.formerPrefixes) {
+        const isTaken =
           length === null
-            ? await this.#takeWhole(former, path)
-            : await this.#takePieces(former, path, length);
-        if (isThere) return;
+            ? await this.#takeWhole(formerPrefix, path)
+            : await this.#takePieces(formerPrefix, path, length);
+        if (isTaken) return;
       }
     });
   }
 
-  async dropFormer(): Promise<void> {
-    const { objects } = this.place;
+  async dropFormerFolders(): Promise<void> {
+    const { objects } = this.context;
     await inS3("remove what is left of the set", async () => {
-      for (const prefix of this.options.former.splice(0)) await objects.removeAll(prefix);
+      for (const prefix of this.options.formerPrefixes.splice(0)) await objects.removeAll(prefix);
     });
   }
 
@@ -147,7 +147,7 @@ export class S3SetFolder implements SetFolder {
     this.#unsent.delete(path);
     // Pieces of an unfinished file are not published, and are removed with the set.
     if (!this.sizes.delete(path)) return;
-    await inS3("remove a file of the set", () => this.place.objects.remove([key]));
+    await inS3("remove a file of the set", () => this.context.objects.remove([key]));
   }
 
   async sync(): Promise<void> {
@@ -156,7 +156,7 @@ export class S3SetFolder implements SetFolder {
     for (const part of this.#parts.values()) await part.sync();
     await inS3("write a file of the set", () =>
       atOnce(PUTS, files, async ([path, bytes]) => {
-        await this.place.objects.put(this.#key(path), bytes);
+        await this.context.objects.put(this.#key(path), bytes);
         this.sizes.set(path, bytes.length);
       }),
     );
@@ -167,24 +167,24 @@ export class S3SetFolder implements SetFolder {
     this.options.onClose();
   }
 
-  async #takeWhole(former: string, path: string): Promise<boolean> {
-    const { objects } = this.place;
-    const key = former + FILES + checkedSetFile(path);
+  async #takeWhole(formerPrefix: string, path: string): Promise<boolean> {
+    const { objects } = this.context;
+    const key = formerPrefix + FILES + checkedSetFile(path);
     const head = await objects.head(key);
     if (!head || !(await copyObject(objects, { ...head, key }, this.#key(path)))) return false;
     this.sizes.set(path, head.size);
     return true;
   }
 
-  async #takePieces(former: string, path: string, length: number): Promise<boolean> {
-    const { objects } = this.place;
-    const [from, to] = [largePrefix(former, path), this.#largePrefix(path)];
+  async #takePieces(formerPrefix: string, path: string, length: number): Promise<boolean> {
+    const { objects } = this.context;
+    const [from, to] = [largePrefix(formerPrefix, path), this.#largePrefix(path)];
     const pieces = (await piecesIn(objects, from)) ?? [];
     const end = pieces.at(-1);
     if (!end || end.offset + end.length < length) return false;
     const used = new Set(pieces.map(({ key }) => key));
     const found = await Array.fromAsync(objects.list(from));
-    const copy = (some: Listed[]) =>
+    const copy = (some: ListedObject[]) =>
       atOnce(PUTS, some, async (object) => {
         await copyObject(objects, object, to + object.key.slice(from.length));
       });
@@ -221,12 +221,12 @@ function largePrefix(prefix: string, path: string): string {
 }
 
 /** Returns a part whose close() first stores the unflushed bytes, which {@link S3Part.close} would drop. */
-function keptAtClose(part: S3Part): Part {
+function withSyncOnClose(part: S3Part): Part {
   return {
     get size() {
       return part.size;
     },
-    maxUnsafe: part.maxUnsafe,
+    maxUnflushed: part.maxUnflushed,
     truncate: (size) => part.truncate(size),
     write: (bytes, offset) => part.write(bytes, offset),
     read: (offset, length) => part.read(offset, length),

@@ -3,8 +3,8 @@ import { checkedDownloadId, checkedPublishedPath, isDownloadId } from "../paths.
 import type { SetFolder, SetStorage } from "../storage.ts";
 import { inS3, S3Error } from "./error.ts";
 import { copyObject } from "./copy.ts";
-import type { Listed } from "./objects.ts";
-import type { Place } from "./place.ts";
+import type { ListedObject } from "./objects.ts";
+import type { S3Context } from "./place.ts";
 import { FILES, removeAll, S3SetFolder } from "./set-folder.ts";
 import { atOnce } from "../../../util/at-once.ts";
 
@@ -19,7 +19,7 @@ const CLAIM = "claim";
  * set as complete.
  */
 export class S3Sets implements SetStorage {
-  readonly maxUnsafe: number;
+  readonly maxUnflushed: number;
   readonly checkpointBytes: number;
   /** False, because a copy of a file inside S3 takes as much space as the original. */
   readonly sharesBytes = false;
@@ -28,39 +28,39 @@ export class S3Sets implements SetStorage {
    * The key is a download's id. The value is the epoch in the key prefix of this process's latest attempt
    * that is over. This process no longer writes objects with this prefix.
    */
-  readonly #atRest = new Map<string, number>();
+  readonly #ended = new Map<string, number>();
 
   constructor(
-    private readonly place: Place,
+    private readonly context: S3Context,
     /** True: several servers write to the bucket. */
     private readonly isShared: boolean,
   ) {
-    this.maxUnsafe = this.checkpointBytes = place.segment;
+    this.maxUnflushed = this.checkpointBytes = context.segment;
   }
 
   open(downloadId: string, epoch = 0): Promise<SetFolder> {
     return inS3("open the set", async () => {
       const all = await this.#attempts(downloadId, epoch);
       const [last] = all;
-      const isOwn = last !== undefined && this.#atRest.get(downloadId) === last;
-      const own = isOwn ? last : epoch;
+      const isOwn = last !== undefined && this.#ended.get(downloadId) === last;
+      const ownEpoch = isOwn ? last : epoch;
       const prefixOf = (attempt: number) => this.#attemptPrefix(downloadId, attempt);
-      return S3SetFolder.open(prefixOf(own), this.place, {
-        former: all.filter((attempt) => attempt < own).map(prefixOf),
-        onClose: () => this.isShared && this.#atRest.set(downloadId, own),
+      return S3SetFolder.open(prefixOf(ownEpoch), this.context, {
+        formerPrefixes: all.filter((attempt) => attempt < ownEpoch).map(prefixOf),
+        onClose: () => this.isShared && this.#ended.set(downloadId, ownEpoch),
       });
     });
   }
 
   async remove(downloadId: string): Promise<void> {
-    const { objects } = this.place;
+    const { objects } = this.context;
     const prefix = this.#setPrefix(downloadId);
-    this.#atRest.delete(downloadId);
+    this.#ended.delete(downloadId);
     await inS3("remove the set", () => removeAll(objects, prefix));
   }
 
   async list(): Promise<string[]> {
-    const { objects, prefix } = this.place;
+    const { objects, prefix } = this.context;
     const names = await inS3("list the sets", () => objects.folders(`${prefix}.server/sets/`));
     return names.filter(isDownloadId);
   }
@@ -71,12 +71,12 @@ export class S3Sets implements SetStorage {
     sums: { suffix: string; text: string },
     epoch = 0,
   ): Promise<boolean> {
-    const { objects, prefix } = this.place;
+    const { objects, prefix } = this.context;
     const final = prefix + checkedPublishedPath(savedPath);
     const finalSums = prefix + checkedPublishedPath(savedPath + sums.suffix);
-    const isOurs = await inS3("publish the set", async () => {
-      const there = await objects.head(finalSums);
-      if (there) return there.downloadId === downloadId;
+    const isPublished = await inS3("publish the set", async () => {
+      const published = await objects.head(finalSums);
+      if (published) return published.downloadId === downloadId;
       if (!(await this.#claim(downloadId, final))) return false;
       const [last = epoch] = await this.#attempts(downloadId, epoch);
       await this.#copyFiles(this.#attemptPrefix(downloadId, last) + FILES, final);
@@ -93,12 +93,12 @@ export class S3Sets implements SetStorage {
         return false;
       }
     });
-    if (isOurs) await this.remove(downloadId);
-    return isOurs;
+    if (isPublished) await this.remove(downloadId);
+    return isPublished;
   }
 
   async unpublish(_: string, savedPath: string, suffix: string): Promise<void> {
-    const { objects, prefix } = this.place;
+    const { objects, prefix } = this.context;
     const final = prefix + checkedPublishedPath(savedPath);
     const sums = prefix + checkedPublishedPath(savedPath + suffix);
     await inS3("remove the set", async () => {
@@ -112,7 +112,7 @@ export class S3Sets implements SetStorage {
    * @returns false if the name is taken by another file or set
    */
   async #claim(downloadId: string, final: string): Promise<boolean> {
-    const { objects } = this.place;
+    const { objects } = this.context;
     const key = this.#setPrefix(downloadId) + CLAIM;
     const claim = new TextEncoder().encode(final);
     const head = await objects.head(key);
@@ -125,8 +125,8 @@ export class S3Sets implements SetStorage {
   }
 
   async #copyFiles(from: string, final: string): Promise<void> {
-    const { objects } = this.place;
-    const files: Listed[] = [];
+    const { objects } = this.context;
+    const files: ListedObject[] = [];
     for await (const file of objects.list(from)) files.push(file);
     if (files.length === 0) throw new FdsError("storage_error", "the set has no files");
     await atOnce(COPIES, files, async (file) => {
@@ -143,7 +143,7 @@ export class S3Sets implements SetStorage {
    */
   async #attempts(downloadId: string, upTo: number): Promise<number[]> {
     if (!this.isShared) return [];
-    const names = await this.place.objects.folders(this.#setPrefix(downloadId));
+    const names = await this.context.objects.folders(this.#setPrefix(downloadId));
     const all = names.filter((name) => /^\d+$/.test(name)).map(Number);
     return all.filter((attempt) => attempt <= upTo).toSorted((a, b) => b - a);
   }
@@ -154,6 +154,6 @@ export class S3Sets implements SetStorage {
   }
 
   #setPrefix(downloadId: string): string {
-    return `${this.place.prefix}.server/sets/${checkedDownloadId(downloadId)}/`;
+    return `${this.context.prefix}.server/sets/${checkedDownloadId(downloadId)}/`;
   }
 }

@@ -16,7 +16,7 @@ export class Tail {
     /** Offset in the part at which the tail begins. */
     readonly offset: number,
     /** Time at which the tail began, in ms of a monotonic clock. */
-    readonly since: number,
+    readonly beganAt: number,
   ) {}
 
   /**
@@ -29,8 +29,8 @@ export class Tail {
     { room, isFast }: { room: number; isFast: boolean },
   ): Promise<Tail> {
     const whole = isFast ? memory.bufferIfFree(segment) : null;
-    const few = Math.min(segment, Math.max(room, FIRST_BUFFER));
-    return new Tail(memory, segment, whole ?? (await memory.buffer(few)), offset, now());
+    const firstSize = Math.min(segment, Math.max(room, FIRST_BUFFER));
+    return new Tail(memory, segment, whole ?? (await memory.buffer(firstSize)), offset, now());
   }
 
   get length(): number {

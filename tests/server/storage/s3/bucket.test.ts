@@ -9,7 +9,7 @@ import { waitFor } from "../../../support/wait.ts";
 
 const BYTES = new TextEncoder().encode("what a site sent");
 
-function objectsIn(s3: FakeS3, patience = { forMs: Infinity }): Objects {
+function objectsIn(s3: FakeS3, patience = { maxRetryMs: Infinity }): Objects {
   return new Objects(new Bucket(optionsFor(s3)), patience);
 }
 
@@ -60,7 +60,7 @@ test("an S3 that is away is waited for", async () => {
   const objects = objectsIn(s3);
   await s3.goAway();
   const put = objects.put("a", BYTES);
-  const impatient = objectsIn(s3, { forMs: 20 });
+  const impatient = objectsIn(s3, { maxRetryMs: 20 });
   await expect(impatient.put("b", BYTES)).rejects.toMatchObject({ status: null });
   s3.comeBack();
   await put;
@@ -71,7 +71,7 @@ test("waiting ends when it is told to, also in the middle of a request", async (
   await using s3 = new FakeS3();
   s3.fault = () => "no answer";
   const stopping = new AbortController();
-  const patience = { forMs: Infinity, signal: stopping.signal };
+  const patience = { maxRetryMs: Infinity, signal: stopping.signal };
   const put = new Objects(new Bucket(optionsFor(s3)), patience).put("a", BYTES);
   await waitFor(() => s3.requests.length > 0, "the request");
   stopping.abort();

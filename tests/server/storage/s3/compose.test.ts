@@ -12,7 +12,7 @@ import { published } from "../storage.contract.ts";
 const PARTS = "some/where/.server/parts/";
 
 test("a file of more segments than an object has parts is made of groups", async () => {
-  await using temporary = await TemporaryS3.open({ segment: 4, mostParts: 100 });
+  await using temporary = await TemporaryS3.open({ segment: 4, maxParts: 100 });
   const { s3, storage } = temporary;
   const id = Bun.randomUUIDv7();
   const writer = Bun.randomUUIDv7();

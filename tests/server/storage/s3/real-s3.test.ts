@@ -71,7 +71,7 @@ function onRealS3(): void {
   test("what is only if new replaces nothing", async () => {
     const options = await realBucket();
     try {
-      const objects = new Objects(new Bucket(options), { forMs: 10_000 });
+      const objects = new Objects(new Bucket(options), { maxRetryMs: 10_000 });
       const bytes = new Uint8Array(3);
       await objects.put("a é/b+c", bytes, { onlyIfNew: true, downloadId: "1" });
       const again = objects.put("a é/b+c", bytes, { onlyIfNew: true });
