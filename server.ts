@@ -44,7 +44,7 @@ import { stdout } from "./lib/util/output.ts";
  * clients still send are read meanwhile. Closing a socket with unread bytes would reset the connection (RFC
  * 1122, 4.2.2.13), and a client could get the reset before the close frame with the reason.
  */
-const GOODBYE_MS = 250;
+const CLOSE_FRAME_READ_MS = 250;
 
 /** How long a stopping server waits for running REST calls to end, in ms. */
 const CALLS_END_WITHIN_MS = 3_000;
@@ -65,11 +65,11 @@ if (import.meta.main) await runServer(process.argv.slice(2));
  * @param argv the command line's arguments, without the program's name
  */
 export async function runServer(argv: string[]): Promise<void> {
-  await runService(async (toStop) => {
+  await runService(async (stopSignal) => {
     if (argv[0] === "doctor") return doctor(argv.slice(1));
     const isTerminal = stdout.isTTY;
     const { config, secretFile } = readConfig(argv, isTerminal);
-    return config === "help" ? SERVER_HELP : start(config, { secretFile, isTerminal, toStop });
+    return config === "help" ? SERVER_HELP : start(config, { secretFile, isTerminal, stopSignal });
   });
 }
 
@@ -101,13 +101,13 @@ interface StartOptions {
   secretFile: string | null;
   isTerminal: boolean;
   /** Aborted when the server has to stop, also while it still waits for its database or storage. */
-  toStop: AbortSignal;
+  stopSignal: AbortSignal;
 }
 
-async function start(config: ServerConfig, { secretFile, isTerminal, toStop }: StartOptions) {
+async function start(config: ServerConfig, { secretFile, isTerminal, stopSignal }: StartOptions) {
   const logger = new Logger({ level: config.logLevel, format: config.logFormat });
   for (const warning of await exposedFiles(secretFile)) logger.warn(warning);
-  const engine = await openEngine(config, logger, toStop);
+  const engine = await openEngine(config, logger, stopSignal);
   const { apiToken } = config;
   const access = authenticators({ apiToken, rows: engine.repository.access, logger });
   const runningCalls = new RunningCalls();
@@ -134,16 +134,16 @@ async function start(config: ServerConfig, { secretFile, isTerminal, toStop }: S
 async function openEngine(
   config: ServerConfig,
   logger: Logger,
-  toStop: AbortSignal,
+  stopSignal: AbortSignal,
 ): Promise<Engine> {
   const turns = new FairTurns();
   const inTurn: InTurn = (piece) => turns.run(THE_SERVER, piece);
-  const wait = ({ message }: Away) => logger.warn(`the start waits: ${message}`);
+  const logWait = ({ message }: Away) => logger.warn(`the start waits: ${message}`);
   if (config.rowsFolder !== null) await openServerFolder(config.rowsFolder);
-  const storage = await waitUntilThere(() => openStorage(config), wait, toStop);
+  const storage = await waitUntilThere(() => openStorage(config), logWait, stopSignal);
   await holdDatabase(config.databaseUrl);
   const open = () => openSqlRepository(config.databaseUrl, { inTurn, logger });
-  const repository = await waitUntilThere(open, wait, toStop);
+  const repository = await waitUntilThere(open, logWait, stopSignal);
   return buildEngine({ config, storage, repository, turns, version, logger });
 }
 
@@ -268,14 +268,14 @@ function addAdminRoutes(app: RestRoutes, { keys, tokens, webhooks, audit }: Rest
   app.get("/api/audit", admin, ...audit.audit);
 }
 
-interface Running {
+interface RunningServer {
   engine: Engine;
   listener: Listener;
   runningCalls: RunningCalls;
   sharing: Sharing | null;
 }
 
-async function stop({ engine, listener, runningCalls, sharing }: Running): Promise<void> {
+async function stop({ engine, listener, runningCalls, sharing }: RunningServer): Promise<void> {
   listener.close();
   runningCalls.refuse();
   engine.stopWatching();
@@ -286,7 +286,7 @@ async function stop({ engine, listener, runningCalls, sharing }: Running): Promi
   await engine.downloads.stop();
   await engine.clients.close();
   await engine.webhookParts.stop();
-  const heard = Bun.sleep(GOODBYE_MS);
+  const closeFramesRead = Bun.sleep(CLOSE_FRAME_READ_MS);
   engine.events.close();
   // Running REST calls end before the audit log and the database are closed, because the calls use both.
   await runningCalls.end(CALLS_END_WITHIN_MS);
@@ -294,6 +294,6 @@ async function stop({ engine, listener, runningCalls, sharing }: Running): Promi
   await sharing?.stop();
   await engine.repository.close();
   await engine.storage.close();
-  await heard;
+  await closeFramesRead;
   await listener.end();
 }

@@ -84,7 +84,8 @@ function configOf(settings: ServerSettings, isTerminal: boolean) {
   const databaseUrl = settings.read("databaseUrl");
   const receiveBudget = settings.read("receiveBudget", size(chunkSize));
   const storage = storageOf(settings, downloadsDir, receiveBudget);
-  const isApart = storage.type === "s3" || resolve(storage.path) !== resolve(downloadsDir);
+  const isStorageElsewhere =
+    storage.type === "s3" || resolve(storage.path) !== resolve(downloadsDir);
   const quotas: Quotas = {
     file: settings.read("maxFileSize"),
     perClient: settings.read("quotaPerClient"),
@@ -94,7 +95,7 @@ function configOf(settings: ServerSettings, isTerminal: boolean) {
     ...settings.readAllBut(...PROCESSED_SETTINGS),
     host,
     databaseUrl: databaseUrl ?? `sqlite://${join(downloadsDir, ".server", "state.db")}`,
-    rowsFolder: databaseUrl === null && isApart ? downloadsDir : null,
+    rowsFolder: databaseUrl === null && isStorageElsewhere ? downloadsDir : null,
     storage,
     // Several servers can work together only if they share a database of Postgres.
     isShared: databaseUrl?.startsWith("postgres") ?? false,

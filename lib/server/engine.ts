@@ -52,12 +52,12 @@ class Changes {
   readonly job = new Topic<[job: Job]>();
 
   /** Subscribes parts of the engine to the changes that concern them. */
-  tell({ downloads, jobs, jobEvents, schedules, events, retention }: Hearers): void {
+  subscribeAll({ downloads, jobs, jobEvents, schedules, events, retention }: Subscribers): void {
     this.job.subscribe((job) => jobEvents.tell(job));
     this.registered.subscribe((clientId) => downloads.clientRegistered(clientId));
-    for (const seen of [this.registered, this.labelled]) {
-      seen.subscribe((clientId) => jobs.clientSeen(clientId));
-      seen.subscribe((clientId) => schedules.clientSeen(clientId));
+    for (const topic of [this.registered, this.labelled]) {
+      topic.subscribe((clientId) => jobs.clientSeen(clientId));
+      topic.subscribe((clientId) => schedules.clientSeen(clientId));
     }
     this.client.subscribe((clientId) => events.clientChanged(clientId));
     this.download.subscribe(() => events.downloadChanged());
@@ -67,7 +67,7 @@ class Changes {
 }
 
 /** The parts of the engine that subscribe to changes. */
-interface Hearers {
+interface Subscribers {
   downloads: Downloads;
   jobs: Jobs;
   jobEvents: JobEvents;
@@ -150,7 +150,7 @@ function buildCore(options: EngineOptions) {
   const onChange = changes.job.publish;
   const jobs: Jobs = new Jobs({ repository, clients, downloads, onChange, logger });
   const schedules = new Schedules({ repository, jobs, keep: config.deliveriesKeep, logger });
-  changes.tell({ downloads, jobs, jobEvents, schedules, events, retention });
+  changes.subscribeAll({ downloads, jobs, jobEvents, schedules, events, retention });
   const onAsked = changes.asked.publish;
   const browsing = new Browsing({ repository, clients, credit, metrics, onAsked, logger });
   const parts = { browsing, credit, metrics, audit, enrolmentKeys, clients, downloads, events };

@@ -253,7 +253,7 @@ export interface JobRows {
    * one.
    * @returns the inserted downloads
    */
-  insertDownloads(several: readonly NewDownload[]): Promise<Queued[]>;
+  insertDownloads(downloads: readonly NewDownload[]): Promise<Queued[]>;
   /** Resolves when all earlier changes are flushed to the disk. */
   flush(): Promise<void>;
   /** Returns the row of an idempotency key that a request took at or after `since`; null: there is none. */

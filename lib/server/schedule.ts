@@ -229,8 +229,8 @@ export interface ScheduleRows {
   nextAt(): Promise<number | null>;
 
   /** Inserts the row that names the job of a time, unless there is one. @returns the row that is there now */
-  begin(made: ScheduledJob): Promise<ScheduledJob>;
-  finish(made: ScheduledJob): Promise<void>;
+  begin(scheduledJob: ScheduledJob): Promise<ScheduledJob>;
+  finish(scheduledJob: ScheduledJob): Promise<void>;
 
   /** Records requested runs before they are carried out: all of them or none. */
   insertRuns(runs: readonly RequestedRun[]): Promise<void>;

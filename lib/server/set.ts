@@ -35,7 +35,7 @@ export function nameOfSet({ paths }: Pick<SetOrder, "paths">): string {
 }
 
 /** Maximum number of characters of a set's patterns in a log line. */
-const MAX_NAMED = 500;
+const MAX_PATTERNS_LENGTH = 500;
 
 /**
  * Lists some patterns of a set for a log line.
@@ -43,7 +43,7 @@ const MAX_NAMED = 500;
  */
 export function namePatterns({ paths }: Pick<SetOrder, "paths">, indices: number[]): string {
   const patterns = indices.map((index) => JSON.stringify(paths[index]));
-  return patterns.join(", ").slice(0, MAX_NAMED);
+  return patterns.join(", ").slice(0, MAX_PATTERNS_LENGTH);
 }
 
 /** The number of a set's files, in total and by what happened to them. */

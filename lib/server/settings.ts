@@ -20,7 +20,7 @@ export const MIN_TOKEN_LENGTH = 16;
 /** Smallest allowed size of the audit, in bytes. An audit of this size holds thousands of rows. */
 const MIN_AUDIT_SIZE = 1024 * 1024;
 
-const MOST_DOWNLOADS = 100_000;
+const MAX_DOWNLOADS = 100_000;
 
 export const HOST: Kind<string> = {
   schema: z
@@ -141,7 +141,7 @@ export const SERVER_SETTINGS = {
   },
   maxActiveDownloads: {
     variable: "MAX_ACTIVE_DOWNLOADS",
-    kind: wholeNumber(1, MOST_DOWNLOADS),
+    kind: wholeNumber(1, MAX_DOWNLOADS),
     default: "32",
     help: "most downloads at once, the others wait",
   },

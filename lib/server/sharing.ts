@@ -41,13 +41,13 @@ export class Sharing {
       serverId,
       storage,
       onLost: async () => engine.clients.endAll(),
-      onLook: (hasEnded) => this.#look(hasEnded),
+      onCheck: (hasServerEnded) => this.#check(hasServerEnded),
       logger,
     });
     this.#hints = new Hints({
       rows,
-      hear: (kind, id) => this.#inBackground(() => this.#hear(kind, id)),
-      hearMuch: () => this.#inBackground(() => this.#look(false)),
+      onHint: (kind, id) => this.#inBackground(() => this.#handleHint(kind, id)),
+      onAnythingChanged: () => this.#inBackground(() => this.#check(false)),
       logger,
     });
   }
@@ -87,7 +87,7 @@ export class Sharing {
     await this.#lease.end();
   }
 
-  async #hear(kind: HintKind, id: string): Promise<void> {
+  async #handleHint(kind: HintKind, id: string): Promise<void> {
     const { browsing, clients, downloads, events, jobEvents } = this.options.engine;
     switch (kind) {
       case "queue":
@@ -109,22 +109,22 @@ export class Sharing {
     }
   }
 
-  async #look(hasEnded: boolean): Promise<void> {
+  async #check(hasServerEnded: boolean): Promise<void> {
     const { browsing, clients, downloads, jobs, schedules, retention, events } =
       this.options.engine;
     const { held, isAsked, revision } = await this.rows.news();
     await clients.held.check(held);
     if (isAsked) await browsing.answerAll();
-    await downloads.check(hasEnded, revision);
-    if (hasEnded) await jobs.takeUp();
-    if (hasEnded) schedules.takeUp();
-    if (hasEnded) retention.wake();
+    await downloads.check(hasServerEnded, revision);
+    if (hasServerEnded) await jobs.takeUp();
+    if (hasServerEnded) schedules.takeUp();
+    if (hasServerEnded) retention.wake();
     await this.#checkCallers();
-    if (events.readerCount > 0) await this.#tell();
+    if (events.readerCount > 0) await this.#reportChanges();
   }
 
   /** Tells readers of events what changed at other servers. */
-  async #tell(): Promise<void> {
+  async #reportChanges(): Promise<void> {
     const { events, jobEvents, repository } = this.options.engine;
     events.downloadChanged();
     for (const clientId of await this.#presence.changed()) events.clientChanged(clientId);

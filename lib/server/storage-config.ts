@@ -40,7 +40,7 @@ export function storageOf(
   const url = settings.read("storageUrl");
   if (url === null) return { type: "folder", path: downloadsDir, memory: 0 };
   if (!/^[a-z][a-z0-9+.-]+:/i.test(url)) return { type: "folder", path: resolve(url), memory: 0 };
-  const { bucket, prefix } = placeOf(url);
+  const { bucket, prefix } = parseS3Url(url);
   const accessKeyId = settings.read("accessKeyId");
   const secretAccessKey = settings.read("secretAccessKey");
   if (accessKeyId === null || secretAccessKey === null) {
@@ -54,7 +54,7 @@ export function storageOf(
   return { type: "s3", memory, endpoint, region, bucket, prefix, accessKeyId, secretAccessKey };
 }
 
-function placeOf(url: string): { bucket: string; prefix: string } {
+function parseS3Url(url: string): { bucket: string; prefix: string } {
   const [, bucket, path = ""] = S3_URL.exec(url) ?? [];
   const names = path.split("/").filter((name) => name !== "");
   const prefix = names.map((name) => `${name}/`).join("");

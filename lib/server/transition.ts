@@ -193,10 +193,10 @@ function completeEmpty(
 
 function complete(
   download: Active,
-  ended: Omit<Completed, keyof Common | "status" | "startedAt" | "removedAt">,
+  result: Omit<Completed, keyof Common | "status" | "startedAt" | "removedAt">,
 ): Transition {
   const { startedAt } = download;
-  const next = { ...common(download), ...ended, status: "completed", startedAt } as const;
+  const next = { ...common(download), ...result, status: "completed", startedAt } as const;
   return { next: { ...next, removedAt: null }, effects: [{ type: "confirm_client" }, dispatch] };
 }
 
@@ -230,8 +230,8 @@ function fail(download: Active, problem: Problem, now: number, final: boolean): 
         durableOffset: 0,
         restarts: download.restarts + 1,
       };
-      const lost = `starts over, ${durableOffsetOf(download)} durable bytes discarded: ${problem.message}`;
-      return { next, effects: [discard, dispatch, warn(lost)] };
+      const message = `starts over, ${durableOffsetOf(download)} durable bytes discarded: ${problem.message}`;
+      return { next, effects: [discard, dispatch, warn(message)] };
     }
     case "when_room": {
       const at = now + ROOM_RECHECK_MS;

@@ -19,7 +19,7 @@ export interface Admission {
   /** When the client enrolled, which binds its id to its key, in ms since 1970; null: it is not enrolled. */
   enrolledAt: number | null;
   /** The enrolment key whose use has to be counted before the client is recorded; null: none is used. */
-  uses: EnrolmentKey | null;
+  usedKey: EnrolmentKey | null;
 }
 
 /**
@@ -28,39 +28,40 @@ export interface Admission {
  * used again only after such an enrolment. An id that never enrolled needs the ENROLL_TOKEN of the settings
  * or an enrolment key. If the settings have no ENROLL_TOKEN, such an id is refused only while a client with
  * another key is connected under the id.
- * @param known the client's row; null: there is none
+ * @param previous the client's row; null: there is none
  * @param connected whether a client with this id is connected
  * @throws FdsError `key_mismatch`, `client_revoked`, `enrolment_required` or `id_in_use`
  */
 export function admit(
   register: Introduction,
-  known: RegisteredClient | null,
+  previous: RegisteredClient | null,
   connected: boolean,
   { token, key }: Enrolment,
   now: number,
 ): Admission {
   const id = register.client_id;
   const keyHash = hashSecret(register.new_key ?? register.key);
-  const shown = [keyHash, hashSecret(register.key)];
-  const sameKey = known !== null && shown.some((hash) => sameSecret(known.keyHash, hash));
+  const sentHashes = [keyHash, hashSecret(register.key)];
+  const isSameKey =
+    previous !== null && sentHashes.some((hash) => sameSecret(previous.keyHash, hash));
   const flaw = key && flawOf(key, id, now);
-  const enrolled = { keyHash, enrolledAt: now, uses: key };
-  if (known && (known.enrolledAt !== null || known.revokedAt !== null)) {
-    if (sameKey && known.revokedAt === null) {
-      return { keyHash, enrolledAt: known.enrolledAt, uses: null };
+  const enrolled = { keyHash, enrolledAt: now, usedKey: key };
+  if (previous && (previous.enrolledAt !== null || previous.revokedAt !== null)) {
+    if (isSameKey && previous.revokedAt === null) {
+      return { keyHash, enrolledAt: previous.enrolledAt, usedKey: null };
     }
-    if (!sameKey && key?.replaces && flaw === null) return enrolled;
-    if (known.revokedAt === null) {
+    if (!isSameKey && key?.replaces && flaw === null) return enrolled;
+    if (previous.revokedAt === null) {
       throw new FdsError("key_mismatch", `"${id}" belongs to another key`);
     }
     throw new FdsError("client_revoked", `"${id}" was revoked, and so was its key`);
   }
   if (key && flaw === null) return enrolled;
   if (token === null) {
-    if (connected && !sameKey) {
+    if (connected && !isSameKey) {
       throw new FdsError("id_in_use", `another client is connected as "${id}"`);
     }
-    return { keyHash, enrolledAt: null, uses: null };
+    return { keyHash, enrolledAt: null, usedKey: null };
   }
   if (register.enroll_token === undefined) {
     throw new FdsError("enrolment_required", "this client has to enrol, set its ENROLL_TOKEN");
@@ -68,5 +69,5 @@ export function admit(
   if (!sameSecret(register.enroll_token, token)) {
     throw new FdsError("enrolment_required", flaw ?? "ENROLL_TOKEN is not the server's");
   }
-  return { ...enrolled, uses: null };
+  return { ...enrolled, usedKey: null };
 }

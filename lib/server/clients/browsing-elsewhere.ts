@@ -4,7 +4,7 @@ import type { ServerRows } from "../servers/rows.ts";
 import type { Listing, ListingOrder } from "../transfer/listing-receiver.ts";
 
 /** Time between two reads of the row in which the other server writes its answer, in ms. */
-const LOOK_EVERY_MS = 50;
+const POLL_EVERY_MS = 50;
 /**
  * Longest wait for the answer of the server to which the client is connected, in ms: the time limit of the
  * client's answer, and some seconds more, because that server may notice the request late.
@@ -43,11 +43,11 @@ export class BrowsingElsewhere {
     await rows.ask({ requestId, clientId, order: JSON.stringify(order) });
     onAsked(clientId);
     try {
-      const until = performance.now() + ANSWER_WITHIN_MS;
-      while (performance.now() < until && !signal.aborted) {
+      const deadline = performance.now() + ANSWER_WITHIN_MS;
+      while (performance.now() < deadline && !signal.aborted) {
         const answer = await rows.answerTo(requestId);
         if (answer !== null) return listingIn(JSON.parse(answer) as Answer);
-        await Bun.sleep(LOOK_EVERY_MS);
+        await Bun.sleep(POLL_EVERY_MS);
       }
     } finally {
       await rows.forget(requestId);

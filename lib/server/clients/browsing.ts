@@ -68,7 +68,7 @@ export class Browsing {
       const message = `The client "${clientId}" is too old to list files: update it`;
       throw new FdsError("client_outdated", message);
     }
-    const release = this.#take(clientId);
+    const release = this.#takeSlot(clientId);
     const receiver = session.attach((stream) => {
       const { credit, metrics } = this.options;
       const { chunkSize } = client;
@@ -84,16 +84,16 @@ export class Browsing {
     }
   }
 
-  #take(clientId: string): () => void {
+  #takeSlot(clientId: string): () => void {
     const running = this.#running.get(clientId) ?? 0;
     if (running >= MAX_AT_ONCE) {
       throw new FdsError("rate_limited", `${MAX_AT_ONCE} listings of "${clientId}" are under way`);
     }
     this.#running.set(clientId, running + 1);
     return () => {
-      const left = (this.#running.get(clientId) ?? 1) - 1;
-      if (left === 0) this.#running.delete(clientId);
-      else this.#running.set(clientId, left);
+      const remaining = (this.#running.get(clientId) ?? 1) - 1;
+      if (remaining === 0) this.#running.delete(clientId);
+      else this.#running.set(clientId, remaining);
     };
   }
 }

@@ -15,7 +15,7 @@ import type { ProbeAnswer } from "./registered-client.ts";
 import { Registrar } from "./registrar.ts";
 import { RegistrationLimits } from "./registration-limits.ts";
 import { type Machine, SharedIds } from "./shared-ids.ts";
-import { Session, type SessionHost, type Way } from "./session.ts";
+import { Session, type SessionHost, type LinkMeasurements } from "./session.ts";
 import type { Socket } from "./socket.ts";
 import { SerialQueue } from "../../util/serial-queue.ts";
 import { LineLimit } from "../../util/line-limit.ts";
@@ -47,13 +47,13 @@ export class Clients implements SessionHost {
   readonly #sessions = new OpenSessions();
   readonly #byId = new Map<string, Session>();
   /** Rate and round trip of each client's last connection, for its next one. The key is the client's id. */
-  readonly #ways = new Map<string, Way>();
+  readonly #previousLinks = new Map<string, LinkMeasurements>();
   readonly #lastSeen: LastSeen;
   readonly #registrations = new SerialQueue();
   readonly #limits = new RegistrationLimits();
   readonly #registrar: Registrar;
   readonly #ownedFields: OwnedFields;
-  readonly #lines: LineLimit;
+  readonly #loggers: LineLimit;
   readonly #shared: SharedIds;
   /** Records which clients are connected to this server, if there are several servers. */
   readonly held: HeldClients;
@@ -61,7 +61,7 @@ export class Clients implements SessionHost {
 
   constructor(private readonly options: ClientsOptions) {
     this.#shared = new SharedIds(options.onChange);
-    this.#lines = new LineLimit(options.logger);
+    this.#loggers = new LineLimit(options.logger);
     this.#lastSeen = new LastSeen(options);
     this.#ownedFields = new OwnedFields(options);
     this.#registrar = new Registrar({
@@ -70,12 +70,12 @@ export class Clients implements SessionHost {
       ownedFields: this.#ownedFields,
       isConnected: (clientId) => this.isConnected(clientId),
     });
-    this.#known = new KnownClients({ ...options, here: this.#byId, shared: this.#shared });
+    this.#known = new KnownClients({ ...options, sessions: this.#byId, shared: this.#shared });
     this.held = new HeldClients({
       ...options,
       sessionOf: (clientId) => this.#byId.get(clientId),
       sessions: () => this.#byId,
-      noticeTwo: (clientId, first, second) => this.#noticeTwo(clientId, first, second),
+      reportSharedId: (clientId, first, second) => this.#reportSharedId(clientId, first, second),
     });
   }
 
@@ -100,7 +100,7 @@ export class Clients implements SessionHost {
    * @param onRegistered called when the client has registered
    */
   connect(socket: Socket, remoteAddress: string, onRegistered?: () => void): Session {
-    const logger = this.#lines.of(networkOf(remoteAddress));
+    const logger = this.#loggers.of(networkOf(remoteAddress));
     const session = new Session(socket, remoteAddress, this, logger, onRegistered);
     this.#sessions.add(session);
     return session;
@@ -110,7 +110,7 @@ export class Clients implements SessionHost {
   refuse(socket: Socket, remoteAddress: string, error: FdsError): void {
     this.options.metrics.refused(error.code);
     const fields = { code: error.code, remote_address: remoteAddress };
-    const logger = this.#lines.of(networkOf(remoteAddress));
+    const logger = this.#loggers.of(networkOf(remoteAddress));
     logger.warn(`connection refused: ${error.message}`, fields);
     this.connect(socket, remoteAddress).end(error);
   }
@@ -144,7 +144,7 @@ export class Clients implements SessionHost {
       const target = await this.#letIn(session, message);
       this.options.audit.record({ action: "client_register", outcome: "ok", ...about, target });
     } catch (error) {
-      this.#refused("client_register", about, error);
+      this.#noteRefusal("client_register", about, error);
       throw error;
     }
   }
@@ -158,14 +158,14 @@ export class Clients implements SessionHost {
       audit.record({ action: "client_probe", outcome: "ok", ...about });
       return { version, enrols, connected: await this.isConnected(message.client_id) };
     } catch (error) {
-      this.#refused("client_probe", about, error);
+      this.#noteRefusal("client_probe", about, error);
       throw error;
     }
   }
 
   /** Audits a refused registration or probe, and counts it: after too many, the address has to wait. */
-  #refused(action: AuditAction, about: { clientId: string; address: string }, error: unknown) {
-    this.#limits.refused(about.address);
+  #noteRefusal(action: AuditAction, about: { clientId: string; address: string }, error: unknown) {
+    this.#limits.countRefused(about.address);
     const code = error instanceof FdsError ? error.code : "internal_error";
     this.options.metrics.refused(code);
     this.options.audit.record({ action, outcome: code, ...about });
@@ -174,7 +174,7 @@ export class Clients implements SessionHost {
   /** Registers a client. @returns name of the enrolment key that the client used; null: it used none */
   async #letIn(session: Session, message: Register): Promise<string | null> {
     const { chunkSize, version, logger } = this.options;
-    const { client, known, enrolledWith } = await this.#registrar.record(
+    const { client, previous, enrolledWith } = await this.#registrar.record(
       message,
       session.remoteAddress,
     );
@@ -187,21 +187,21 @@ export class Clients implements SessionHost {
     }
     // If this id has an open session, its client lost that connection, or another machine uses the id, too.
     const old = this.#byId.get(clientId);
-    const [hostname, before] = [client.hostname, known?.hostname ?? client.hostname];
+    const [hostname, previousHostname] = [client.hostname, previous?.hostname ?? client.hostname];
     old?.replace(() => {
-      const first = { address: old.remoteAddress, hostname: before };
-      this.#noticeTwo(clientId, first, { address: session.remoteAddress, hostname });
+      const first = { address: old.remoteAddress, hostname: previousHostname };
+      this.#reportSharedId(clientId, first, { address: session.remoteAddress, hostname });
     });
     this.#byId.set(clientId, session);
-    const way = this.#ways.get(clientId);
-    if (way) session.recall(way);
+    const previousLink = this.#previousLinks.get(clientId);
+    if (previousLink) session.startFrom(previousLink);
     const agreed = Math.min(chunkSize, message.chunk_size);
     session.registered(
       { clientId, keyHash, chunkSize: agreed, connectedAt, features: new Set(message.features) },
       { version, ...(message.new_key !== undefined && { new_key_taken: true }) },
     );
     this.options.metrics.registrations++;
-    if (known) this.options.metrics.reconnects++;
+    if (previous) this.options.metrics.reconnects++;
     logger.info("client registered", {
       client_id: clientId,
       remote_address: session.remoteAddress,
@@ -233,7 +233,7 @@ export class Clients implements SessionHost {
    * Reports whether a caller may see a client and its downloads. Other clients seem not to exist: REST
    * answers with 404, and lists, totals and events leave them out. A 403 only means that the role is too low.
    */
-  async sees({ sites }: Pick<Caller, "sites">, clientId: string): Promise<boolean> {
+  async maySee({ sites }: Pick<Caller, "sites">, clientId: string): Promise<boolean> {
     if (sites?.selector == null) return areOf(sites, clientId, {});
     return areOf(sites, clientId, await this.options.repository.labelsOf(clientId));
   }
@@ -255,7 +255,7 @@ export class Clients implements SessionHost {
   }
 
   /** Reports that two machines use one id: both have answered. @returns a sentence for people */
-  #noticeTwo(clientId: string, first: Machine, second: Machine): string {
+  #reportSharedId(clientId: string, first: Machine, second: Machine): string {
     const message = this.#shared.notice(clientId, first, second);
     const { logger, audit, onChange } = this.options;
     logger.warn(message, { client_id: clientId });
@@ -274,8 +274,8 @@ export class Clients implements SessionHost {
   ended(session: Session): void {
     this.#sessions.delete(session);
     const clientId = session.client?.clientId;
-    if (clientId === undefined) return this.#limits.leftUnregistered(session.remoteAddress);
-    if (session.rate !== null) this.#ways.set(clientId, session.way);
+    if (clientId === undefined) return this.#limits.countUnregistered(session.remoteAddress);
+    if (session.rate !== null) this.#previousLinks.set(clientId, session.linkMeasurements);
     if (this.#byId.get(clientId) !== session) return;
     this.#byId.delete(clientId);
     this.held.release(clientId, session);

@@ -10,7 +10,7 @@ export interface HeldClientsOptions {
   sessionOf: (clientId: string) => Session | undefined;
   sessions: () => ReadonlyMap<string, Session>;
   /** Reports that two machines use a client's id. @returns a sentence for people */
-  noticeTwo: (clientId: string, first: Machine, second: Machine) => string;
+  reportSharedId: (clientId: string, first: Machine, second: Machine) => string;
   logger: Logger;
 }
 
@@ -20,7 +20,7 @@ export interface HeldClientsOptions {
  */
 export class HeldClients {
   /** Ids of the sessions that clients have with this server. An id is added before its row is written. */
-  readonly #own = new Set<string>();
+  readonly #sessionIds = new Set<string>();
 
   constructor(private readonly options: HeldClientsOptions) {}
 
@@ -31,16 +31,16 @@ export class HeldClients {
   async take(clientId: string, { id: sessionId }: Session): Promise<void> {
     const { servers } = this.options.repository;
     if (!servers) return;
-    this.#own.add(sessionId);
+    this.#sessionIds.add(sessionId);
     if (await servers.hold({ clientId, sessionId })) return;
-    this.#own.delete(sessionId);
+    this.#sessionIds.delete(sessionId);
     throw new FdsError("shutting_down", "the server begins anew");
   }
 
   /** Deletes the row of a client whose session has ended. */
   release(clientId: string, { id: sessionId }: Session): void {
     const { servers } = this.options.repository;
-    if (!servers || !this.#own.delete(sessionId)) return;
+    if (!servers || !this.#sessionIds.delete(sessionId)) return;
     servers
       .release({ clientId, sessionId })
       .catch((error: unknown) =>
@@ -59,7 +59,7 @@ export class HeldClients {
     if (!servers || count === sessions().size) return;
     const held = await servers.held();
     const ids = new Set(held.map(({ sessionId }) => sessionId));
-    for (const one of held) if (!this.#own.has(one.sessionId)) await servers.release(one);
+    for (const one of held) if (!this.#sessionIds.has(one.sessionId)) await servers.release(one);
     for (const [clientId, session] of sessions()) {
       if (!ids.has(session.id)) await this.checkOne(clientId);
     }
@@ -78,7 +78,7 @@ export class HeldClients {
     if (!client || sessionOf(clientId) !== session) return;
     if (client.revokedAt !== null) {
       session.end(new FdsError("client_revoked", "an operator revoked this client"));
-    } else if (await servers.isHeldElsewhere(clientId)) this.#leave(session, client);
+    } else if (await servers.isHeldElsewhere(clientId)) this.#endReplaced(session, client);
     else if (!(await servers.isHeldBy(clientId, session.id))) {
       // The client's row is missing, or belongs to a server whose lease has lapsed. So this server writes the
       // row again.
@@ -87,12 +87,12 @@ export class HeldClients {
   }
 
   /** Ends a session of this server, because its client is now connected to another server. */
-  #leave(session: Session, { clientId, remoteAddress, hostname }: Client): void {
-    const { repository, noticeTwo } = this.options;
+  #endReplaced(session: Session, { clientId, remoteAddress, hostname }: Client): void {
+    const { repository, reportSharedId } = this.options;
     session.replace(() => {
       const first = { address: session.remoteAddress, hostname };
-      const words = noticeTwo(clientId, first, { address: remoteAddress, hostname });
-      void repository.servers?.noteProblem(clientId, words);
+      const problem = reportSharedId(clientId, first, { address: remoteAddress, hostname });
+      void repository.servers?.noteProblem(clientId, problem);
     });
   }
 }

@@ -13,13 +13,13 @@ export interface ClientListFilter extends Omit<ClientFilter, "ids"> {
   /** True: only connected clients. False: only clients that are not connected. Absent: both. */
   connected?: boolean | undefined;
   /** Only clients with these ids, connected or not. This has no effect if `connected` is given. */
-  among?: ReadonlySet<string>;
+  onlyIds?: ReadonlySet<string>;
 }
 
 export interface KnownClientsOptions {
   repository: Pick<Repository, "getClient" | "listClients" | "servers">;
   /** The sessions of this server. The key is the client's id. */
-  here: ReadonlyMap<string, Session>;
+  sessions: ReadonlyMap<string, Session>;
   shared: Pick<SharedIds, "problemOf">;
 }
 
@@ -28,13 +28,13 @@ export class KnownClients {
   constructor(private readonly options: KnownClientsOptions) {}
 
   /** Lists clients in the order of their ids. */
-  async list({ connected, among, ...filter }: ClientListFilter): Promise<KnownClient[]> {
-    const { repository, here } = this.options;
-    const named = among && { are: "in" as const, ids: among };
+  async list({ connected, onlyIds, ...filter }: ClientListFilter): Promise<KnownClient[]> {
+    const { repository, sessions } = this.options;
+    const named = onlyIds && { are: "in" as const, ids: onlyIds };
     let wanted: Pick<ClientFilter, "held" | "ids"> = { ids: named };
     if (connected !== undefined && repository.servers) wanted = { held: connected };
     else if (connected !== undefined) {
-      wanted = { ids: { are: connected ? "in" : "not_in", ids: new Set(here.keys()) } };
+      wanted = { ids: { are: connected ? "in" : "not_in", ids: new Set(sessions.keys()) } };
     }
     const clients = await repository.listClients({ ...filter, ...wanted });
     return clients.map((client) => this.withConnection(client));
@@ -46,8 +46,8 @@ export class KnownClients {
   }
 
   withConnection({ heldAt, heldProblem, ...row }: Client): KnownClient {
-    const { here, shared } = this.options;
-    const session = here.get(row.clientId);
+    const { sessions, shared } = this.options;
+    const session = sessions.get(row.clientId);
     const problem = shared.problemOf(row.clientId) ?? heldProblem;
     const known = problem === undefined ? row : { ...row, problem };
     if (session) return { ...known, connected: true, lastSeenAt: session.lastHeardAt };

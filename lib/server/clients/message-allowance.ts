@@ -12,7 +12,7 @@ export interface Allowance {
  * More messages would only load the server.
  */
 export class MessageAllowance {
-  #left: number;
+  #remaining: number;
   #refilledAt: number;
 
   /** @param now returns the time of a monotonic clock, in ms */
@@ -20,15 +20,15 @@ export class MessageAllowance {
     private readonly options: Allowance,
     private readonly now: () => number = performance.now.bind(performance),
   ) {
-    this.#left = options.burst;
+    this.#remaining = options.burst;
     this.#refilledAt = now();
   }
 
   /** Counts a message. @returns false: the message exceeds the limit */
   take(): boolean {
-    if (this.#left < 1) this.#refill();
-    if (this.#left < 1) return false;
-    this.#left--;
+    if (this.#remaining < 1) this.#refill();
+    if (this.#remaining < 1) return false;
+    this.#remaining--;
     return true;
   }
 
@@ -37,6 +37,6 @@ export class MessageAllowance {
     const now = this.now();
     const seconds = (now - this.#refilledAt) / 1000;
     this.#refilledAt = now;
-    this.#left = Math.min(burst, this.#left + seconds * perSecond);
+    this.#remaining = Math.min(burst, this.#remaining + seconds * perSecond);
   }
 }

@@ -3,12 +3,12 @@ import { pauses } from "../../util/fair-turns.ts";
 import type { Session } from "./session.ts";
 
 /** Average time between two checks for dead clients and stalled downloads, in ms. */
-const TEND_INTERVAL_MS = 2_500;
+const CHECK_INTERVAL_MS = 2_500;
 
 /** All sessions with an open connection, registered or not. Each session is checked periodically. */
 export class OpenSessions {
   readonly #sessions = new Set<Session>();
-  #timer = this.#tendLater();
+  #timer = this.#checkLater();
 
   add(session: Session): void {
     this.#sessions.add(session);
@@ -39,15 +39,15 @@ export class OpenSessions {
    * Checks all sessions after a random time. If a client knew the time, it could pretend to be active just
    * then.
    */
-  #tendLater(): Timer {
-    return setTimeout(() => void this.#tend(), TEND_INTERVAL_MS * (0.5 + Math.random()));
+  #checkLater(): Timer {
+    return setTimeout(() => void this.#checkAll(), CHECK_INTERVAL_MS * (0.5 + Math.random()));
   }
 
-  async #tend(): Promise<void> {
-    this.#timer = this.#tendLater();
+  async #checkAll(): Promise<void> {
+    this.#timer = this.#checkLater();
     const pause = pauses();
     for (const session of this.#sessions) {
-      session.tend();
+      session.check();
       await pause();
     }
   }

@@ -1,7 +1,7 @@
 /** Time within which the other side must answer a ping, in ms. */
 const ANSWER_WITHIN_MS = 5_000;
 
-interface Question {
+interface PendingPing {
   nonce: string;
   onAnswer: () => void;
   timer: Timer;
@@ -11,10 +11,10 @@ interface Question {
  * Checks that the other side of a connection still answers. Only that side can return the nonce of a ping.
  */
 export class PresenceCheck {
-  #question: Question | undefined;
+  #pending: PendingPing | undefined;
 
   /** @param ping sends a ping with a payload */
-  constructor(private readonly ping: (word: string) => void) {}
+  constructor(private readonly ping: (nonce: string) => void) {}
 
   /**
    * Sends a ping. Then calls `onAnswer` if the pong comes in time, otherwise `onSilence`. After {@link stop},
@@ -27,21 +27,21 @@ export class PresenceCheck {
       this.stop();
       onSilence();
     }, ANSWER_WITHIN_MS);
-    this.#question = { nonce, onAnswer, timer: timer.unref() };
+    this.#pending = { nonce, onAnswer, timer: timer.unref() };
     this.ping(nonce);
   }
 
-  /** Handles a pong. @param word payload of the pong */
-  answered(word: string): void {
-    if (this.#question?.nonce !== word) return;
-    const { onAnswer } = this.#question;
+  /** Handles a pong. @param payload payload of the pong */
+  answered(payload: string): void {
+    if (this.#pending?.nonce !== payload) return;
+    const { onAnswer } = this.#pending;
     this.stop();
     onAnswer();
   }
 
   /** Stops waiting for the answer. No callback is called. */
   stop(): void {
-    clearTimeout(this.#question?.timer);
-    this.#question = undefined;
+    clearTimeout(this.#pending?.timer);
+    this.#pending = undefined;
   }
 }

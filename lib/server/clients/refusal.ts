@@ -7,7 +7,7 @@ import type { Logger } from "../../util/logger.ts";
  * @param error anything that was thrown during the registration
  * @returns the error to send to the client
  */
-export function refusalOf(
+export function logRefusal(
   error: unknown,
   { client_id, enroll_token }: Introduction,
   { remoteAddress, logger }: { remoteAddress: string; logger: Logger },

@@ -1,7 +1,7 @@
 import type { Probed } from "../../protocol/messages.ts";
 
 /** The fields of a registered client that its session needs. */
-export interface RegisteredClient {
+export interface SessionClient {
   clientId: string;
   keyHash: string;
   /** Maximum number of bytes in a frame, as agreed between client and server. */

@@ -21,7 +21,7 @@ export interface RegistrarOptions {
 export interface Registration {
   client: RegisteredClient;
   /** The client's row before the registration; null: there was none. */
-  known: Client | null;
+  previous: Client | null;
   /** Name of the enrolment key that the client used; null: it used none. */
   enrolledWith: string | null;
 }
@@ -42,16 +42,17 @@ export class Registrar {
     let enrolledWith: string | null = null;
     let isCounted = false;
     for (;;) {
-      const { known, admission } = await this.#admit(message);
-      if (!isCounted) limits.count(clientId, address, known === null);
+      const { previous, admission } = await this.#admit(message);
+      if (!isCounted) limits.count(clientId, address, previous === null);
       isCounted = true;
-      if (admission.uses && enrolledWith === null) {
-        await enrolmentKeys.use(admission.uses);
-        enrolledWith = admission.uses.name;
-        await ownedFields.enrol(clientId, admission.uses);
+      if (admission.usedKey && enrolledWith === null) {
+        await enrolmentKeys.use(admission.usedKey);
+        enrolledWith = admission.usedKey.name;
+        await ownedFields.enrol(clientId, admission.usedKey);
       }
       const client = clientOf(message, admission, address, Date.now());
-      if (await repository.registerClient(client, known)) return { client, known, enrolledWith };
+      if (await repository.registerClient(client, previous))
+        return { client, previous, enrolledWith };
       // The client's row was changed meanwhile, for example by another registration with this id, so the
       // decision is made again.
     }
@@ -64,21 +65,21 @@ export class Registrar {
    * @throws the same errors as {@link record}
    */
   async probe(message: Introduction, address: string): Promise<boolean> {
-    const { known, admission } = await this.#admit(message);
+    const { previous, admission } = await this.#admit(message);
     // A probe records no client, so its id is never counted as a new one.
     this.options.limits.count(message.client_id, address, false);
     const { enrolledAt } = admission;
-    return enrolledAt !== null && enrolledAt !== known?.enrolledAt;
+    return enrolledAt !== null && enrolledAt !== previous?.enrolledAt;
   }
 
-  async #admit(message: Introduction): Promise<{ known: Client | null; admission: Admission }> {
+  async #admit(message: Introduction): Promise<{ previous: Client | null; admission: Admission }> {
     const { repository, enrolToken, enrolmentKeys, isConnected } = this.options;
     const clientId = message.client_id;
-    const known = await repository.getClient(clientId);
+    const previous = await repository.getClient(clientId);
     const enrolment = { token: enrolToken, key: await enrolmentKeys.find(message.enroll_token) };
     const connected = await isConnected(clientId);
-    const admission = admit(message, known, connected, enrolment, steadyNow());
-    return { known, admission };
+    const admission = admit(message, previous, connected, enrolment, steadyNow());
+    return { previous, admission };
   }
 }
 

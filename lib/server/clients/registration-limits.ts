@@ -33,12 +33,12 @@ export class RegistrationLimits {
   }
 
   /** Counts a refused registration from an address. */
-  refused(address: string): void {
+  countRefused(address: string): void {
     this.#refused.take(networkOf(address));
   }
 
   /** Counts a connection from an address that ended without a registration. */
-  leftUnregistered(address: string): void {
+  countUnregistered(address: string): void {
     this.#unregistered.take(networkOf(address));
   }
 

@@ -9,7 +9,7 @@ export class RoundTrips {
   /** The latest measured round trips, in ms. */
   readonly #latest: number[] = [];
   /** Round trip of the client's previous connection, in ms; 0: not known. */
-  #former = 0;
+  #previousMs = 0;
   // The time is from a monotonic clock, in ms, so that setting the system's clock ends no connection.
   #pingedAt = performance.now();
   #isPending = false;
@@ -18,8 +18,8 @@ export class RoundTrips {
   constructor(private readonly sendPing: () => void) {}
 
   /** The shortest of the latest round trips, in ms; 0: none is known. */
-  get least(): number {
-    return this.#latest.length === 0 ? this.#former : Math.min(...this.#latest);
+  get shortestMs(): number {
+    return this.#latest.length === 0 ? this.#previousMs : Math.min(...this.#latest);
   }
 
   /** Time since the last ping, in ms. */
@@ -31,8 +31,8 @@ export class RoundTrips {
    * Sets the round trip of the client's previous connection, in ms. It is used until a round trip of this
    * connection is measured.
    */
-  recall(roundTripMs: number): void {
-    this.#former = roundTripMs;
+  setPrevious(roundTripMs: number): void {
+    this.#previousMs = roundTripMs;
   }
 
   ping(): void {

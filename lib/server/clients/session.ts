@@ -18,8 +18,8 @@ import type { ClientLink, IncomingStream } from "../transfer/incoming-stream.ts"
 import { closeReason } from "./close-reason.ts";
 import { MessageAllowance } from "./message-allowance.ts";
 import { PresenceCheck } from "./presence-check.ts";
-import type { ProbeAnswer, RegisteredClient } from "./registered-client.ts";
-import { refusalOf } from "./refusal.ts";
+import type { ProbeAnswer, SessionClient } from "./registered-client.ts";
+import { logRefusal } from "./refusal.ts";
 import { RoundTrips } from "./round-trips.ts";
 import type { Socket } from "./socket.ts";
 import { Streams } from "./streams.ts";
@@ -27,10 +27,10 @@ import { Streams } from "./streams.ts";
 /** Time within which a client must register, in ms. */
 const REGISTER_WITHIN_MS = 10_000;
 /** Limits of a connection's messages, before and after its registration. */
-const STRANGERS_MESSAGES = { burst: 20, perSecond: 1 };
-const CLIENTS_MESSAGES = { burst: 20_000, perSecond: 500 };
+const UNREGISTERED_ALLOWANCE = { burst: 20, perSecond: 1 };
+const REGISTERED_ALLOWANCE = { burst: 20_000, perSecond: 500 };
 /** Measurements of the link to a client, see {@link ClientLink}. */
-export type Way = Pick<ClientLink, "rate"> & { roundTripMs: number };
+export type LinkMeasurements = Pick<ClientLink, "rate"> & { roundTripMs: number };
 
 /** The methods that a session calls on the owner of all sessions. */
 export interface SessionHost {
@@ -49,7 +49,7 @@ export interface SessionHost {
 export class Session implements ClientLink {
   readonly id = Bun.randomUUIDv7();
   /** The client; undefined until it has registered. */
-  client: RegisteredClient | undefined;
+  client: SessionClient | undefined;
   lastHeardAt = Date.now();
   rate: number | null = null;
   #state: "new" | "registering" | "registered" | "ended" = "new";
@@ -59,12 +59,12 @@ export class Session implements ClientLink {
   readonly #openedAt = performance.now();
   #heardAt = performance.now();
   /** Limits the number of messages. Pings, pongs and short frames count as messages. */
-  #allowance = new MessageAllowance(STRANGERS_MESSAGES);
+  #allowance = new MessageAllowance(UNREGISTERED_ALLOWANCE);
   /**
    * Checks, after another connection has taken the client's id, whether the machine of this connection still
    * answers.
    */
-  readonly #presence = new PresenceCheck((word) => void this.socket.ping(word));
+  readonly #presence = new PresenceCheck((nonce) => void this.socket.ping(nonce));
 
   constructor(
     private readonly socket: Socket,
@@ -81,18 +81,18 @@ export class Session implements ClientLink {
   }
 
   roundTripMs(): number {
-    return this.#roundTrips.least;
+    return this.#roundTrips.shortestMs;
   }
 
   /** Measurements of the link to the client. */
-  get way(): Way {
+  get linkMeasurements(): LinkMeasurements {
     return { rate: this.rate, roundTripMs: this.roundTripMs() };
   }
 
   /** Sets measurements of the client's previous connection, used until this connection has its own. */
-  recall({ rate, roundTripMs }: Way): void {
+  startFrom({ rate, roundTripMs }: LinkMeasurements): void {
     this.rate = rate;
-    this.#roundTrips.recall(roundTripMs);
+    this.#roundTrips.setPrevious(roundTripMs);
   }
 
   /** Gives a stream its number on this connection. The stream then receives the messages with that number. */
@@ -108,14 +108,11 @@ export class Session implements ClientLink {
   }
 
   /** Tells the client that its registration succeeded. After that, requests may be sent to the client. */
-  registered(
-    client: RegisteredClient,
-    answer: Pick<Registered, "version" | "new_key_taken">,
-  ): void {
+  registered(client: SessionClient, answer: Pick<Registered, "version" | "new_key_taken">): void {
     if (this.#state === "ended") return;
     this.#state = "registered";
     this.client = client;
-    this.#allowance = new MessageAllowance(CLIENTS_MESSAGES);
+    this.#allowance = new MessageAllowance(REGISTERED_ALLOWANCE);
     this.onRegistered();
     const features = [...SERVER_FEATURES];
     this.send({ type: "registered", client_id: client.clientId, features, ...answer });
@@ -123,53 +120,53 @@ export class Session implements ClientLink {
   }
 
   onText(text: string): void {
-    this.#heard();
+    this.#noteHeard();
     this.#guard(() => {
       this.#count();
       const message = parseClientMessage(text);
       if (message.type === "register" || message.type === "probe") return this.#introduce(message);
-      this.#mustBeRegistered();
+      this.#requireRegistered();
       this.#streams.route(message, (stream) => stream.onMessage(message));
     });
   }
 
   onBinary(bytes: Uint8Array): void {
-    this.#heard();
+    this.#noteHeard();
     this.#guard(() => {
       if (!this.client) throw new FdsError("protocol_error", "a frame came before register");
       const frame = decodeFrame(bytes, this.client.chunkSize);
-      this.#mustBeRegistered();
-      const isOfUse = this.#streams.route(frame, (stream) => stream.onFrame(frame)) ?? false;
+      this.#requireRegistered();
+      const hasNewBytes = this.#streams.route(frame, (stream) => stream.onFrame(frame)) ?? false;
       // Frames shorter than MIN_CHUNK_SIZE count as messages. For a frame that brings new bytes, the
       // uncompressed length counts, for any other frame the length on the wire.
-      const length = isOfUse ? frame.rawLength : frame.payload.length;
+      const length = hasNewBytes ? frame.rawLength : frame.payload.length;
       if (length < MIN_CHUNK_SIZE) this.#count();
     });
   }
 
   onPing(): void {
-    this.#heard();
+    this.#noteHeard();
     this.#guard(() => this.#count());
   }
 
   /** Handles a pong. @param data payload of the pong */
   onPong(data = ""): void {
-    this.#heard();
+    this.#noteHeard();
     this.#presence.answered(data);
     this.#guard(() => this.#count());
     this.#roundTrips.answered();
   }
 
   /** Called periodically: sends pings, and ends the connection if the client is silent for too long. */
-  tend(): void {
+  check(): void {
     if (this.#state === "ended") return;
     const now = performance.now();
-    const silent = now - this.#heardAt;
+    const silentMs = now - this.#heardAt;
     if (!this.client && now - this.#openedAt > REGISTER_WITHIN_MS) {
       this.end(
         new FdsError("client_timeout", `did not register in ${REGISTER_WITHIN_MS / 1000} s`),
       );
-    } else if (silent > DEAD_AFTER_MS) {
+    } else if (silentMs > DEAD_AFTER_MS) {
       this.drop(`nothing was heard for ${DEAD_AFTER_MS / 1000} s`);
     } else if (this.#roundTrips.sincePing >= PING_INTERVAL_MS) {
       this.#roundTrips.ping();
@@ -195,9 +192,9 @@ export class Session implements ClientLink {
     this.#presence.ask({
       onAnswer: () => {
         onAnswer();
-        this.#leave("another machine uses this id");
+        this.#closeReplaced("another machine uses this id");
       },
-      onSilence: () => this.#leave("the client connected again"),
+      onSilence: () => this.#closeReplaced("the client connected again"),
     });
   }
 
@@ -223,13 +220,13 @@ export class Session implements ClientLink {
     this.host.ended(this);
   }
 
-  #heard(): void {
+  #noteHeard(): void {
     this.#heardAt = performance.now();
     this.lastHeardAt = Date.now();
   }
 
   /** Closes the connection with the reason why it was replaced. */
-  #leave(reason: string): void {
+  #closeReplaced(reason: string): void {
     const error = new FdsError("replaced", reason);
     this.socket.close(error.close, closeReason(error));
   }
@@ -249,7 +246,7 @@ export class Session implements ClientLink {
     this.#state = "registering";
     const done =
       message.type === "probe" ? this.#probe(message) : this.host.register(this, message);
-    done.catch((error: unknown) => this.end(refusalOf(error, message, this)));
+    done.catch((error: unknown) => this.end(logRefusal(error, message, this)));
   }
 
   /** Answers a probe, and ends the connection. @throws FdsError when the client may not register */
@@ -263,7 +260,7 @@ export class Session implements ClientLink {
     this.closed();
   }
 
-  #mustBeRegistered(): void {
+  #requireRegistered(): void {
     if (this.#state !== "registered") {
       throw new FdsError("protocol_error", "register must be the first message");
     }

@@ -10,8 +10,8 @@ export interface Machine {
  */
 const FORGOTTEN_AFTER_MS = 150_000;
 
-interface Shared {
-  words: string;
+interface SharedId {
+  problem: string;
   /** When the problem was last noticed, by `performance.now`, in ms. */
   noticedAt: number;
   timer: Timer;
@@ -22,21 +22,21 @@ interface Shared {
  * the other one again and again.
  */
 export class SharedIds {
-  readonly #shared = new Map<string, Shared>();
+  readonly #shared = new Map<string, SharedId>();
 
   /** @param onForgotten called when the problem of a client id is over */
   constructor(private readonly onForgotten: (clientId: string) => void) {}
 
   /** Records that two machines use an id. @returns the problem as a sentence for people */
   notice(clientId: string, first: Machine, second: Machine): string {
-    const words = `two machines use this id: ${described(first)} and ${described(second)}`;
+    const problem = `two machines use this id: ${describe(first)} and ${describe(second)}`;
     clearTimeout(this.#shared.get(clientId)?.timer);
     const timer = setTimeout(() => {
       this.#shared.delete(clientId);
       this.onForgotten(clientId);
     }, FORGOTTEN_AFTER_MS).unref();
-    this.#shared.set(clientId, { words, noticedAt: performance.now(), timer });
-    return words;
+    this.#shared.set(clientId, { problem, noticedAt: performance.now(), timer });
+    return problem;
   }
 
   /**
@@ -46,10 +46,10 @@ export class SharedIds {
    */
   problemOf(clientId: string, since = -Infinity): string | null {
     const shared = this.#shared.get(clientId);
-    return shared && shared.noticedAt >= since ? shared.words : null;
+    return shared && shared.noticedAt >= since ? shared.problem : null;
   }
 }
 
-function described({ address, hostname }: Machine): string {
+function describe({ address, hostname }: Machine): string {
   return `"${hostname}" at ${address}`;
 }

@@ -4,13 +4,13 @@ import type { IncomingStream } from "../transfer/incoming-stream.ts";
 /** The streams of one client's connection. Each has a number on the connection. */
 export class Streams {
   readonly #open = new Map<number, IncomingStream>();
-  #last = 0;
+  #lastNumber = 0;
 
   /**
    * Gives a stream its number. The stream receives the messages and frames with that number until it ends.
    */
   attach<Stream extends IncomingStream>(make: (number: number) => Stream): Stream {
-    const number = ++this.#last;
+    const number = ++this.#lastNumber;
     const stream = make(number);
     this.#open.set(number, stream);
     void stream.ended.then(() => this.#open.delete(number));
@@ -26,9 +26,9 @@ export class Streams {
    * Passes a message or frame to its stream. An unexpected error ends only that stream, as a bug of the
    * server must not affect the client's other downloads.
    * @param handle passes the message or frame to the stream
-   * @returns the result of `over`; undefined: the stream has ended, so the message came too late, or `over`
-   *   threw an unexpected error
-   * @throws FdsError `protocol_error` if the connection never had this stream; any FdsError that `over`
+   * @returns the result of `handle`; undefined: the stream has ended, so the message came too late, or
+   *   `handle` threw an unexpected error
+   * @throws FdsError `protocol_error` if the connection never had this stream; any FdsError that `handle`
    *   throws
    */
   route<T>(
@@ -47,7 +47,7 @@ export class Streams {
   }
 
   #find(address: { stream: number; epoch: number }): IncomingStream | undefined {
-    if (address.stream > this.#last) {
+    if (address.stream > this.#lastNumber) {
       throw new FdsError("protocol_error", `there is no stream ${address.stream}`);
     }
     const stream = this.#open.get(address.stream);

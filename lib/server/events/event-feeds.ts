@@ -47,11 +47,11 @@ export interface EventFeedsOptions {
 }
 
 /** A reader of all events that a caller may see. */
-interface Audience {
+interface Subscription {
   reader: EventReader;
   caller: Caller;
   /** Revision of the last change before the reader joined. All later changes are reported to the reader. */
-  now: number;
+  joinRevision: number;
 }
 
 /** The streams of events: first the present state, then each change. */
@@ -78,7 +78,7 @@ export class EventFeeds {
    * last event gets status 204, which tells it to stop connecting.
    * @throws FdsError `rate_limited`
    */
-  of(download: Download, caller: Caller, request: Request): Response {
+  forDownload(download: Download, caller: Caller, request: Request): Response {
     const lastEventId = request.headers.get("Last-Event-ID");
     if (hasEnded(download) && lastEventId === String(download.revision)) {
       return new Response(null, { status: 204 });
@@ -92,14 +92,16 @@ export class EventFeeds {
     caller: Caller,
     lastEventId: string | null,
   ): AsyncGenerator<Uint8Array> {
-    const now = await this.options.events.join(reader);
-    const audience = { reader, caller, now };
-    const since = isId(lastEventId) ? await this.#sinceWhen(lastEventId, audience) : now;
+    const joinRevision = await this.options.events.join(reader);
+    const subscription = { reader, caller, joinRevision };
+    const since = isId(lastEventId)
+      ? await this.#replayFrom(lastEventId, subscription)
+      : joinRevision;
     yield encoder.encode(formatStart(RETRY_MS, since));
-    yield* this.#endsSince(since, audience);
-    yield* this.#knownClients(audience);
-    yield* this.#openJobs(audience);
-    for (const status of UNENDED) yield* this.#downloadsOf(status, audience);
+    yield* this.#endedSince(since, subscription);
+    yield* this.#knownClients(subscription);
+    yield* this.#openJobs(subscription);
+    for (const status of UNENDED) yield* this.#downloadsOf(status, subscription);
     yield* reader.news();
   }
 
@@ -107,58 +109,66 @@ export class EventFeeds {
    * Returns the revision after which ended downloads are sent to a reader that connects again: the revision
    * of the reader's last event, or a later one if too many downloads have ended since.
    */
-  async #sinceWhen(lastEventId: string, { caller, now }: Audience): Promise<number> {
+  async #replayFrom(lastEventId: string, { caller, joinRevision }: Subscription): Promise<number> {
     const { repository, turns } = this.options;
     const earliest = await turns.run(ownerOf(caller), () =>
       repository.beforeLatestEnds(MAX_REPLAYED),
     );
-    return Math.min(now, Math.max(Number(lastEventId), earliest));
+    return Math.min(joinRevision, Math.max(Number(lastEventId), earliest));
   }
 
   /** Yields ended downloads in the order of their revisions, so that an interrupted reader can continue. */
-  async *#endsSince(since: number, { caller, now }: Audience): AsyncGenerator<Uint8Array> {
+  async *#endedSince(
+    since: number,
+    { caller, joinRevision }: Subscription,
+  ): AsyncGenerator<Uint8Array> {
     const { repository, events, turns } = this.options;
     for (let after = since, isMore = true; isMore;) {
-      const filter = { after, upTo: now, sites: caller.sites, limit: PAGE };
+      const filter = { after, upTo: joinRevision, sites: caller.sites, limit: PAGE };
       const rows = await turns.run(ownerOf(caller), () => repository.endsBetween(filter));
       yield* eventsOf(rows, (row) => events.downloadEvent(row, row.revision));
-      after = rows.at(-1)?.revision ?? now;
+      after = rows.at(-1)?.revision ?? joinRevision;
       isMore = rows.length === PAGE;
     }
   }
 
-  async *#knownClients(audience: Audience): AsyncGenerator<Uint8Array> {
+  async *#knownClients(subscription: Subscription): AsyncGenerator<Uint8Array> {
     const { repository, clients, events } = this.options;
-    const { sites } = audience.caller;
+    const { sites } = subscription.caller;
     for (let after: string | undefined, isMore = true; isMore;) {
       const filter = { after, sites, limit: PAGE };
-      const { earlier, found } = await this.#readFor(audience, async () => ({
+      const { earlier, found } = await this.#readFor(subscription, async () => ({
         rows: await clients.list(filter),
         active: await repository.countActive(),
       }));
       yield* earlier;
-      yield* eventsOf(found.rows, (row) => events.clientEvent(row, found.active, audience.now));
+      yield* eventsOf(found.rows, (row) =>
+        events.clientEvent(row, found.active, subscription.joinRevision),
+      );
       after = found.rows.at(-1)?.clientId;
       isMore = found.rows.length === PAGE;
     }
   }
 
-  async *#openJobs({ caller, now }: Audience): AsyncGenerator<Uint8Array> {
+  async *#openJobs({ caller, joinRevision }: Subscription): AsyncGenerator<Uint8Array> {
     const { openJobs, turns } = this.options;
     const jobs = openJobs(caller, (piece) => turns.run(ownerOf(caller), piece));
-    for await (const job of jobs) yield encoder.encode(formatEvent("job", job, now));
+    for await (const job of jobs) yield encoder.encode(formatEvent("job", job, joinRevision));
   }
 
-  async *#downloadsOf(status: Download["status"], audience: Audience): AsyncGenerator<Uint8Array> {
+  async *#downloadsOf(
+    status: Download["status"],
+    subscription: Subscription,
+  ): AsyncGenerator<Uint8Array> {
     const { repository, events } = this.options;
-    const { sites } = audience.caller;
+    const { sites } = subscription.caller;
     for (let before: string | undefined, isMore = true; isMore;) {
       const filter = { status, sites, before, limit: PAGE };
-      const { earlier, found } = await this.#readFor(audience, () =>
+      const { earlier, found } = await this.#readFor(subscription, () =>
         repository.listDownloads(filter),
       );
       yield* earlier;
-      yield* eventsOf(found, (row) => events.downloadEvent(row, audience.now));
+      yield* eventsOf(found, (row) => events.downloadEvent(row, subscription.joinRevision));
       before = found.at(-1)?.downloadId;
       isMore = found.length === PAGE;
     }
@@ -169,7 +179,7 @@ export class EventFeeds {
    * @returns `found`: the rows; `earlier`: the events that were queued for the reader before the rows were
    *   read, and have to be sent before them
    */
-  #readFor<T>({ reader, caller }: Audience, read: () => Promise<T>) {
+  #readFor<T>({ reader, caller }: Subscription, read: () => Promise<T>) {
     const { events, turns } = this.options;
     const both = async () => ({ earlier: reader.take(), found: await read() });
     return turns.run(ownerOf(caller), () => events.inTurn(both));
@@ -205,7 +215,7 @@ export class EventFeeds {
       close();
       events.leave(reader);
     };
-    return eventResponse(this.#watched(reader, feed, leave), reader.over, leave);
+    return eventResponse(this.#watched(reader, feed, leave), reader.endSignal, leave);
   }
 
   /**
@@ -220,9 +230,9 @@ export class EventFeeds {
   ): AsyncGenerator<Uint8Array> {
     try {
       for await (const bytes of feed) {
-        if (reader.over.aborted) return;
+        if (reader.endSignal.aborted) return;
         if (bytes.length > 0) yield bytes;
-        reader.asks();
+        reader.noteActivity();
       }
     } catch (error) {
       this.options.logger.error("events could not be read", {}, error);

@@ -44,10 +44,10 @@ export class EventReader {
   readonly #waiting = new Map<string, Uint8Array>();
   #waitingBytes = 0;
   #wake = Promise.withResolvers<void>();
-  #ended = false;
-  readonly #over = new AbortController();
-  /** True: the reader has asked for more events since the last {@link tend}. */
-  #alive = true;
+  #hasEnded = false;
+  readonly #endController = new AbortController();
+  /** True: the reader has asked for more events since the last {@link keepAlive}. */
+  #isActive = true;
 
   /**
    * @param subject the reader gets only events about this subject, until the subject ends; null: all events
@@ -62,38 +62,38 @@ export class EventReader {
   ) {}
 
   /** Reports whether labels decide which clients the reader may see. */
-  get looksAtLabels(): boolean {
+  get needsLabels(): boolean {
     return this.sites?.selector != null;
   }
 
   /** Reports whether the reader gets events about a subject. */
-  hears(subject: string): boolean {
-    return !this.#ended && (this.subject === null || this.subject === subject);
+  isSubscribedTo(subject: string): boolean {
+    return !this.#hasEnded && (this.subject === null || this.subject === subject);
   }
 
   /** A key that all readers with the same access have in common. */
-  get right(): string {
+  get accessKey(): string {
     const { sites, tokenHash } = this;
     return sites === null ? "all" : JSON.stringify([tokenHash, [...sites.ids], sites.selector]);
   }
 
   /** Reports whether the reader takes no more events. */
-  get ended(): boolean {
-    return this.#ended;
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   /** Aborted when the reader has left or was disconnected. */
-  get over(): AbortSignal {
-    return this.#over.signal;
+  get endSignal(): AbortSignal {
+    return this.#endController.signal;
   }
 
   /** Adds an event to those that wait. The reader gets it only after {@link wake}. */
   offer({ subject, clientId, labels, bytes, final }: Announcement): void {
-    if (!this.hears(subject)) return;
+    if (!this.isSubscribedTo(subject)) return;
     if (clientId !== null && !areOf(this.sites, clientId, labels ?? {})) return;
     this.#add(subject, bytes);
     if (this.#waitingBytes > MAX_WAITING_BYTES) this.end();
-    else if (final && this.subject !== null) this.#ended = true;
+    else if (final && this.subject !== null) this.#hasEnded = true;
   }
 
   /** Lets the reader take the events that wait. */
@@ -103,51 +103,51 @@ export class EventReader {
 
   /**
    * Takes waiting events in their order.
-   * @param most limit of the bytes to take; the first event is taken even if it has more bytes
+   * @param maxBytes limit of the bytes to take; the first event is taken even if it has more bytes
    */
-  take(most = Infinity): Uint8Array[] {
+  take(maxBytes = Infinity): Uint8Array[] {
     const taken: Uint8Array[] = [];
-    let left = most;
+    let remainingBytes = maxBytes;
     for (const [subject, bytes] of this.#waiting) {
-      if (taken.length > 0 && bytes.length > left) break;
+      if (taken.length > 0 && bytes.length > remainingBytes) break;
       this.#remove(subject);
       taken.push(bytes);
-      left -= bytes.length;
+      remainingBytes -= bytes.length;
     }
     return taken;
   }
 
   /** Yields events that wait, joined into pieces, and waits for more, until no more will follow. */
   async *news(): AsyncGenerator<Uint8Array> {
-    while (!this.#ended || this.#waiting.size > 0) {
+    while (!this.#hasEnded || this.#waiting.size > 0) {
       if (this.#waiting.size === 0) await this.#wake.promise;
       this.#wake = Promise.withResolvers();
-      if (this.#waiting.size > 0) yield together(this.take(PIECE_BYTES));
+      if (this.#waiting.size > 0) yield joinPieces(this.take(PIECE_BYTES));
     }
   }
 
   /** Records that the reader took the last piece and asks for more. */
-  asks(): void {
-    this.#alive = true;
+  noteActivity(): void {
+    this.#isActive = true;
   }
 
   /**
    * Called periodically. Adds a comment, which keeps the connection alive, and disconnects a reader that has
    * not asked for more since the previous call.
    */
-  tend(): void {
-    if (this.#ended) return;
-    if (!this.#alive) return this.end();
-    this.#alive = false;
+  keepAlive(): void {
+    if (this.#hasEnded) return;
+    if (!this.#isActive) return this.end();
+    this.#isActive = false;
     this.#add("", COMMENT_BYTES);
   }
 
   /** Disconnects the reader and drops the events that wait. */
   end(): void {
-    this.#ended = true;
+    this.#hasEnded = true;
     this.take();
     this.#wake.resolve();
-    this.#over.abort();
+    this.#endController.abort();
   }
 
   #add(subject: string, bytes: Uint8Array): void {
@@ -155,16 +155,16 @@ export class EventReader {
     // ids of sent events only rise.
     this.#remove(subject);
     this.#waiting.set(subject, bytes);
-    this.#waitingBytes += countOf(bytes);
+    this.#waitingBytes += countedBytes(bytes);
   }
 
   #remove(subject: string): void {
-    this.#waitingBytes -= countOf(this.#waiting.get(subject));
+    this.#waitingBytes -= countedBytes(this.#waiting.get(subject));
     this.#waiting.delete(subject);
   }
 }
 
-function countOf(bytes: Uint8Array | undefined): number {
+function countedBytes(bytes: Uint8Array | undefined): number {
   return Math.min(bytes?.length ?? 0, MAX_COUNTED_BYTES);
 }
 
@@ -172,16 +172,16 @@ function countOf(bytes: Uint8Array | undefined): number {
  * Pieces and the bytes that result from joining them. The key is the first piece. Readers that get the same
  * events share the joined bytes.
  */
-const joined = new WeakMap<Uint8Array, { pieces: Uint8Array[]; whole: Uint8Array }>();
+const joinedPieces = new WeakMap<Uint8Array, { pieces: Uint8Array[]; whole: Uint8Array }>();
 
 /** Joins the pieces into one. Readers for whom the same pieces wait share the result. */
-function together(pieces: Uint8Array[]): Uint8Array {
+function joinPieces(pieces: Uint8Array[]): Uint8Array {
   const [first = COMMENT_BYTES] = pieces;
   if (pieces.length <= 1) return first;
-  const known = joined.get(first);
+  const known = joinedPieces.get(first);
   const isSame = known?.pieces.length === pieces.length;
   if (isSame && known.pieces.every((piece, n) => piece === pieces[n])) return known.whole;
   const whole = Buffer.concat(pieces);
-  joined.set(first, { pieces, whole });
+  joinedPieces.set(first, { pieces, whole });
   return whole;
 }

@@ -15,20 +15,20 @@ export function headResponse(): Response {
 /**
  * A response with server-sent events.
  * @param feed yields the events. It is asked for more only when the connection has taken the previous piece.
- * @param over aborted when no more events follow. A connection that has not taken the previous piece by then
- * is reset, which frees its memory.
+ * @param endSignal aborted when no more events follow. A connection that has not taken the previous piece by
+ * then is reset, which frees its memory.
  * @param onGone called when the connection is closed or reset
  */
 export function eventResponse(
   feed: AsyncGenerator<Uint8Array>,
-  over: AbortSignal,
+  endSignal: AbortSignal,
   onGone: () => void,
 ): Response {
   let isAsked = false;
   const body = new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        over.addEventListener("abort", async () => {
+        endSignal.addEventListener("abort", async () => {
           onGone();
           // Waits a moment. A connection that takes data asks for more by then, and gets the end of the
           // stream. Any other connection is reset below.

@@ -14,7 +14,7 @@ import type { Progress } from "../transfer/incoming-stream.ts";
 import { clientRecord, downloadRecord } from "../records/records.ts";
 
 /** Time between two reports of the progress of running downloads, in ms. */
-const BEAT_MS = 200;
+const PROGRESS_EVERY_MS = 200;
 /** Time between two comments that keep the connection of a reader alive, in ms. */
 const COMMENT_MS = 15_000;
 /** Changed downloads that are read by one query. */
@@ -36,7 +36,7 @@ export interface EventsOptions {
 }
 
 /** Makes the data of an event for all readers that may see the same clients and use the same token. */
-export type DataFor = (right: {
+export type DataFor = (access: {
   sites: Sites | null;
   tokenHash: string | null;
 }) => Promise<unknown>;
@@ -49,7 +49,7 @@ export type DataFor = (right: {
 export class Events {
   readonly #readers = new Set<EventReader>();
   /** Revision up to which all changes of downloads have been reported. */
-  #told = 0;
+  #reportedRevision = 0;
   /** The running downloads, each with its record as last reported. */
   readonly #running = new Map<string, { download: Download; record: DownloadRecord }>();
   /** Ids of the clients whose changes are to be reported. */
@@ -86,8 +86,8 @@ export class Events {
       if (this.#readers.size > 0) await this.#tellChanges();
       else await this.#begin();
       // The reader may have left while it waited for its turn.
-      if (!reader.ended) this.#add(reader);
-      return this.#told;
+      if (!reader.hasEnded) this.#add(reader);
+      return this.#reportedRevision;
     });
   }
 
@@ -118,15 +118,16 @@ export class Events {
   async tell(event: string, subject: string, dataFor: DataFor): Promise<void> {
     if (this.#readers.size === 0) return;
     await this.inTurn(async () => {
-      const told = new Map<string, Uint8Array | null>();
+      const bytesByAccess = new Map<string, Uint8Array | null>();
       for (const reader of this.#readers) {
-        if (!reader.hears(subject)) continue;
-        const right = reader.right;
-        let bytes = told.get(right);
+        if (!reader.isSubscribedTo(subject)) continue;
+        const accessKey = reader.accessKey;
+        let bytes = bytesByAccess.get(accessKey);
         if (bytes === undefined) {
           const data = await dataFor(reader);
-          bytes = data === null ? null : encoder.encode(formatEvent(event, data, this.#told));
-          told.set(right, bytes);
+          bytes =
+            data === null ? null : encoder.encode(formatEvent(event, data, this.#reportedRevision));
+          bytesByAccess.set(accessKey, bytes);
         }
         if (bytes) reader.offer({ subject, clientId: null, bytes, final: false });
       }
@@ -151,7 +152,7 @@ export class Events {
   /** Reads the present revision and the running downloads, for the first reader. */
   async #begin(): Promise<void> {
     const { repository } = this.options;
-    this.#told = await repository.latestRevision();
+    this.#reportedRevision = await repository.latestRevision();
     this.#running.clear();
     for (const download of await repository.activeDownloads()) {
       if (download.status !== "downloading") continue;
@@ -162,21 +163,21 @@ export class Events {
   #add(reader: EventReader): void {
     if (this.#readers.size === 0) {
       this.#timers = [
-        setInterval(() => this.#beat(), BEAT_MS),
-        setInterval(() => this.#tendIsDue(), COMMENT_MS),
+        setInterval(() => this.#reportProgressSoon(), PROGRESS_EVERY_MS),
+        setInterval(() => this.#keepReadersAlive(), COMMENT_MS),
       ];
     }
     this.#readers.add(reader);
   }
 
-  #beat(): void {
+  #reportProgressSoon(): void {
     if (this.#running.size === 0) return;
     this.#progressIsDue = true;
     this.#tellSoon();
   }
 
-  #tendIsDue(): void {
-    for (const reader of this.#readers) reader.tend();
+  #keepReadersAlive(): void {
+    for (const reader of this.#readers) reader.keepAlive();
     this.#tellSoon();
   }
 
@@ -201,7 +202,7 @@ export class Events {
   async #tellChanges(): Promise<void> {
     const pause = pauses();
     for (let isMore = true; isMore;) {
-      const rows = await this.options.repository.changedSince(this.#told, PAGE);
+      const rows = await this.options.repository.changedSince(this.#reportedRevision, PAGE);
       for (const row of rows) {
         await this.#tellChange(row);
         await pause();
@@ -213,7 +214,7 @@ export class Events {
 
   async #tellChange(download: Download): Promise<void> {
     const { downloadId, clientId, epoch, status } = download;
-    this.#told = download.revision;
+    this.#reportedRevision = download.revision;
     const known = this.#running.get(downloadId);
     if (status === "downloading" && known?.download.epoch === epoch) {
       // Only the size or the durable offset of the download changed. No event is sent, as progress is
@@ -250,7 +251,7 @@ export class Events {
       await pause();
       const client = await clients.get(clientId);
       if (!client) continue;
-      const bytes = encoder.encode(this.clientEvent(client, active, this.#told));
+      const bytes = encoder.encode(this.clientEvent(client, active, this.#reportedRevision));
       const { labels } = client;
       this.#announce({ subject: `client/${clientId}`, clientId, labels, bytes, final: false });
     }
@@ -258,7 +259,7 @@ export class Events {
 
   async #announceDownload(download: Download, record: DownloadRecord): Promise<void> {
     const labels = await this.#labelsOf(download.clientId);
-    const bytes = encoder.encode(formatEvent("download", record, this.#told));
+    const bytes = encoder.encode(formatEvent("download", record, this.#reportedRevision));
     const { clientId } = download;
     const final = hasEnded(download);
     this.#announce({ subject: subjectOf(download), clientId, labels, bytes, final });
@@ -269,8 +270,8 @@ export class Events {
    * for each event, as they may change at any time.
    */
   async #labelsOf(clientId: string): Promise<Labels> {
-    const isAsked = [...this.#readers].some((reader) => reader.looksAtLabels);
-    return isAsked ? this.options.repository.labelsOf(clientId) : {};
+    const needsLabels = [...this.#readers].some((reader) => reader.needsLabels);
+    return needsLabels ? this.options.repository.labelsOf(clientId) : {};
   }
 
   #announce(announcement: Announcement): void {

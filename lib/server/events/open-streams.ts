@@ -1,8 +1,8 @@
 import { FdsError } from "../../protocol/errors.ts";
 
 /** Maximum number of open event streams of one token. */
-const MAX_OF_TOKEN = 200;
-const MAX_IN_ALL = 1_000;
+const MAX_PER_TOKEN = 200;
+const MAX_TOTAL = 1_000;
 
 /** Counts the open event streams and limits their number, as each takes memory. */
 export class OpenStreams {
@@ -10,8 +10,8 @@ export class OpenStreams {
    * The number of open streams of each token. The key is the token's name, or null for callers of a server
    * that needs no token.
    */
-  readonly #ofToken = new Map<string | null, number>();
-  #inAll = 0;
+  readonly #countByToken = new Map<string | null, number>();
+  #total = 0;
 
   /**
    * Counts a stream.
@@ -20,9 +20,10 @@ export class OpenStreams {
    * @throws FdsError `rate_limited` when too many streams are open
    */
   add(token: string | null): () => void {
-    const own = this.#ofToken.get(token) ?? 0;
-    if (own >= MAX_OF_TOKEN) throw tooMany(`${own} streams of events are open with this token`);
-    if (this.#inAll >= MAX_IN_ALL) throw tooMany(`${this.#inAll} streams of events are open`);
+    const count = this.#countByToken.get(token) ?? 0;
+    if (count >= MAX_PER_TOKEN)
+      throw tooMany(`${count} streams of events are open with this token`);
+    if (this.#total >= MAX_TOTAL) throw tooMany(`${this.#total} streams of events are open`);
     this.#change(token, 1);
     let isOpen = true;
     return () => {
@@ -31,11 +32,11 @@ export class OpenStreams {
     };
   }
 
-  #change(token: string | null, by: number): void {
-    this.#inAll += by;
-    const own = (this.#ofToken.get(token) ?? 0) + by;
-    if (own > 0) this.#ofToken.set(token, own);
-    else this.#ofToken.delete(token);
+  #change(token: string | null, delta: number): void {
+    this.#total += delta;
+    const count = (this.#countByToken.get(token) ?? 0) + delta;
+    if (count > 0) this.#countByToken.set(token, count);
+    else this.#countByToken.delete(token);
   }
 }
 

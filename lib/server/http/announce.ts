@@ -6,7 +6,7 @@ import { BOOTSTRAP_ADMIN } from "../access/caller.ts";
 import type { ServerConfig } from "../config.ts";
 import type { SignIn } from "./sign-in.ts";
 
-export interface Announced {
+export interface AnnounceOptions {
   port: number;
   signIn: SignIn | null;
   isTerminal: boolean;
@@ -16,7 +16,7 @@ export interface Announced {
 /** Logs the address of the server, and warns of unsafe settings. */
 export async function announce(
   config: ServerConfig,
-  { port, signIn, isTerminal, logger }: Announced,
+  { port, signIn, isTerminal, logger }: AnnounceOptions,
 ): Promise<void> {
   const { host, tls, apiToken, logFormat } = config;
   const scheme = tls ? "https" : "http";

@@ -2,7 +2,7 @@ import { FdsError } from "../../protocol/errors.ts";
 import { BOOTSTRAP_ADMIN, type Caller, LOCAL_ADMIN } from "../access/caller.ts";
 import type { Tokens } from "../access/tokens.ts";
 import { sameSecret } from "../access/secrets.ts";
-import { addressAsked } from "./host.ts";
+import { absoluteUrl } from "./host.ts";
 import type { Guesses } from "./guesses.ts";
 import type { SignIn } from "./sign-in.ts";
 
@@ -60,13 +60,13 @@ function tokenIn(authorization: string): string {
 
 /**
  * Requires that a request comes from the server's own page, unless it is GET or HEAD.
- * @param always true: an Origin header is required; false: a request without Origin comes from a program, and
- *   is allowed
+ * @param needsOrigin true: an Origin header is required; false: a request without Origin comes from a
+ *   program, and is allowed
  * @throws FdsError `forbidden`
  */
-function requireOwnPage(request: Request, always: boolean): void {
+function requireOwnPage(request: Request, needsOrigin: boolean): void {
   if (request.method === "GET" || request.method === "HEAD") return;
-  const isMissing = always && request.headers.get("Origin") === null;
+  const isMissing = needsOrigin && request.headers.get("Origin") === null;
   if (!isMissing && isOwnOrigin(request)) return;
   throw new FdsError("forbidden", "Call this from the server's own pages, or with the API token");
 }
@@ -77,24 +77,24 @@ function requireOwnPage(request: Request, always: boolean): void {
  */
 export function isOwnOrigin(request: Request): boolean {
   const origin = request.headers.get("Origin");
-  return origin === null || URL.parse(origin)?.host === new URL(addressAsked(request)).host;
+  return origin === null || URL.parse(origin)?.host === new URL(absoluteUrl(request)).host;
 }
 
 /**
  * The error message for a request that uses another host name than localhost, if the server has no API_TOKEN.
  */
-export const FOREIGN_NAME = 'Set API_TOKEN to use any other name than "localhost"';
+export const FOREIGN_NAME_MESSAGE = 'Set API_TOKEN to use any other name than "localhost"';
 
 /**
  * Reports whether the host name of a request is a loopback name. A foreign page can point its own name at the
  * server's address (DNS rebinding), but cannot use a loopback name.
  */
 export function hasLoopbackName(request: Request): boolean {
-  const { hostname } = new URL(addressAsked(request));
+  const { hostname } = new URL(absoluteUrl(request));
   return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname);
 }
 
 function requireLoopbackName(request: Request): void {
   if (hasLoopbackName(request)) return;
-  throw new FdsError("forbidden", FOREIGN_NAME);
+  throw new FdsError("forbidden", FOREIGN_NAME_MESSAGE);
 }

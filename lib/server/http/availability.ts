@@ -6,14 +6,14 @@ import type { Storage } from "../storage/storage.ts";
 import type { RestEnv } from "./rest-env.ts";
 
 /** Paths that are answered without the database, or report its state. */
-const ALWAYS: ReadonlySet<string> = new Set([
+const ALWAYS_ANSWERED: ReadonlySet<string> = new Set([
   endpoints.health.path,
   endpoints.live.path,
   endpoints.openapi.path,
 ]);
 
 /** Interval in ms at which a running call checks whether the database has become unreachable. */
-const LOOK_EVERY_MS = 500;
+const CHECK_EVERY_MS = 500;
 
 /**
  * Returns a middleware that refuses calls while the database is unreachable, instead of letting them wait. A
@@ -22,13 +22,13 @@ const LOOK_EVERY_MS = 500;
  */
 export function refuseWhileAway(rows: { readonly isAway: boolean }): MiddlewareHandler<RestEnv> {
   return async (c, next) => {
-    if (ALWAYS.has(c.req.path)) return next();
-    if (rows.isAway) throw databaseIsAway();
+    if (ALWAYS_ANSWERED.has(c.req.path)) return next();
+    if (rows.isAway) throw databaseUnavailable();
     if (c.req.method !== "GET") return next();
-    const away = Promise.withResolvers<never>();
-    const look = () => rows.isAway && away.reject(databaseIsAway());
-    const timer = setInterval(look, LOOK_EVERY_MS);
-    await Promise.race([next(), away.promise]).finally(() => clearInterval(timer));
+    const unreachable = Promise.withResolvers<never>();
+    const check = () => rows.isAway && unreachable.reject(databaseUnavailable());
+    const timer = setInterval(check, CHECK_EVERY_MS);
+    await Promise.race([next(), unreachable.promise]).finally(() => clearInterval(timer));
   };
 }
 
@@ -37,13 +37,13 @@ export async function requireDatabaseAndStorage(
   rows: Pick<Repository, "isThere">,
   storage: Pick<Storage, "check">,
 ): Promise<void> {
-  if (!(await rows.isThere())) throw databaseIsAway();
+  if (!(await rows.isThere())) throw databaseUnavailable();
   await storage.check().catch((cause: unknown) => {
     const why = cause instanceof FdsError ? `: ${cause.message}` : "";
     throw new FdsError("unavailable", `The storage is away${why}`, { cause });
   });
 }
 
-function databaseIsAway(): FdsError {
+function databaseUnavailable(): FdsError {
   return new FdsError("unavailable", "The database does not answer, the server waits for it");
 }

@@ -42,18 +42,18 @@ export async function readBody(request: Request, { size, time }: BodyLimits): Pr
 }
 
 /** Limits for reading and dropping the rest of a refused body, in bytes and ms. */
-const DROPPED: BodyLimits = { size: 1024 * 1024, time: 1_000 };
+const DROP_LIMITS: BodyLimits = { size: 1024 * 1024, time: 1_000 };
 
 /**
  * Reads and drops the rest of a request body, within limits. If the connection were closed before all of the
  * body has arrived, it would be reset, and the response could be lost.
  */
 export async function dropBody({ body, headers }: Request): Promise<void> {
-  if (!body || body.locked || Number(headers.get("Content-Length")) > DROPPED.size) return;
+  if (!body || body.locked || Number(headers.get("Content-Length")) > DROP_LIMITS.size) return;
   const reader = body.getReader();
-  const timer = setTimeout(() => void reader.cancel(), DROPPED.time);
+  const timer = setTimeout(() => void reader.cancel(), DROP_LIMITS.time);
   try {
-    for (let length = 0; length <= DROPPED.size;) {
+    for (let length = 0; length <= DROP_LIMITS.size;) {
       const { value } = await reader.read();
       if (value === undefined) return;
       length += value.length;

@@ -10,7 +10,7 @@ import type { JsonResponse } from "./json.ts";
 import { jsonBody } from "./json-body.ts";
 import type { LongAnswers } from "./long-answers.ts";
 import type { CallContext, RestEnv } from "./rest-env.ts";
-import { IN_OUR_WORDS, refuseInvalid } from "./validation.ts";
+import { VALIDATION_MESSAGES, refuseInvalid } from "./validation.ts";
 
 /**
  * Schema for endpoints that have no query parameters. A request with any parameter is refused, so that nobody
@@ -49,17 +49,17 @@ export function callsWith({ access, longAnswers, audit }: CallsOptions): MakeCal
   return (endpoint, handle) => {
     const { query, body, hasLongAnswer } = endpoint;
     const checked = (target: "query" | "json", schema: z.ZodType) =>
-      zValidator(target, schema, refuseInvalid, IN_OUR_WORDS);
+      zValidator(target, schema, refuseInvalid, VALIDATION_MESSAGES);
     const steps: MiddlewareHandler[] = [checked("query", query ?? NO_QUERY)];
     if (body) {
       steps.push(jsonBody(endpoint), authenticateAgain(access), checked("json", body));
     }
     const act: MiddlewareHandler<RestEnv> = (c) =>
       audited(c, endpoint.audit, audit, async () => {
-        c.set("answering", longAnswers.for(c.req.raw, c.var.caller));
+        c.set("answering", longAnswers.helpersFor(c.req.raw, c.var.caller));
         // The cast is safe, as the earlier steps have checked the role, the query and the body.
         const answer = await handle(c as unknown as CallContext<typeof endpoint>);
-        if (hasLongAnswer) await confirmRight(c, access, answer);
+        if (hasLongAnswer) await confirmAccess(c, access, answer);
         return answer;
       });
     return [...steps, act];
@@ -70,7 +70,7 @@ export function callsWith({ access, longAnswers, audit }: CallsOptions): MakeCal
  * Cancels a response whose caller lost access while the response was being made.
  * @throws FdsError `unauthorized`, `forbidden` or `rate_limited`
  */
-async function confirmRight(c: Context<RestEnv>, access: Access, answer: Response): Promise<void> {
+async function confirmAccess(c: Context<RestEnv>, access: Access, answer: Response): Promise<void> {
   try {
     await callerIn(c, access);
   } catch (error) {

@@ -9,7 +9,7 @@ import { RateLimited } from "./rate-limited.ts";
 import type { RestEnv } from "./rest-env.ts";
 
 /** Paths that need no authentication. */
-const OPEN: ReadonlySet<string> = new Set(
+const OPEN_PATHS: ReadonlySet<string> = new Set(
   Object.values<Endpoint>(endpoints)
     .filter(({ role }) => role === "anyone")
     .map(({ path }) => path),
@@ -34,10 +34,10 @@ export function authentication({
     try {
       c.set("caller", await callerIn(c, access));
     } catch (error) {
-      slowDown(requests, null, c.env.address);
+      countRequest(requests, null, c.env.address);
       throw error;
     }
-    slowDown(requests, c.var.caller?.name ?? null, c.env.address);
+    countRequest(requests, c.var.caller?.name ?? null, c.env.address);
     await next();
   };
 }
@@ -62,7 +62,7 @@ export async function callerIn(
   { req: { path, raw }, env }: Context<RestEnv>,
   access: Access,
 ): Promise<Caller | null> {
-  if (OPEN.has(path)) {
+  if (OPEN_PATHS.has(path)) {
     requireCsrfSafe(raw, access);
     return null;
   }
@@ -75,7 +75,7 @@ export async function callerIn(
  * @param name name of the caller's token; null: there is none, and the request counts for its address
  * @throws RateLimited
  */
-function slowDown(requests: RateLimiter, name: string | null, address: string): void {
+function countRequest(requests: RateLimiter, name: string | null, address: string): void {
   // The prefixes keep tokens and addresses apart, as the name of a token may look like an address.
   const who = name === null ? `address ${networkOf(address)}` : `token ${name}`;
   const wait = requests.take(who);

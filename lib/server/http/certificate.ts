@@ -48,16 +48,16 @@ export async function readCertificate({ cert, key, clientCa }: ServerTls): Promi
 async function shakeHands(tls: { cert: string; key: string; ciphers: string }): Promise<void> {
   const fetch = () => new Response(null, { status: 404 });
   const server = Bun.serve({ hostname: "127.0.0.1", port: 0, development: false, tls, fetch });
-  const shown = Promise.withResolvers<string>();
+  const fingerprint = Promise.withResolvers<string>();
   const socket = connect({ host: "127.0.0.1", port: server.port, rejectUnauthorized: false });
-  const fail = (reason: string) => () => shown.reject(new Error(reason));
+  const fail = (reason: string) => () => fingerprint.reject(new Error(reason));
   socket
-    .on("secureConnect", () => shown.resolve(socket.getPeerCertificate().fingerprint256))
-    .on("error", shown.reject)
+    .on("secureConnect", () => fingerprint.resolve(socket.getPeerCertificate().fingerprint256))
+    .on("error", fingerprint.reject)
     .on("close", fail("the handshake with it broke off"))
     .setTimeout(HANDSHAKE_MS, fail("the handshake with it did not end"));
   try {
-    if ((await shown.promise) === new X509Certificate(tls.cert).fingerprint256) return;
+    if ((await fingerprint.promise) === new X509Certificate(tls.cert).fingerprint256) return;
     throw new Error("another certificate was shown");
   } finally {
     socket.destroy();
@@ -71,11 +71,11 @@ async function shakeHands(tls: { cert: string; key: string; ciphers: string }): 
  * @throws Error if a certificate is incomplete, or the file contains none
  */
 function requireCertificates(pem: string, file: string): void {
-  const begun = pem.split("-----BEGIN ").length - 1;
+  const beginCount = pem.split("-----BEGIN ").length - 1;
   const blocks = pem.match(/-----BEGIN ([^-]+)-----[^-]+-----END \1-----/g) ?? [];
   const certificates = blocks.map((block) => new X509Certificate(block));
   if (certificates.length === 0) throw new Error(`there is no certificate in "${file}"`);
-  if (certificates.length < begun) throw new Error(`a certificate in "${file}" has no end`);
+  if (certificates.length < beginCount) throw new Error(`a certificate in "${file}" has no end`);
 }
 
 function reasonOf(cause: unknown): string {

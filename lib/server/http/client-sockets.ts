@@ -16,17 +16,17 @@ import { WaitingRoom } from "./waiting-room.ts";
 const MAX_UNREAD_BYTES = 1024 * 1024;
 
 /** Limits on the connections that have not registered yet, from one address and in total. */
-const WAITING = { perAddress: 1_024, inAll: 2_048 };
+const UNREGISTERED_LIMITS = { perAddress: 1_024, total: 2_048 };
 
 /** Limit on the memory for messages of all connections that have not registered yet, in bytes. */
 const UNREGISTERED_BYTES = 16 * 1024 * 1024;
 
 /** The data that is attached to each WebSocket. */
-export interface Connected {
+export interface SocketData {
   /** The client's IP address. Behind a trusted proxy, it is the address that the proxy reported. */
   address: string;
   /** Whether the client uses a version of the protocol that this server supports. */
-  understood: boolean;
+  isVersionSupported: boolean;
   /** Set once the WebSocket is open, if the client's version of the protocol is supported. */
   session?: Session;
 }
@@ -42,7 +42,7 @@ export interface ClientSocketsOptions {
   anyoneEnrols: boolean;
 }
 
-type ClientSocket = Bun.ServerWebSocket<Connected>;
+type ClientSocket = Bun.ServerWebSocket<SocketData>;
 
 /**
  * Accepts connections of clients: upgrades HTTP requests to WebSockets, and creates a session for each one.
@@ -57,7 +57,7 @@ export class ClientSockets {
     this.#limit = new ConnectionLimit(options.maxPerAddress);
     this.#maxMessage = Math.max(MAX_MESSAGE_BYTES, options.chunkSize + HEADER_BYTES);
     this.#waiting = new WaitingRoom({
-      ...WAITING,
+      ...UNREGISTERED_LIMITS,
       readAtOnce: Math.max(2, Math.floor(UNREGISTERED_BYTES / this.#maxMessage)),
       turnAway: ({ data }) =>
         data.session?.end(new FdsError("client_timeout", "did not register, and others wait")),
@@ -72,7 +72,7 @@ export class ClientSockets {
   async upgrade(
     request: Request,
     address: string,
-    server: Bun.Server<Connected>,
+    server: Bun.Server<SocketData>,
   ): Promise<Response | undefined> {
     if (this.options.anyoneEnrols && !hasLoopbackName(request)) {
       const message = 'Set ENROLL_TOKEN to use any other name than "localhost"';
@@ -82,8 +82,8 @@ export class ClientSockets {
       return this.#refuse(address, "forbidden", "Clients connect here, pages of others do not");
     }
     const offered = request.headers.get("Sec-WebSocket-Protocol")?.split(/, */);
-    const understood = offered?.includes(SUBPROTOCOL) ?? true;
-    const chosen = understood ? SUBPROTOCOL : (offered?.[0] ?? "");
+    const isVersionSupported = offered?.includes(SUBPROTOCOL) ?? true;
+    const chosen = isVersionSupported ? SUBPROTOCOL : (offered?.[0] ?? "");
     const headers = offered && { "Sec-WebSocket-Protocol": chosen };
     if (!this.#takePlace(address)) {
       return this.#refuse(address, "rate_limited", "Wait, this address connects too often");
@@ -94,17 +94,18 @@ export class ClientSockets {
     await new Promise(setImmediate);
     // A client with an unsupported protocol is upgraded, too, so that it can be sent an error message. If the
     // upgrade were refused, the client would see only an HTTP status.
-    if (server.upgrade(request, { data: { address, understood }, headers })) return undefined;
+    if (server.upgrade(request, { data: { address, isVersionSupported }, headers }))
+      return undefined;
     this.#limit.release(address);
     this.#waiting.giveBack(address);
-    const message = understood
+    const message = isVersionSupported
       ? "Connect here with a WebSocket"
       : `This server speaks ${SUBPROTOCOL}`;
     return this.#refuse(address, "invalid_request", message);
   }
 
   /** The WebSocket handlers for Bun.serve. */
-  get handlers(): Bun.WebSocketHandler<Connected> {
+  get handlers(): Bun.WebSocketHandler<SocketData> {
     const { clients } = this.options;
     const waiting = this.#waiting;
     return {
@@ -118,7 +119,7 @@ export class ClientSockets {
       closeOnBackpressureLimit: true,
       open(ws) {
         waiting.enter(ws, ws.data.address);
-        if (ws.data.understood) {
+        if (ws.data.isVersionSupported) {
           ws.data.session = clients.connect(ws, ws.data.address, () => {
             waiting.leave(ws);
             ws.resume();

@@ -4,13 +4,13 @@ import { networkOf } from "../access/remote-address.ts";
 export class ConnectionLimit {
   readonly #open = new Map<string, number>();
 
-  constructor(private readonly most: number) {}
+  constructor(private readonly maxPerAddress: number) {}
 
   /** Counts a new WebSocket of an address. @returns false if the address has too many WebSockets already */
   take(address: string): boolean {
     const network = networkOf(address);
     const open = this.#open.get(network) ?? 0;
-    if (open >= this.most) return false;
+    if (open >= this.maxPerAddress) return false;
     this.#open.set(network, open + 1);
     return true;
   }

@@ -43,7 +43,7 @@ export function contentResponse(
   request: Request,
   bodyOf: (bytes: StoredBytes) => StoredBytes = (bytes) => bytes,
 ): Response {
-  const { headers: asked, method } = request;
+  const { headers: requestHeaders, method } = request;
   const etag = entityTag(checksum, digest);
   const headers = new Headers({
     "Accept-Ranges": "bytes",
@@ -55,13 +55,16 @@ export function contentResponse(
     // the connection is closed as idle.
     "X-Accel-Buffering": "no",
   });
-  if (hasEntityTag(asked.get("If-None-Match"), etag))
+  if (hasEntityTag(requestHeaders.get("If-None-Match"), etag))
     return new Response(null, { status: 304, headers });
-  const ifRange = asked.get("If-Range");
+  const ifRange = requestHeaders.get("If-Range");
   // A range applies only to GET (RFC 9110, 14.2), and only if If-Range is absent or names this version of the
   // file.
-  const ranged = method === "GET" && (ifRange === null || ifRange === etag);
-  const range = parseRange(ranged ? (asked.get("Range") ?? undefined) : undefined, file.size);
+  const isRangeAllowed = method === "GET" && (ifRange === null || ifRange === etag);
+  const range = parseRange(
+    isRangeAllowed ? (requestHeaders.get("Range") ?? undefined) : undefined,
+    file.size,
+  );
   if (range === "unsatisfiable") {
     headers.set("Content-Range", `bytes */${file.size}`);
     headers.delete("Content-Disposition");

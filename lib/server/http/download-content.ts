@@ -17,7 +17,7 @@ export interface ContentSources {
 }
 
 /** A request for the content of a download, and its caller. */
-export interface Asking {
+export interface ContentRequest {
   request: Request;
   caller: Caller;
   /** Path of one file in a set, as stored in the file's row; undefined: all content is requested. */
@@ -30,17 +30,17 @@ export interface Asking {
  */
 export async function downloadContent(
   found: Completed,
-  asking: Asking,
+  contentRequest: ContentRequest,
   sources: ContentSources,
 ): Promise<Response> {
-  if (found.set) return setContent(found, asking, sources);
-  if (asking.path !== undefined) throw new FdsError("not_found", "The download is no set");
-  return fileContent(found, asking, sources);
+  if (found.set) return setContent(found, contentRequest, sources);
+  if (contentRequest.path !== undefined) throw new FdsError("not_found", "The download is no set");
+  return fileContent(found, contentRequest, sources);
 }
 
 async function fileContent(
   { checksum, digest, savedPath, source }: Completed,
-  asking: Asking,
+  contentRequest: ContentRequest,
   { storage, openCalls }: ContentSources,
 ): Promise<Response> {
   if (savedPath === null) throw new Error("a file was published nowhere");
@@ -49,17 +49,22 @@ async function fileContent(
     throw new FdsError("not_found", "The file was removed or changed on the server's disk");
   }
   const content = { checksum, digest, savedPath };
-  return contentResponse(content, file, asking.request, ending(asking, openCalls));
+  return contentResponse(
+    content,
+    file,
+    contentRequest.request,
+    bodyMaker(contentRequest, openCalls),
+  );
 }
 
 async function setContent(
   found: Completed,
-  asking: Asking,
+  contentRequest: ContentRequest,
   { storage, sets, openCalls }: ContentSources,
 ): Promise<Response> {
-  const { request, path } = asking;
+  const { request, path } = contentRequest;
   const stored = { rows: sets, storage };
-  const bodyOf = ending(asking, openCalls);
+  const bodyOf = bodyMaker(contentRequest, openCalls);
   if (path === undefined) {
     const { headers, body } = setContentResponse(found, request, stored);
     return new Response(body && bodyOf(body), { headers });
@@ -72,7 +77,7 @@ async function setContent(
  * Returns a function that wraps a response body, so that the body ends when the caller loses access. If that
  * cannot happen, the function returns the body unchanged. The response to HEAD has no body to wrap.
  */
-function ending({ request, caller }: Asking, openCalls: Pick<OpenCalls, "add">) {
+function bodyMaker({ request, caller }: ContentRequest, openCalls: Pick<OpenCalls, "add">) {
   return (bytes: StoredBytes): StoredBytes =>
     request.method === "GET" && canEnd(caller)
       ? endableBody(bytes instanceof Blob ? bytes.stream() : bytes, caller, openCalls)

@@ -1,9 +1,9 @@
 import type { Hono } from "hono";
 import type { Audit } from "../audit/audit.ts";
-import { FOREIGN_NAME, hasLoopbackName } from "./authentication.ts";
+import { FOREIGN_NAME_MESSAGE, hasLoopbackName } from "./authentication.ts";
 import { dropBody, hasBody, hasUnreadBody } from "./body.ts";
-import type { ClientSockets, Connected } from "./client-sockets.ts";
-import { addressAsked, addressed, flawOfHost } from "./host.ts";
+import type { ClientSockets, SocketData } from "./client-sockets.ts";
+import { absoluteUrl, withAbsoluteUrl, flawOfHost } from "./host.ts";
 import { pageAnswer, type Pages } from "./page.ts";
 import { problem } from "./problem.ts";
 import type { RestEnv } from "./rest-env.ts";
@@ -16,7 +16,7 @@ export interface FrontDoorOptions {
   pages: Pages;
   audit: Pick<Audit, "record">;
   /** True: no token is needed, so only requests that use a loopback name are answered. */
-  isOpen: boolean;
+  needsNoToken: boolean;
   /** Adds the security headers that all responses have. */
   secure: Secure;
 }
@@ -36,7 +36,7 @@ export class FrontDoor {
   async answer(
     request: Request,
     address: string,
-    server: Bun.Server<Connected>,
+    server: Bun.Server<SocketData>,
   ): Promise<Response | undefined> {
     const answer = await this.#answer(request, address, server);
     if (answer && hasUnreadBody(request, answer)) {
@@ -50,7 +50,7 @@ export class FrontDoor {
   async #answer(
     request: Request,
     address: string,
-    server: Bun.Server<Connected>,
+    server: Bun.Server<SocketData>,
   ): Promise<Response | undefined> {
     const flaw = flawOfHost(request);
     if (flaw !== null) return problem("invalid_request", flaw);
@@ -60,16 +60,16 @@ export class FrontDoor {
     if (hasBody(request) && request.body === null) {
       return problem("invalid_request", `Send no body with ${method}`);
     }
-    const { pathname } = new URL(addressAsked(request));
+    const { pathname } = new URL(absoluteUrl(request));
     if (pathname === "/ws") return this.options.sockets.upgrade(request, address, server);
     const page = this.options.pages[pathname];
     if (!page || (method !== "GET" && method !== "HEAD")) {
-      return this.options.app.fetch(addressed(request), { address });
+      return this.options.app.fetch(withAbsoluteUrl(request), { address });
     }
-    if (!this.options.isOpen || hasLoopbackName(request)) return pageAnswer(page, request);
+    if (!this.options.needsNoToken || hasLoopbackName(request)) return pageAnswer(page, request);
     const target = `${method} ${pathname}`;
     this.options.audit.record({ action: "denied", outcome: "forbidden", address, target });
-    return problem("forbidden", FOREIGN_NAME);
+    return problem("forbidden", FOREIGN_NAME_MESSAGE);
   }
 }
 

@@ -49,18 +49,18 @@ export class Guesses {
       await Promise.race(checks);
     }
     const checks = this.#checks.get(network) ?? new Set();
-    const checked = this.#checked(network, check());
-    const known = checked.catch(() => undefined);
-    this.#checks.set(network, checks.add(known));
+    const checked = this.#countFailure(network, check());
+    const settled = checked.catch(() => undefined);
+    this.#checks.set(network, checks.add(settled));
     try {
       return await checked;
     } finally {
-      checks.delete(known);
+      checks.delete(settled);
       if (checks.size === 0) this.#checks.delete(network);
     }
   }
 
-  async #checked(network: string, check: Promise<Caller>): Promise<Caller> {
+  async #countFailure(network: string, check: Promise<Caller>): Promise<Caller> {
     try {
       const caller = await check;
       this.#tries.giveBack(network);
@@ -83,7 +83,7 @@ export class Guesses {
     const network = networkOf(address);
     const hash = hashSecret(`${network} ${token}`);
     if (!this.#right.has(hash) && !this.#wrong.has(hash)) {
-      refuse(this.#tries.waitOf(network), "too many tokens were wrong");
+      requireNoWait(this.#tries.waitOf(network), "too many tokens were wrong");
     }
     try {
       const caller = await check();
@@ -106,6 +106,6 @@ function isRefusal(error: unknown): boolean {
  * @param wait time until the next try, in ms; 0: the caller need not wait
  * @throws RateLimited
  */
-function refuse(wait: number, reason: string): void {
+function requireNoWait(wait: number, reason: string): void {
   if (wait > 0) throw new RateLimited(wait, reason);
 }

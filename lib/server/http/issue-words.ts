@@ -21,7 +21,7 @@ const FORMATS: Record<string, string> = {
  * Returns the error message for a wrong value whose schema defines no message of its own.
  * @returns undefined if requests never cause this kind of issue; zod's own message is then used
  */
-export function wordsOf(issue: z.core.$ZodRawIssue): string | undefined {
+export function issueMessage(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case "invalid_type": {
       if (issue.input === undefined) return "is missing";

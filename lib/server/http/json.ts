@@ -26,10 +26,10 @@ export function jsonText<T>(
       "Content-Length": String(Buffer.byteLength(text)),
     },
   });
-  return typed(answer);
+  return asJsonResponse(answer);
 }
 
 /** Declares that the body of a response is the JSON of a value of type T. Nothing is checked at run time. */
-export function typed<T>(answer: Response): JsonResponse<T> {
+export function asJsonResponse<T>(answer: Response): JsonResponse<T> {
   return answer as JsonResponse<T>;
 }

@@ -21,7 +21,7 @@ export interface ListenerOptions {
 /** Listens for connections, with a certificate that can be replaced without closing connections. */
 export class Listener {
   /** The current listening server, and earlier ones that still have connections. */
-  readonly #all = new Set<Listening>();
+  readonly #servers = new Set<Listening>();
   readonly #reloads = new SerialQueue();
   #retry: Timer | undefined;
   #isClosed = false;
@@ -32,7 +32,7 @@ export class Listener {
     private current: Listening,
     readonly port: number,
   ) {
-    this.#all.add(current);
+    this.#servers.add(current);
   }
 
   /**
@@ -73,7 +73,7 @@ export class Listener {
 
   /** Closes all connections. */
   async end(): Promise<void> {
-    await Promise.all([...this.#all].map((server) => server.stop(true)));
+    await Promise.all([...this.#servers].map((server) => server.stop(true)));
   }
 
   #renew(): Promise<void> {
@@ -90,7 +90,7 @@ export class Listener {
   #replace(tls: Bun.TLSOptions | undefined): void {
     const before = this.current;
     // The previous server ends once its last connection is closed.
-    void before.stop().then(() => this.#all.delete(before));
+    void before.stop().then(() => this.#servers.delete(before));
     try {
       this.current = listen(this.options, this.port, tls);
       this.tls = tls;
@@ -98,7 +98,7 @@ export class Listener {
       this.current = listen(this.options, this.port, this.tls);
       throw error;
     } finally {
-      this.#all.add(this.current);
+      this.#servers.add(this.current);
     }
   }
 

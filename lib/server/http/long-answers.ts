@@ -39,7 +39,7 @@ export class LongAnswers {
   constructor(private readonly options: LongAnswersOptions) {}
 
   /** Returns the helpers for one request. @param caller null: the endpoint needs no authentication */
-  for(request: Request, caller: Caller | null): Answering {
+  helpersFor(request: Request, caller: Caller | null): Answering {
     const { turns, openCalls, logger } = this.options;
     const owner = caller?.name ?? "";
     return {

@@ -1,4 +1,4 @@
-import { type JsonResponse, jsonText, typed } from "./json.ts";
+import { type JsonResponse, jsonText, asJsonResponse } from "./json.ts";
 import type { Answering } from "./long-answers.ts";
 
 /** Rows of the list that are read and formatted at a time, which takes about a millisecond. */
@@ -18,7 +18,7 @@ export interface LongList<Row, Item, Name extends string = string> {
   /** Name of the JSON field that holds the list. */
   name: Name;
   /** Other fields of the JSON response. */
-  also?: Record<string, unknown>;
+  otherFields?: Record<string, unknown>;
   /**
    * Reads up to `count` rows after an id, or from the start. Fewer than `count` mean that there are no more.
    */
@@ -51,34 +51,34 @@ export async function listAnswer<Row, Item>(
   if (second.done) return jsonText(first.value ?? "");
   const headers = { "Content-Type": "application/json" };
   // The response to HEAD has no body.
-  if (request.method === "HEAD") return typed(new Response(null, { headers }));
+  if (request.method === "HEAD") return asJsonResponse(new Response(null, { headers }));
   const body = streamBody(encoded([first.value ?? "", second.value], pieces));
-  return typed(new Response(body, { headers }));
+  return asJsonResponse(new Response(body, { headers }));
 }
 
 async function* piecesOf<Row, Item>({
   name,
-  also = {},
+  otherFields = {},
   read,
   idOf,
   record,
   page,
 }: LongList<Row, Item>): AsyncGenerator<string, undefined> {
-  let left = page?.limit ?? Infinity;
+  let remaining = page?.limit ?? Infinity;
   let last: Row | undefined;
-  const before = Object.entries(also).map(
+  const leadingFields = Object.entries(otherFields).map(
     ([field, value]) => `"${field}":${JSON.stringify(value)},`,
   );
-  let text = `{${before.join("")}"${name}":[`;
+  let text = `{${leadingFields.join("")}"${name}":[`;
   for (;;) {
     // Reads one row more than requested, to learn whether there is another page.
-    const count = Math.min(left + 1, PAGE);
+    const count = Math.min(remaining + 1, PAGE);
     const rows = await read(last ? idOf(last) : page?.cursor, count);
-    const shown = rows.slice(0, left);
+    const shown = rows.slice(0, remaining);
     if (last && shown.length > 0) text += ",";
     text += shown.map((row) => JSON.stringify(record(row))).join(",");
     last = shown.at(-1) ?? last;
-    left -= shown.length;
+    remaining -= shown.length;
     const isMore = rows.length > shown.length;
     if (isMore || rows.length < count) {
       const cursor = isMore && last ? idOf(last) : null;

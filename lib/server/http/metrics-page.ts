@@ -35,18 +35,18 @@ export async function metricsPage(options: MetricsPageOptions, inTurn: InTurn): 
   const space = await storage.freeSpace();
   const stored = await repository.keep.usedBytes();
   return [
-    ...ofProcess(version, metrics),
-    ...ofDisk(space),
+    ...processMetrics(version, metrics),
+    ...diskMetrics(space),
     gauge("fds_stored_bytes", "Bytes of files that are kept, as quotas count them.", stored),
     counter(
       "fds_removed_bytes_total",
       "Bytes of files that were removed, by retention, by an admin or by hand.",
       metrics.removedBytes,
     ),
-    ...ofClients(await clients.countConnected(), metrics),
-    ...ofDownloads(totals, metrics),
+    ...clientMetrics(await clients.countConnected(), metrics),
+    ...downloadMetrics(totals, metrics),
     byLabel("gauge", "fds_jobs", "Jobs on record, by status.", "status", jobs),
-    ...ofTransfers(downloads.runningCount, credit, metrics),
+    ...transferMetrics(downloads.runningCount, credit, metrics),
     gauge("fds_event_readers", "Readers of live events.", events.readerCount),
     byLabel(
       "counter",
@@ -58,7 +58,7 @@ export async function metricsPage(options: MetricsPageOptions, inTurn: InTurn): 
   ].join("");
 }
 
-function ofProcess(version: string, metrics: Metrics): Family[] {
+function processMetrics(version: string, metrics: Metrics): Family[] {
   return [
     byLabel("gauge", "fds_build_info", "The program; always 1.", "version", { [version]: 1 }),
     gauge("fds_uptime_seconds", "Time since the server started.", process.uptime()),
@@ -75,7 +75,7 @@ function ofProcess(version: string, metrics: Metrics): Family[] {
   ];
 }
 
-function ofDisk({ free, total }: FreeSpace): Family[] {
+function diskMetrics({ free, total }: FreeSpace): Family[] {
   // S3 reports no size or free space.
   if (total === Infinity) return [];
   return [
@@ -84,7 +84,7 @@ function ofDisk({ free, total }: FreeSpace): Family[] {
   ];
 }
 
-function ofClients(connected: number, metrics: Metrics): Family[] {
+function clientMetrics(connected: number, metrics: Metrics): Family[] {
   return [
     gauge("fds_connected_clients", "Clients that are connected now.", connected),
     counter("fds_client_registrations_total", "Clients that connected.", metrics.registrations),
@@ -103,7 +103,7 @@ function ofClients(connected: number, metrics: Metrics): Family[] {
   ];
 }
 
-function ofDownloads(totals: Totals, metrics: Metrics): Family[] {
+function downloadMetrics(totals: Totals, metrics: Metrics): Family[] {
   return [
     byLabel(
       "gauge",
@@ -129,7 +129,7 @@ function ofDownloads(totals: Totals, metrics: Metrics): Family[] {
   ];
 }
 
-function ofTransfers(running: number, credit: Credit, metrics: Metrics): Family[] {
+function transferMetrics(running: number, credit: Credit, metrics: Metrics): Family[] {
   return [
     gauge("fds_active_transfers", "Downloads that this server works on.", running),
     gauge(

@@ -57,9 +57,9 @@ export async function pageRoutes(page: Bun.HTMLBundle, secure: Secure): Promise<
 export function pageAnswer({ GET: page }: Pages[string], request: Request): Response {
   const { headers } = page;
   if (hasEntityTag(request.headers.get("If-None-Match"), headers.get("ETag") ?? "")) {
-    const kept = new Headers(headers);
-    kept.delete("Content-Length");
-    return new Response(null, { status: 304, headers: kept });
+    const notModifiedHeaders = new Headers(headers);
+    notModifiedHeaders.delete("Content-Length");
+    return new Response(null, { status: 304, headers: notModifiedHeaders });
   }
   // The cast is needed, as another library declares the class Response differently.
   return page.clone() as Response;

@@ -28,8 +28,8 @@ export interface RestRoutes {
  */
 export function refuseOtherMethods(app: Hono<RestEnv>): void {
   const routes = app.routes.filter(({ method }) => method !== "ALL");
-  for (const [path, known] of Map.groupBy(routes, (route) => route.path)) {
-    const methods = [...new Set(known.map(({ method }) => method))];
+  for (const [path, pathRoutes] of Map.groupBy(routes, (route) => route.path)) {
+    const methods = [...new Set(pathRoutes.map(({ method }) => method))];
     const allowed = methods.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : method));
     app.all(path, () =>
       problem("method_not_allowed", `Use ${allowed.join(" or ")} here`, {

@@ -46,14 +46,14 @@ export class RunningCalls {
   /**
    * Refuses new calls, and waits until no call is running. Calls that are still running after the time limit
    * are answered `unavailable`.
-   * @param within time limit in ms
+   * @param limitMs time limit in ms
    */
-  async end(within: number): Promise<void> {
+  async end(limitMs: number): Promise<void> {
     this.refuse();
     const timer = setTimeout(() => {
       const message = "The server is stopping, and did not wait for the end of this call";
       this.#givenUp.reject(new FdsError("unavailable", message));
-    }, within);
+    }, limitMs);
     await this.#idle.promise;
     clearTimeout(timer);
   }

@@ -6,7 +6,7 @@ import type { Audit } from "../audit/audit.ts";
 import type { Clients } from "../clients/clients.ts";
 import type { ServerConfig } from "../config.ts";
 import { readCertificate } from "./certificate.ts";
-import { ClientSockets, type Connected } from "./client-sockets.ts";
+import { ClientSockets, type SocketData } from "./client-sockets.ts";
 import { FrontDoor } from "./front-door.ts";
 import { Listener } from "./listen.ts";
 import { pageRoutes } from "./page.ts";
@@ -49,12 +49,12 @@ export async function serve(options: ServeOptions): Promise<Listener> {
     chunkSize: config.chunkSize,
     anyoneEnrols: config.enrolToken === null,
   });
-  const isOpen = config.apiToken === null;
-  const door = new FrontDoor({ app, sockets, pages, audit, isOpen, secure });
-  const listen = (on: number, certificate: Bun.TLSOptions | undefined) =>
-    Bun.serve<Connected>({
+  const needsNoToken = config.apiToken === null;
+  const door = new FrontDoor({ app, sockets, pages, audit, needsNoToken, secure });
+  const listen = (listenPort: number, certificate: Bun.TLSOptions | undefined) =>
+    Bun.serve<SocketData>({
       hostname: host,
-      port: on,
+      port: listenPort,
       development: false,
       // By default, Bun shares the port if `development` is false. A second server on the port would get half
       // of the connections.

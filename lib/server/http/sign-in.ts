@@ -75,16 +75,16 @@ export class SignIn {
    * @param address IP address of the caller, which is refused for a while after too many failed sign-ins
    * @throws FdsError `unauthorized` or `rate_limited`
    */
-  async signIn(shown: Credentials, request: Request, address: string): Promise<SignedIn> {
+  async signIn(credentials: Credentials, request: Request, address: string): Promise<SignedIn> {
     const { rows, guesses } = this.options;
-    const caller = await guesses.signIn(address, () => this.#callerOf(shown));
+    const caller = await guesses.signIn(address, () => this.#callerOf(credentials));
     const now = this.#now();
     const expiresAt = Math.min(now + SESSION_SECONDS * 1000, caller.expiresAt ?? Infinity);
     const value = newSecret("fds_session");
     const sessionHash = this.#hash(value);
     const { tokenHash, sessionHash: begunWith } = caller;
     const session = { sessionHash, tokenHash, begunWith, expiresAt };
-    this.#end(await rows.insertSession(session, now, MAX_SESSIONS));
+    this.#endCalls(await rows.insertSession(session, now, MAX_SESSIONS));
     const cookie = sessionCookie(request, value, Math.ceil((expiresAt - now) / 1000));
     return { caller: { ...caller, sessionHash, expiresAt }, expiresAt, cookie };
   }
@@ -95,22 +95,22 @@ export class SignIn {
    * @returns the Set-Cookie header that makes the browser delete the cookie
    */
   async signOut(request: Request): Promise<string> {
-    const shown = sessionIn(request);
-    if (shown !== undefined) {
-      this.#end(await this.options.rows.deleteSession(this.#hash(shown)));
+    const cookieValue = sessionIn(request);
+    if (cookieValue !== undefined) {
+      this.#endCalls(await this.options.rows.deleteSession(this.#hash(cookieValue)));
     }
     return sessionCookie(request, "", 0);
   }
 
   /** Returns the caller of a request's session; null: the request has no valid session. */
   async sessionOf(request: Request): Promise<Caller | null> {
-    const found = await this.#lookAt(request);
+    const found = await this.#findSession(request);
     return found instanceof SessionEnded ? null : found;
   }
 
   /** Returns why the session of a request has ended; null: it is valid, or the request has none. */
   async endOf(request: Request): Promise<SessionEnd | null> {
-    const found = await this.#lookAt(request);
+    const found = await this.#findSession(request);
     return found instanceof SessionEnded ? found.reason : null;
   }
 
@@ -118,11 +118,11 @@ export class SignIn {
    * Looks up the session of a request.
    * @returns the caller, or why the session has ended; null: the request has no session
    */
-  async #lookAt(request: Request): Promise<Caller | SessionEnded | null> {
-    const shown = sessionIn(request);
-    if (shown === undefined) return null;
+  async #findSession(request: Request): Promise<Caller | SessionEnded | null> {
+    const cookieValue = sessionIn(request);
+    if (cookieValue === undefined) return null;
     try {
-      return await this.#callerIn(this.#hash(shown));
+      return await this.#callerOfSession(this.#hash(cookieValue));
     } catch (error) {
       if (error instanceof SessionEnded) return error;
       throw error;
@@ -149,17 +149,19 @@ export class SignIn {
       );
     }
     const { sessionHash, tokenHash } = maker;
-    return sessionHash === null ? this.#callerWith(tokenHash) : this.#callerIn(sessionHash);
+    return sessionHash === null
+      ? this.#callerOfToken(tokenHash)
+      : this.#callerOfSession(sessionHash);
   }
 
   /** Returns the caller of a session. @throws SessionEnded if the session or its token has ended */
-  async #callerIn(sessionHash: string): Promise<Caller> {
+  async #callerOfSession(sessionHash: string): Promise<Caller> {
     const session = await this.options.rows.getSession(sessionHash);
     if (!session) throw new SessionEnded("signed_out");
     if (hasExpired(session, this.#now())) throw new SessionEnded("expired");
     const { tokenHash, expiresAt } = session;
     try {
-      return { ...(await this.#callerWith(tokenHash)), sessionHash, expiresAt };
+      return { ...(await this.#callerOfToken(tokenHash)), sessionHash, expiresAt };
     } catch (error) {
       // The token must have been revoked. It cannot have expired, as a session expires no later than its
       // token.
@@ -172,12 +174,12 @@ export class SignIn {
    * Returns the caller for a token.
    * @param tokenHash hash of the token; null: the API_TOKEN of the settings
    */
-  async #callerWith(tokenHash: string | null): Promise<Caller> {
+  async #callerOfToken(tokenHash: string | null): Promise<Caller> {
     return tokenHash === null ? BOOTSTRAP_ADMIN : this.options.tokens.callerWith(tokenHash);
   }
 
   /** Ends the open calls of ended sessions. */
-  #end(sessionHashes: string[]): void {
+  #endCalls(sessionHashes: string[]): void {
     if (sessionHashes.length === 0) return;
     const ended = new Set<string | null>(sessionHashes);
     this.options.openCalls.end(({ sessionHash }) => ended.has(sessionHash));

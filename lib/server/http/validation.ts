@@ -1,11 +1,11 @@
 import type * as z from "zod";
 import { FdsError } from "../../protocol/errors.ts";
-import { wordsOf } from "./issue-words.ts";
+import { issueMessage } from "./issue-words.ts";
 
 /** Options that make the validator use this program's own error messages. */
-export const IN_OUR_WORDS = {
+export const VALIDATION_MESSAGES = {
   validationFunction: (schema: z.ZodType, value: unknown) =>
-    schema.safeParseAsync(value, { error: wordsOf }),
+    schema.safeParseAsync(value, { error: issueMessage }),
 };
 
 /** Limits of an error message: number of unknown fields, and characters of each field's name. */

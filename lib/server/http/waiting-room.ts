@@ -12,7 +12,7 @@ export interface WaitingRoomOptions<G> {
   /** Limit on the unregistered connections from one address. */
   perAddress: number;
   /** Limit on the unregistered connections from all addresses. */
-  inAll: number;
+  total: number;
   /**
    * Limit on the connections that are read at the same time. Each may have a message of the largest size in
    * memory.
@@ -47,7 +47,7 @@ export class WaitingRoom<G extends Guest> {
    * Connections that are being read, with the start of their turn in ms of `performance.now`. The one that
    * has been read for longest comes first.
    */
-  readonly #read = new Map<G, number>();
+  readonly #reading = new Map<G, number>();
   readonly #networkOfGuest = new Map<G, string>();
   #size = 0;
   #timer: Timer | undefined;
@@ -66,7 +66,7 @@ export class WaitingRoom<G extends Guest> {
     const network = networkOf(address);
     const group: Group<G> = this.#groups.get(network) ?? { size: 0, line: new Set() };
     if (group.size >= this.options.perAddress) return false;
-    if (this.#size >= this.options.inAll && !this.#makeRoomFor(group)) return false;
+    if (this.#size >= this.options.total && !this.#makeRoomFor(group)) return false;
     group.size++;
     this.#size++;
     this.#groups.set(network, group);
@@ -91,7 +91,7 @@ export class WaitingRoom<G extends Guest> {
    * Ends the turn of a connection that has sent something. The connection is paused until it has registered.
    */
   heard(guest: G): void {
-    if (!this.#read.delete(guest)) return;
+    if (!this.#reading.delete(guest)) return;
     guest.pause();
     this.#giveTurns();
   }
@@ -106,7 +106,7 @@ export class WaitingRoom<G extends Guest> {
     const network = this.#networkOfGuest.get(guest);
     if (network === undefined) return false;
     this.#networkOfGuest.delete(guest);
-    this.#read.delete(guest);
+    this.#reading.delete(guest);
     this.#groups.get(network)?.line.delete(guest);
     this.#free(network);
     return true;
@@ -136,13 +136,13 @@ export class WaitingRoom<G extends Guest> {
 
   #giveTurns(): void {
     for (let next = this.#next(); next; next = this.#next()) {
-      if (this.#read.size >= this.options.readAtOnce && !this.#endLongestTurn()) return;
+      if (this.#reading.size >= this.options.readAtOnce && !this.#endLongestTurn()) return;
       const [network, group, guest] = next;
       group.line.delete(guest);
       // Moves the address to the end of the order, so that other addresses are read first.
       this.#groups.delete(network);
       this.#groups.set(network, group);
-      this.#read.set(guest, performance.now());
+      this.#reading.set(guest, performance.now());
       guest.resume();
     }
   }
@@ -164,14 +164,14 @@ export class WaitingRoom<G extends Guest> {
    * @returns false if its turn is not over; a timer then checks again
    */
   #endLongestTurn(): boolean {
-    const [longest] = this.#read;
-    const left = longest ? longest[1] + TURN_MS - performance.now() : 0;
-    if (longest && left <= 0) {
+    const [longest] = this.#reading;
+    const remainingMs = longest ? longest[1] + TURN_MS - performance.now() : 0;
+    if (longest && remainingMs <= 0) {
       this.#turnAway(longest[0]);
       return true;
     }
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#giveTurns(), left);
+    this.#timer = setTimeout(() => this.#giveTurns(), remainingMs);
     return false;
   }
 

@@ -10,7 +10,7 @@ import type { Selection } from "../job.ts";
 const PAGE = 200;
 
 /** Finds the clients that a selection selects. */
-export class Choice {
+export class SelectedClients {
   readonly #chosen: Chosen;
   readonly #unknown: Set<string>;
 

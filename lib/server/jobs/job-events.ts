@@ -26,9 +26,9 @@ export class JobEvents {
   /** Reports a job to readers of events, in its state at the time of sending. */
   tell({ jobId }: Pick<Job, "jobId">): void {
     const { events, logger } = this.options;
-    const dataFor: DataFor = async (right) => {
+    const dataFor: DataFor = async (access) => {
       const job = await this.#rows.get(jobId);
-      return job && this.#record(job, right);
+      return job && this.#record(job, access);
     };
     events
       .tell("job", `job/${jobId}`, dataFor)

@@ -11,7 +11,7 @@ import type { JobHooks } from "../downloads/job-hooks.ts";
 import type { Job, JobFilter, JobPlan, JobRows, JobTotals, Rerun } from "../job.ts";
 import { JobMaking, type JobOrigin, type NewJob } from "./making.ts";
 import { Membership } from "./membership.ts";
-import { jobNotFound, requireOpen, requireTime } from "./refusals.ts";
+import { jobNotFound, requireOpen, requireUnexpired } from "./refusals.ts";
 import { Settling } from "./settling.ts";
 import { hasExpired, isEnded } from "./status.ts";
 import { JobWatch } from "./watch.ts";
@@ -26,10 +26,10 @@ export interface JobsOptions {
 }
 
 /** Delay after an error of the database until work on a job is tried again, in ms. */
-const AGAIN_AFTER_MS = 5_000;
+const RETRY_AFTER_MS = 5_000;
 
 /** Longest time that a call waits until its job's downloads are changed, in ms. */
-const LONGEST_ANSWER_MS = 2_000;
+const MAX_SETTLE_WAIT_MS = 2_000;
 
 /** Age in ms from which a job whose clients are not all written yet counts as abandoned. */
 const DRAFT_MS = 600_000;
@@ -51,7 +51,7 @@ export class Jobs implements JobHooks {
   readonly #membership: Membership;
   readonly #settling: Settling;
   readonly #watch: JobWatch;
-  readonly #work = new SerialQueue();
+  readonly #settleQueue = new SerialQueue();
   #stopped = false;
 
   constructor(private readonly options: JobsOptions) {
@@ -124,7 +124,7 @@ export class Jobs implements JobHooks {
       requireOpen(job);
       return { ...job, status: "cancelled", endedAt: Date.now(), unsettled: true, rerun: null };
     });
-    await this.#settleAWhile(jobId);
+    await this.#settleAndWait(jobId);
     return this.get(jobId);
   }
 
@@ -135,7 +135,7 @@ export class Jobs implements JobHooks {
 
   /** Resumes a paused job. @throws FdsError `job_not_found`, `job_ended` */
   async resume(jobId: string): Promise<Job> {
-    const job = await this.#change(jobId, (now) => ({ ...requireOpen(now), status: "running" }));
+    const job = await this.#change(jobId, (row) => ({ ...requireOpen(row), status: "running" }));
     this.options.downloads.wake();
     return job;
   }
@@ -147,29 +147,29 @@ export class Jobs implements JobHooks {
    */
   async rerun(jobId: string, statuses: Rerun["statuses"]): Promise<Job> {
     const { counts } = await this.totals(jobId, null);
-    const before = requireTime(await this.get(jobId));
+    const before = requireUnexpired(await this.get(jobId));
     if (statuses.every((status) => counts[status] === 0)) return before;
     this.#watch.forgetFailures(jobId);
     await this.#change(jobId, (job) => ({
-      ...requireTime(job),
+      ...requireUnexpired(job),
       status: job.status === "paused" ? "paused" : "running",
       endedAt: null,
       spreadFrom: Date.now(),
       rerun: { statuses, before: Bun.randomUUIDv7() },
       unsettled: true,
     }));
-    await this.#settleAWhile(jobId);
+    await this.#settleAndWait(jobId);
     return this.get(jobId);
   }
 
   /** Changes a job. @throws FdsError `job_not_found`; `invalid_request` */
   async change(jobId: string, { expiresAt, maxConcurrent }: JobChange): Promise<Job> {
-    const job = await this.#change(jobId, (now) => {
-      if (expiresAt === null && now.membership === "continuous") {
+    const job = await this.#change(jobId, (row) => {
+      if (expiresAt === null && row.membership === "continuous") {
         throw new FdsError("invalid_request", "A continuous job needs a time at which it expires");
       }
       return {
-        ...now,
+        ...row,
         ...(expiresAt !== undefined && { expiresAt }),
         ...(maxConcurrent !== undefined && { maxConcurrent }),
       };
@@ -222,7 +222,7 @@ export class Jobs implements JobHooks {
 
   reopen = async <T>(jobId: string, retry: () => Promise<T>): Promise<T> => {
     const job = await this.#change(jobId, (before) => {
-      requireTime(before);
+      requireUnexpired(before);
       if (!isEnded(before)) return before;
       this.#watch.forgetFailures(jobId);
       // An empty `rerun` keeps the job from ending before the new download exists.
@@ -262,7 +262,7 @@ export class Jobs implements JobHooks {
    * runs only once at a time.
    */
   #settle(jobId: string): Promise<void> {
-    return this.#work.run(async () => {
+    return this.#settleQueue.run(async () => {
       for (;;) {
         const job = await this.get(jobId);
         await this.#settling.settle(job);
@@ -273,10 +273,10 @@ export class Jobs implements JobHooks {
     }, jobId);
   }
 
-  /** Changes a job's downloads to match its row, and waits at most {@link LONGEST_ANSWER_MS} for that. */
-  async #settleAWhile(jobId: string): Promise<void> {
+  /** Changes a job's downloads to match its row, and waits at most {@link MAX_SETTLE_WAIT_MS} for that. */
+  async #settleAndWait(jobId: string): Promise<void> {
     const settled = Promise.withResolvers<void>();
-    const timer = setTimeout(settled.resolve, LONGEST_ANSWER_MS);
+    const timer = setTimeout(settled.resolve, MAX_SETTLE_WAIT_MS);
     this.#inBackground(async () => {
       await this.#settle(jobId);
       settled.resolve();
@@ -294,7 +294,7 @@ export class Jobs implements JobHooks {
     work().catch((error: unknown) => {
       if (this.#stopped) return;
       this.options.logger.error("a job was interrupted", { about }, error);
-      setTimeout(() => this.#inBackground(work, about), AGAIN_AFTER_MS).unref();
+      setTimeout(() => this.#inBackground(work, about), RETRY_AFTER_MS).unref();
     });
   }
 }

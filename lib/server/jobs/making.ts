@@ -5,7 +5,7 @@ import { SerialQueue } from "../../util/serial-queue.ts";
 import type { Caller } from "../access/caller.ts";
 import type { Repository } from "../database/repository.ts";
 import type { IdempotencyKey, Job, JobPlan } from "../job.ts";
-import { Choice } from "./choice.ts";
+import { SelectedClients } from "./choice.ts";
 
 /** How long an idempotency key is remembered, in ms. */
 const KEY_LIFETIME_MS = 24 * 3_600_000;
@@ -40,12 +40,12 @@ export class JobMaking {
    * @throws FdsError `client_not_found`, `invalid_request`
    */
   async choose({ selection, membership }: NewJob, caller: Caller): Promise<string[]> {
-    const choice = new Choice(selection, this.repository);
+    const selected = new SelectedClients(selection, this.repository);
     const found: string[] = [];
-    for await (const page of choice.clients(caller.sites)) {
+    for await (const page of selected.clients(caller.sites)) {
       found.push(...page.map(({ clientId }) => clientId));
     }
-    await choice.requireKnown();
+    await selected.requireKnown();
     if (found.length > 0 || membership === "continuous") return found;
     throw new FdsError("invalid_request", '"clients": names no client that is there');
   }
@@ -57,18 +57,18 @@ export class JobMaking {
     return this.#byKey.run(() => this.#createOnce(order, caller, { owner, key }), owner + key);
   }
 
-  async #createOnce(order: NewJob, caller: Caller, by: { owner: string; key: string }) {
+  async #createOnce(order: NewJob, caller: Caller, ownedKey: { owner: string; key: string }) {
     const { jobs } = this.repository;
     const createdAt = Date.now();
     const since = createdAt - KEY_LIFETIME_MS;
     const bodyHash = hashOf(order.request);
-    const known = await jobs.findKey(by.owner, by.key, since);
+    const known = await jobs.findKey(ownedKey.owner, ownedKey.key, since);
     if (known) requireSame(known, bodyHash);
     const job = known && (await jobs.get(known.jobId));
     if (job) return { job, isNew: false };
     // The clients are selected before the key is recorded, so that a refused request does not use up its key.
     await this.choose(order, caller);
-    const key = { ...by, bodyHash, jobId: Bun.randomUUIDv7(), createdAt };
+    const key = { ...ownedKey, bodyHash, jobId: Bun.randomUUIDv7(), createdAt };
     const taken = await jobs.takeKey(key, since);
     requireSame(taken, bodyHash);
     return this.#create(order, caller, taken.jobId);
@@ -99,9 +99,9 @@ export class JobMaking {
     { now, ...origin }: JobOrigin,
   ): Promise<Job> {
     const { jobs } = this.repository;
-    const { expiresIn: _, ...asked } = plan;
+    const { expiresIn: _, ...planFields } = plan;
     await jobs.draft({
-      ...asked,
+      ...planFields,
       ...origin,
       status: "running",
       createdAt: now,
@@ -111,8 +111,8 @@ export class JobMaking {
       unsettled: true,
       revision: 1,
     });
-    for (let at = 0; at < clientIds.length; at += PAGE) {
-      await jobs.addMembers(origin.jobId, clientIds.slice(at, at + PAGE));
+    for (let from = 0; from < clientIds.length; from += PAGE) {
+      await jobs.addMembers(origin.jobId, clientIds.slice(from, from + PAGE));
       await nextRound();
     }
     return jobs.publish(origin.jobId);

@@ -14,7 +14,7 @@ export function requireOpen(job: Job): Job {
 }
 
 /** Checks that a job has not expired. @throws FdsError `job_ended` */
-export function requireTime(job: Job): Job {
+export function requireUnexpired(job: Job): Job {
   if (!hasExpired(job, Date.now())) return job;
   throw new FdsError("job_ended", "The job has expired, set a later expires_at first");
 }

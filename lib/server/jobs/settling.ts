@@ -7,7 +7,7 @@ import type { Repository } from "../database/repository.ts";
 import { INSERTED_AT_ONCE, type Job, type JobRows, type NewDownload } from "../job.ts";
 import { localTimes } from "./local-times.ts";
 import { startOf } from "./spread.ts";
-import { isOver } from "./status.ts";
+import { forbidsStarts } from "./status.ts";
 
 /** Number of a job's clients that one query reads. */
 const BATCH = 200;
@@ -19,7 +19,7 @@ const BATCH = 200;
  */
 const FLUSHED_AT_ONCE = 20;
 
-type One = Pick<Download, "clientId" | "downloadId" | "localTime">;
+type JobDownload = Pick<Download, "clientId" | "downloadId" | "localTime">;
 
 export interface SettlingOptions {
   rows: JobRows;
@@ -36,17 +36,17 @@ export class Settling {
   constructor(private readonly options: SettlingOptions) {}
 
   async settle(job: Job): Promise<void> {
-    if (job.rerun) await this.#askAgain(job, job.rerun);
+    if (job.rerun) await this.#repeatEnded(job, job.rerun);
     await this.makeMissing(job);
     const now = Date.now();
-    if (!isOver(job, now)) return;
+    if (!forbidsStarts(job, now)) return;
     const problem = job.status === "cancelled" || job.status === "stopped" ? null : EXPIRED;
     const { downloads } = this.options;
-    await this.#eachOfEnded(job, "queued", ({ downloadId }) =>
+    await this.#eachUntilReopened(job, "queued", ({ downloadId }) =>
       downloads.giveUp(downloadId, problem),
     );
     if (job.status !== "cancelled") return;
-    const cancel = async ({ downloadId }: One) => {
+    const cancel = async ({ downloadId }: JobDownload) => {
       try {
         await downloads.cancel(downloadId);
       } catch (error) {
@@ -55,10 +55,12 @@ export class Settling {
         if (!hasEnded) throw error;
       }
     };
-    await this.#eachOfEnded(job, "downloading", cancel);
-    await this.#eachOfEnded(job, "verifying", cancel);
+    await this.#eachUntilReopened(job, "downloading", cancel);
+    await this.#eachUntilReopened(job, "verifying", cancel);
     // A download whose client disconnected meanwhile went back to `queued`, and is cancelled here.
-    await this.#eachOfEnded(job, "queued", ({ downloadId }) => downloads.giveUp(downloadId, null));
+    await this.#eachUntilReopened(job, "queued", ({ downloadId }) =>
+      downloads.giveUp(downloadId, null),
+    );
   }
 
   /** Makes the downloads of those clients of a job that have none. */
@@ -86,11 +88,11 @@ export class Settling {
     const localTimeOf = await localTimes(job, clientIds, repository);
     const pause = pauses();
     const made: Queued[] = [];
-    let several: NewDownload[] = [];
+    let batch: NewDownload[] = [];
     const insert = async () => {
       await pause();
-      made.push(...(await rows.insertDownloads(several)));
-      several = [];
+      made.push(...(await rows.insertDownloads(batch)));
+      batch = [];
     };
     for (const clientId of clientIds) {
       await pause();
@@ -98,10 +100,10 @@ export class Settling {
         downloadId: Bun.randomUUIDv7(),
         localTime: localTimeOf(clientId),
       };
-      const asked = { ...order, clientId, jobId, localTime };
-      const download = newDownload(downloadId, asked, Date.now());
-      several.push({ download, startsAt: startOf(job, clientId) });
-      if (several.length === INSERTED_AT_ONCE) await insert();
+      const downloadOrder = { ...order, clientId, jobId, localTime };
+      const download = newDownload(downloadId, downloadOrder, Date.now());
+      batch.push({ download, startsAt: startOf(job, clientId) });
+      if (batch.length === INSERTED_AT_ONCE) await insert();
     }
     await insert();
     await rows.flush();
@@ -117,20 +119,21 @@ export class Settling {
    */
   async #begin({ order }: Job, download: Queued): Promise<void> {
     const { downloads, clients } = this.options;
-    const isAway = order.ifOffline === "fail" && !(await clients.isConnected(download.clientId));
-    if (isAway) await downloads.giveUp(download.downloadId, AWAY);
+    const failsAtOnce =
+      order.ifOffline === "fail" && !(await clients.isConnected(download.clientId));
+    if (failsAtOnce) await downloads.giveUp(download.downloadId, NOT_CONNECTED);
     else downloads.enqueued(download);
   }
 
-  async #askAgain(job: Job, { statuses, before }: NonNullable<Job["rerun"]>): Promise<void> {
+  async #repeatEnded(job: Job, { statuses, before }: NonNullable<Job["rerun"]>): Promise<void> {
     for (const status of statuses) {
       await this.#each(job, status, async ({ downloadId, clientId, localTime }) => {
         if (downloadId >= before) return;
-        const next = Bun.randomUUIDv7();
-        if (!(await this.options.downloads.replaceBy(downloadId, next))) return;
+        const nextId = Bun.randomUUIDv7();
+        if (!(await this.options.downloads.replaceBy(downloadId, nextId))) return;
         const { ifOffline: _, ...order } = job.order;
-        const asked = { ...order, clientId, jobId: job.jobId, localTime };
-        const row = newDownload(next, asked, Date.now());
+        const downloadOrder = { ...order, clientId, jobId: job.jobId, localTime };
+        const row = newDownload(nextId, downloadOrder, Date.now());
         const startsAt = startOf(job, clientId);
         const made = await this.options.rows.insertDownload(row, startsAt);
         await this.options.rows.flush();
@@ -144,43 +147,43 @@ export class Settling {
    * Stops when downloads of the job may start again, which is checked for each batch, because a retry can
    * reopen the job meanwhile.
    */
-  #eachOfEnded(
+  #eachUntilReopened(
     job: Job,
     status: Download["status"],
-    act: (one: One) => Promise<void>,
+    act: (one: JobDownload) => Promise<void>,
   ): Promise<void> {
     return this.#each(job, status, act, async () => {
-      const now = await this.options.rows.get(job.jobId);
-      return now !== null && isOver(now, Date.now());
+      const current = await this.options.rows.get(job.jobId);
+      return current !== null && forbidsStarts(current, Date.now());
     });
   }
 
   /**
    * Calls a function for the newest download of each client of a job, if the download has a given status.
    * Several calls run at a time.
-   * @param goesOn called after a batch was read; if it returns false, the function is called for neither this
-   * batch nor later ones
+   * @param shouldContinue called after a batch was read; if it returns false, the function is called for
+   * neither this batch nor later ones
    */
   async #each(
     { jobId }: Job,
     status: Download["status"],
-    act: (one: One) => Promise<void>,
-    goesOn = async () => true,
+    act: (one: JobDownload) => Promise<void>,
+    shouldContinue = async () => true,
   ): Promise<void> {
     const pause = pauses();
     for (let after = "", isMore = true; isMore;) {
-      const some = await this.options.rows.downloads(jobId, status, after, FLUSHED_AT_ONCE);
-      if (!(await goesOn())) return;
+      const batch = await this.options.rows.downloads(jobId, status, after, FLUSHED_AT_ONCE);
+      if (!(await shouldContinue())) return;
       const acts: Promise<void>[] = [];
       const failures: unknown[] = [];
-      for (const one of some) {
+      for (const one of batch) {
         await pause();
         acts.push(act(one).catch((error: unknown) => void failures.push(error)));
       }
       await Promise.all(acts);
       if (failures.length > 0) throw failures[0];
-      after = some.at(-1)?.downloadId ?? "";
-      isMore = some.length === FLUSHED_AT_ONCE;
+      after = batch.at(-1)?.downloadId ?? "";
+      isMore = batch.length === FLUSHED_AT_ONCE;
       await nextRound();
     }
   }
@@ -190,9 +193,12 @@ export class Settling {
  * Reports whether the downloads of a job have to be changed to match its row.
  * @param queued number of the job's queued downloads
  */
-export function isToSettle(job: Job, queued: number, now: number): boolean {
-  return job.unsettled || (queued > 0 && isOver(job, now));
+export function needsSettling(job: Job, queued: number, now: number): boolean {
+  return job.unsettled || (queued > 0 && forbidsStarts(job, now));
 }
 
 const EXPIRED: Problem = { code: "expired", message: "the job's time was over before it was done" };
-const AWAY: Problem = { code: "client_not_connected", message: "the client was not connected" };
+const NOT_CONNECTED: Problem = {
+  code: "client_not_connected",
+  message: "the client was not connected",
+};

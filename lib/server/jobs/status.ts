@@ -16,7 +16,7 @@ export function isEnded({ status }: Pick<Job, "status">): boolean {
 }
 
 /** Reports whether no more downloads of a job may start. */
-export function isOver(job: Pick<Job, "status" | "expiresAt">, now: number): boolean {
+export function forbidsStarts(job: Pick<Job, "status" | "expiresAt">, now: number): boolean {
   return job.status === "cancelled" || job.status === "stopped" || hasExpired(job, now);
 }
 

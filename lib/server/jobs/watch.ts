@@ -1,6 +1,6 @@
 import type { Logger } from "../../util/logger.ts";
 import type { Job, JobRows } from "../job.ts";
-import { isToSettle } from "./settling.ts";
+import { needsSettling } from "./settling.ts";
 import { hasExpired, hasToStop, isEnded, statusOf } from "./status.ts";
 
 /** Shortest time between two checks of a job, and between two events about it, in ms. */
@@ -10,7 +10,7 @@ const CHECK_EVERY_MS = 250;
 const PROGRESS_EVERY_MS = 1_000;
 
 /** Delay of the next try after an error of the database, in ms. */
-const AGAIN_AFTER_MS = 5_000;
+const RETRY_AFTER_MS = 5_000;
 
 /**
  * Longest wait of a timer, in ms. The time at which a job expires is checked this often, because the system's
@@ -30,7 +30,7 @@ export interface JobWatchOptions {
 /** The state of the checks of one job. Times are those of `performance.now`. */
 class JobCheck {
   checkedAt = -Infinity;
-  toldAt = -Infinity;
+  reportedAt = -Infinity;
   timer: Timer | undefined;
   isRunning = false;
   isWanted = false;
@@ -66,9 +66,9 @@ export class JobWatch {
    * Checks a job soon, because the job or one of its downloads changed.
    * @param failedAt when a download failed. The job may then have to stop, so it is checked without delay.
    *   -Infinity: no download failed
-   * @param after shortest delay of the check, in ms
+   * @param minDelay shortest delay of the check, in ms
    */
-  downloadChanged(jobId: string, { failedAt = -Infinity, after = 0 } = {}): void {
+  downloadChanged(jobId: string, { failedAt = -Infinity, minDelay = 0 } = {}): void {
     if (this.#stopped) return;
     const check = this.#checkOf(jobId);
     check.failedAt = Math.max(check.failedAt, failedAt);
@@ -79,7 +79,7 @@ export class JobWatch {
     }
     if (check.timer && !hasFailed) return;
     const wait = Math.max(
-      after,
+      minDelay,
       hasFailed ? 0 : check.checkedAt + CHECK_EVERY_MS - performance.now(),
     );
     clearTimeout(check.timer);
@@ -106,7 +106,7 @@ export class JobWatch {
       this.#expiryTimer = setTimeout(() => void this.#expire(), wait);
     } catch (error) {
       this.#report(error);
-      this.#expiryTimer = setTimeout(() => void this.scheduleExpiry(), AGAIN_AFTER_MS);
+      this.#expiryTimer = setTimeout(() => void this.scheduleExpiry(), RETRY_AFTER_MS);
     }
   }
 
@@ -151,10 +151,10 @@ export class JobWatch {
   }
 
   async #check(jobId: string, check: JobCheck): Promise<void> {
-    let after: number | null = AGAIN_AFTER_MS;
+    let minDelay: number | null = RETRY_AFTER_MS;
     const { failedAt } = check;
     try {
-      after = await this.#judge(jobId, check);
+      minDelay = await this.#updateStatus(jobId, check);
     } catch (error) {
       // The failed download was not taken into account, so the next check has to do it.
       check.failedAt = Math.max(check.failedAt, failedAt);
@@ -163,14 +163,14 @@ export class JobWatch {
     check.isRunning = false;
     check.checkedAt = performance.now();
     if (check.isWanted) this.downloadChanged(jobId, { failedAt: check.failedAt });
-    else if (after !== null) this.downloadChanged(jobId, { after });
+    else if (minDelay !== null) this.downloadChanged(jobId, { minDelay });
   }
 
   /**
    * Computes, records and reports the status of a job.
    * @returns delay in ms until the next check; null: the next check comes with the next change
    */
-  async #judge(jobId: string, check: JobCheck): Promise<number | null> {
+  async #updateStatus(jobId: string, check: JobCheck): Promise<number | null> {
     const { rows, logger } = this.options;
     const { failedAt } = check;
     check.failedAt = -Infinity;
@@ -178,35 +178,35 @@ export class JobWatch {
     if (!job || this.#stopped) return null;
     const totals = await rows.totals(jobId, null);
     const now = Date.now();
-    const stops = failedAt > check.reopenedAt && hasToStop(job, totals);
-    const status = stops ? "stopped" : statusOf(job, totals, now);
-    let after = job;
+    const mustStop = failedAt > check.reopenedAt && hasToStop(job, totals);
+    const status = mustStop ? "stopped" : statusOf(job, totals, now);
+    let current = job;
     if (status !== job.status) {
       const endedAt = isEnded({ status }) ? now : null;
       const written = await rows.replace({
         ...job,
         status,
         endedAt,
-        unsettled: job.unsettled || stops,
+        unsettled: job.unsettled || mustStop,
       });
       if (!written) {
         check.failedAt = Math.max(check.failedAt, failedAt);
         return 0;
       }
-      after = written;
+      current = written;
       logger.info(`job ${status}`, { job_id: jobId });
       if (status === "running") this.options.wake();
     }
-    if (!job.unsettled && isToSettle(after, totals.counts.queued, now)) {
+    if (!job.unsettled && needsSettling(current, totals.counts.queued, now)) {
       this.options.settle(jobId).catch((error: unknown) => this.#report(error, jobId));
     }
-    return this.#tell(after, check, totals.counts.downloading > 0);
+    return this.#tell(current, check, totals.counts.downloading > 0);
   }
 
   #tell(job: Job, check: JobCheck, isProgressing: boolean): number | null {
-    const wait = check.toldAt + CHECK_EVERY_MS - performance.now();
+    const wait = check.reportedAt + CHECK_EVERY_MS - performance.now();
     if (wait > 0) return wait;
-    check.toldAt = performance.now();
+    check.reportedAt = performance.now();
     this.options.onChange(job);
     return isProgressing ? PROGRESS_EVERY_MS : null;
   }

@@ -14,13 +14,13 @@ const PIECE = 400;
  * Limit on the deliveries of one response. Once the limit is reached, no further occurrence is added, so that
  * the response stays small.
  */
-const MANY_CELLS = 50_000;
+const MAX_CELLS = 50_000;
 
 /**
  * Limit on the local times that are read for one response, including those without a client that the caller
  * may see.
  */
-const MANY_TIMES = 1_000;
+const MAX_TIMES = 1_000;
 
 export interface BoardFilter extends TimeBounds {
   /** Only the deliveries of these clients; null: all clients. */
@@ -51,11 +51,11 @@ export async function boardOf(
 ): Promise<Board> {
   const times: TimeOnBoard[] = [];
   let before = bounds.before;
-  for (let cells = 0, looked = 0; ; looked++) {
+  for (let cells = 0, timesRead = 0; ; timesRead++) {
     const within = { ...bounds, before };
     const localTime = await inTurn(() => rows.newestTime(scheduleId, within));
     if (localTime === undefined) return { times, next: null };
-    const isFull = times.length === limit || cells >= MANY_CELLS || looked === MANY_TIMES;
+    const isFull = times.length === limit || cells >= MAX_CELLS || timesRead === MAX_TIMES;
     if (isFull) return { times, next: before ?? null };
     const time = await timeOf(rows, { scheduleId, localTime }, sites, inTurn);
     const count = DELIVERY_STATUSES.reduce((sum, one) => sum + time.clients[one].length, 0);
@@ -67,19 +67,19 @@ export async function boardOf(
 
 async function timeOf(
   rows: BoardRows,
-  of: { scheduleId: string; localTime: string },
+  key: { scheduleId: string; localTime: string },
   sites: Sites | null,
   inTurn: InTurn,
 ): Promise<TimeOnBoard> {
   const clients = Object.fromEntries(DELIVERY_STATUSES.map((status) => [status, []]));
   const time: TimeOnBoard = {
-    localTime: of.localTime,
+    localTime: key.localTime,
     clients: clients as unknown as TimeOnBoard["clients"],
     nextDueAt: null,
     jobIds: new Set(),
   };
   for (let after = "", isMore = true; isMore;) {
-    const cells = await inTurn(() => rows.cells(of, after, sites, PIECE));
+    const cells = await inTurn(() => rows.cells(key, after, sites, PIECE));
     for (const { clientId, status, jobId, dueAt } of cells) {
       time.clients[status].push(clientId);
       if (jobId !== null) time.jobIds.add(jobId);

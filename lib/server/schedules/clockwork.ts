@@ -17,7 +17,7 @@ const MISSED_AFTER_MS = 60_000;
 /**
  * Limit on the missed times of a schedule that are run late in one time zone. Only the latest ones are run.
  */
-const MOST_MADE_UP = 100;
+const MAX_LATE_RUNS = 100;
 
 /** Due times that are handled before the list of due times is read again. */
 const PAGE = 50;
@@ -26,13 +26,13 @@ const PAGE = 50;
 const LONGEST_WAIT_MS = 60_000;
 
 /** Delay after an error until the next try, in ms. */
-const AGAIN_AFTER_MS = 5_000;
+const RETRY_AFTER_MS = 5_000;
 
 export interface ClockworkOptions {
   repository: Pick<Repository, "access" | "deliveries" | "schedules">;
   timetable: Timetable;
   occurrences: Occurrences;
-  deliveries: Pick<Deliveries, "lookAtDue">;
+  deliveries: Pick<Deliveries, "updateDue">;
   /**
    * Called when the token that made a schedule is no longer valid. The schedule is then paused until somebody
    * resumes it.
@@ -53,7 +53,7 @@ export class Clockwork {
   #isWanted = false;
   #stopped = true;
   /** The time of the last step, in ms since 1970. It shows whether the clock was set back since then. */
-  #latest = -Infinity;
+  #lastStepAt = -Infinity;
 
   constructor(private readonly options: ClockworkOptions) {}
 
@@ -77,8 +77,8 @@ export class Clockwork {
   /** Makes the jobs and updates the deliveries that are due at the given time, in ms since 1970. */
   async step(now: number): Promise<void> {
     const { repository, timetable, deliveries } = this.options;
-    if (now < this.#latest) await timetable.mend(now);
-    this.#latest = now;
+    if (now < this.#lastStepAt) await timetable.mend(now);
+    this.#lastStepAt = now;
     const failures: unknown[] = [];
     for (let isMore = true; isMore && failures.length === 0;) {
       const due = await repository.schedules.dueTimes(now, PAGE);
@@ -87,14 +87,14 @@ export class Clockwork {
       }
       isMore = due.length > 0;
     }
-    await deliveries.lookAtDue(now);
+    await deliveries.updateDue(now);
     if (failures.length > 0) throw failures[0];
   }
 
   async #run(): Promise<void> {
     clearTimeout(this.#timer);
     this.#isRunning = true;
-    let wait = AGAIN_AFTER_MS;
+    let wait = RETRY_AFTER_MS;
     try {
       while (this.#isWanted && !this.#stopped) {
         this.#isWanted = false;
@@ -135,12 +135,12 @@ export class Clockwork {
       schedules.moveTime(time, cron.next(timeZone, after)?.at ?? null, timing);
     if (time.timing !== timing) return moveBehind(Math.max(now, since));
     if (at < since) return moveBehind(since);
-    const first = await firstToMake(cron, time, schedule, now);
-    if (first > at) {
+    const firstAt = await firstTimeToRun(cron, time, schedule, now);
+    if (firstAt > at) {
       const about = { schedule: schedule.name, time_zone: timeZone };
-      const missed = { from: new Date(at).toISOString(), up_to: new Date(first).toISOString() };
+      const missed = { from: new Date(at).toISOString(), up_to: new Date(firstAt).toISOString() };
       this.options.logger.warn("times of a schedule were missed", { ...about, ...missed });
-      return moveBehind(first - 1);
+      return moveBehind(firstAt - 1);
     }
     const sites = await sitesOfMaker(schedule.createdWith, repository.access);
     if (sites === "none") return this.options.pause(schedule);
@@ -157,9 +157,9 @@ export class Clockwork {
 /**
  * Returns the first time of a schedule that should run, in ms since 1970; a time after `now` if none should.
  * Times that were missed for longer than the schedule allows are skipped. Of the others, only the latest
- * {@link MOST_MADE_UP} run.
+ * {@link MAX_LATE_RUNS} run.
  */
-async function firstToMake(
+async function firstTimeToRun(
   cron: Cron,
   { timeZone, at }: NextTime,
   { catchUpMs }: Schedule,
@@ -173,7 +173,7 @@ async function firstToMake(
     if (next.at > now) break;
     await pause();
     latest.push(next.at);
-    if (latest.length > MOST_MADE_UP) latest.shift();
+    if (latest.length > MAX_LATE_RUNS) latest.shift();
   }
   return latest[0] ?? now + 1;
 }

@@ -17,7 +17,7 @@ import { stateOf } from "./delivery-status.ts";
 const PAGE = 200;
 
 /** Delay after an error of the database until the next try, in ms. */
-const AGAIN_AFTER_MS = 5_000;
+const RETRY_AFTER_MS = 5_000;
 
 /** The files and bytes expected of a delivery whose schedule was removed. */
 const ANYTHING = { files: 1, bytes: 0 };
@@ -37,7 +37,7 @@ export interface DeliveriesOptions {
 export class Deliveries {
   /** Ids of clients whose downloads changed. The key is the id of the downloads' job. */
   readonly #changed = new Map<string, Set<string>>();
-  #isLooking = false;
+  #isUpdating = false;
   #stopped = false;
 
   constructor(private readonly options: DeliveriesOptions) {}
@@ -46,14 +46,14 @@ export class Deliveries {
   downloadChanged(jobId: string, clientId: string): void {
     const clients = this.#changed.get(jobId) ?? new Set();
     this.#changed.set(jobId, clients.add(clientId));
-    if (!this.#isLooking) void this.#look();
+    if (!this.#isUpdating) void this.#updateChanged();
   }
 
   /** Updates the status of all deliveries that are due and still awaited. @param now ms since 1970 */
-  async lookAtDue(now: number): Promise<void> {
+  async updateDue(now: number): Promise<void> {
     for (let isMore = true; isMore;) {
       const due = await this.options.rows.due(now, PAGE);
-      await this.#judge(due, now);
+      await this.#updateStatuses(due, now);
       isMore = due.length === PAGE;
       await nextRound();
     }
@@ -63,10 +63,10 @@ export class Deliveries {
    * Updates the status of all deliveries that are expected, running or missing, as messages about changed
    * downloads may have been lost.
    */
-  async lookAtOpen(): Promise<void> {
+  async updateOpen(): Promise<void> {
     for (let after: DeliveryKey | null = null, isMore = true; isMore;) {
       const open: Asked[] = await this.options.rows.open(after, PAGE);
-      await this.#judge(open, this.options.now());
+      await this.#updateStatuses(open, this.options.now());
       after = open.at(-1)?.delivery ?? null;
       isMore = open.length === PAGE;
       await nextRound();
@@ -75,41 +75,41 @@ export class Deliveries {
 
   /** Resolves when all reported changes of downloads have been handled. */
   async idle(): Promise<void> {
-    while (this.#isLooking && !this.#stopped) await nextRound();
+    while (this.#isUpdating && !this.#stopped) await nextRound();
   }
 
   stop(): void {
     this.#stopped = true;
   }
 
-  async #look(): Promise<void> {
-    this.#isLooking = true;
+  async #updateChanged(): Promise<void> {
+    this.#isUpdating = true;
     await nextRound();
     for (const [jobId, clients] of this.#changed) {
       if (this.#stopped) return;
-      const some = [...clients].slice(0, PAGE);
-      for (const clientId of some) clients.delete(clientId);
+      const batch = [...clients].slice(0, PAGE);
+      for (const clientId of batch) clients.delete(clientId);
       if (clients.size === 0) this.#changed.delete(jobId);
       try {
-        await this.#judge(await this.options.rows.asked(jobId, some), this.options.now());
+        await this.#updateStatuses(await this.options.rows.asked(jobId, batch), this.options.now());
       } catch (error) {
         if (this.#stopped) return;
         this.options.logger.error("deliveries were not looked at", { job_id: jobId }, error);
-        for (const clientId of some) this.downloadChanged(jobId, clientId);
-        await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER_MS).unref());
+        for (const clientId of batch) this.downloadChanged(jobId, clientId);
+        await new Promise((resolve) => setTimeout(resolve, RETRY_AFTER_MS).unref());
       }
       await nextRound();
     }
-    this.#isLooking = false;
-    if (this.#changed.size > 0) void this.#look();
+    this.#isUpdating = false;
+    if (this.#changed.size > 0) void this.#updateChanged();
   }
 
   /** Computes the status of deliveries, and records each one that has changed. */
-  async #judge(some: readonly Asked[], now: number): Promise<void> {
+  async #updateStatuses(batch: readonly Asked[], now: number): Promise<void> {
     const schedules = new Map<string, Schedule | null>();
     const pause = pauses();
     let changes: DeliveryChange[] = [];
-    for (const asked of some) {
+    for (const asked of batch) {
       await pause();
       const { delivery } = asked;
       const { scheduleId } = delivery;

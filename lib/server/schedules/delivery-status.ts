@@ -19,18 +19,18 @@ export function stateOf(
   expect: Schedule["expect"],
   now: number,
 ): DeliveryState {
-  const { status, downloadId, files, bytes: had } = asked.delivery;
-  const before = { status, downloadId, files, bytes: had };
-  const next = judge(asked, bytes, expect, now);
+  const { status, downloadId, files, bytes: bytesBefore } = asked.delivery;
+  const before = { status, downloadId, files, bytes: bytesBefore };
+  const next = currentState(asked, bytes, expect, now);
   const [rankBefore, rankNext] = [DELIVERED.indexOf(status), DELIVERED.indexOf(next.status)];
   if (rankBefore === -1) return next;
-  const hasMore = next.files > files || (next.files === files && next.bytes > had);
+  const hasMore = next.files > files || (next.files === files && next.bytes > bytesBefore);
   return rankNext > rankBefore || (rankNext === rankBefore && status === "partial" && hasMore)
     ? next
     : before;
 }
 
-function judge(
+function currentState(
   { delivery, download }: Asked,
   bytes: number,
   expect: Schedule["expect"],
@@ -38,8 +38,8 @@ function judge(
 ): DeliveryState {
   const { jobId, dueAt } = delivery;
   const downloadId = download?.downloadId ?? delivery.downloadId;
-  const none = { downloadId, files: 0, bytes: 0 };
-  if (jobId === null) return { ...none, status: "skipped" };
+  const undelivered = { downloadId, files: 0, bytes: 0 };
+  if (jobId === null) return { ...undelivered, status: "skipped" };
   const files = download ? filesOf(download) : 0;
   if (download && files > 0) {
     const isWhole = download.filesSkipped === 0 && files >= expect.files && bytes >= expect.bytes;
@@ -47,9 +47,9 @@ function judge(
     const status = !isWhole ? "partial" : isInTime ? "received" : "late";
     return { downloadId, files, bytes, status };
   }
-  if (now >= dueAt) return { ...none, status: "missing" };
+  if (now >= dueAt) return { ...undelivered, status: "missing" };
   const isRunning = download?.status === "downloading" || download?.status === "verifying";
-  return { ...none, status: isRunning ? "running" : "expected" };
+  return { ...undelivered, status: isRunning ? "running" : "expected" };
 }
 
 /**

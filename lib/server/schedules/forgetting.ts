@@ -9,7 +9,7 @@ const EVERY_MS = 3_600_000;
 const PAGE = 200;
 
 /** Upper bound of the difference between any local time and UTC, in ms. */
-const FURTHEST_ZONE_MS = 86_400_000;
+const MAX_UTC_OFFSET_MS = 86_400_000;
 
 export interface ForgettingOptions {
   rows: Pick<ScheduleRows, "forget" | "forgetBefore" | "list">;
@@ -31,13 +31,13 @@ export class Forgetting {
 
   /** Removes old deliveries and the rows of removed schedules, at once and then every hour. */
   start(): void {
-    this.#timer = setInterval(() => this.soon(), EVERY_MS);
+    this.#timer = setInterval(() => this.forgetSoon(), EVERY_MS);
     this.#timer.unref();
-    this.soon();
+    this.forgetSoon();
   }
 
   /** Removes old deliveries and the rows of removed schedules soon. Called when a schedule was removed. */
-  soon(): void {
+  forgetSoon(): void {
     this.#isWanted = true;
     if (!this.#isRunning) void this.#run();
   }
@@ -68,12 +68,12 @@ export class Forgetting {
   /** Removes all deliveries that are too old, and all rows of removed schedules. */
   async forget(): Promise<void> {
     const { rows, keep, now } = this.options;
-    await this.#all(() => rows.forget());
-    const before = new Date(now() - keep - FURTHEST_ZONE_MS).toISOString().slice(0, 19);
+    await this.#repeat(() => rows.forget());
+    const before = new Date(now() - keep - MAX_UTC_OFFSET_MS).toISOString().slice(0, 19);
     for (let after: string | undefined, isMore = true; isMore && !this.#stopped;) {
       const page = await rows.list({ after, limit: PAGE });
       for (const { scheduleId } of page) {
-        await this.#all(() => rows.forgetBefore(scheduleId, before));
+        await this.#repeat(() => rows.forgetBefore(scheduleId, before));
       }
       after = page.at(-1)?.name;
       isMore = page.length === PAGE;
@@ -82,9 +82,9 @@ export class Forgetting {
 
   /**
    * Repeats a batched removal until nothing is left.
-   * @param some removes one batch, and returns whether there may be more
+   * @param removeBatch removes one batch, and returns whether there may be more
    */
-  async #all(some: () => Promise<boolean>): Promise<void> {
-    while (!this.#stopped && (await eventLoopBudget.run(some)));
+  async #repeat(removeBatch: () => Promise<boolean>): Promise<void> {
+    while (!this.#stopped && (await eventLoopBudget.run(removeBatch)));
   }
 }

@@ -3,10 +3,10 @@ import type { Sites } from "../access/sites.ts";
 import { timeZoneOf } from "../clients/time-zone.ts";
 import type { Repository } from "../database/repository.ts";
 import type { JobPlan } from "../job.ts";
-import { Choice } from "../jobs/choice.ts";
+import { SelectedClients } from "../jobs/choice.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import type { Delivery, Schedule } from "../schedule.ts";
-import { dueAt, type Occasion } from "./due.ts";
+import { dueAt, type OccurrenceTime } from "./due.ts";
 import { cronOf } from "./timetable.ts";
 
 /** Deliveries that are read in one query, before other work of the event loop runs. */
@@ -21,9 +21,9 @@ export interface OccurrencesOptions {
 }
 
 /** A request to the clients of a schedule for one of its times. */
-export interface Asking {
+export interface OccurrenceRequest {
   schedule: Schedule;
-  occasion: Occasion;
+  time: OccurrenceTime;
   jobId: string;
   now: number;
 }
@@ -41,21 +41,21 @@ export class Occurrences {
    */
   async make(
     schedule: Schedule,
-    occasion: Occasion,
+    time: OccurrenceTime,
     sites: Sites | null,
     now: number,
   ): Promise<void> {
     const { schedules } = this.options.repository;
     const { scheduleId } = schedule;
-    const scheduledJob = { ...occasion, scheduleId, jobId: Bun.randomUUIDv7(), isMade: false };
-    const begun = await schedules.begin(scheduledJob);
-    if (begun.isMade) return;
-    const asking = { schedule, occasion, jobId: begun.jobId, now };
-    for await (const clientIds of this.clientsOf(schedule, sites, occasion.timeZone)) {
-      await this.expect(asking, clientIds);
+    const scheduledJob = { ...time, scheduleId, jobId: Bun.randomUUIDv7(), isMade: false };
+    const recorded = await schedules.begin(scheduledJob);
+    if (recorded.isMade) return;
+    const request = { schedule, time, jobId: recorded.jobId, now };
+    for await (const clientIds of this.clientsOf(schedule, sites, time.timeZone)) {
+      await this.insertDeliveries(request, clientIds);
     }
-    await this.createJob(asking);
-    await schedules.finish(begun);
+    await this.createJob(request);
+    await schedules.finish(recorded);
   }
 
   /**
@@ -63,33 +63,34 @@ export class Occurrences {
    * @param timeZone yields only clients in this zone, if the schedule uses the clients' own zones
    */
   async *clientsOf(
-    { plan, timeZone: own }: Schedule,
+    { plan, timeZone: scheduleZone }: Schedule,
     sites: Sites | null,
     timeZone: string,
   ): AsyncGenerator<string[]> {
-    const choice = new Choice(plan.selection, this.options.repository);
-    for await (const page of choice.clients(sites)) {
-      const there = own === null ? page.filter((one) => timeZoneOf(one) === timeZone) : page;
-      if (there.length > 0) yield there.map(({ clientId }) => clientId);
+    const selected = new SelectedClients(plan.selection, this.options.repository);
+    for await (const page of selected.clients(sites)) {
+      const inZone =
+        scheduleZone === null ? page.filter((one) => timeZoneOf(one) === timeZone) : page;
+      if (inZone.length > 0) yield inZone.map(({ clientId }) => clientId);
     }
   }
 
   /** Inserts the deliveries of clients for one time of a schedule, unless they exist already. */
-  async expect(
-    { schedule, occasion, jobId, now }: Asking,
+  async insertDeliveries(
+    { schedule, time, jobId, now }: OccurrenceRequest,
     clientIds: readonly string[],
   ): Promise<void> {
     const { deliveries } = this.options.repository;
     const { scheduleId, name, overlap, due } = schedule;
     const busy =
       overlap === "skip" ? await deliveries.busyAmong(name, clientIds, now) : new Set<string>();
-    const { timeZone, localTime, at } = occasion;
+    const { timeZone, localTime, at } = time;
     const common = {
       scheduleId,
       localTime,
       timeZone,
       scheduledAt: at,
-      dueAt: dueAt(due, occasion),
+      dueAt: dueAt(due, time),
     };
     const rows = clientIds.map((clientId): Delivery => ({
       ...common,
@@ -112,7 +113,7 @@ export class Occurrences {
    * Makes the job for one time of a schedule, with all clients whose deliveries name this job.
    * @returns the number of these clients
    */
-  async createJob({ schedule, occasion, jobId, now }: Asking): Promise<number> {
+  async createJob({ schedule, time, jobId, now }: OccurrenceRequest): Promise<number> {
     const clientIds: string[] = [];
     for (let after = "", isMore = true; isMore;) {
       const page = await this.options.repository.deliveries.ofJob(jobId, after, PAGE);
@@ -123,7 +124,7 @@ export class Occurrences {
     }
     if (clientIds.length === 0) return 0;
     const plan = planOf(schedule);
-    const next = cronOf(schedule).next(occasion.timeZone, Math.max(occasion.at, now));
+    const next = cronOf(schedule).next(time.timeZone, Math.max(time.at, now));
     await this.options.jobs.createFor(plan, clientIds, {
       jobId,
       createdBy: schedule.createdBy,
@@ -131,8 +132,8 @@ export class Occurrences {
       expiresAt: plan.expiresIn === null ? (next?.at ?? null) : now + plan.expiresIn,
       occurrence: {
         schedule: schedule.name,
-        at: occasion.at,
-        localTime: schedule.timeZone === null ? occasion.localTime : null,
+        at: time.at,
+        localTime: schedule.timeZone === null ? time.localTime : null,
       },
       now,
     });

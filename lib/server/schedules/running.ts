@@ -8,10 +8,10 @@ import { areOf, type Sites } from "../access/sites.ts";
 import { clientNotFound } from "../clients/clients.ts";
 import { timeZoneOf } from "../clients/time-zone.ts";
 import type { Repository } from "../database/repository.ts";
-import { Choice } from "../jobs/choice.ts";
+import { SelectedClients } from "../jobs/choice.ts";
 import type { Delivery, RequestedRun, Schedule } from "../schedule.ts";
-import type { Occasion } from "./due.ts";
-import type { Asking, Occurrences } from "./occurrences.ts";
+import type { OccurrenceTime } from "./due.ts";
+import type { OccurrenceRequest, Occurrences } from "./occurrences.ts";
 import { cronOf } from "./timetable.ts";
 
 /** A run of a schedule that somebody requested, besides its regular times. */
@@ -47,7 +47,7 @@ export interface RunningOptions {
  * Runs schedules on request, for now or again for a time in the past. A run is first recorded in the
  * database, so that if the server stops before all jobs are made, they are made at its next start.
  */
-export class Running {
+export class RequestedRuns {
   readonly #bySchedule = new SerialQueue();
 
   constructor(private readonly options: RunningOptions) {}
@@ -101,9 +101,9 @@ export class Running {
     const { localTime } = order;
     const runs: RequestedRun[] = [];
     for (const [timeZone, clientIds] of zones) {
-      const occasion = await this.#occasionOf(schedule, timeZone, localTime, clientIds, now);
-      if (!occasion) continue;
-      runs.push({ ...occasion, scheduleId, jobId: Bun.randomUUIDv7(), clientIds });
+      const time = await this.#timeOf(schedule, timeZone, localTime, clientIds, now);
+      if (!time) continue;
+      runs.push({ ...time, scheduleId, jobId: Bun.randomUUIDv7(), clientIds });
     }
     if (runs.length > 0) return runs;
     const message = `"scheduled_local": "${localTime}" is no time of the schedule that has come`;
@@ -116,14 +116,14 @@ export class Running {
   ): Promise<Map<string, string[]>> {
     const zones = new Map<string, string[]>();
     const wanted = clientIds && new Set(clientIds);
-    const choice = new Choice(plan.selection, this.options.repository);
-    for await (const page of choice.clients(sites)) {
+    const selected = new SelectedClients(plan.selection, this.options.repository);
+    for await (const page of selected.clients(sites)) {
       for (const client of page) {
         if (wanted && !wanted.delete(client.clientId)) continue;
         const zone = timeZone ?? timeZoneOf(client);
-        const there = zones.get(zone) ?? [];
-        there.push(client.clientId);
-        zones.set(zone, there);
+        const clientsInZone = zones.get(zone) ?? [];
+        clientsInZone.push(client.clientId);
+        zones.set(zone, clientsInZone);
       }
     }
     for (const clientId of wanted ?? []) await this.#refuse(clientId, sites);
@@ -144,13 +144,13 @@ export class Running {
    * @returns null: the local time is still in the future there, or is neither a time of the schedule nor one
    * that already has deliveries
    */
-  async #occasionOf(
+  async #timeOf(
     schedule: Schedule,
     timeZone: string,
     localTime: string | null,
     clientIds: readonly string[],
     now: number,
-  ): Promise<Occasion | null> {
+  ): Promise<OccurrenceTime | null> {
     if (localTime === null) return { timeZone, at: now, localTime: localTimeAt(now, timeZone) };
     const at =
       cronOf(schedule).momentOf(localTime, timeZone) ??
@@ -165,8 +165,8 @@ export class Running {
   async #momentOfRun({ scheduleId }: Schedule, localTime: string, clientIds: readonly string[]) {
     const { deliveries } = this.options.repository;
     for (let from = 0; from < clientIds.length; from += PAGE) {
-      const some = clientIds.slice(from, from + PAGE);
-      const [one] = await deliveries.at(scheduleId, localTime, some);
+      const batch = clientIds.slice(from, from + PAGE);
+      const [one] = await deliveries.at(scheduleId, localTime, batch);
       if (one) return one.scheduledAt;
     }
     return null;
@@ -180,22 +180,22 @@ export class Running {
   async #ask(schedule: Schedule, run: RequestedRun, now: number): Promise<number> {
     const { deliveries } = this.options.repository;
     const { clientIds, jobId, timeZone, localTime, at } = run;
-    const asking: Asking = { schedule, occasion: { timeZone, localTime, at }, jobId, now };
+    const request: OccurrenceRequest = { schedule, time: { timeZone, localTime, at }, jobId, now };
     const pause = pauses();
     for (let from = 0; from < clientIds.length; from += PAGE) {
-      const some = clientIds.slice(from, from + PAGE);
-      const known = await deliveries.at(schedule.scheduleId, localTime, some);
-      const busy = await deliveries.busyAmong(schedule.name, some, now);
-      for (const delivery of known) {
+      const batch = clientIds.slice(from, from + PAGE);
+      const existing = await deliveries.at(schedule.scheduleId, localTime, batch);
+      const busy = await deliveries.busyAmong(schedule.name, batch, now);
+      for (const delivery of existing) {
         await pause();
         if (!busy.has(delivery.clientId)) await this.#askAgain(delivery, jobId);
       }
-      const theirs = new Set(known.map(({ clientId }) => clientId));
+      const withDelivery = new Set(existing.map(({ clientId }) => clientId));
       const mayOverlap = schedule.overlap === "allow";
-      const others = some.filter((id) => !theirs.has(id) && (mayOverlap || !busy.has(id)));
-      await this.options.occurrences.expect(asking, others);
+      const toAdd = batch.filter((id) => !withDelivery.has(id) && (mayOverlap || !busy.has(id)));
+      await this.options.occurrences.insertDeliveries(request, toAdd);
     }
-    return this.options.occurrences.createJob(asking);
+    return this.options.occurrences.createJob(request);
   }
 
   /** Assigns a delivery to a new job, and retries if only its status changed at the same moment. */

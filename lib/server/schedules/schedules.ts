@@ -6,7 +6,7 @@ import type { Sites } from "../access/sites.ts";
 import { timeZoneOf } from "../clients/time-zone.ts";
 import type { Repository } from "../database/repository.ts";
 import type { Download } from "../download.ts";
-import { Choice } from "../jobs/choice.ts";
+import { SelectedClients } from "../jobs/choice.ts";
 import type { Selection } from "../job.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import type {
@@ -22,7 +22,7 @@ import { Deliveries } from "./deliveries.ts";
 import { Forgetting } from "./forgetting.ts";
 import { Occurrences } from "./occurrences.ts";
 import type { NewSchedule, ScheduleChange, Timing } from "./order.ts";
-import { Running, type Run, type RunJob } from "./running.ts";
+import { RequestedRuns, type Run, type RunJob } from "./running.ts";
 import { Timetable } from "./timetable.ts";
 
 export interface SchedulesOptions {
@@ -39,10 +39,10 @@ export interface SchedulesOptions {
 }
 
 /** Delay after an error until unfinished runs are tried again, in ms. */
-const AGAIN_AFTER_MS = 5_000;
+const RETRY_AFTER_MS = 5_000;
 
 /** Limit on the number of schedules. */
-const MOST_SCHEDULES = 1_000;
+const MAX_SCHEDULES = 1_000;
 
 /**
  * Creates, changes and runs schedules, which make jobs at their times and expect a delivery from each client.
@@ -50,7 +50,7 @@ const MOST_SCHEDULES = 1_000;
 export class Schedules {
   readonly #timetable: Timetable;
   readonly #deliveries: Deliveries;
-  readonly #running: Running;
+  readonly #requestedRuns: RequestedRuns;
   readonly #forgetting: Forgetting;
   readonly clockwork: Clockwork;
   readonly #now: () => number;
@@ -62,14 +62,14 @@ export class Schedules {
     const { deliveries: rows, schedules } = repository;
     this.#deliveries = new Deliveries({ rows, schedules, now, logger });
     const occurrences = new Occurrences(options);
-    this.#running = new Running({ repository, occurrences });
+    this.#requestedRuns = new RequestedRuns({ repository, occurrences });
     this.#forgetting = new Forgetting({ rows: schedules, keep, now, logger });
     this.clockwork = new Clockwork({
       repository,
       timetable: this.#timetable,
       occurrences,
       deliveries: this.#deliveries,
-      pause: (schedule) => this.#pauseForGood(schedule),
+      pause: (schedule) => this.#pauseTokenEnded(schedule),
       now,
       logger,
     });
@@ -93,8 +93,8 @@ export class Schedules {
   async create({ isPaused, ...order }: NewSchedule, caller: Caller): Promise<Schedule> {
     const { schedules } = this.options.repository;
     await this.requireClients(order.plan.selection, caller.sites);
-    if ((await schedules.count()) >= MOST_SCHEDULES) {
-      const message = `Delete a schedule first, there are ${MOST_SCHEDULES}, and no more can be`;
+    if ((await schedules.count()) >= MAX_SCHEDULES) {
+      const message = `Delete a schedule first, there are ${MAX_SCHEDULES}, and no more can be`;
       throw new FdsError("invalid_request", message);
     }
     const now = this.#now();
@@ -136,12 +136,12 @@ export class Schedules {
     const now = this.#now();
     const schedule = await this.#replace(name, (before) => {
       const next = { ...before, ...changes };
-      const isOtherTime = next.cron !== before.cron || next.timeZone !== before.timeZone;
+      const isTimeChanged = next.cron !== before.cron || next.timeZone !== before.timeZone;
       if (isPaused === true) next.paused ??= "by_hand";
       if (isPaused === false) next.paused = null;
       // Times before this change, or before the end of a pause, are not run late.
-      if (isOtherTime || (before.paused && !next.paused)) next.since = now;
-      return { ...next, timing: before.timing + Number(isOtherTime) };
+      if (isTimeChanged || (before.paused && !next.paused)) next.since = now;
+      return { ...next, timing: before.timing + Number(isTimeChanged) };
     });
     await this.#timetable.add(schedule, now);
     this.clockwork.wake();
@@ -155,7 +155,7 @@ export class Schedules {
   async remove(name: string): Promise<Schedule> {
     const schedule = await this.get(name);
     await this.options.repository.schedules.remove(schedule.scheduleId);
-    this.#forgetting.soon();
+    this.#forgetting.forgetSoon();
     return schedule;
   }
 
@@ -189,8 +189,8 @@ export class Schedules {
   /** Yields the schedule's own time zone, or else the zone of each of its clients, with repetitions. */
   async *#zones({ timeZone, plan }: Timing, sites: Sites | null): AsyncGenerator<string> {
     if (timeZone !== null) return yield timeZone;
-    const choice = new Choice(plan.selection, this.options.repository);
-    for await (const page of choice.clients(sites)) {
+    const selected = new SelectedClients(plan.selection, this.options.repository);
+    for await (const page of selected.clients(sites)) {
       for (const client of page) yield timeZoneOf(client);
     }
   }
@@ -201,7 +201,7 @@ export class Schedules {
    */
   async run(schedule: Schedule, order: Run): Promise<RunJob[]> {
     try {
-      return await this.#running.run(schedule, order, this.#now());
+      return await this.#requestedRuns.run(schedule, order, this.#now());
     } catch (error) {
       // The run is recorded in the database, so its jobs can be made later.
       if (!(error instanceof FdsError)) this.#takeUpRunsLater();
@@ -236,13 +236,13 @@ export class Schedules {
    * updates deliveries that are not fulfilled, as messages about their downloads may have been lost.
    */
   takeUp(): void {
-    this.#inBackground(() => this.#running.takeUp(this.#now()));
-    this.#inBackground(() => this.#deliveries.lookAtOpen());
+    this.#inBackground(() => this.#requestedRuns.takeUp(this.#now()));
+    this.#inBackground(() => this.#deliveries.updateOpen());
   }
 
   #takeUpRunsLater(): void {
-    const takeUp = () => this.#running.takeUp(this.#now());
-    setTimeout(() => this.#inBackground(takeUp), AGAIN_AFTER_MS).unref();
+    const takeUp = () => this.#requestedRuns.takeUp(this.#now());
+    setTimeout(() => this.#inBackground(takeUp), RETRY_AFTER_MS).unref();
   }
 
   /** Notes that a client registered, or that its time zone changed. */
@@ -259,13 +259,13 @@ export class Schedules {
   async tokenEnded(tokenHash: string): Promise<void> {
     for (let after: string | undefined, isMore = true; isMore;) {
       const page = await this.list({ after, limit: 200 });
-      for (const one of page) if (one.createdWith === tokenHash) await this.#pauseForGood(one);
+      for (const one of page) if (one.createdWith === tokenHash) await this.#pauseTokenEnded(one);
       after = page.at(-1)?.name;
       isMore = page.length === 200;
     }
   }
 
-  async #pauseForGood({ name }: Schedule): Promise<void> {
+  async #pauseTokenEnded({ name }: Schedule): Promise<void> {
     const schedule = await this.#replace(name, (before) => ({ ...before, paused: "token_ended" }));
     this.options.logger.warn("a schedule is paused, as the token that made it ended", {
       schedule: schedule.name,
@@ -282,9 +282,9 @@ export class Schedules {
 
   /** Checks that each client named in a selection exists. @throws FdsError `client_not_found` */
   async requireClients(selection: Selection, sites: Sites | null): Promise<void> {
-    const choice = new Choice(selection, this.options.repository);
-    for await (const _ of choice.clients(sites));
-    await choice.requireKnown();
+    const selected = new SelectedClients(selection, this.options.repository);
+    for await (const _ of selected.clients(sites));
+    await selected.requireKnown();
   }
 
   #inBackground(work: () => Promise<void>): void {

@@ -18,7 +18,7 @@ export class Timetable {
    * Time zones that {@link zoneSeen} has handled. For each of them, the next run of every schedule that uses
    * the clients' own zones is stored.
    */
-  readonly #known = new Set<string>();
+  readonly #knownZones = new Set<string>();
 
   constructor(private readonly rows: TimetableRows) {}
 
@@ -38,11 +38,11 @@ export class Timetable {
    * @returns false: the zone was known already; true: next times may have been added
    */
   async zoneSeen(timeZone: string, now: number): Promise<boolean> {
-    if (this.#known.has(timeZone)) return false;
+    if (this.#knownZones.has(timeZone)) return false;
     for await (const schedule of this.#schedules()) {
       if (schedule.timeZone === null) await this.#addZones(schedule, [timeZone], now);
     }
-    this.#known.add(timeZone);
+    this.#knownZones.add(timeZone);
     return true;
   }
 
@@ -51,10 +51,10 @@ export class Timetable {
    */
   async mend(now: number): Promise<void> {
     const pause = pauses();
-    const ofClients = await this.#zonesOfClients();
+    const clientZones = await this.#zonesOfClients();
     for await (const schedule of this.#schedules()) {
       const { timeZone } = schedule;
-      await this.#addZones(schedule, timeZone === null ? ofClients : [timeZone], now);
+      await this.#addZones(schedule, timeZone === null ? clientZones : [timeZone], now);
       const cron = cronOf(schedule);
       for (const time of await this.rows.schedules.times(schedule.scheduleId)) {
         await pause();

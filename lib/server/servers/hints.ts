@@ -16,22 +16,22 @@ const LISTEN_AGAIN_MS = 1_000;
 /** A server must receive its own notifications within this time, in ms, or its connection counts as dead. */
 const ECHO_MS = 5_000;
 /** Limit on the bytes of a notification, below the 8,000 bytes that Postgres allows. */
-const MOST_BYTES = 7_500;
+const MAX_BYTES = 7_500;
 /**
  * Notification that is sent instead of the ids of changed rows, if these are too many. A server that receives
  * it checks all rows.
  */
-const MUCH = "*";
+const ANYTHING_CHANGED = "*";
 
 export interface HintsOptions {
   rows: Pick<ServerRows, "notify" | "listen">;
   /** Called with each hint that another server sent. */
-  hear: (kind: HintKind, id: string) => void;
+  onHint: (kind: HintKind, id: string) => void;
   /**
    * Called when any row may have changed: another server had too many hints to list, or hints were missed
    * while the connection was lost.
    */
-  hearMuch: () => void;
+  onAnythingChanged: () => void;
   /** Time within which a server must receive its own notification, in ms. The default is {@link ECHO_MS}. */
   echoMs?: number;
   logger: Logger;
@@ -48,25 +48,25 @@ export class Hints {
   #timer: Timer | undefined;
   #isSending = false;
   #stopped = false;
-  #stop: (() => Promise<void>) | undefined;
+  #stopListening: (() => Promise<void>) | undefined;
   /**
    * Timer that runs while this server waits for its own notification. If it fires, the connection is dead.
    */
-  #echo: Timer | undefined;
+  #echoTimer: Timer | undefined;
 
   constructor(private readonly options: HintsOptions) {}
 
   /** Starts to listen for notifications, with retries until the database can be reached. */
   async start(): Promise<void> {
     const { rows, logger } = this.options;
-    while (!this.#stopped && !this.#stop) {
+    while (!this.#stopped && !this.#stopListening) {
       try {
-        this.#stop = await rows.listen(
-          (text) => this.#heard(text),
-          () => this.#deafened(),
+        this.#stopListening = await rows.listen(
+          (text) => this.#receive(text),
+          () => this.#listenAgain(),
         );
         // stop() was called while the connection was being made, so listening ends at once.
-        if (this.#stopped) await this.#stop();
+        if (this.#stopped) await this.#stopListening();
       } catch (error) {
         logger.debug("hints of other servers are not heard", { reason: String(error) });
         await Bun.sleep(LISTEN_AGAIN_MS);
@@ -77,18 +77,18 @@ export class Hints {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
-    clearTimeout(this.#echo);
-    await this.#stop?.();
+    clearTimeout(this.#echoTimer);
+    await this.#stopListening?.();
   }
 
   /**
    * Listens again after a lost connection. Notifications were missed meanwhile, so all rows are checked as
    * soon as this server listens again.
    */
-  #deafened(): void {
+  #listenAgain(): void {
     this.#setEchoTimer(false);
-    this.#stop = undefined;
-    void this.start().then(() => this.#stopped || this.options.hearMuch());
+    this.#stopListening = undefined;
+    void this.start().then(() => this.#stopped || this.options.onAnythingChanged());
   }
 
   /** Whether no hints are waiting or being sent. */
@@ -98,7 +98,7 @@ export class Hints {
 
   send(kind: HintKind, id: string): void {
     const hint = `${kind} ${id}`;
-    if (this.#bytes > MOST_BYTES || this.#waiting.has(hint)) return;
+    if (this.#bytes > MAX_BYTES || this.#waiting.has(hint)) return;
     this.#waiting.add(hint);
     this.#bytes += hint.length + 1;
     if (!this.#isSending) this.#timer ??= setTimeout(() => void this.#send(), EVERY_MS);
@@ -106,7 +106,7 @@ export class Hints {
 
   async #send(): Promise<void> {
     this.#timer = undefined;
-    const hints = this.#bytes > MOST_BYTES ? [MUCH] : [...this.#waiting];
+    const hints = this.#bytes > MAX_BYTES ? [ANYTHING_CHANGED] : [...this.#waiting];
     this.#waiting = new Set();
     this.#bytes = 0;
     this.#isSending = true;
@@ -121,26 +121,26 @@ export class Hints {
 
   /** Starts or cancels the timer that waits for the server's own notification. */
   #setEchoTimer(isAwaited: boolean): void {
-    const stop = this.#stop;
+    const stop = this.#stopListening;
     if (!isAwaited) {
-      clearTimeout(this.#echo);
-      this.#echo = undefined;
+      clearTimeout(this.#echoTimer);
+      this.#echoTimer = undefined;
     } else if (stop) {
-      this.#echo ??= setTimeout(() => {
+      this.#echoTimer ??= setTimeout(() => {
         this.options.logger.debug("hints are not heard any more, they are listened for anew");
         void stop().catch(() => undefined);
-        this.#deafened();
+        this.#listenAgain();
       }, this.options.echoMs ?? ECHO_MS);
     }
   }
 
-  #heard(text: string): void {
+  #receive(text: string): void {
     const [sender, ...hints] = text.split("\n");
     if (sender === this.#sender) return this.#setEchoTimer(false);
     for (const hint of hints) {
-      if (hint === MUCH) this.options.hearMuch();
+      if (hint === ANYTHING_CHANGED) this.options.onAnythingChanged();
       const [kind, id] = hint.split(" ", 2);
-      if (isKind(kind) && id !== undefined) this.options.hear(kind, id);
+      if (isKind(kind) && id !== undefined) this.options.onHint(kind, id);
     }
   }
 }

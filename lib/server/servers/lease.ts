@@ -3,7 +3,7 @@ import { hasProcessEnded, markOfProcess } from "./process-mark.ts";
 import { LEASE_MS, type OtherLease, type ServerRows } from "./rows.ts";
 
 /** Interval in ms at which this server renews its lease and checks the leases of other servers. */
-const LOOK_EVERY_MS = 2_500;
+const CHECK_EVERY_MS = 2_500;
 
 /**
  * A check that is delayed by more than this, in ms, means that the database was unreachable or the process
@@ -24,9 +24,9 @@ export interface LeaseOptions {
   /**
    * Called at each check, unless the previous call still runs. Looks for changes by other servers, because
    * messages about them may have been lost. It may take long, because the lease is renewed meanwhile.
-   * @param hasEnded whether the lease of another server has ended, so that its work must be taken over
+   * @param hasServerEnded whether the lease of another server has ended, so its work must be taken over
    */
-  onLook: (hasEnded: boolean) => Promise<void>;
+  onCheck: (hasServerEnded: boolean) => Promise<void>;
   logger: Logger;
 }
 
@@ -35,14 +35,14 @@ export class Lease {
   #id = "";
   #timer: Timer | undefined;
   #running: Promise<void> | undefined;
-  /** The running call of `onLook`; undefined: none runs. */
+  /** The running call of `onCheck`; undefined: none runs. */
   #working: Promise<void> | undefined;
   /** Whether the work of another server, whose lease has ended, must still be taken over. */
-  #hasEnded = false;
+  #hasServerEnded = false;
   #stopped = false;
   /** Since when all periodic checks have been in time, in ms of `performance.now`. */
-  #wellSince = 0;
-  #lookedAt = 0;
+  #onTimeSince = 0;
+  #checkedAt = 0;
 
   constructor(private readonly options: LeaseOptions) {}
 
@@ -57,8 +57,8 @@ export class Lease {
 
   /** Starts the periodic checks. */
   start(): void {
-    this.#wellSince = this.#lookedAt = performance.now();
-    this.#lookLater();
+    this.#onTimeSince = this.#checkedAt = performance.now();
+    this.#checkLater();
   }
 
   /** Ends the lease, so that other servers can take over this server's work at once. */
@@ -86,16 +86,16 @@ export class Lease {
     );
   }
 
-  #lookLater(): void {
+  #checkLater(): void {
     if (this.#stopped) return;
     this.#timer = setTimeout(() => {
-      this.#running = this.#look()
+      this.#running = this.#check()
         .catch((error: unknown) => this.#report(error))
-        .finally(() => this.#lookLater());
-    }, LOOK_EVERY_MS);
+        .finally(() => this.#checkLater());
+    }, CHECK_EVERY_MS);
   }
 
-  async #look(): Promise<void> {
+  async #check(): Promise<void> {
     const { rows, onLost, logger } = this.options;
     if (!(await rows.renew())) {
       logger.warn(
@@ -105,27 +105,27 @@ export class Lease {
       await onLost();
     }
     const now = performance.now();
-    if (now - this.#lookedAt > LOOK_EVERY_MS + LATE_MS) this.#wellSince = now;
-    this.#lookedAt = now;
+    if (now - this.#checkedAt > CHECK_EVERY_MS + LATE_MS) this.#onTimeSince = now;
+    this.#checkedAt = now;
     const others = await rows.others();
     let ended = await this.#endDead(others);
     // While the database is unreachable, all leases lapse. Afterwards all servers first get time to renew
     // them.
-    const mayEnd = now - this.#wellSince > LEASE_MS;
+    const mayEnd = now - this.#onTimeSince > LEASE_MS;
     if (mayEnd && others.some(({ isLapsed }) => isLapsed)) ended += await rows.endLapsed();
     if (ended > 0)
       logger.warn("a server is gone, what it worked on is taken up", { servers: ended });
-    this.#hasEnded ||= ended > 0;
+    this.#hasServerEnded ||= ended > 0;
     this.#working ??= this.#work().finally(() => (this.#working = undefined));
   }
 
   async #work(): Promise<void> {
-    const hasEnded = this.#hasEnded;
-    this.#hasEnded = false;
+    const hasServerEnded = this.#hasServerEnded;
+    this.#hasServerEnded = false;
     try {
-      await this.options.onLook(hasEnded);
+      await this.options.onCheck(hasServerEnded);
     } catch (error) {
-      this.#hasEnded ||= hasEnded;
+      this.#hasServerEnded ||= hasServerEnded;
       this.#report(error);
     }
   }

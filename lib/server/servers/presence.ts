@@ -5,7 +5,7 @@ import type { ServerRows } from "./rows.ts";
  * servers may be lost.
  */
 export class Presence {
-  #known = new Map<string, string>();
+  #sessions = new Map<string, string>();
 
   constructor(private readonly rows: Pick<ServerRows, "connected">) {}
 
@@ -14,11 +14,11 @@ export class Presence {
    * @returns ids of the clients that registered or left in between
    */
   async changed(): Promise<string[]> {
-    const before = this.#known;
+    const before = this.#sessions;
     const rows = await this.rows.connected();
-    this.#known = new Map(rows.map(({ clientId, sessionId }) => [clientId, sessionId]));
-    const here = [...this.#known].filter(([id, session]) => before.get(id) !== session);
-    const gone = [...before.keys()].filter((id) => !this.#known.has(id));
-    return [...here.map(([id]) => id), ...gone];
+    this.#sessions = new Map(rows.map(({ clientId, sessionId }) => [clientId, sessionId]));
+    const arrived = [...this.#sessions].filter(([id, session]) => before.get(id) !== session);
+    const gone = [...before.keys()].filter((id) => !this.#sessions.has(id));
+    return [...arrived.map(([id]) => id), ...gone];
   }
 }

@@ -9,12 +9,12 @@ export function markOfProcess(pid: number): string | null {
   try {
     const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
     // The namespace is part of the mark, because each container may number its processes by itself.
-    const space = readlinkSync("/proc/self/ns/pid");
+    const namespace = readlinkSync("/proc/self/ns/pid");
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     // The fields of `/proc/PID/stat` from the 3rd on. The 2nd, the name in parentheses, may contain spaces.
     // The 3rd is the state, the 22nd the start time.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" ? null : `${boot} ${space} ${pid} ${fields[19]}`;
+    return fields[0] === "Z" ? null : `${boot} ${namespace} ${pid} ${fields[19]}`;
   } catch {
     return null;
   }
@@ -25,10 +25,10 @@ export function markOfProcess(pid: number): string | null {
  * @param mark from {@link markOfProcess}; null: not known
  */
 export function hasProcessEnded(mark: string | null): boolean {
-  const own = markOfProcess(process.pid);
-  if (mark === null || own === null) return false;
-  const [boot, space, pid] = mark.split(" ");
-  const [ownBoot, ownSpace] = own.split(" ");
-  if (boot !== ownBoot || space !== ownSpace) return false;
+  const ownMark = markOfProcess(process.pid);
+  if (mark === null || ownMark === null) return false;
+  const [boot, namespace, pid] = mark.split(" ");
+  const [ownBoot, ownNamespace] = ownMark.split(" ");
+  if (boot !== ownBoot || namespace !== ownNamespace) return false;
   return markOfProcess(Number(pid)) !== mark;
 }

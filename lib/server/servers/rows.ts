@@ -102,9 +102,9 @@ export interface ServerRows {
   isHeldBy(clientId: string, sessionId: string): Promise<boolean>;
   /**
    * Records that two machines use the client's id.
-   * @param words the problem in a sentence for people
+   * @param problem the problem in a sentence for people
    */
-  noteProblem(clientId: string, words: string): Promise<void>;
+  noteProblem(clientId: string, problem: string): Promise<void>;
   /** Returns the sessions of all connected clients, at any server. */
   connected(): Promise<HeldSession[]>;
   /** Returns the number of connected clients, at any server. */

@@ -34,7 +34,7 @@ const NOT_PUBLIC_IPV6 = blockList("ipv6", ["2001::/23", "2001:db8::/32", "2002::
 /**
  * Matches IPv6 addresses that embed an IPv4 address: IPv4-mapped ones (`::ffff:0:0/96`), and those of NAT64.
  */
-const MAPPED = /^(?:0:0:0:0:0:ffff|64:ff9b:0:0:0:0):([\da-f]+):([\da-f]+)$/;
+const EMBEDDED_IPV4 = /^(?:0:0:0:0:0:ffff|64:ff9b:0:0:0:0):([\da-f]+):([\da-f]+)$/;
 
 /** Reports whether an address is public, so that any machine on the internet can reach it. */
 export function isPublic(address: string): boolean {
@@ -49,7 +49,7 @@ export function isPublic(address: string): boolean {
  */
 export function plainAddress(address: string): string {
   if (!isIPv6(address)) return address;
-  const [, high = "", low = ""] = MAPPED.exec(groupsOf(address).join(":")) ?? [];
+  const [, high = "", low = ""] = EMBEDDED_IPV4.exec(groupsOf(address).join(":")) ?? [];
   if (high === "") return address;
   const bytes = [high, low].flatMap((group) => {
     const number = Number.parseInt(group, 16);

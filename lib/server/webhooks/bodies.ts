@@ -9,10 +9,10 @@ import type { Message } from "../webhook.ts";
  * Limits in bytes: of one field of a message's `data`, and of the message's whole body. If a body is over its
  * limit, each field over the limit of a field is sent as null. The full record is available by REST.
  */
-const MAX_FIELD = 4 * 1024;
-const MAX_BODY = 64 * 1024;
+const MAX_FIELD_BYTES = 4 * 1024;
+const MAX_BODY_BYTES = 64 * 1024;
 
-const WHOEVER_SEES_ALL = { sites: null, tokenHash: null };
+const UNRESTRICTED_VIEWER = { sites: null, tokenHash: null };
 
 export interface BodySources {
   repository: Pick<
@@ -41,9 +41,9 @@ export async function bodyOf(
  */
 export function bodyWith(type: string, at: number, data: object): string {
   const text = JSON.stringify({ type, timestamp: isoTime(at), data });
-  if (Buffer.byteLength(text) <= MAX_BODY) return text;
+  if (Buffer.byteLength(text) <= MAX_BODY_BYTES) return text;
   const short = Object.entries(data).map(([name, value]) => {
-    const isLong = Buffer.byteLength(JSON.stringify(value ?? null)) > MAX_FIELD;
+    const isLong = Buffer.byteLength(JSON.stringify(value ?? null)) > MAX_FIELD_BYTES;
     return [name, isLong ? null : value];
   });
   return JSON.stringify({ type, timestamp: isoTime(at), data: Object.fromEntries(short) });
@@ -60,7 +60,7 @@ async function dataOf(
 ): Promise<object | null> {
   const [kind, ...rest] = subject.split("/");
   const id = rest.join("/");
-  const [, word = ""] = type.split(".");
+  const [, eventName = ""] = type.split(".");
   switch (kind) {
     case "download": {
       const download = await repository.getDownload(id);
@@ -70,20 +70,20 @@ async function dataOf(
       const job = await repository.jobs.get(id);
       if (!job) return null;
       const totals = await repository.jobs.totals(id, null);
-      return { ...jobRecord(job, totals, WHOEVER_SEES_ALL), status: word };
+      return { ...jobRecord(job, totals, UNRESTRICTED_VIEWER), status: eventName };
     }
     case "client": {
       const client = await clients.get(id);
       if (!client) return null;
       const active = (await repository.countActive()).get(id) ?? 0;
-      return { ...clientRecord(client, active), connected: word === "online" };
+      return { ...clientRecord(client, active), connected: eventName === "online" };
     }
     case "delivery": {
       const [scheduleId = "", localTime = "", clientId = ""] = rest;
       const [delivery] = await repository.deliveries.at(scheduleId, localTime, [clientId]);
       const schedule = await repository.schedules.byId(scheduleId);
       if (!delivery || !schedule) return null;
-      return { schedule: schedule.name, ...deliveryRecord(delivery), status: word };
+      return { schedule: schedule.name, ...deliveryRecord(delivery), status: eventName };
     }
     case "storage": {
       const detail = await repository.outbox.lowStorage();

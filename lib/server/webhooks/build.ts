@@ -45,31 +45,31 @@ export function buildWebhooks(parts: WebhooksParts) {
     version,
     logger,
   });
-  const onTold = () => sender.hint();
+  const onOutboxWritten = () => sender.hint();
   const offline = new OfflineWatch({
     outbox,
     isHere: (clientId) => clients.sessionOf(clientId)?.isOpen ?? false,
     isConnected: (clientId) => clients.isConnected(clientId),
-    away: (after, limit) => clients.list({ after, connected: false, limit }),
+    listOffline: (after, limit) => clients.list({ after, connected: false, limit }),
     offlineAfter: parts.offlineAfter,
-    onTold,
+    onOutboxWritten,
     logger,
   });
   const { minFreeDisk, inTurn } = parts;
-  const space = new StorageWatch({ outbox, storage, minFreeDisk, onTold, logger });
+  const space = new StorageWatch({ outbox, storage, minFreeDisk, onOutboxWritten, logger });
   const onChange = () => {
     sender.wake();
-    void space.look();
+    void space.check();
   };
   const webhooks = new Webhooks({ rows, outbox, destinations, sender, onChange, logger });
   const trimming = new Trimming({ webhooks: rows, outbox, inTurn, logger });
   return {
     webhooks,
     /** Called when a message may have been written to the outbox. Does nothing if there are no webhooks. */
-    hint: onTold,
+    hint: onOutboxWritten,
     clientChanged: (clientId: string) => {
       offline.clientChanged(clientId);
-      onTold();
+      onOutboxWritten();
     },
     start: async () => {
       await webhooks.recover();

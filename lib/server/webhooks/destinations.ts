@@ -47,7 +47,7 @@ export class Destinations {
    * @throws PrivateAddress if any of the addresses is not allowed
    * @throws Error if the name has no address
    */
-  async of(url: URL): Promise<Address[]> {
+  async addressesOf(url: URL): Promise<Address[]> {
     const host = url.hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "");
     const isLiteral = isIP(host) !== 0;
     const addresses = isLiteral

@@ -7,7 +7,7 @@ import type { OutboxRows } from "../webhook.ts";
 const PAGE = 200;
 
 /** Bounds of the interval at which clients are checked for a long absence, in ms. */
-const LOOK_EVERY_MS = { most: 30_000, least: 250 };
+const CHECK_INTERVAL_MS = { max: 30_000, min: 250 };
 
 export interface OfflineWatchOptions {
   outbox: Pick<OutboxRows, "clientIsAway">;
@@ -16,11 +16,14 @@ export interface OfflineWatchOptions {
   /** Reports whether a client is connected to any server. */
   isConnected: (clientId: string) => Promise<boolean>;
   /** Lists clients that are connected to no server, sorted by id, after a given id. */
-  away: (after: string, limit: number) => Promise<Pick<Client, "clientId" | "connectedAt">[]>;
+  listOffline: (
+    after: string,
+    limit: number,
+  ) => Promise<Pick<Client, "clientId" | "connectedAt">[]>;
   /** Time in ms after which a disconnected client is reported as offline. */
   offlineAfter: number;
   /** Called when a message may have been written to the outbox. */
-  onTold: () => void;
+  onOutboxWritten: () => void;
   logger: Logger;
 }
 
@@ -31,7 +34,7 @@ export interface OfflineWatchOptions {
 const LIST_EVERY_MS = 60_000;
 
 /** The absence of a client. */
-interface Away {
+interface Absence {
   /** When the client left, in ms since 1970. */
   leftAt: number;
   /**
@@ -46,7 +49,7 @@ interface Away {
  * running counts. So after a start, all clients get that time to reconnect.
  */
 export class OfflineWatch {
-  readonly #away = new Map<string, Away>();
+  readonly #absences = new Map<string, Absence>();
   #timer: Timer | undefined;
   /** When all disconnected clients were last listed, in ms of `performance.now`. */
   #listedAt = 0;
@@ -56,22 +59,22 @@ export class OfflineWatch {
   async start(): Promise<void> {
     const { offlineAfter, logger } = this.options;
     await this.#list();
-    const { most, least } = LOOK_EVERY_MS;
+    const { max, min } = CHECK_INTERVAL_MS;
     this.#timer = setInterval(
       () => {
-        this.#look().catch((error: unknown) => {
+        this.#check().catch((error: unknown) => {
           logger.error("a client that is away was not told of", {}, error);
         });
       },
-      Math.min(most, Math.max(least, offlineAfter / 4)),
+      Math.min(max, Math.max(min, offlineAfter / 4)),
     );
   }
 
   /** Notes that a client connected or left. */
   clientChanged(clientId: string): void {
-    if (this.options.isHere(clientId)) this.#away.delete(clientId);
-    else if (!this.#away.has(clientId)) {
-      this.#away.set(clientId, { leftAt: Date.now(), since: performance.now() });
+    if (this.options.isHere(clientId)) this.#absences.delete(clientId);
+    else if (!this.#absences.has(clientId)) {
+      this.#absences.set(clientId, { leftAt: Date.now(), since: performance.now() });
     }
   }
 
@@ -84,13 +87,13 @@ export class OfflineWatch {
     const pause = pauses();
     const listed = new Set<string>();
     for (let after = "", isMore = true; isMore;) {
-      const clients = await this.options.away(after, PAGE);
+      const clients = await this.options.listOffline(after, PAGE);
       for (const { clientId, connectedAt } of clients) {
         await pause();
         listed.add(clientId);
         // If the client connected to another server in between, and left it again, a new absence begins.
-        if (connectedAt > (this.#away.get(clientId)?.leftAt ?? Infinity)) {
-          this.#away.delete(clientId);
+        if (connectedAt > (this.#absences.get(clientId)?.leftAt ?? Infinity)) {
+          this.#absences.delete(clientId);
         }
         this.clientChanged(clientId);
       }
@@ -98,28 +101,28 @@ export class OfflineWatch {
       isMore = clients.length === PAGE;
     }
     // Forgets the reported absences of clients that have reconnected to another server.
-    for (const [clientId, { since }] of this.#away) {
-      if (since === Infinity && !listed.has(clientId)) this.#away.delete(clientId);
+    for (const [clientId, { since }] of this.#absences) {
+      if (since === Infinity && !listed.has(clientId)) this.#absences.delete(clientId);
     }
   }
 
-  async #look(): Promise<void> {
+  async #check(): Promise<void> {
     if (performance.now() - this.#listedAt > LIST_EVERY_MS) await this.#list();
-    const { outbox, isConnected, offlineAfter, onTold } = this.options;
+    const { outbox, isConnected, offlineAfter, onOutboxWritten } = this.options;
     const before = performance.now() - offlineAfter;
     const pause = pauses();
-    for (const [clientId, { leftAt, since }] of [...this.#away]) {
+    for (const [clientId, { leftAt, since }] of [...this.#absences]) {
       await pause();
       if (since > before || since === Infinity) continue;
       if (await isConnected(clientId)) {
-        this.#away.delete(clientId);
+        this.#absences.delete(clientId);
         continue;
       }
       await outbox.clientIsAway(clientId, leftAt, Date.now());
-      const away = this.#away.get(clientId);
+      const absence = this.#absences.get(clientId);
       // Marks the absence as reported, so that nothing more is sent until the client reconnects.
-      if (away?.leftAt === leftAt) away.since = Infinity;
-      onTold();
+      if (absence?.leftAt === leftAt) absence.since = Infinity;
+      onOutboxWritten();
     }
   }
 }

@@ -5,10 +5,10 @@ import { type Destinations, PrivateAddress } from "./destinations.ts";
 export const ANSWER_WITHIN_MS = 15_000;
 
 /** Limit on the stored characters of an error message. */
-const MAX_ERROR = 300;
+const MAX_ERROR_LENGTH = 300;
 
 /** A webhook message to send by HTTP POST. */
-export interface Posted {
+export interface PostRequest {
   url: URL;
   headers: Record<string, string>;
   body: string;
@@ -26,7 +26,7 @@ export interface Answer {
   retryAfterMs: number | null;
 }
 
-export type Post = (posted: Posted, signal: AbortSignal) => Promise<Answer>;
+export type Post = (request: PostRequest, signal: AbortSignal) => Promise<Answer>;
 
 /**
  * Returns a function that posts messages to checked addresses only. It resolves the host name once, and
@@ -36,24 +36,27 @@ export type Post = (posted: Posted, signal: AbortSignal) => Promise<Answer>;
  * @param answerWithinMs time in ms within which the receiver must respond
  */
 export function postTo(destinations: Destinations, answerWithinMs = ANSWER_WITHIN_MS): Post {
-  return async (posted, signal) => {
-    const within = AbortSignal.any([signal, AbortSignal.timeout(answerWithinMs)]);
+  return async (request, signal) => {
+    const endSignal = AbortSignal.any([signal, AbortSignal.timeout(answerWithinMs)]);
     const state = { reached: false };
     try {
-      return await Promise.race([send(posted, destinations, within, state), aborted(within)]);
+      return await Promise.race([
+        send(request, destinations, endSignal, state),
+        aborted(endSignal),
+      ]);
     } catch (error) {
-      return { status: null, error: wordsOf(error), reached: state.reached, retryAfterMs: null };
+      return { status: null, error: messageOf(error), reached: state.reached, retryAfterMs: null };
     }
   };
 }
 
 async function send(
-  { url, headers, body }: Posted,
+  { url, headers, body }: PostRequest,
   destinations: Destinations,
   signal: AbortSignal,
   state: { reached: boolean },
 ): Promise<Answer> {
-  const addresses = await destinations.of(url);
+  const addresses = await destinations.addressesOf(url);
   const isSecure = url.protocol === "https:";
   // Imported only when the first message is sent, as loading the module takes a tenth of the server's start
   // time.
@@ -67,14 +70,14 @@ async function send(
     // been checked too long ago.
     agent: false,
     signal,
-    lookup: (_, __, found) => found(null, addresses),
+    lookup: (_, __, callback) => callback(null, addresses),
   });
   request.once("response", resolve).once("error", reject);
   noteReached(request, isSecure ? "secureConnect" : "connect", state);
   request.end(body);
   try {
-    const { statusCode = 0, headers: answered } = await promise;
-    const retryAfterMs = retryAfterOf(answered["retry-after"]);
+    const { statusCode = 0, headers: responseHeaders } = await promise;
+    const retryAfterMs = retryAfterOf(responseHeaders["retry-after"]);
     return { status: statusCode, error: null, reached: true, retryAfterMs };
   } finally {
     // Closes the connection without reading the body of the response, which may never end.
@@ -97,7 +100,7 @@ function retryAfterOf(text: string | undefined): number | null {
   return text !== undefined && /^\d{1,6}$/.test(text) ? Number(text) * 1000 : null;
 }
 
-const WORDS: Record<string, string> = {
+const ERROR_MESSAGES: Record<string, string> = {
   ECONNREFUSED: "nobody listens there",
   ECONNRESET: "the connection was cut before an answer came",
   ENOTFOUND: "the name has no address",
@@ -107,12 +110,12 @@ const WORDS: Record<string, string> = {
   ENETUNREACH: "there is no way to the address",
 };
 
-function wordsOf(error: unknown): string {
+function messageOf(error: unknown): string {
   if (error instanceof PrivateAddress) return error.message;
   if (error instanceof Error && error.name === "TimeoutError") {
     return `no answer came within ${ANSWER_WITHIN_MS / 1000} s`;
   }
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  const text = WORDS[code] ?? (error instanceof Error ? error.message : String(error));
-  return text.length > MAX_ERROR ? `${text.slice(0, MAX_ERROR)}…` : text;
+  const text = ERROR_MESSAGES[code] ?? (error instanceof Error ? error.message : String(error));
+  return text.length > MAX_ERROR_LENGTH ? `${text.slice(0, MAX_ERROR_LENGTH)}…` : text;
 }

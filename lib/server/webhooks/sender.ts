@@ -8,7 +8,7 @@ import { silenceAfter, waitAfter } from "./retries.ts";
 import { signedHeaders } from "./signature.ts";
 
 /** Limit on the messages that are sent to one webhook at the same time. */
-const MOST_AT_ONCE = 4;
+const MAX_AT_ONCE = 4;
 
 /** Number of messages whose bodies are written in one batch. */
 const WRITTEN_AT_ONCE = 50;
@@ -23,12 +23,12 @@ const SOON_MS = 20;
  * Longest time between two reads of the outbox, in ms. Another server may have written a message to the
  * outbox without telling this server.
  */
-const LOOK_EVERY_MS = 2_000;
+const READ_EVERY_MS = 2_000;
 
 /**
  * Time after which a claimed message is due again, in ms, if the server that claimed it records no result.
  */
-const TAKEN_FOR_MS = ANSWER_WITHIN_MS + 15_000;
+const CLAIMED_FOR_MS = ANSWER_WITHIN_MS + 15_000;
 
 export interface SenderOptions {
   webhooks: WebhookRows;
@@ -46,16 +46,16 @@ export interface SenderOptions {
 /** The state of sending messages to one webhook. */
 class Lane {
   /** Number of messages that are being sent to the webhook. */
-  underWay = 0;
+  runningCount = 0;
   /** Number of consecutive attempts in which the receiver could not be reached. */
-  unreached = 0;
+  unreachedCount = 0;
   /** Earliest time to send the next message to the webhook, in ms of `performance.now`. */
   notBefore = 0;
 
   get isFree(): boolean {
     // While the receiver is unreachable, only one message at a time is sent, as a test.
-    const most = this.unreached > 0 ? 1 : MOST_AT_ONCE;
-    return this.underWay < most && performance.now() >= this.notBefore;
+    const maxAtOnce = this.unreachedCount > 0 ? 1 : MAX_AT_ONCE;
+    return this.runningCount < maxAtOnce && performance.now() >= this.notBefore;
   }
 }
 
@@ -67,9 +67,9 @@ class Lane {
 export class Sender {
   readonly #lanes = new Map<string, Lane>();
   readonly #stop = new AbortController();
-  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #attempts = new Set<Promise<unknown>>();
   #timer: Timer | undefined;
-  #look: Promise<void> | undefined;
+  #reading: Promise<void> | undefined;
   /** Whether the outbox must be read again soon. */
   #isWanted = false;
   /** Whether there are no active webhooks, as far as this server knows. */
@@ -84,18 +84,18 @@ export class Sender {
 
   /** Reads the outbox soon, for messages to send. */
   wake(): void {
-    const isWaitedFor = this.#isWanted;
+    const wasWanted = this.#isWanted;
     this.#isWanted = true;
     // Starts the timer only once, so that many calls cannot delay the read of the outbox.
-    if (!this.#look && !isWaitedFor) this.#lookAfter(SOON_MS);
+    if (!this.#reading && !wasWanted) this.#readAfter(SOON_MS);
   }
 
   /** Stops sending. Messages that are being sent are aborted, and become due at once for another server. */
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
     this.#stop.abort(new Error("the server stopped before an answer came"));
-    await this.#look;
-    await Promise.all(this.#underWay);
+    await this.#reading;
+    await Promise.all(this.#attempts);
   }
 
   /**
@@ -107,7 +107,7 @@ export class Sender {
     return this.#tracked(sending);
   }
 
-  #lookAfter(ms: number): void {
+  #readAfter(ms: number): void {
     if (this.#stop.signal.aborted) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#begin(), ms);
@@ -115,29 +115,29 @@ export class Sender {
 
   #begin(): void {
     this.#isWanted = false;
-    this.#look = this.#lookOnce();
+    this.#reading = this.#read();
   }
 
-  async #lookOnce(): Promise<void> {
-    let wait = LOOK_EVERY_MS;
+  async #read(): Promise<void> {
+    let wait = READ_EVERY_MS;
     try {
-      wait = await this.#lookAt();
+      wait = await this.#sendDue();
     } catch (error) {
       this.options.logger.error("the outbox of webhooks could not be read", {}, error);
     }
-    this.#look = undefined;
-    this.#lookAfter(this.#isWanted ? SOON_MS : wait);
+    this.#reading = undefined;
+    this.#readAfter(this.#isWanted ? SOON_MS : wait);
   }
 
   /**
    * Starts to send messages that are due, as many as may be sent to each webhook at the same time.
    * @returns delay until the next read of the outbox, in ms
    */
-  async #lookAt(): Promise<number> {
+  async #sendDue(): Promise<number> {
     const { webhooks, outbox } = this.options;
     const active = await webhooks.active();
     this.#isIdle = active.length === 0;
-    if (this.#isIdle) return LOOK_EVERY_MS;
+    if (this.#isIdle) return READ_EVERY_MS;
     await this.#writeBodies();
     this.#forgetLanes(active);
     for (const webhook of active) await this.#fill(webhook);
@@ -145,7 +145,7 @@ export class Sender {
     const now = performance.now();
     const lanes = [...this.#lanes.values()].map(({ notBefore }) => notBefore - now);
     const waits = [next - Date.now(), ...lanes].filter((wait) => wait > 0);
-    return Math.min(LOOK_EVERY_MS, ...waits) + 1;
+    return Math.min(READ_EVERY_MS, ...waits) + 1;
   }
 
   #forgetLanes(active: Webhook[]): void {
@@ -172,11 +172,11 @@ export class Sender {
     this.#lanes.set(webhookId, lane);
     while (lane.isFree && !this.#stop.signal.aborted) {
       const now = Date.now();
-      const message = await this.options.outbox.claim(webhookId, now, now + TAKEN_FOR_MS);
+      const message = await this.options.outbox.claim(webhookId, now, now + CLAIMED_FOR_MS);
       if (!message) return;
-      lane.underWay++;
+      lane.runningCount++;
       const delivery = this.#deliver(webhook, message, lane).finally(() => {
-        lane.underWay--;
+        lane.runningCount--;
         this.wake();
       });
       void this.#tracked(delivery);
@@ -189,13 +189,13 @@ export class Sender {
     try {
       const { answer } = await this.#attempt(webhook, message);
       if (!answer.reached) {
-        if (lane.unreached++ === 0)
+        if (lane.unreachedCount++ === 0)
           logger.warn(`a webhook is not reached: ${answer.error}`, { name });
-        lane.notBefore = performance.now() + silenceAfter(lane.unreached);
+        lane.notBefore = performance.now() + silenceAfter(lane.unreachedCount);
         return;
       }
-      if (lane.unreached === 0) return;
-      lane.unreached = 0;
+      if (lane.unreachedCount === 0) return;
+      lane.unreachedCount = 0;
       logger.info("a webhook is reached again", { name });
       while (await outbox.hurry(webhookId, Date.now())) await nextRound();
     } catch (error) {
@@ -205,10 +205,13 @@ export class Sender {
 
   /** Posts a message, and records the result. */
   async #attempt(webhook: Webhook, message: Message) {
-    const began = performance.now();
+    const startedAt = performance.now();
     const at = Date.now();
-    const answer = await this.options.post(this.#posted(webhook, message, at), this.#stop.signal);
-    const attempt = this.#attemptOf(message, answer, at, Math.round(performance.now() - began));
+    const answer = await this.options.post(
+      this.#requestOf(webhook, message, at),
+      this.#stop.signal,
+    );
+    const attempt = this.#attemptOf(message, answer, at, Math.round(performance.now() - startedAt));
     await this.options.outbox.record(attempt, answer.reached);
     this.options.metrics.webhookAttempts[attempt.delivered ? "delivered" : "failed"]++;
     if (answer.status === 410) await this.#disable(webhook);
@@ -220,14 +223,14 @@ export class Sender {
     return { attempt, answer };
   }
 
-  #posted({ url, secret, oldSecret, oldSecretUntil }: Webhook, message: Message, now: number) {
+  #requestOf({ url, secret, oldSecret, oldSecretUntil }: Webhook, message: Message, now: number) {
     const { messageId: id, body } = message;
-    const isOldGood = oldSecret !== null && (oldSecretUntil ?? 0) > now;
+    const isOldSecretValid = oldSecret !== null && (oldSecretUntil ?? 0) > now;
     const signed = {
       id,
       timestamp: Math.floor(now / 1000),
       body: body ?? "",
-      secrets: isOldGood ? [secret, oldSecret] : [secret],
+      secrets: isOldSecretValid ? [secret, oldSecret] : [secret],
     };
     const headers = {
       "Content-Type": "application/json",
@@ -242,9 +245,9 @@ export class Sender {
     const { status, retryAfterMs } = answer;
     const delivered = status !== null && status >= 200 && status < 300;
     const isLast = delivered || status === 410 || type === TEST_EVENT;
-    const isCut = this.#stop.signal.aborted && status === null;
+    const isAborted = this.#stop.signal.aborted && status === null;
     const { wait: waitFor = waitAfter } = this.options;
-    const wait = isCut ? 0 : waitFor(number, retryAfterMs);
+    const wait = isAborted ? 0 : waitFor(number, retryAfterMs);
     return {
       attemptId: Bun.randomUUIDv7(),
       messageId,
@@ -268,8 +271,8 @@ export class Sender {
   }
 
   #tracked<T>(work: Promise<T>): Promise<T> {
-    const settled = work.catch(() => undefined).finally(() => this.#underWay.delete(settled));
-    this.#underWay.add(settled);
+    const settled = work.catch(() => undefined).finally(() => this.#attempts.delete(settled));
+    this.#attempts.add(settled);
     return work;
   }
 }

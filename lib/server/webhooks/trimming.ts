@@ -9,8 +9,8 @@ const EVERY_MS = 60_000;
  * Limits on the messages kept for one webhook: a limit on waiting messages, and a limit that applies to
  * delivered messages and to failed messages separately.
  */
-const MOST_WAITING = 20_000;
-const MOST_ENDED = 20_000;
+const MAX_WAITING = 20_000;
+const MAX_ENDED = 20_000;
 
 /** How long messages are kept, in ms. Usually all ten attempts of a message fit in this time. */
 const KEPT_MS = 7 * 86_400_000;
@@ -42,13 +42,13 @@ export class Trimming {
     clearInterval(this.#timer);
   }
 
-  async trim(most = { waiting: MOST_WAITING, ended: MOST_ENDED }): Promise<void> {
+  async trim(limits = { waiting: MAX_WAITING, ended: MAX_ENDED }): Promise<void> {
     const { webhooks, outbox, inTurn, logger } = this.options;
     for (const { webhookId, name } of await webhooks.list("", Number.MAX_SAFE_INTEGER)) {
       let lost = 0;
       for (let isMore = true; isMore && !this.#isStopped;) {
         const now = Date.now();
-        const bounds = { ...most, before: now - KEPT_MS };
+        const bounds = { ...limits, before: now - KEPT_MS };
         const latest = now + 2 * LONGEST_WAIT_MS;
         const result = await inTurn(() => outbox.trim(webhookId, bounds, latest));
         lost += result.givenUp;

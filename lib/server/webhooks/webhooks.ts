@@ -12,7 +12,7 @@ import type { Sender } from "./sender.ts";
 import { newWebhookSecret } from "./signature.ts";
 
 /** Limit on the number of webhooks. Each event is checked against every webhook. */
-const MOST_WEBHOOKS = 50;
+const MAX_WEBHOOKS = 50;
 
 /** Time in ms during which messages are also signed with the old secret, after a rotation. */
 const OLD_SECRET_MS = 24 * 3_600_000;
@@ -21,7 +21,7 @@ const OLD_SECRET_MS = 24 * 3_600_000;
  * Time in ms for which a REST call claims the message that it sends, so that no server sends the message from
  * the outbox meanwhile. The call sends a test message, or the message of an earlier attempt.
  */
-const TAKEN_FOR_MS = 2 * ANSWER_WITHIN_MS;
+const CLAIMED_FOR_MS = 2 * ANSWER_WITHIN_MS;
 
 export interface WebhooksOptions {
   rows: WebhookRows;
@@ -66,10 +66,10 @@ export class Webhooks {
     createdBy: string | null,
   ): Promise<KnownWebhook> {
     await this.#requireDestination(url);
-    if ((await this.#rows.list("", MOST_WEBHOOKS)).length === MOST_WEBHOOKS) {
+    if ((await this.#rows.list("", MAX_WEBHOOKS)).length === MAX_WEBHOOKS) {
       throw new FdsError(
         "invalid_request",
-        `There can be ${MOST_WEBHOOKS} webhooks, remove one first`,
+        `There can be ${MAX_WEBHOOKS} webhooks, remove one first`,
       );
     }
     const webhook: Webhook = {
@@ -98,13 +98,13 @@ export class Webhooks {
 
   /** Returns the webhook with this name. @throws FdsError `webhook_not_found` */
   async get(name: string): Promise<KnownWebhook> {
-    return this.#known(await this.#rows.get(name));
+    return this.#withWaiting(await this.#rows.get(name));
   }
 
   /** Lists webhooks sorted by name, after a given name. */
   async list(after: string, limit: number): Promise<KnownWebhook[]> {
     const webhooks = await this.#rows.list(after, limit);
-    return Promise.all(webhooks.map((webhook) => this.#known(webhook)));
+    return Promise.all(webhooks.map((webhook) => this.#withWaiting(webhook)));
   }
 
   /**
@@ -113,14 +113,14 @@ export class Webhooks {
    */
   async change(name: string, { url, events, disabled }: WebhookOrderChange): Promise<KnownWebhook> {
     if (url !== undefined) await this.#requireDestination(url);
-    const because = { at: Date.now(), because: "asked" as const };
+    const disabledNow = { at: Date.now(), because: "asked" as const };
     const after = await this.#rows.change(name, {
       url,
       events,
-      ...(disabled !== undefined && { disabled: disabled ? because : null }),
+      ...(disabled !== undefined && { disabled: disabled ? disabledNow : null }),
     });
     this.options.onChange();
-    return this.#known(after);
+    return this.#withWaiting(after);
   }
 
   /**
@@ -129,7 +129,7 @@ export class Webhooks {
    */
   async rotate(name: string): Promise<KnownWebhook> {
     const oldUntil = Date.now() + OLD_SECRET_MS;
-    return this.#known(await this.#rows.rotate(name, newWebhookSecret(), oldUntil));
+    return this.#withWaiting(await this.#rows.rotate(name, newWebhookSecret(), oldUntil));
   }
 
   /**
@@ -137,7 +137,7 @@ export class Webhooks {
    * @throws FdsError `webhook_not_found`
    */
   async remove(name: string): Promise<KnownWebhook> {
-    const webhook = await this.#known(await this.#rows.remove(name));
+    const webhook = await this.#withWaiting(await this.#rows.remove(name));
     this.#forget(webhook.webhookId).catch((error: unknown) => {
       this.options.logger.error("messages of a webhook were not removed", { name }, error);
     });
@@ -160,7 +160,7 @@ export class Webhooks {
       attempts: 1,
       body: bodyWith(TEST_EVENT, now, webhookRecord(webhook)),
     };
-    await this.options.outbox.add(message, now + TAKEN_FOR_MS);
+    await this.options.outbox.add(message, now + CLAIMED_FOR_MS);
     return this.options.sender.send(webhook, message);
   }
 
@@ -180,7 +180,7 @@ export class Webhooks {
   async replay(name: string, attemptId: string): Promise<Attempt> {
     const webhook = await this.get(name);
     const attempt = await this.#rows.attempt(webhook.webhookId, attemptId);
-    const until = Date.now() + TAKEN_FOR_MS;
+    const until = Date.now() + CLAIMED_FOR_MS;
     const message = attempt && (await this.options.outbox.claimAgain(attempt.messageId, until));
     if (!message) throw new FdsError("not_found", "There is no attempt with this id");
     return this.options.sender.send(webhook, message);
@@ -192,7 +192,7 @@ export class Webhooks {
     this.options.onChange();
   }
 
-  async #known(webhook: Webhook | null): Promise<KnownWebhook> {
+  async #withWaiting(webhook: Webhook | null): Promise<KnownWebhook> {
     if (!webhook) throw webhookNotFound();
     return { ...webhook, waiting: await this.options.outbox.countWaiting(webhook.webhookId) };
   }
@@ -208,7 +208,7 @@ export class Webhooks {
    */
   async #requireDestination(url: string): Promise<void> {
     try {
-      await this.options.destinations.of(new URL(url));
+      await this.options.destinations.addressesOf(new URL(url));
     } catch (error) {
       if (!(error instanceof PrivateAddress)) return;
       throw new FdsError("invalid_request", `"url": ${error.message}`, { cause: error });

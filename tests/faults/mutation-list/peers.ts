@@ -26,8 +26,8 @@ export const PEERS: readonly Mutation[] = [
     name: "any-answer-of-an-old-connection",
     breaks: "F: what a client left behind when its line broke is no second machine",
     file: "lib/server/clients/presence-check.ts",
-    find: `if (this.#question?.nonce !== word) return;`,
-    replace: `if (!this.#question) return;`,
+    find: `if (this.#pending?.nonce !== payload) return;`,
+    replace: `if (!this.#pending) return;`,
     caughtBy: { [SESSION_TIME]: "it is what the client left behind, and ends" },
   },
   {
@@ -43,7 +43,7 @@ export const PEERS: readonly Mutation[] = [
     breaks: "an enrolment key is good until somebody enrols with it",
     file: "lib/server/clients/registrar.ts",
     find: `    // A probe records no client, so its id is never counted as a new one.`,
-    replace: `    if (admission.uses) await this.options.enrolmentKeys.use(admission.uses);`,
+    replace: `    if (admission.usedKey) await this.options.enrolmentKeys.use(admission.usedKey);`,
     caughtBy: { [CLIENT_DOCTOR]: "of one with an enrolment key, which is not used up" },
   },
   {

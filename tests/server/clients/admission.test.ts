@@ -99,7 +99,7 @@ describe("who may register", () => {
       expect(codeOf(decide)).toBe(expected);
     } else {
       const keyHash = hashSecret(mine);
-      expect(decide()).toEqual({ ...expected, keyHash, uses: null } as ReturnType<typeof admit>);
+      expect(decide()).toEqual({ ...expected, keyHash, usedKey: null } as ReturnType<typeof admit>);
     }
   });
 
@@ -154,7 +154,7 @@ describe("an enrolment key", () => {
   ])("%s", (_, key, known, expected) => {
     const decide = () => admit(register(KEY, "secret"), known, false, { token: TOKEN, key }, NOW);
     if (expected !== undefined) return expect(codeOf(decide)).toBe(expected);
-    expect(decide()).toEqual({ keyHash: hashSecret(KEY), enrolledAt: NOW, uses: key });
+    expect(decide()).toEqual({ keyHash: hashSecret(KEY), enrolledAt: NOW, usedKey: key });
   });
 
   test.each([
@@ -188,7 +188,7 @@ describe("a key that is to be replaced", () => {
     ["the new one is known already, and the answer was lost", next],
   ])("is replaced where %s", (_, knownKey) => {
     const admission = admit(shows(old, next), client(knownKey, 5), true, enrolment, NOW);
-    expect(admission).toEqual({ keyHash: hashSecret(next), enrolledAt: 5, uses: null });
+    expect(admission).toEqual({ keyHash: hashSecret(next), enrolledAt: 5, usedKey: null });
   });
 
   test("is refused once the new one took its place, and a stranger's new key always", () => {

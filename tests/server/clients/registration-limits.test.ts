@@ -53,8 +53,8 @@ describe("registrations", () => {
 
 describe("an address has to wait", () => {
   test.each<[string, (address: string) => void, number]>([
-    ["of which 2,000 were refused", (address) => limits.refused(address), 1_000],
-    ["of which 2,000 left unregistered", (address) => limits.leftUnregistered(address), 1],
+    ["of which 2,000 were refused", (address) => limits.countRefused(address), 1_000],
+    ["of which 2,000 left unregistered", (address) => limits.countUnregistered(address), 1],
   ])("%s", (_, happens, wait) => {
     for (let n = 0; n < 1_999; n++) happens("10.0.0.1");
     expect(limits.waitOf("10.0.0.1")).toBe(0);

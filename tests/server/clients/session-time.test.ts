@@ -10,7 +10,7 @@ useSession();
 function pass(seconds: number): void {
   for (let second = 1; second <= seconds; second++) {
     jest.advanceTimersByTime(1000);
-    if (second % 5 === 0) session.tend();
+    if (second % 5 === 0) session.check();
   }
 }
 

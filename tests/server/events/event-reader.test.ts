@@ -54,19 +54,19 @@ describe("what waits", () => {
     const kibibyte = "x".repeat(1024);
     for (let n = 0; n < 512; n++) reader.offer(news(`s${n}`, kibibyte));
     reader.offer(news("s7", kibibyte));
-    expect([reader.ended, reader.over.aborted]).toEqual([false, false]);
+    expect([reader.hasEnded, reader.endSignal.aborted]).toEqual([false, false]);
     reader.offer(news("s512", "x"));
-    expect([reader.ended, reader.over.aborted]).toEqual([true, true]);
+    expect([reader.hasEnded, reader.endSignal.aborted]).toEqual([true, true]);
     expect(taken()).toBe("");
   });
 
   test("may hold an event of any size: no reader could ever hear of a set of many patterns", () => {
     const large = "x".repeat(1024 * 1024);
     for (let n = 0; n < 3; n++) reader.offer(news(`s${n}`, large));
-    expect(reader.ended).toBe(false);
+    expect(reader.hasEnded).toBe(false);
     expect(taken()).toHaveLength(3 * large.length);
     for (let n = 0; n < 65; n++) reader.offer(news(`s${n}`, large));
-    expect(reader.ended).toBe(true);
+    expect(reader.hasEnded).toBe(true);
   });
 
   test("is shared with other readers, not copied", () => {
@@ -109,7 +109,7 @@ describe("the news", () => {
 
   test("are of the sites that it may hear of", () => {
     reader = new EventReader(null, { ids: new Set(["site-2"]), selector: null });
-    expect(reader.looksAtLabels).toBe(false);
+    expect(reader.needsLabels).toBe(false);
     for (const site of ["site-1", "site-2"]) reader.offer(news(site, site, false, site));
     expect(taken()).toBe("site-2");
   });
@@ -117,7 +117,7 @@ describe("the news", () => {
   test("are of the sites whose labels at that moment it may hear of", () => {
     const selector = parseSelector("region=west");
     reader = new EventReader(null, { ids: new Set(["site-2"]), selector });
-    expect(reader.looksAtLabels).toBe(true);
+    expect(reader.needsLabels).toBe(true);
     for (const [site, region] of Object.entries({ a: "west", b: "east", "site-2": "east" })) {
       reader.offer({ ...news(site, site, false, site), labels: { region } });
     }
@@ -131,37 +131,37 @@ describe("the news", () => {
     reader.offer(news("x", "x1"));
     expect(taken()).toBe("x1");
     reader.offer(news("x", "x2", true));
-    reader.tend();
-    reader.tend();
+    reader.keepAlive();
+    reader.keepAlive();
     expect((await Array.fromAsync(reader.news())).map(textOf)).toEqual(["x2"]);
   });
 
   test("of all subjects go on after one's end", () => {
     reader.offer(news("x", "x1", true));
-    expect(reader.ended).toBe(false);
+    expect(reader.hasEnded).toBe(false);
   });
 });
 
 describe("a reader that is tended", () => {
   test("gets a comment", () => {
-    reader.tend();
+    reader.keepAlive();
     expect(taken()).toBe(COMMENT);
   });
 
   test("lives as long as it asks for more", () => {
     for (let round = 0; round < 10; round++) {
-      reader.tend();
-      reader.asks();
+      reader.keepAlive();
+      reader.noteActivity();
     }
-    expect(reader.ended).toBe(false);
+    expect(reader.hasEnded).toBe(false);
   });
 
   test("is given up when it has not asked since the last time", () => {
     reader.offer(news("a", "a1"));
-    reader.tend();
-    expect(reader.ended).toBe(false);
-    reader.tend();
-    expect(reader.ended).toBe(true);
+    reader.keepAlive();
+    expect(reader.hasEnded).toBe(false);
+    reader.keepAlive();
+    expect(reader.hasEnded).toBe(true);
     expect(taken()).toBe("");
   });
 });

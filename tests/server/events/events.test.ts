@@ -209,7 +209,7 @@ describe("a reader that comes back", () => {
 describe("the events of one download", () => {
   test("are of it alone, and end with its end", async () => {
     const [one, two] = [await ask(1), await ask(2)];
-    const listener = new Listener(feeds.of(one, LOCAL_ADMIN, asking()));
+    const listener = new Listener(feeds.forDownload(one, LOCAL_ADMIN, asking()));
     expect(inShort(await listener.next())).toBe("queued");
     await change(two, cancelled);
     const running = await change(one, downloading);
@@ -224,7 +224,7 @@ describe("the events of one download", () => {
 
   test("are one where it has ended", async () => {
     const ended = await change(await ask(1), cancelled);
-    const listener = new Listener(feeds.of(ended, LOCAL_ADMIN, asking()));
+    const listener = new Listener(feeds.forDownload(ended, LOCAL_ADMIN, asking()));
     expect(await listener.rest()).toMatchObject([
       { data: { status: "cancelled" }, id: String(ended.revision) },
     ]);
@@ -232,13 +232,15 @@ describe("the events of one download", () => {
 
   test("are none for a reader that knows the end, so that it does not come again", async () => {
     const ended = await change(await ask(1), cancelled);
-    expect(feeds.of(ended, LOCAL_ADMIN, asking(String(ended.revision))).status).toBe(204);
-    expect(feeds.of(ended, LOCAL_ADMIN, asking(String(ended.revision - 1))).status).toBe(200);
+    expect(feeds.forDownload(ended, LOCAL_ADMIN, asking(String(ended.revision))).status).toBe(204);
+    expect(feeds.forDownload(ended, LOCAL_ADMIN, asking(String(ended.revision - 1))).status).toBe(
+      200,
+    );
   });
 
   test("tell the end that came between the question and the answer", async () => {
     const before = await ask(1);
-    const response = feeds.of(before, LOCAL_ADMIN, asking());
+    const response = feeds.forDownload(before, LOCAL_ADMIN, asking());
     await change(before, cancelled);
     expect((await new Listener(response).rest()).map(inShort)).toEqual(["cancelled"]);
   });

@@ -138,7 +138,9 @@ describe("how many", () => {
     const one = await ask(1);
     const refused = { code: "rate_limited", message: expect.stringContaining("200 streams") };
     expect(() => feeds.all(LOCAL_ADMIN, asking())).toThrow(expect.objectContaining(refused));
-    expect(() => feeds.of(one, LOCAL_ADMIN, asking())).toThrow(expect.objectContaining(refused));
+    expect(() => feeds.forDownload(one, LOCAL_ADMIN, asking())).toThrow(
+      expect.objectContaining(refused),
+    );
     streams.push(feeds.all(other, asking()));
     await streams[7]!.body!.cancel();
     streams.push(feeds.all(LOCAL_ADMIN, asking()));

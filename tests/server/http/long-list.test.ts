@@ -21,7 +21,7 @@ function setUp() {
   const answers = new LongAnswers({ turns, openCalls, logger });
   const caller = { ...LOCAL_ADMIN, name: "till" };
   const answeringFor = (method = "GET") =>
-    answers.for(new Request("http://server/", { method }), caller);
+    answers.helpersFor(new Request("http://server/", { method }), caller);
   return { log, turns, openCalls, answeringFor };
 }
 

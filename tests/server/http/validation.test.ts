@@ -2,14 +2,14 @@ import { describe, expect, test } from "bun:test";
 import * as z from "zod";
 import { endpoints } from "../../../lib/api/endpoints.ts";
 import type { Endpoint } from "../../../lib/api/endpoints/endpoint.ts";
-import { IN_OUR_WORDS, refuseInvalid } from "../../../lib/server/http/validation.ts";
+import { VALIDATION_MESSAGES, refuseInvalid } from "../../../lib/server/http/validation.ts";
 
 /* The error messages for requests that are not valid. */
 
 /** Returns the message with which a value is refused; null if the value is valid. */
 async function refusal(schema: z.ZodType, value: unknown): Promise<string | null> {
   try {
-    refuseInvalid(await IN_OUR_WORDS.validationFunction(schema, value));
+    refuseInvalid(await VALIDATION_MESSAGES.validationFunction(schema, value));
     return null;
   } catch (error) {
     return (error as Error).message;

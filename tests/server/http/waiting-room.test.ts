@@ -19,7 +19,7 @@ beforeEach(() => {
   jest.useFakeTimers();
   room = new WaitingRoom({
     perAddress: 4,
-    inAll: 8,
+    total: 8,
     readAtOnce: 2,
     turnAway: (guest) => (guest.isGone = true),
   });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, spyOn, test } from "bun:test";
 import type { Repository } from "../../../lib/server/database/repository.ts";
 import type { Schedule } from "../../../lib/server/schedule.ts";
-import { type Run, Running } from "../../../lib/server/schedules/running.ts";
+import { type Run, RequestedRuns } from "../../../lib/server/schedules/running.ts";
 import { atOnce } from "../../../lib/util/fair-turns.ts";
 import { EFFORT } from "../../faults/effort.ts";
 import { TEST_LIMIT } from "../../support/wait.ts";
@@ -34,9 +34,9 @@ beforeEach(open);
 afterEach(() => store[Symbol.asyncDispose]());
 
 /** A server that runs schedules by request. */
-const serverOf = (repository: Repository): Running => {
+const serverOf = (repository: Repository): RequestedRuns => {
   const { occurrences } = new Night(repository);
-  return new Running({ repository, occurrences });
+  return new RequestedRuns({ repository, occurrences });
 };
 const deliveries = () =>
   rows.deliveries.list(schedule.scheduleId, { sites: null, limit: 99 }, atOnce);

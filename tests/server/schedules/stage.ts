@@ -87,7 +87,7 @@ export class Night {
     this.now = now;
     await this.timetable.mend(now);
     await this.clockwork.step(now);
-    await this.deliveries.lookAtOpen();
+    await this.deliveries.updateOpen();
   }
 
   /** Sets the clock to this time, in ms since 1970, and makes what is due. */

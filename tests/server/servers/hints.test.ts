@@ -36,8 +36,8 @@ function serverOn(wire: Wire) {
   const heard: string[] = [];
   const hints = new Hints({
     rows: wire,
-    hear: (kind: HintKind, id: string) => heard.push(`${kind} ${id}`),
-    hearMuch: () => heard.push("much"),
+    onHint: (kind: HintKind, id: string) => heard.push(`${kind} ${id}`),
+    onAnythingChanged: () => heard.push("much"),
     echoMs: 50,
     logger: new Logger({ level: "error", format: "json" }),
   });

@@ -102,7 +102,7 @@ describe("a destination", () => {
       looked.push(hostname);
       const found = names[hostname] ?? [];
       return found.map((address) => ({ address, family: address.includes(":") ? 6 : 4 }));
-    }).of(new URL(url));
+    }).addressesOf(new URL(url));
 
   test.each([
     "http://127.0.0.1/",

@@ -34,14 +34,14 @@ beforeEach(() => {
     },
     isHere: (clientId) => here.has(clientId),
     isConnected: async (clientId) => here.has(clientId) || elsewhere.has(clientId),
-    away: async (after, limit) => {
+    listOffline: async (after, limit) => {
       if (after === "") listings++;
       const ids = [...connectedAt.keys()].toSorted().filter((id) => id > after);
       const away = ids.filter((id) => !here.has(id) && !elsewhere.has(id));
       return away.slice(0, limit).map((id) => ({ clientId: id, connectedAt: timeOf(id) }));
     },
     offlineAfter: OFFLINE_AFTER,
-    onTold: () => undefined,
+    onOutboxWritten: () => undefined,
     logger: new Logger({ level: "error", format: "json", write: (line) => expect(line).toBe("") }),
   });
 });

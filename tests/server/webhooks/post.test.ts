@@ -129,7 +129,7 @@ describe("nobody private is reached", () => {
       return [{ address, family: 4 }];
     });
     const url = new URL(`http://turncoat.test:${receiver.port}/`);
-    expect(await turncoat.of(url)).toEqual([{ address: "8.8.8.8", family: 4 }]);
+    expect(await turncoat.addressesOf(url)).toEqual([{ address: "8.8.8.8", family: 4 }]);
     const answer = await post(url.href, turncoat);
     expect(answer).toMatchObject({ status: null, reached: false });
     expect(answer.error).toContain('"turncoat.test" leads to 127.0.0.1');

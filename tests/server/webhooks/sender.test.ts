@@ -6,7 +6,7 @@ import { openSqlRepository } from "../../../lib/server/database/sql.ts";
 import type { Repository } from "../../../lib/server/database/repository.ts";
 import { Metrics } from "../../../lib/server/metrics/metrics.ts";
 import type { Webhook } from "../../../lib/server/webhook.ts";
-import type { Answer, Posted } from "../../../lib/server/webhooks/post.ts";
+import type { Answer, PostRequest } from "../../../lib/server/webhooks/post.ts";
 import { Sender } from "../../../lib/server/webhooks/sender.ts";
 import { waitAfter } from "../../../lib/server/webhooks/retries.ts";
 import { Trimming } from "../../../lib/server/webhooks/trimming.ts";
@@ -49,7 +49,7 @@ let waitMs: number;
 /** Every posted message: what it is about, and its URL. */
 let posted: { about: string; to: string }[];
 /** Returns the receiver's answer to a posted message. */
-let answer: (about: string, posted: Posted, signal: AbortSignal) => Answer | Promise<Answer>;
+let answer: (about: string, posted: PostRequest, signal: AbortSignal) => Answer | Promise<Answer>;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "fds-sender-"));

@@ -10,7 +10,7 @@ import { json } from "../json.ts";
 import { listAnswer } from "../long-list.ts";
 
 export interface ClientCallsOptions {
-  clients: Pick<Clients, "change" | "list" | "revoke" | "sees">;
+  clients: Pick<Clients, "change" | "list" | "revoke" | "maySee">;
   downloads: Pick<Downloads, "countActive">;
   browsing: Browsing;
 }
@@ -52,7 +52,7 @@ export function clientCalls(call: MakeCall, options: ClientCallsOptions) {
       const clientId = c.req.param("client_id");
       const { path, limit, cursor } = c.req.valid("query");
       c.var.note({ clientId, filePath: path });
-      if (!(await clients.sees(c.var.caller, clientId))) throw clientNotFound(clientId);
+      if (!(await clients.maySee(c.var.caller, clientId))) throw clientNotFound(clientId);
       const after = cursor === undefined ? undefined : nameOf(cursor);
       const listing = await browsing.list(clientId, { path, after, limit }, c.req.raw.signal);
       return json(fileListRecord(clientId, path ?? null, listing));

@@ -7,9 +7,9 @@ import type { MakeCall } from "../call.ts";
 import { type ContentSources, downloadContent } from "../download-content.ts";
 import { listAnswer } from "../long-list.ts";
 import { savedPathOf } from "../set-content.ts";
-import { aboutOf, type Seeing, seenDownload } from "./seen-download.ts";
+import { aboutOf, type DownloadLookup, seenDownload } from "./seen-download.ts";
 
-export interface ContentCallsOptions extends Seeing, ContentSources {
+export interface ContentCallsOptions extends DownloadLookup, ContentSources {
   sets: SetRows;
 }
 

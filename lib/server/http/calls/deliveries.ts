@@ -6,14 +6,14 @@ import type { MakeCall } from "../call.ts";
 import { json } from "../json.ts";
 import { listAnswer } from "../long-list.ts";
 import {
-  type SeeingSchedules,
+  type ScheduleLookup,
   ownSchedule,
   requireSitesOfMaker,
   seenSchedule,
 } from "./seen-schedule.ts";
 
 /** Builds the handlers of the REST calls that run a schedule or show its deliveries. */
-export function deliveryCalls(call: MakeCall, options: SeeingSchedules) {
+export function deliveryCalls(call: MakeCall, options: ScheduleLookup) {
   const { schedules } = options;
   return {
     runSchedule: call(endpoints.runSchedule, async (c) => {
@@ -56,7 +56,7 @@ export function deliveryCalls(call: MakeCall, options: SeeingSchedules) {
       const { from, to, cursor, limit } = c.req.valid("query");
       const schedule = await seenSchedule(options, c.req.param("name"), caller);
       const { sites } = caller;
-      const localTo = to && lastOf(to);
+      const localTo = to && upperBoundOf(to);
       const filter = { localFrom: from, localTo, before: cursor, sites, limit };
       const { times, next } = await schedules.board(schedule, filter, answering.inTurn);
       return json({ times: times.map(boardTimeRecord), next_cursor: next });
@@ -72,7 +72,7 @@ function boundsOf({ from, to }: Pick<z.output<typeof DeliveryQuery>, "from" | "t
   const isDate = (text: string) => text.length === 10;
   return {
     ...(from !== undefined && (isDate(from) ? { localFrom: from } : { from: Date.parse(from) })),
-    ...(to !== undefined && (isDate(to) ? { localTo: lastOf(to) } : { to: Date.parse(to) })),
+    ...(to !== undefined && (isDate(to) ? { localTo: upperBoundOf(to) } : { to: Date.parse(to) })),
   };
 }
 
@@ -80,7 +80,7 @@ function boundsOf({ from, to }: Pick<z.output<typeof DeliveryQuery>, "from" | "t
  * Returns an upper bound for local times.
  * @param to a date, which includes all times of the day, or a local time
  */
-function lastOf(to: string): string {
+function upperBoundOf(to: string): string {
   return to.length === 10 ? `${to}T99` : to;
 }
 

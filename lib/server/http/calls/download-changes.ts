@@ -8,9 +8,9 @@ import { downloadRecord } from "../../records/records.ts";
 import type { MakeCall } from "../call.ts";
 import { json } from "../json.ts";
 import { accepted } from "./accepted.ts";
-import { aboutOf, type Seeing, seenDownload } from "./seen-download.ts";
+import { aboutOf, type DownloadLookup, seenDownload } from "./seen-download.ts";
 
-export interface DownloadChangeCallsOptions extends Seeing {
+export interface DownloadChangeCallsOptions extends DownloadLookup {
   downloads: Downloads;
   retention: Pick<Retention, "hold" | "remove">;
 }

@@ -19,7 +19,7 @@ import { accepted } from "./accepted.ts";
 import { seenDownload } from "./seen-download.ts";
 
 export interface DownloadCallsOptions {
-  clients: Pick<Clients, "get" | "sees">;
+  clients: Pick<Clients, "get" | "maySee">;
   downloads: Downloads;
 }
 
@@ -84,13 +84,13 @@ type StartDownload = z.output<typeof NewDownload>;
  * @throws FdsError `client_not_found`, `client_not_connected` or `client_outdated`
  */
 async function requireClient(
-  clients: Pick<Clients, "get" | "sees">,
+  clients: Pick<Clients, "get" | "maySee">,
   { client_id: clientId, if_offline: ifOffline, paths }: StartDownload,
   caller: Caller,
 ): Promise<KnownClient> {
   const client = await clients.get(clientId);
   if (!client) throw clientNotFound(clientId);
-  if (!(await clients.sees(caller, clientId))) {
+  if (!(await clients.maySee(caller, clientId))) {
     throw new OutOfScope(clientNotFound(clientId), clientId);
   }
   if (!client.connected && ifOffline === "fail") {

@@ -1,10 +1,10 @@
 import { endpoints } from "../../../api/endpoints.ts";
 import type { EventFeeds } from "../../events/event-feeds.ts";
 import type { MakeCall } from "../call.ts";
-import { type Seeing, seenDownload } from "./seen-download.ts";
+import { type DownloadLookup, seenDownload } from "./seen-download.ts";
 
-export interface EventCallsOptions extends Seeing {
-  feeds: Pick<EventFeeds, "all" | "of">;
+export interface EventCallsOptions extends DownloadLookup {
+  feeds: Pick<EventFeeds, "all" | "forDownload">;
 }
 
 /** Builds the handlers of the REST calls that stream events. */
@@ -16,7 +16,7 @@ export function eventCalls(call: MakeCall, options: EventCallsOptions) {
     downloadEvents: call(endpoints.downloadEvents, async (c) => {
       const { caller } = c.var;
       const found = await seenDownload(options, c.req.param("download_id"), caller);
-      return feeds.of(found, caller, c.req.raw);
+      return feeds.forDownload(found, caller, c.req.raw);
     }),
   };
 }

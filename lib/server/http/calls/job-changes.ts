@@ -19,30 +19,32 @@ export function jobChangeCalls(call: MakeCall, jobs: Jobs) {
       const jobId = c.req.param("job_id");
       c.var.note({ target: jobId });
       const expiresAt = typeof expires_at === "string" ? Date.parse(expires_at) : expires_at;
-      return changed(jobs, jobId, c.var.caller, (id) =>
+      return applyChange(jobs, jobId, c.var.caller, (id) =>
         jobs.change(id, { expiresAt, maxConcurrent }),
       );
     }),
 
     cancelJob: call(endpoints.cancelJob, (c) => {
       c.var.note({ target: c.req.param("job_id") });
-      return changed(jobs, c.req.param("job_id"), c.var.caller, (id) => jobs.cancel(id));
+      return applyChange(jobs, c.req.param("job_id"), c.var.caller, (id) => jobs.cancel(id));
     }),
 
     pauseJob: call(endpoints.pauseJob, (c) => {
       c.var.note({ target: c.req.param("job_id") });
-      return changed(jobs, c.req.param("job_id"), c.var.caller, (id) => jobs.pause(id));
+      return applyChange(jobs, c.req.param("job_id"), c.var.caller, (id) => jobs.pause(id));
     }),
 
     resumeJob: call(endpoints.resumeJob, (c) => {
       c.var.note({ target: c.req.param("job_id") });
-      return changed(jobs, c.req.param("job_id"), c.var.caller, (id) => jobs.resume(id));
+      return applyChange(jobs, c.req.param("job_id"), c.var.caller, (id) => jobs.resume(id));
     }),
 
     rerunJob: call(endpoints.rerunJob, (c) => {
       const statuses = c.req.valid("json").statuses ?? ["failed", "cancelled"];
       c.var.note({ target: c.req.param("job_id") });
-      return changed(jobs, c.req.param("job_id"), c.var.caller, (id) => jobs.rerun(id, statuses));
+      return applyChange(jobs, c.req.param("job_id"), c.var.caller, (id) =>
+        jobs.rerun(id, statuses),
+      );
     }),
   };
 }
@@ -51,7 +53,7 @@ export function jobChangeCalls(call: MakeCall, jobs: Jobs) {
  * Changes a job, if the caller may, and returns its new record.
  * @throws FdsError `job_not_found`; `forbidden`
  */
-async function changed(
+async function applyChange(
   jobs: Jobs,
   jobId: string,
   caller: Caller,

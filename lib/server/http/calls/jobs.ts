@@ -11,7 +11,7 @@ import type { NewJob } from "../../jobs/making.ts";
 import { jobRecord } from "../../records/jobs.ts";
 import { clientRecord } from "../../records/records.ts";
 import type { MakeCall } from "../call.ts";
-import { json, type JsonResponse, typed } from "../json.ts";
+import { json, type JsonResponse, asJsonResponse } from "../json.ts";
 import type { Answering } from "../long-answers.ts";
 import { listAnswer } from "../long-list.ts";
 import { planOf } from "./order.ts";
@@ -29,7 +29,7 @@ const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 /** Builds the handlers of the REST calls that create and show jobs. */
 export function jobCalls(call: MakeCall, options: JobCallsOptions) {
   const { jobs } = options;
-  const preview = previewing(options);
+  const preview = previewHandler(options);
 
   return {
     createJob: call(
@@ -89,22 +89,22 @@ function keyOf(header: string | undefined): string | null {
 }
 
 /** Returns a handler that lists the clients that a requested job would include, without making the job. */
-function previewing({ jobs, clients, downloads }: JobCallsOptions) {
+function previewHandler({ jobs, clients, downloads }: JobCallsOptions) {
   return async (order: NewJob, caller: Caller, answering: Answering) => {
     const chosen = await jobs.choose(order, caller);
     const active = await downloads.countActive();
     const answer = await listAnswer(answering, {
       name: "clients",
-      also: { total: chosen.length },
+      otherFields: { total: chosen.length },
       read: (after, limit) => {
         const from = after === undefined ? 0 : chosen.indexOf(after) + 1;
-        const among = new Set(chosen.slice(from, from + limit));
-        return answering.inTurn(() => clients.list({ among, limit }));
+        const onlyIds = new Set(chosen.slice(from, from + limit));
+        return answering.inTurn(() => clients.list({ onlyIds, limit }));
       },
       idOf: ({ clientId }) => clientId,
       record: (client) => clientRecord(client, active.get(client.clientId) ?? 0),
     });
-    return typed<JobPreview>(answer);
+    return asJsonResponse<JobPreview>(answer);
   };
 }
 

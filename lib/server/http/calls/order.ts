@@ -2,15 +2,15 @@ import type * as z from "zod";
 import { DEFAULT_FILE, type DownloadOrder } from "../../../api/schemas.ts";
 import { MAX_SET_FILES } from "../../../protocol/messages.ts";
 import type { JobClients, NewJob } from "../../../api/jobs.ts";
-import type { Keep as AskedKeep } from "../../../api/keep.ts";
+import type { Keep as RequestedKeep } from "../../../api/keep.ts";
 import type { Order } from "../../download.ts";
 import type { JobPlan, Selection } from "../../job.ts";
 import type { Keep } from "../../keep.ts";
 
-type Asked = z.output<typeof DownloadOrder>;
+type RequestedDownload = z.output<typeof DownloadOrder>;
 
 /** Returns the name of a requested download for people: its file, or the patterns of its set. */
-export function nameOfOrder({ file_path, paths }: Asked): string {
+export function nameOfOrder({ file_path, paths }: RequestedDownload): string {
   return paths?.join(" ") ?? file_path ?? DEFAULT_FILE;
 }
 
@@ -18,7 +18,7 @@ export function nameOfOrder({ file_path, paths }: Asked): string {
  * Converts the body of a request to an {@link Order}, which says what a download fetches and how. The result
  * lacks the client, the job and the local time.
  */
-export function orderOf(body: Asked): Omit<Order, "clientId" | "jobId" | "localTime"> {
+export function orderOf(body: RequestedDownload): Omit<Order, "clientId" | "jobId" | "localTime"> {
   const { paths, checksum, rate_limit: rateLimit } = body;
   const set = paths && {
     paths,
@@ -59,6 +59,6 @@ export function selectionOf({ all, ids, labels }: z.output<typeof JobClients>): 
 }
 
 /** Converts the rule of retention in a request; null: the request has no rule. */
-export function keepOf(keep: z.output<typeof AskedKeep> | null | undefined): Keep | null {
+export function keepOf(keep: z.output<typeof RequestedKeep> | null | undefined): Keep | null {
   return keep ? { days: keep.days ?? null, last: keep.last ?? null } : null;
 }

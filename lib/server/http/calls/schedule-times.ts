@@ -11,13 +11,13 @@ import type { MakeCall } from "../call.ts";
 import { json } from "../json.ts";
 import { selectionOf } from "./order.ts";
 import { zoneOf } from "./schedule-order.ts";
-import { type SeeingSchedules, seenSchedule } from "./seen-schedule.ts";
+import { type ScheduleLookup, seenSchedule } from "./seen-schedule.ts";
 
 /**
  * Builds the handlers of the REST calls that compute when a schedule runs next: an existing schedule, or one
  * to be created.
  */
-export function scheduleTimeCalls(call: MakeCall, options: SeeingSchedules) {
+export function scheduleTimeCalls(call: MakeCall, options: ScheduleLookup) {
   const { schedules } = options;
   return {
     previewSchedule: call(endpoints.previewSchedule, async (c) => {

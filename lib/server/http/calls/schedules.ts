@@ -10,14 +10,14 @@ import { listAnswer } from "../long-list.ts";
 import type { Schedules } from "../../schedules/schedules.ts";
 import { changeOf, newScheduleOf } from "./schedule-order.ts";
 import {
-  type SeeingSchedules,
+  type ScheduleLookup,
   ownSchedule,
   requireSitesOfMaker,
   seenSchedule,
 } from "./seen-schedule.ts";
 
 /** Builds the handlers of the REST calls that create, show, change and delete schedules. */
-export function scheduleCalls(call: MakeCall, options: SeeingSchedules) {
+export function scheduleCalls(call: MakeCall, options: ScheduleLookup) {
   const { schedules } = options;
   const recordOf = (schedule: Schedule, caller: Caller, inTurn = atOnce) =>
     scheduleRecordFor(schedules, schedule, caller, inTurn);

@@ -5,9 +5,9 @@ import { downloadNotFound } from "../../downloads/commands.ts";
 import type { Downloads } from "../../downloads/downloads.ts";
 
 /** The objects that decide whether a caller may see a download. */
-export interface Seeing {
+export interface DownloadLookup {
   downloads: Pick<Downloads, "get">;
-  clients: Pick<Clients, "sees">;
+  clients: Pick<Clients, "maySee">;
 }
 
 /**
@@ -15,12 +15,12 @@ export interface Seeing {
  * @throws FdsError `download_not_found`, also if the caller may not see the download
  */
 export async function seenDownload(
-  { downloads, clients }: Seeing,
+  { downloads, clients }: DownloadLookup,
   downloadId: string,
   caller: Caller,
 ): Promise<Download> {
   const found = await downloads.get(downloadId);
-  if (!(await clients.sees(caller, found.clientId))) {
+  if (!(await clients.maySee(caller, found.clientId))) {
     throw new OutOfScope(downloadNotFound(), found.clientId);
   }
   return found;

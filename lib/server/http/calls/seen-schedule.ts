@@ -8,7 +8,7 @@ import type { Schedule } from "../../schedule.ts";
 import { scheduleNotFound, type Schedules } from "../../schedules/schedules.ts";
 
 /** The objects that decide whether a caller may see a schedule. */
-export interface SeeingSchedules {
+export interface ScheduleLookup {
   schedules: Schedules;
   access: Pick<AccessRows, "tokenByHash">;
 }
@@ -19,7 +19,7 @@ export interface SeeingSchedules {
  * @throws FdsError `schedule_not_found`, also if the caller may not see the schedule
  */
 export async function seenSchedule(
-  { schedules }: SeeingSchedules,
+  { schedules }: ScheduleLookup,
   name: string,
   caller: Caller,
 ): Promise<Schedule> {
@@ -31,11 +31,11 @@ export async function seenSchedule(
 
 /** Returns a schedule that the caller may change. @throws FdsError `schedule_not_found`, `forbidden` */
 export async function ownSchedule(
-  seeing: SeeingSchedules,
+  lookup: ScheduleLookup,
   name: string,
   caller: Caller,
 ): Promise<Schedule> {
-  const schedule = await seenSchedule(seeing, name, caller);
+  const schedule = await seenSchedule(lookup, name, caller);
   if (mayChange(schedule, caller)) return schedule;
   const message = "Use the token that made the schedule, or one that sees all sites";
   throw new FdsError("forbidden", message);
@@ -46,7 +46,7 @@ export async function ownSchedule(
  * @throws FdsError `forbidden` if the token has ended
  */
 export async function requireSitesOfMaker(
-  { access }: SeeingSchedules,
+  { access }: ScheduleLookup,
   { createdWith }: Schedule,
 ): Promise<Sites | null> {
   const sites = await sitesOfMaker(createdWith, access);

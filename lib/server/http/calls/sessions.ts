@@ -24,8 +24,8 @@ export function sessionCalls(call: MakeCall, { signIn }: SessionCallsOptions) {
 
     signIn: call(endpoints.signIn, async (c) => {
       if (!signIn) return json(sessionRecord(null, null));
-      const shown = c.req.valid("json");
-      const { caller, cookie } = await signIn.signIn(shown, c.req.raw, c.env.address);
+      const credentials = c.req.valid("json");
+      const { caller, cookie } = await signIn.signIn(credentials, c.req.raw, c.env.address);
       c.var.note({ actor: caller.name });
       return json(sessionRecord(signIn, caller), { headers: { "Set-Cookie": cookie } });
     }),
