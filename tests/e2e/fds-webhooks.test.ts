@@ -52,6 +52,9 @@ test("a webhook is made, tried, looked at, changed and removed", async () => {
   const [id = ""] = list[0]!.split("\t");
   expect(await fds("webhook", "replay", "ops", id)).toMatchObject(done);
   expect(receiver.messages.at(-1)!.id).toBe(receiver.messages.at(-2)!.id);
+  const unknown = await fds("webhook", "replay", "ops", "ffff");
+  expect(unknown).toMatchObject({ exitCode: 1, stdout: "" });
+  expect(unknown.stderr).toStartWith('error: list them with "bun run fds webhook attempts ops": ');
 
   const { stdout: shown } = await fds("webhooks");
   expect(shown).toStartWith(`ops\tactive\t0\t${receiver.url}\tdownload.completed download.failed`);

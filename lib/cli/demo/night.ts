@@ -146,7 +146,7 @@ export function boardLines(
     return found ? (MARKS[found.status] ?? found.status) : "";
   };
   const columns = [
-    column("site", sites.length, (site) => site),
+    column("site", nights.length, (site) => site),
     ...nights.map((night, index) =>
       column(`night ${index + 1}`, index, (site) => cellOf(site, night)),
     ),

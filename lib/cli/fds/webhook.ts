@@ -157,7 +157,7 @@ async function replay(context: CommandContext, name: string): Promise<void> {
   const { signal } = interruptions;
   const id = await findId(text, {
     name: "attempt",
-    command: `fds webhook attempts ${name}`,
+    command: `webhook attempts ${name}`,
     fetchPage: async (cursor) => {
       const query = cursor === null ? {} : { cursor };
       const page = await api.webhooks.attempts(name, query, signal);

@@ -32,6 +32,7 @@ export class ListSender implements OutgoingStream {
   readonly #lines: LineSender;
   readonly #ended = Promise.withResolvers<StopReason>();
   #stopped: StopReason | undefined;
+  /** The listed page; undefined until all its lines were sent once. */
   #page: Page | undefined;
 
   constructor(private readonly options: ListSenderOptions) {
@@ -88,11 +89,12 @@ export class ListSender implements OutgoingStream {
     const { path, after, limit } = request;
     const pathCheck = await roots.pathCheck();
     if (!pathCheck.mayBrowse) throw listingIsOff();
-    this.#page = await listFolder({ pathCheck, path, after, limit });
-    for (const { name, type, size, mtimeMs } of this.#page.entries) {
+    const page = await listFolder({ pathCheck, path, after, limit });
+    for (const { name, type, size, mtimeMs } of page.entries) {
       await this.#lines.add({ name, type, size, mtime_ms: mtimeMs });
     }
     await this.#lines.flush();
+    this.#page = page;
     this.#tellComplete();
   }
 

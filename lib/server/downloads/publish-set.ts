@@ -46,7 +46,7 @@ export async function publishSet(
   received: ReceivedSet,
   publishing: SetPublishing,
 ): Promise<Download> {
-  return takeName(download, received, Date.now(), 1, publishing);
+  return takeName(download, received, Date.now(), publishing);
 }
 
 /**
@@ -63,20 +63,19 @@ export async function finishSet(
   if (published) return published;
   const counts = files ?? { total: 0, received: 0, unchanged: 0, skipped: 0 };
   const received = { size: source.totalSize, files: counts, bytesOnWire };
-  return takeName(download, received, Date.now(), 1, publishing);
+  return takeName(download, received, Date.now(), publishing);
 }
 
 async function takeName(
   download: (Downloading | Verifying) & { set: SetOrder },
   received: ReceivedSet,
   at: number,
-  first: number,
   publishing: SetPublishing,
 ): Promise<Download> {
   const { epoch, clientId, set, localTime } = download;
   const name = nameOfSet(resolvedSet(set, localTime));
   let current: Download = download;
-  for (let n = first; n <= MAX_NAMES; n++) {
+  for (let n = 1; n <= MAX_NAMES; n++) {
     const savedPath = setPath(clientId, name, at, n);
     const { text, digest } = await sumsOf(download, savedPath, publishing);
     try {

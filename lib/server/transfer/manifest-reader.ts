@@ -68,11 +68,6 @@ export class ManifestReader {
     this.#exclude = new PathPatterns(order.exclude);
   }
 
-  /** Total size in bytes of the files that the client is to send. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
   /**
    * The error of the first file that was left out of the set, by the client or because its path would be too
    * long for the server; undefined if there is none. Files that changed too recently do not count.

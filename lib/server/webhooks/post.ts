@@ -45,7 +45,12 @@ export function postTo(destinations: Destinations, answerWithinMs = ANSWER_WITHI
         aborted(endSignal),
       ]);
     } catch (error) {
-      return { status: null, error: messageOf(error), reached: state.reached, retryAfterMs: null };
+      return {
+        status: null,
+        error: messageOf(error, answerWithinMs),
+        reached: state.reached,
+        retryAfterMs: null,
+      };
     }
   };
 }
@@ -110,10 +115,10 @@ const ERROR_MESSAGES: Record<string, string> = {
   ENETUNREACH: "there is no way to the address",
 };
 
-function messageOf(error: unknown): string {
+function messageOf(error: unknown, answerWithinMs: number): string {
   if (error instanceof PrivateAddress) return error.message;
   if (error instanceof Error && error.name === "TimeoutError") {
-    return `no answer came within ${ANSWER_WITHIN_MS / 1000} s`;
+    return `no answer came within ${answerWithinMs / 1000} s`;
   }
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   const text = ERROR_MESSAGES[code] ?? (error instanceof Error ? error.message : String(error));
