@@ -16,7 +16,7 @@ const MAX_READINGS = 8;
 export type Stall =
   | { type: "silent"; seconds: number }
   /**
-   * The client's rate was below {@link LEAST_PACE}, and also below half of its rate limit, if it has one:
+   * The client's rate was below {@link MIN_PACE}, and also below half of its rate limit, if it has one:
    * only `bytes` counted as progress in `seconds`.
    */
   | { type: "slow"; seconds: number; bytes: number };
