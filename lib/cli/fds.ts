@@ -42,7 +42,7 @@ import { webhook } from "./fds/webhook.ts";
 import { webhooks } from "./fds/webhooks.ts";
 import { type Interruptions, runProgram } from "./program.ts";
 import { type Terminal, terminalOf } from "./terminal/terminal.ts";
-import { wrapHelp } from "./terminal/wrap.ts";
+import { wrapCommand, wrapHelp } from "./terminal/wrap.ts";
 import { stderr, stdout } from "../util/output.ts";
 
 /** All commands, grouped by purpose. */
@@ -200,7 +200,7 @@ function helpOf(
   { words, usage = words, summary, flagsHelp, notes, examples }: Command,
 ): string {
   const flags = [flagsHelp, COMMON_FLAGS_HELP].filter(Boolean).join("\n");
-  const list = examples.map((example) => `  ${FDS} ${example}`).join("\n");
+  const list = examples.map((example) => wrapCommand(`${FDS} ${example}`)).join("\n");
   const parts = [
     `Usage: ${[FDS, name, usage, "[flags]"].filter(Boolean).join(" ")}`,
     summary.charAt(0).toUpperCase() + summary.slice(1),

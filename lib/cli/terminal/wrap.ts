@@ -16,6 +16,21 @@ export function wrapHelp(text: string): string {
   return blocks.map((lines) => wrapBlock(lines)).join("\n");
 }
 
+/**
+ * Returns a command of a shell as lines of a help text. A line that is too wide goes on in the next one, with
+ * a backslash at its end, so that the command can be copied.
+ */
+export function wrapCommand(command: string): string {
+  const [program = "", ...words] = command.split(" ");
+  const lines = [`  ${program}`];
+  for (const word of words) {
+    const longer = `${lines.at(-1)} ${word}`;
+    if (Bun.stringWidth(`${longer} \\`) <= COLUMNS) lines[lines.length - 1] = longer;
+    else lines.push(`    ${word}`);
+  }
+  return lines.join(" \\\n");
+}
+
 function wrapBlock(lines: string[]): string {
   if (lines.every((line) => Bun.stringWidth(line) <= COLUMNS)) return lines.join("\n");
   const indent = indentOf(lines[0] ?? "");

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { wrapHelp } from "../../../lib/cli/terminal/wrap.ts";
+import { wrapCommand, wrapHelp } from "../../../lib/cli/terminal/wrap.ts";
 
 const words = (count: number) => Array.from({ length: count }, () => "word").join(" ");
 
@@ -18,4 +18,12 @@ test("a paragraph with a line that is too wide is filled anew, and keeps its ind
 test("what cannot be broken is left whole", () => {
   const long = "x".repeat(90);
   expect(wrapHelp(`  a ${long} b`)).toBe(`  a\n  ${long}\n  b`);
+});
+
+test("a command that is too long goes on in the next line, where it can be copied from", () => {
+  const short = "bun run fds pull restaurant-001";
+  expect(wrapCommand(short)).toBe(`  ${short}`);
+  const long = `${short} ${"x".repeat(43)} -o ./here`;
+  expect(wrapCommand(long)).toBe(`  ${short} ${"x".repeat(43)} \\\n    -o ./here`);
+  expect(wrapCommand(long).replace(" \\\n   ", "").trim()).toBe(long);
 });
