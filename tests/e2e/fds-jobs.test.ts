@@ -48,6 +48,8 @@ describe("labels", () => {
     [["pull", "--all", "-l", "a"], "error: --all is for every client"],
     [["pull", "--ids", "ü"], 'error: --ids is "ü", expected an id, or a pattern'],
     [["pull", "-l", "a", "--spread", "0s"], 'error: --spread is "0s", expected'],
+    [["pull", "site-1", "a.txt", "--keep-days", "3"], "error: --keep-days is for many clients: "],
+    [["pull", "site-1", "a.txt", "--spread", "5m"], "error: --spread is for many clients: "],
     [["job", "0198c0de", "stop"], 'error: unknown word "stop", expected fds job ID'],
     [["token", "create", "x", "--role", "viewer", "-l", "("], 'error: --labels "(" is wrong at'],
   ])("that are wrong are told in one line: %j", async (words, message) => {

@@ -10,7 +10,13 @@ import { cutStart, NAME_COLUMNS, paint } from "../terminal/terminal.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { followToTheEnd } from "./pull-attended.ts";
 import { readOutput, saveFile, saveFiles } from "./pull-output.ts";
-import { CHOICE_FLAGS, CHOICE_FLAGS_HELP, isForMany, pullFromMany } from "./pull-job.ts";
+import {
+  CHOICE_FLAGS,
+  CHOICE_FLAGS_HELP,
+  isForMany,
+  pullFromMany,
+  refuseFlagsOfMany,
+} from "./pull-job.ts";
 import { readRequest } from "./pull-requests.ts";
 import { printOne, problemsOf } from "./pull-results.ts";
 import { SET_FLAGS, SET_FLAGS_HELP } from "./pull-set.ts";
@@ -74,6 +80,7 @@ were received, unchanged and skipped.`,
 };
 
 async function pullFromOne(context: CommandContext): Promise<void> {
+  refuseFlagsOfMany(context);
   const request = readRequest(context);
   const outputPath = await readOutput(context, request);
   const { records, refused } = await startAndFollow(context, request);
