@@ -92,6 +92,12 @@ test.each([
   [["webhook", "change", "x"], "--url"],
   [["webhook", "replay", "x"], "ATTEMPT"],
   [["webhook", "test", "x", "y"], '"y"'],
+  [["webhook", "delete", "x", "--url", "https://a.example/"], "--url is no flag of"],
+  [["schedule", "x", "delete", "--client", "a"], "--client is no flag of"],
+  [["schedule", "x", "preview", "--due", "3h"], "--due is no flag of"],
+  [["schedule", "x", "--count", "3"], "--count is no flag of"],
+  [["token", "revoke", "x", "--role", "viewer"], "--role is no flag of"],
+  [["enroll", "list", "--uses", "2"], "--uses is no flag of"],
 ])("%j: exit 2 and one line that names what is wrong", async (args, named) => {
   const { exitCode, stdout, stderr } = await fds(...args);
   expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { type Flag, type ParsedFlags, readSetting } from "../../util/flags.ts";
+import { type Flag, type ParsedFlags, readSetting, UsageError } from "../../util/flags.ts";
 import { plainJson } from "../../util/plain-text.ts";
 import type { Kind } from "../../util/kinds.ts";
 import type { Environment } from "../../util/settings.ts";
@@ -60,6 +60,23 @@ export function readFlag<T>(
   const text = values[flag];
   if (text === undefined) return undefined;
   return readSetting({ source: `--${flag}`, text: String(text) }, kind.schema, kind.expected);
+}
+
+/**
+ * Refuses a flag that the command has for other actions, and that this action would ignore.
+ * @param flags all flags of the command
+ * @param own names of the flags of this action
+ * @param action the command and the action, for the error message
+ * @throws UsageError
+ */
+export function requireOwnFlags(
+  { values }: CommandContext,
+  { flags, own, action }: { flags: Command["flags"]; own: readonly string[]; action: string },
+): void {
+  const foreign = Object.keys(flags).find(
+    (name) => values[name] !== undefined && !own.includes(name),
+  );
+  if (foreign !== undefined) throw new UsageError(`--${foreign} is no flag of ${action}`);
 }
 
 /**

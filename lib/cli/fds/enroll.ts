@@ -47,7 +47,12 @@ making, with tabs between them.`,
     "enroll create new-till --id restaurant-001 --replace",
     "enroll revoke spring",
   ],
-  run: (context) => runCredentialAction("enroll", context, { create, list, revoke }),
+  run: (context) =>
+    runCredentialAction({ command: "enroll", flags: enroll.flags }, context, {
+      create,
+      list,
+      revoke,
+    }),
 };
 
 async function create(context: CommandContext, name: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { CredentialName } from "../../api/tokens.ts";
 import { readSetting, UsageError } from "../../util/flags.ts";
 import { DURATION, type Kind } from "../../util/kinds.ts";
-import { type CommandContext, readFlag } from "./command.ts";
+import { type Command, type CommandContext, readFlag, requireOwnFlags } from "./command.ts";
 
 /* Code that the commands for API tokens and for enrolment keys share: to create, list and revoke them. */
 
@@ -18,15 +18,18 @@ export interface CredentialActions {
 
 /**
  * Runs the action that the first argument names, on the token or key that the second argument names.
- * @param command the name of the command, for error messages
+ * @param command the name of the command, for error messages, and its flags, all of which are of `create`
  * @throws UsageError for an unknown action, a missing name or a superfluous name
  */
 export async function runCredentialAction(
-  command: string,
+  { command, flags }: { command: string; flags: Command["flags"] },
   context: CommandContext,
   { create, list, revoke }: CredentialActions,
 ): Promise<void> {
   const [action, name] = context.words;
+  if (action === "list" || action === "revoke") {
+    requireOwnFlags(context, { flags, own: [], action: `fds ${command} ${action}` });
+  }
   if (action === "list") {
     if (name === undefined) return list(context);
     throw new UsageError(`unexpected word "${name}", expected fds ${command} list`);

@@ -6,7 +6,7 @@ import { CLIENT_ID } from "../client-id.ts";
 import { fieldLines } from "../terminal/listing.ts";
 import { previewLines, SCHEDULE_COLUMNS, scheduleFields } from "../terminal/schedule-listing.ts";
 import { paint } from "../terminal/terminal.ts";
-import { type Command, type CommandContext, print, readFlag } from "./command.ts";
+import { type Command, type CommandContext, print, readFlag, requireOwnFlags } from "./command.ts";
 import { printDone } from "./listing.ts";
 import { CREATE_FLAGS, CREATE_FLAGS_HELP, readSchedule } from "./schedule-order.ts";
 
@@ -28,6 +28,13 @@ const ACTIONS: Record<string, Action> = {
 };
 
 const NAMES = Object.keys(ACTIONS).join(", ");
+
+/** The flags of each action. All other actions have none. */
+const FLAGS_OF: Record<string, readonly string[]> = {
+  create: [...Object.keys(CREATE_FLAGS), "dry-run", "count"],
+  preview: ["count"],
+  run: ["client", "at"],
+};
 
 /** The command `fds schedule`, which shows, creates or changes a schedule. */
 export const schedule: Command = {
@@ -64,12 +71,16 @@ those of the time at the client.`,
   ],
   async run(context) {
     const [name = "", action, ...others] = context.words;
-    if (action === undefined) return show(context, name);
-    const act = ACTIONS[action];
+    const act = action === undefined ? show : ACTIONS[action];
     if (!act) {
       const expected = `expected fds schedule NAME, or one of ${NAMES} behind it`;
       throw new UsageError(`unknown word "${action}", ${expected}`);
     }
+    requireOwnFlags(context, {
+      flags: schedule.flags,
+      own: FLAGS_OF[action ?? ""] ?? [],
+      action: `fds schedule NAME${action === undefined ? "" : ` ${action}`}`,
+    });
     if (action !== "create" && others.length > 0) {
       throw new UsageError(`unexpected word "${others[0]}", expected fds schedule NAME ${action}`);
     }

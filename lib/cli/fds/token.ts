@@ -39,7 +39,12 @@ list prints name, role, sites, state, last use, end and making, with tabs betwee
     "token create west --role viewer --labels region=west",
     "token revoke night-shift",
   ],
-  run: (context) => runCredentialAction("token", context, { create, list, revoke }),
+  run: (context) =>
+    runCredentialAction({ command: "token", flags: token.flags }, context, {
+      create,
+      list,
+      revoke,
+    }),
 };
 
 async function create(context: CommandContext, name: string): Promise<void> {

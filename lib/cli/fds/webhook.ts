@@ -14,7 +14,14 @@ import {
   WEBHOOK_COLUMNS,
   webhookFields,
 } from "../terminal/webhook-listing.ts";
-import { type Command, type CommandContext, CURSOR, print, readFlag } from "./command.ts";
+import {
+  type Command,
+  type CommandContext,
+  CURSOR,
+  print,
+  readFlag,
+  requireOwnFlags,
+} from "./command.ts";
 import { printDone, printListing } from "./listing.ts";
 
 const NAME: Kind<string> = {
@@ -43,6 +50,13 @@ const ACTIONS: Record<string, Action> = {
 };
 
 const NAMES = Object.keys(ACTIONS).join(", ");
+
+/** The flags of each action. All other actions have none. */
+const FLAGS_OF: Record<string, readonly string[]> = {
+  create: ["url", "event"],
+  change: ["url", "event"],
+  attempts: ["limit", "cursor"],
+};
 
 /** The command `fds webhook`, which shows, creates or changes a webhook. */
 export const webhook: Command = {
@@ -81,6 +95,11 @@ The events are ${WEBHOOK_EVENTS.join(", ")}.`,
     if (extra !== undefined && action !== "replay") {
       throw new UsageError(`unexpected word "${extra}", expected fds webhook ${action} NAME`);
     }
+    requireOwnFlags(context, {
+      flags: webhook.flags,
+      own: FLAGS_OF[action] ?? [],
+      action: `fds webhook ${action}`,
+    });
     await act(context, readSetting({ source: "NAME", text }, NAME.schema, NAME.expected));
   },
 };
