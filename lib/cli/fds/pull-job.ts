@@ -61,19 +61,13 @@ const NAME: Kind<string> = {
   expected: "1 to 200 characters",
 };
 
-/** The flags of `fds pull` that have a meaning only for many clients. */
-const FLAGS_OF_MANY = [
-  "name",
-  "expires-in",
-  "max-concurrent",
-  "spread",
-  "keep-days",
-  "keep-last",
-] as const;
-
-/** Refuses flags that a pull from a single client would ignore. @throws UsageError */
+/**
+ * Refuses flags that a pull from a single client would ignore. The flags that choose many clients are not
+ * given then.
+ * @throws UsageError
+ */
 export function refuseFlagsOfMany({ values }: CommandContext): void {
-  const flag = FLAGS_OF_MANY.find((name) => values[name] !== undefined);
+  const flag = Object.keys(CHOICE_FLAGS).find((name) => values[name] !== undefined);
   if (flag === undefined) return;
   throw new UsageError(`--${flag} is for many clients: choose them with --all, --labels or --ids`);
 }
